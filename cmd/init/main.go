@@ -1,0 +1,41 @@
+// Init is the box's first process (PID 1): it mounts, loads, checks, opens the
+// sockets, starts the services and keeps them running. What it does stands in
+// platform/boot; what it runs, in services/units.
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/platform/boot"
+	"github.com/sanduk-mail/sanduk/platform/clock"
+	"github.com/sanduk-mail/sanduk/platform/supervise"
+	"github.com/sanduk-mail/sanduk/services/units"
+)
+
+// Set by the image build (-ldflags "-X main.version=… -X main.built=…").
+var (
+	version = "development"
+	built   string // RFC 3339
+)
+
+func main() {
+	if supervise.IsShim(os.Args) {
+		os.Exit(supervise.RunShim(os.Args))
+	}
+	if os.Getpid() != 1 {
+		fmt.Fprintln(os.Stderr, "init: this is the first process of a Sanduk box; it cannot be started by hand")
+		os.Exit(2)
+	}
+	cfg := boot.Config{Units: units.FS, Version: version, Built: clock.Built(built)}
+	for _, p := range units.Probes() {
+		cfg.Probes = append(cfg.Probes, boot.Probe(p))
+	}
+	err := boot.Run(cfg)
+	// Reached only when even the restart failed: PID 1 ends, the kernel panics
+	// and restarts by itself.
+	fmt.Fprintln(os.Stderr, "init:", err)
+	time.Sleep(time.Second)
+	os.Exit(1)
+}

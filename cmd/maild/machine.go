@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/platform/control"
+	"github.com/sanduk-mail/sanduk/platform/netconf"
+	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/office"
+	"github.com/sanduk-mail/sanduk/services/setup"
+)
+
+// Where PID 1 puts what stood on the boot partition.
+const (
+	setupFile = "/run/sanduk/setup/setup.json"
+	devFile   = "/run/sanduk/setup/dev.json"
+)
+
+// maxFile bounds those files, in bytes: a set-up with thousands of people.
+const maxFile = 4 << 20
+
+// machine is the computer under the office: the kernel, and on a box PID 1.
+type machine struct {
+	pid1    *control.Client // nil on a developer's computer
+	problem string          // with the set-up file, shown on the screen
+}
+
+// openMachine returns it with the networks that are trusted on top of what is
+// set up: loopback in development, QEMU's gateway where dev.json says so.
+func openMachine(dev bool) (*machine, []netip.Prefix, error) {
+	if dev {
+		return &machine{}, []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, nil
+	}
+	m := &machine{pid1: control.NewClient(control.SocketPath)}
+	text, err := readFile(devFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return m, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	var extra struct {
+		TrustedNetworks []netip.Prefix `json:"trusted_networks"`
+	}
+	if err := json.Unmarshal(text, &extra); err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", devFile, err)
+	}
+	return m, extra.TrustedNetworks, nil
+}
+
+// setupDocument is the set-up file's text; nil when there is none.
+func setupDocument(dev bool, name string) ([]byte, error) {
+	if name == "" && !dev {
+		name = setupFile
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+	}
+	if name == "" {
+		return nil, nil
+	}
+	return readFile(name)
+}
+
+func readFile(name string) ([]byte, error) {
+	if info, err := os.Stat(name); err == nil && info.Size() > maxFile {
+		return nil, fmt.Errorf("%s has %d bytes, more than %d", name, info.Size(), maxFile)
+	}
+	return os.ReadFile(name)
+}
+
+// OnLink are the networks of the interfaces.
+func (m *machine) OnLink() ([]netip.Prefix, error) { return netconf.OnLinkPrefixes() }
+
+// Gateways are the default routers.
+func (m *machine) Gateways() ([]netip.Addr, error) { return netconf.DefaultGateways() }
+
+// Addresses are the box's own, the most useful first.
+func (m *machine) Addresses() []netip.Addr {
+	if m.pid1 == nil {
+		return []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+	}
+	list, err := netconf.Addresses()
+	if err != nil {
+		return nil // asked again with the next request
+	}
+	addrs := make([]netip.Addr, len(list))
+	for i, a := range list {
+		addrs[i] = a.Prefix.Addr()
+	}
+	return addrs
+}
+
+// Show puts the office's state on the box's screen.
+func (m *machine) Show(ctx context.Context, s office.Screen) error {
+	if m.pid1 == nil {
+		return nil
+	}
+	return m.pid1.PushConsole(ctx, control.ConsoleArgs{
+		State: s.State, Hostname: s.Hostname, ClaimCode: s.ClaimCode, Fingerprint: s.Fingerprint, Progress: m.problem,
+	})
+}
+
+// refused remembers what was wrong with the set-up file.
+func (m *machine) refused(err error) {
+	m.problem = "The set-up file was not used: " + err.Error()
+	if field, ok := errors.AsType[*setup.FieldError](err); ok {
+		m.problem = "The set-up file was not used: " + field.Error()
+	}
+}
+
+// Settle gives the machine its name and its network.
+func (m *machine) Settle(ctx context.Context, box directory.Box) error {
+	if m.pid1 == nil {
+		return nil
+	}
+	network, err := networkJSON(box.Network)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.pid1.SetHostname(ctx, string(box.Hostname)), m.pid1.SetNetwork(ctx, network))
+}
+
+// networkJSON is the contract's "network" object.
+func networkJSON(n setup.Network) (json.RawMessage, error) {
+	object := map[string]any{"mode": n.Mode}
+	if n.Mode == setup.NetworkStatic {
+		object["address"] = n.Address
+		if n.Gateway.IsValid() {
+			object["gateway"] = n.Gateway
+		}
+		if len(n.DNS) > 0 {
+			object["dns"] = n.DNS
+		}
+	}
+	return json.Marshal(object)
+}
+
+// SetUpDone erases the set-up file from the boot partition.
+func (m *machine) SetUpDone(ctx context.Context) error {
+	if m.pid1 == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return m.pid1.SetupDone(ctx)
+}

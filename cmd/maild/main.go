@@ -1,0 +1,99 @@
+// Maild is all mail protocols and the web pages of an office in one process:
+// SMTP, IMAP, POP3, HTTPS. On a box PID 1 hands it its sockets and it runs
+// without any privilege; with --dev it opens the development ports on loopback
+// by itself.
+//
+//	maild --data DIR
+//	maild --dev --data DIR [--setup FILE]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // the box has no zone files
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/sanduk-mail/sanduk/platform/clock"
+	"github.com/sanduk-mail/sanduk/services/office"
+)
+
+// Set by the image build (-ldflags "-X main.version=… -X main.built=…").
+var (
+	version = "development"
+	built   string // RFC 3339
+)
+
+func main() {
+	dev := flag.Bool("dev", false, "serve on the development ports of 127.0.0.1, without PID 1")
+	data := flag.String("data", "", "`directory` that holds the office's mail; it is made if it is missing")
+	setup := flag.String("setup", "", "`file` with the set-up document, used once on a box that has not been set up")
+	flag.Parse()
+	if *data == "" || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := run(ctx, log, *dev, *data, *setup); err != nil {
+		log.Error("maild ends", "err", err)
+		fmt.Fprintln(os.Stderr, "maild:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the wiring: sockets and machine from PID 1 or from the developer's
+// computer, one office between them.
+func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string) error {
+	listeners, err := listen(dev)
+	if err != nil {
+		return err
+	}
+	machine, trusted, err := openMachine(dev)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return err
+	}
+	starting, started := context.WithCancel(ctx)
+	defer started()
+	go askForTime(starting, log)
+	o, err := office.Open(ctx, office.Options{Data: data, Version: version, Trusted: trusted, Built: clock.Built(built), Dev: dev, Machine: machine, Log: log})
+	if err != nil {
+		return err
+	}
+	document, err := setupDocument(dev, setup)
+	if err == nil && document != nil {
+		err = o.SetUpFromFile(ctx, document)
+	}
+	if err != nil && dev {
+		return closeAfter(o, fmt.Errorf("set up from %s: %w", setup, err))
+	}
+	if err != nil { // a box still shows its page, and says there what is wrong
+		log.Error("the set-up file was refused", "err", err)
+		machine.refused(err)
+	}
+	if dev && o.ClaimCode() != "" {
+		fmt.Printf("setup: https://127.0.0.1:%d/setup#%s\n", devPorts()["https"], o.ClaimCode())
+	}
+	started()
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		log.Warn("PID 1 was not told that we are ready", "err", err)
+	}
+	go feedWatchdog(ctx, log)
+	return closeAfter(o, o.Serve(ctx, listeners))
+}
+
+func closeAfter(o *office.Office, err error) error {
+	if closed := o.Close(); err == nil {
+		return closed
+	}
+	return err
+}

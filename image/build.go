@@ -1,0 +1,202 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/board"
+	"github.com/sanduk-mail/sanduk/image/apt"
+	"github.com/sanduk-mail/sanduk/image/disk"
+	"github.com/sanduk-mail/sanduk/image/initramfs"
+	"github.com/sanduk-mail/sanduk/image/manifest"
+	"github.com/sanduk-mail/sanduk/image/uki"
+)
+
+// MaxUKI is the budget for the unified kernel image: two of them and a third being written must fit on any stick, and
+// firmware reads it through slow drivers.
+const MaxUKI = 40 << 20
+
+// Options say what to build.
+type Options struct {
+	Root     string // the module's directory
+	Board    *board.Board
+	Packages *apt.Cache
+	Units    fs.FS  // *.service and *.socket
+	Out      string // directory for the results
+	Version  string // see CheckVersion
+	// Built is the time the image claims: the box's clock never goes before it. It comes from the sources, not from
+	// the clock, or two builds would differ.
+	Built    time.Time
+	Firmware bool // with microcode and device firmware, which are not free software
+	// Hello builds an image whose PID 1 only says hello, for measuring; its files are called hello-BOARD.
+	Hello bool
+	// CheckUnits refuses unit files that the box's supervisor would not understand.
+	CheckUnits func(fs.FS) error
+	Log        io.Writer
+}
+
+// Result names what was built.
+type Result struct {
+	Image, UKI, Update, Manifest, Linux, Initrd string
+
+	Version  string
+	Firmware bool // false when it was asked for and could not be had
+	UKISize  int
+}
+
+// versionRE: a plus sign would be read as the loader's counter of tries, an underscore ends the name before it.
+var versionRE = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+([.~-][A-Za-z0-9.~-]*)?$`)
+
+// CheckVersion says whether a version can stand in a boot entry's file name.
+func CheckVersion(v string) error {
+	if !versionRE.MatchString(v) {
+		return fmt.Errorf("version %q: want something like 1.2.3 or 1.2.3-4-gabcdef", v)
+	}
+	return nil
+}
+
+// Build makes an image.
+func Build(ctx context.Context, o Options) (Result, error) {
+	if err := CheckVersion(o.Version); err != nil {
+		return Result{}, err
+	}
+	if err := o.CheckUnits(o.Units); err != nil {
+		return Result{}, fmt.Errorf("unit files: %w", err)
+	}
+	if err := os.MkdirAll(o.Out, 0o755); err != nil {
+		return Result{}, err
+	}
+	b := &builder{Options: o, tree: initramfs.New()}
+	if err := b.gather(ctx); err != nil {
+		return Result{}, err
+	}
+	return b.write()
+}
+
+// builder holds what one Build has gathered so far.
+type builder struct {
+	Options
+	tree      *initramfs.Tree
+	packages  map[string]apt.Package // by the name the board uses
+	licenses  []manifest.Package
+	modules   []manifest.Module
+	microcode []byte // an archive, or nil
+	kernel    string // version
+	absent    []string
+}
+
+// gather fills the tree. Debian's packages are fetched while our programs are compiled.
+func (b *builder) gather(ctx context.Context) error {
+	type compiled struct {
+		programs []program
+		err      error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ready := make(chan compiled, 1)
+	go func() {
+		p, err := b.compile(ctx)
+		ready <- compiled{p, err}
+	}()
+	fetchErr := b.fetch(ctx)
+	if fetchErr != nil {
+		cancel()
+	}
+	c := <-ready
+	if err := errors.Join(fetchErr, c.err); err != nil {
+		return err
+	}
+	for _, step := range []func() error{
+		b.addModules, b.addTools, b.addFirmware, b.addMicrocode, b.addLicenses, b.addSystem,
+		func() error { return b.addPrograms(c.programs) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write makes the results out of what was gathered.
+func (b *builder) write() (Result, error) {
+	list, err := b.addManifest()
+	if err != nil {
+		return Result{}, err
+	}
+	linux, err := b.linux()
+	if err != nil {
+		return Result{}, err
+	}
+	initrd, err := b.initrd()
+	if err != nil {
+		return Result{}, err
+	}
+	stub, err := b.packageFile(b.Board.Loader.Package, b.Board.Loader.Stub)
+	if err != nil {
+		return Result{}, err
+	}
+	loader, err := b.packageFile(b.Board.Loader.Package, b.Board.Loader.Loader)
+	if err != nil {
+		return Result{}, err
+	}
+	kernel, err := uki.Build(stub, uki.Parts{
+		OSRelease: b.osRelease(), Cmdline: b.Board.CommandLine(), Initrd: initrd, Linux: linux,
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	if len(kernel) > MaxUKI {
+		return Result{}, fmt.Errorf("the kernel image has %.1f MB, the budget is %d MB", float64(len(kernel))/(1<<20), MaxUKI>>20)
+	}
+	name := "sanduk-" + b.Board.Name
+	if b.Hello {
+		name = "hello-" + b.Board.Name
+	}
+	out := func(ending string) string { return filepath.Join(b.Out, name+ending) }
+	r := Result{
+		Image: out(".img"), UKI: out(".efi"), Update: out(".update"), Manifest: out(".manifest.json"),
+		Linux: out(".linux"), Initrd: out(".initrd"),
+		Version: b.Version, Firmware: b.Firmware, UKISize: len(kernel),
+	}
+	update, err := b.update(kernel)
+	if err != nil {
+		return Result{}, err
+	}
+	for file, data := range map[string][]byte{
+		r.UKI: kernel, r.Update: update, r.Manifest: list, r.Linux: linux, r.Initrd: initrd,
+	} {
+		if err := replace(file, data); err != nil {
+			return Result{}, err
+		}
+	}
+	err = disk.Write(r.Image, b.Board.Name+" "+b.Version, []disk.File{
+		{Path: b.Board.Loader.Path, Data: loader},
+		{Path: EntryPath(b.Version), Data: kernel},
+		{Path: "loader/loader.conf", Data: []byte(loaderConf)},
+	})
+	return r, err
+}
+
+// EntryPath is where the ESP has the kernel image of a version. The first image has no counter of tries: there is
+// nothing to go back to.
+func EntryPath(version string) string { return "EFI/Linux/sanduk_" + version + ".efi" }
+
+// loaderConf makes the loader start the newest entry at once. There is no loader/random-seed on the ESP, so the loader
+// never writes to the FAT except for its counters; the command line cannot be edited at the screen.
+const loaderConf = "timeout 0\neditor no\nauto-entries no\nauto-firmware no\n"
+
+// replace writes a file whole or not at all.
+func replace(name string, data []byte) error {
+	temp := name + ".new"
+	if err := os.WriteFile(temp, data, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(temp, name)
+}

@@ -1,0 +1,249 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// program is what runs a machine.
+const program = "qemu-system-x86_64"
+
+// The firmware, from Debian's package ovmf: the code is shared and read only, the variables are each machine's own.
+const (
+	firmwareCode = "/usr/share/OVMF/OVMF_CODE_4M.fd"
+	firmwareVars = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+)
+
+// Controller is what the disk hangs on.
+type Controller string
+
+// Disk controllers.
+const (
+	VirtioDisk Controller = "virtio"
+	AHCI       Controller = "ahci"
+	NVMe       Controller = "nvme"
+	USB        Controller = "usb"
+)
+
+// NIC is the kind of network card.
+type NIC string
+
+// Network cards.
+const (
+	VirtioNIC NIC = "virtio"
+	E1000e    NIC = "e1000e"
+	NoNIC     NIC = "none"
+)
+
+// Direct starts a kernel without firmware and loader, which saves ten seconds where these are not what is tested.
+type Direct struct{ Kernel, Initrd, Cmdline string }
+
+// Options describe a machine. Zero values give the usual one.
+type Options struct {
+	Dir   string // the machine's own directory: disk, firmware variables, logs; made when missing
+	Image string // raw disk image to copy when Dir has no disk yet; may be empty with Direct
+
+	Accel      Accel
+	DiskSize   int64 // bytes the disk grows to; 0: 4 GiB
+	Memory     int   // MiB; 0: 512, the least a box has
+	CPUs       int   // 0: 2
+	Controller Controller
+	NIC        NIC
+	Extra      []string // further raw disk images, written to as they are
+	Direct     *Direct
+	// Ports maps guest ports to ports on 127.0.0.1; 0 there takes a free one, different at each boot.
+	Ports map[int]int
+	// Restrict cuts the guest off from everything but the forwarded ports: an office with its Internet line down.
+	Restrict bool
+	// IPv6Only takes IPv4 away from the user network. Port forwards need IPv4, so there are none then.
+	IPv6Only bool
+	// RTC is the hardware clock's time at start, as QEMU's -rtc base= takes it; empty: now.
+	RTC string
+	// Console gets what the guest writes to its serial port, as it comes; nil: only the log does.
+	Console io.Writer
+}
+
+// defaults of Options.
+const (
+	defaultDisk   = 4 << 30
+	defaultMemory = 512
+	defaultCPUs   = 2
+)
+
+// Machine is a virtual box with its disk.
+type Machine struct {
+	o     Options
+	boots int
+}
+
+// New prepares a machine in its directory. A disk and firmware variables that are there already are kept.
+func New(o Options) (*Machine, error) {
+	if o.DiskSize == 0 {
+		o.DiskSize = defaultDisk
+	}
+	if o.Memory == 0 {
+		o.Memory = defaultMemory
+	}
+	if o.CPUs == 0 {
+		o.CPUs = defaultCPUs
+	}
+	if o.Controller == "" {
+		o.Controller = VirtioDisk
+	}
+	if o.NIC == "" {
+		o.NIC = VirtioNIC
+	}
+	if o.Accel == "" {
+		return nil, errors.New("vm: no acceleration chosen")
+	}
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	m := &Machine{o: o}
+	if o.Image != "" && !exists(m.Disk()) {
+		if err := CopySparse(m.Disk(), o.Image); err != nil {
+			return nil, fmt.Errorf("vm: copy the image: %w", err)
+		}
+	}
+	if o.Image != "" {
+		if err := m.Grow(o.DiskSize); err != nil {
+			return nil, err
+		}
+	}
+	if o.Direct == nil && !exists(m.vars()) {
+		if err := CopySparse(m.vars(), firmwareVars); err != nil {
+			return nil, fmt.Errorf("vm: firmware variables (Debian's package ovmf): %w", err)
+		}
+	}
+	return m, nil
+}
+
+// Disk is the machine's disk, a raw image. It may be changed while the machine is off.
+func (m *Machine) Disk() string { return filepath.Join(m.o.Dir, "disk.img") }
+
+func (m *Machine) vars() string { return filepath.Join(m.o.Dir, "vars.fd") }
+
+// Grow makes the disk at least size bytes long, as a larger disk that was copied to would be.
+func (m *Machine) Grow(size int64) error {
+	info, err := os.Stat(m.Disk())
+	if err != nil {
+		return err
+	}
+	if info.Size() >= size {
+		return nil
+	}
+	return os.Truncate(m.Disk(), size)
+}
+
+// SetPorts changes the forwarded ports for boots to come.
+func (m *Machine) SetPorts(ports map[int]int) { m.o.Ports = ports }
+
+// SetRTC changes the hardware clock for boots to come.
+func (m *Machine) SetRTC(base string) { m.o.RTC = base }
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return err == nil
+}
+
+// CopySparse copies a file and keeps its holes: an image of half a gigabyte has thirty megabytes in it.
+func CopySparse(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	temp := to + ".new"
+	out, err := os.Create(temp)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	if err := out.Truncate(info.Size()); err != nil {
+		return err
+	}
+	if err := copyData(out, in, 0, info.Size()); err != nil {
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	return os.Rename(temp, to)
+}
+
+// arguments is QEMU's command line for one boot; sockets are where QEMU finds serial port and control.
+func (m *Machine) arguments(serial, control string) []string {
+	o := m.o
+	a := []string{
+		"-name", "sanduk", "-machine", "q35", "-accel", o.Accel.option(), "-cpu", o.Accel.cpu(),
+		"-m", fmt.Sprint(o.Memory), "-smp", fmt.Sprint(o.CPUs),
+		"-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-no-reboot",
+		"-chardev", "socket,id=serial,path=" + serial, "-serial", "chardev:serial",
+		"-chardev", "socket,id=control,path=" + control, "-mon", "chardev=control,mode=control",
+		"-device", "i6300esb", "-device", "virtio-rng-pci", "-device", "qemu-xhci,id=usb", "-device", "usb-kbd",
+	}
+	if d := o.Direct; d != nil {
+		a = append(a, "-kernel", d.Kernel, "-initrd", d.Initrd, "-append", d.Cmdline)
+	} else {
+		a = append(a,
+			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+firmwareCode,
+			"-drive", "if=pflash,unit=1,format=raw,file="+m.vars())
+	}
+	if exists(m.Disk()) {
+		a = append(a, drive("disk", m.Disk(), o.Controller)...)
+	}
+	for i, file := range o.Extra {
+		a = append(a, drive(fmt.Sprintf("extra%d", i), file, VirtioDisk)...)
+	}
+	if o.RTC != "" {
+		a = append(a, "-rtc", "base="+o.RTC)
+	}
+	return append(a, m.network()...)
+}
+
+// drive attaches a raw file. Flushes of the guest go through to the file.
+func drive(id, file string, c Controller) []string {
+	a := []string{"-drive", "if=none,format=raw,cache=writeback,discard=unmap,id=" + id + ",file=" + file}
+	device := map[Controller]string{
+		VirtioDisk: "virtio-blk-pci,drive=" + id,
+		AHCI:       "ide-hd,drive=" + id, // q35's own controller is AHCI
+		NVMe:       "nvme,serial=" + id + ",drive=" + id,
+		USB:        "usb-storage,bus=usb.0,drive=" + id,
+	}[c]
+	return append(a, "-device", device)
+}
+
+func (m *Machine) network() []string {
+	if m.o.NIC == NoNIC {
+		return nil
+	}
+	net := "user,id=net"
+	if m.o.Restrict {
+		net += ",restrict=on"
+	}
+	if m.o.IPv6Only {
+		net += ",ipv4=off,ipv6=on"
+	} else {
+		guests := make([]int, 0, len(m.o.Ports))
+		for guest := range m.o.Ports {
+			guests = append(guests, guest)
+		}
+		slices.Sort(guests)
+		for _, guest := range guests {
+			net += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", m.o.Ports[guest], guest)
+		}
+	}
+	model := "virtio-net-pci"
+	if m.o.NIC == E1000e {
+		model = "e1000e"
+	}
+	return []string{"-netdev", net, "-device", model + ",netdev=net,mac=52:54:00:53:44:4b"}
+}

@@ -1,0 +1,211 @@
+package boot
+
+import (
+	"context"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/platform/console"
+	"github.com/sanduk-mail/sanduk/platform/netconf"
+)
+
+// product is the name on the screen.
+const product = "Sanduk"
+
+// openConsoles finds where the kernel prints: on a screen the picture is drawn,
+// on a serial line facts are printed. A box without any works all the same.
+func (m *Machine) openConsoles(ctx context.Context) error {
+	active, err := os.ReadFile("/sys/class/tty/console/active")
+	if err != nil {
+		m.log.Warn("no console", "err", err)
+		return nil
+	}
+	var terminals []console.Terminal
+	var serial []io.Writer
+	for name := range strings.FieldsSeq(string(active)) {
+		tty, err := console.OpenTTY("/dev/"+name, true)
+		if err != nil {
+			m.log.Warn("console cannot be opened", "tty", name, "err", err)
+			continue
+		}
+		if name == "tty0" {
+			terminals = append(terminals, console.NewScreen(tty, console.Size(tty)))
+		} else {
+			line := newLineWriter(tty)
+			m.spawn(func() { line.run(ctx) })
+			terminals = append(terminals, console.NewLines(line, "sanduk"))
+			serial = append(serial, line)
+		}
+		m.spawn(func() { m.obeyKeys(ctx, tty) })
+	}
+	if len(serial) > 0 {
+		m.serial = io.MultiWriter(serial...)
+	}
+	for _, p := range m.phases { // those that were done before there was a console
+		m.say("%-9s %5d ms", p.Name, p.MS)
+	}
+	m.screen = console.New(m.log, terminals...)
+	m.spawn(func() { m.screen.Run(ctx) })
+	m.spawn(func() { m.refreshScreen(ctx) })
+	return nil
+}
+
+// lineWriter puts a queue in front of a serial line, which can block for ever
+// (flow control, and nobody there). When the queue is full, what is new is
+// lost: the log has it.
+type lineWriter struct {
+	out   io.Writer
+	queue chan []byte
+}
+
+// lineQueue holds more than a whole start prints.
+const lineQueue = 256
+
+func newLineWriter(out io.Writer) *lineWriter {
+	return &lineWriter{out: out, queue: make(chan []byte, lineQueue)}
+}
+
+func (w *lineWriter) Write(p []byte) (int, error) {
+	select {
+	case w.queue <- slices.Clone(p):
+	default:
+	}
+	return len(p), nil
+}
+
+func (w *lineWriter) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case p := <-w.queue:
+			_, _ = w.out.Write(p) // nobody there is no error
+		}
+	}
+}
+
+// obeyKeys acts on the keys of one terminal.
+func (m *Machine) obeyKeys(ctx context.Context, tty io.Reader) {
+	var confirm console.Confirm
+	keys := console.Keys(ctx, tty)
+	var over <-chan time.Time
+	for {
+		select {
+		case key, ok := <-keys:
+			if !ok {
+				return
+			}
+			do, prompt := confirm.Press(key, time.Now())
+			m.setPrompt(prompt)
+			over = time.After(confirm.Waiting(time.Now()))
+			if !do {
+				continue
+			}
+			if key == console.KeyPowerOff {
+				m.request(PowerOff, "key")
+			} else {
+				m.request(Reboot, "key")
+			}
+		case <-over:
+			over = nil
+			m.setPrompt("")
+		}
+	}
+}
+
+func (m *Machine) setPrompt(prompt string) {
+	m.mu.Lock()
+	m.prompt = prompt
+	m.mu.Unlock()
+	m.show()
+}
+
+// screenEvery is how often the screen is brought up to date with what changes
+// by itself (addresses, units).
+const screenEvery = time.Second
+
+func (m *Machine) refreshScreen(ctx context.Context) {
+	tick := time.NewTicker(screenEvery)
+	defer tick.Stop()
+	for {
+		m.show()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (m *Machine) show() {
+	if m.screen != nil {
+		m.screen.Show(m.picture())
+	}
+}
+
+// picture is what the consoles show now.
+func (m *Machine) picture() console.State {
+	s := console.State{
+		Product: product, Version: m.cfg.Version,
+		Keys: []console.Key{console.KeyRestart, console.KeyPowerOff},
+	}
+	s.Network, s.Problems = networkFacts()
+	s.URLs = m.urls()
+	degraded := m.supervisor != nil && m.supervisor.Degraded()
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.Host, s.Fingerprint, s.Progress = m.pushed.Hostname, m.pushed.Fingerprint, m.pushed.Progress
+	s.Code, s.Prompt = m.pushed.ClaimCode, m.prompt
+	if s.Code != "" && len(s.URLs) > 0 {
+		s.QR = s.URLs[0] + "/#" + s.Code
+	}
+	s.Mail = m.pushed.State
+	s.Problems = append(slices.Clone(m.notes), s.Problems...)
+	switch {
+	case m.stopping:
+		s.Health = console.Stopping
+	case m.problem != nil:
+		s.Health = console.Recovery
+		s.Problems = append([]string{m.problem.Text}, s.Problems...)
+		s.URLs, s.QR = nil, ""
+	case !m.answered:
+		s.Health = console.Starting
+	case degraded:
+		s.Health = console.Degraded
+		s.Problems = append(s.Problems, "A part of the box keeps failing. The page \"Box\" says which; a restart (F2) may help.")
+	case s.Code != "":
+		s.Health = console.SetUp
+	default:
+		s.Health = console.Running
+	}
+	return s
+}
+
+// networkStatus is where netd says how the network is.
+const networkStatus = "/run/netd/status.json"
+
+func networkFacts() (lines, problems []string) {
+	status, err := netconf.ReadStatus(networkStatus)
+	if err != nil {
+		return nil, nil // netd has not come up yet
+	}
+	return status.Lines(), status.Problems()
+}
+
+// urls are the addresses under which the pages can be opened: numbers first,
+// because they always work.
+func (m *Machine) urls() []string {
+	addresses, err := netconf.Addresses()
+	if err != nil {
+		return nil
+	}
+	var urls []string
+	for _, a := range addresses {
+		urls = append(urls, "https://"+a.URLHost())
+	}
+	return urls
+}

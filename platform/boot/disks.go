@@ -1,0 +1,267 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sanduk-mail/sanduk/platform/disk"
+	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/platform/supervise"
+)
+
+// loaderVariable is where systemd-boot says which partition it came from
+// (Boot Loader Interface).
+const loaderVariable = "/sys/firmware/efi/efivars/LoaderDevicePartUUID-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+
+// Accounts that own directories on the data disk, as in the image's passwd.
+const (
+	mailAccount    = "maild"
+	networkAccount = "netd"
+)
+
+func system() disk.System { return disk.System{Sys: "/sys", Dev: "/dev"} }
+
+// loaderPartition returns the partition the loader came from, zero when nobody
+// said (the kernel was started without the loader).
+func loaderPartition(variable string) (disk.GUID, error) {
+	data, err := os.ReadFile(variable)
+	if errors.Is(err, os.ErrNotExist) {
+		return disk.GUID{}, nil
+	}
+	if err != nil {
+		return disk.GUID{}, fmt.Errorf("boot disk: loader variable: %w", err)
+	}
+	const attributes = 4 // bytes before the value, efivarfs
+	var units []uint16
+	for i := attributes; i+1 < len(data); i += 2 {
+		u := uint16(data[i]) | uint16(data[i+1])<<8
+		if u == 0 {
+			break
+		}
+		units = append(units, u)
+	}
+	return disk.ParseGUID(string(utf16.Decode(units)))
+}
+
+// openBootDisk finds the own disk, mounts its boot partition and takes over
+// what was put there from outside.
+func (m *Machine) openBootDisk(ctx context.Context) error {
+	loader, err := loaderPartition(loaderVariable)
+	if err != nil {
+		return err
+	}
+	m.own, err = disk.Locate(ctx, system(), loader)
+	if err != nil {
+		return err
+	}
+	m.log.Info("boot disk found", "disk", m.own.Disk.Name, "model", m.own.Disk.Model, "serial", m.own.Disk.Serial)
+	f, err := system().Open(m.own.Disk, false)
+	if err != nil {
+		return fmt.Errorf("boot disk: %w", err)
+	}
+	defer func() { _ = f.Close() }() // only read from
+	m.espDevice, err = system().Announce(f, m.own.Disk, m.own.ESP, m.own.Table.Entries[m.own.ESP-1])
+	if err != nil {
+		return err
+	}
+	// Mail can do without: a damaged boot partition is a note, not the end.
+	if err := m.readBootPartition(); err != nil {
+		m.log.Error("boot partition not usable", "err", err)
+		m.note("The boot partition is damaged: the box runs, but may not start again. Install the image again soon; the mail stays.")
+	}
+	return nil
+}
+
+func (m *Machine) readBootPartition() error {
+	if err := disk.MountESP(m.espDevice, espDir); err != nil {
+		return err
+	}
+	account, err := lookupAccount(mailAccount, "", nil)
+	if err != nil {
+		return err
+	}
+	found, err := disk.CopyProvisioned(espDir, setupDir, account.UID, account.GID)
+	if len(found) > 0 {
+		m.log.Info("provisioning found", "files", strings.Join(found, " "))
+	}
+	return err
+}
+
+// openDataDisk brings the data partition into use, whatever state it is in.
+func (m *Machine) openDataDisk(ctx context.Context) error {
+	if m.own == nil {
+		return nil // recovery has begun already
+	}
+	f, err := system().Open(m.own.Disk, true)
+	if err != nil {
+		return &disk.RecoveryError{Text: "The disk is write-protected or cannot be opened.", Err: err}
+	}
+	defer func() { _ = f.Close() }() // every write was synced
+	k := kernelDisk{file: f, disk: m.own.Disk, tools: m.tools}
+	data, err := disk.Ensure(ctx, f, m.own.Table, k, m.log)
+	if err != nil {
+		return err
+	}
+	mended := false
+	if !data.Created {
+		if mended, err = m.tools.Check(ctx, data.Path); err != nil {
+			return err
+		}
+	}
+	if data.Grown {
+		if err := m.tools.Grow(ctx, data.Path); err != nil {
+			m.log.Error("data disk not grown", "err", err)
+			m.note("The disk is larger than before, but the room for mail could not be enlarged.")
+		}
+	}
+	if err := disk.MountData(data.Path, dataDir); err != nil {
+		return err
+	}
+	if err := checkSkeleton(dataDir); err != nil {
+		return err
+	}
+	if mended {
+		m.note("The disk was damaged and has been repaired; some mail may be missing. Make a backup now: the disk may be failing.")
+	}
+	return m.furnishData()
+}
+
+// checkSkeleton: the mail's directory is made together with the file system, so
+// where it is missing it was lost. Going on would present an empty house as the
+// real one, and write over what could still be saved.
+func checkSkeleton(dir string) error {
+	_, err := os.Stat(filepath.Join(dir, mailDir))
+	if err == nil {
+		return nil
+	}
+	return &disk.RecoveryError{
+		Text: "The disk with your mail is damaged: the mail is not where it belongs. The box has stopped so that nothing more is lost. Switch off, and have the disk copied before anything else is tried, or start with a new disk and a backup.",
+		Err:  errors.Join(err, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")),
+	}
+}
+
+// kernelDisk is disk.Machine on the real machine.
+type kernelDisk struct {
+	file  *os.File
+	disk  disk.Disk
+	tools disk.Tools
+}
+
+func (k kernelDisk) Partition(number int, e disk.Entry) (string, error) {
+	return system().Announce(k.file, k.disk, number, e)
+}
+
+func (k kernelDisk) Format(ctx context.Context, path, label string) error {
+	return k.tools.Format(ctx, path, label)
+}
+
+// furnishData makes the directories and begins to use them: log, name, time.
+func (m *Machine) furnishData() error {
+	mail, err := lookupAccount(mailAccount, "", nil)
+	if err != nil {
+		return err
+	}
+	network, err := lookupAccount(networkAccount, "", nil)
+	if err != nil {
+		return err
+	}
+	err = disk.MakeDirs(dataDir, []disk.Dir{
+		// Everything private lives below these two.
+		{Name: mailDir, UID: mail.UID, GID: mail.GID, Mode: 0o700},
+		{Name: "private", UID: mail.UID, GID: mail.GID, Mode: 0o700},
+		{Name: "box", Mode: 0o755},
+		{Name: "net", UID: network.UID, GID: network.GID, Mode: 0o755},
+		{Name: "log", GID: mail.GID, Mode: 0o750},
+	})
+	if err != nil {
+		return &disk.RecoveryError{Text: "The disk with your mail cannot be written. It may be failing; nothing was erased.", Err: err}
+	}
+	if logs, err := durable.NewOS(logDir); err != nil {
+		m.log.Error("log stays in memory", "err", err)
+	} else if err := m.book.Attach(logs); err != nil {
+		m.log.Error("log stays in memory", "err", err)
+	}
+	box, err := durable.NewOS(boxDir)
+	if err != nil {
+		return err
+	}
+	m.boxFS = box
+	if err := m.seedRandom(); err != nil {
+		m.log.Warn("random seed not used", "err", err)
+	}
+	m.useSavedTime()
+	m.useHostname()
+	return nil
+}
+
+// maxHostname in bytes: HOST_NAME_MAX of Linux.
+const maxHostname = 64
+
+// useHostname takes the name from the data disk; until it has one, the box is
+// called "mailbox".
+func (m *Machine) useHostname() {
+	name := "mailbox"
+	data, err := durable.ReadFile(m.boxFS, hostnameFile, maxHostname+1)
+	switch {
+	case err == nil && checkHostname(strings.TrimSpace(string(data))) == nil:
+		name = strings.TrimSpace(string(data))
+	case err != nil && !errors.Is(err, os.ErrNotExist):
+		m.log.Warn("hostname not read", "err", err)
+	}
+	if err := unix.Sethostname([]byte(name)); err != nil {
+		m.log.Warn("hostname not set", "err", err)
+	}
+}
+
+// lookupAccount finds users and groups in the image's passwd and group.
+func lookupAccount(name, group string, supplementary []string) (supervise.Account, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return supervise.Account{}, err
+	}
+	var a supervise.Account
+	gid := u.Gid
+	if group != "" {
+		g, err := user.LookupGroup(group)
+		if err != nil {
+			return supervise.Account{}, err
+		}
+		gid = g.Gid
+	}
+	if a.UID, err = strconv.Atoi(u.Uid); err != nil {
+		return a, err
+	}
+	if a.GID, err = strconv.Atoi(gid); err != nil {
+		return a, err
+	}
+	for _, s := range supplementary {
+		g, err := user.LookupGroup(s)
+		if err != nil {
+			return a, err
+		}
+		n, err := strconv.Atoi(g.Gid)
+		if err != nil {
+			return a, err
+		}
+		a.Groups = append(a.Groups, n)
+	}
+	return a, nil
+}
+
+// space is what the data disk has, nil when it is not mounted.
+func space(dir string) (total, free int64, err error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(filepath.Clean(dir), &st); err != nil {
+		return 0, 0, err
+	}
+	return int64(st.Blocks) * st.Bsize, int64(st.Bavail) * st.Bsize, nil
+}

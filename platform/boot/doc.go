@@ -1,0 +1,25 @@
+// Package boot is what PID 1 does: it brings the machine from the kernel's
+// first process to running services, keeps it there, and takes it down again.
+//
+// What comes in: unit files, the image's version and build time, the kernel's
+// devices, two kinds of requests (the control socket, keys and buttons). What
+// goes out: a mounted data disk, open sockets, supervised services, lines and a
+// picture on the consoles, a log. Nothing hostile is parsed here: packets are
+// netd's, mail is maild's.
+//
+// The start is a literal list of named phases (phases.go), each timed and
+// printed. A phase that fails either ends the start in *recovery*: no mail is
+// served, the console says what is wrong and what to do, and the machine can be
+// restarted from its keys; or, where mail can do without it (the watchdog, a
+// console, the boot partition's extras), it is noted and the start goes on.
+//
+// Durable: what the control verbs promise (control package). At the end of an
+// orderly stop the data disk is unmounted, or at least read-only and synced.
+//
+// A panic anywhere in PID 1 goes to the kernel's log, syncs the disks and
+// restarts the machine; what even that cannot catch ends PID 1, and the
+// kernel's panic= restarts it.
+//
+// Concurrency: Run is called once, from main. Everything that several
+// goroutines share stands in Machine and says which lock guards it.
+package boot

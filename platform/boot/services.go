@@ -1,0 +1,122 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/platform/supervise"
+)
+
+// openSockets opens every listening socket; from here on clients are not
+// refused, they wait.
+func (m *Machine) openSockets(context.Context) error {
+	if m.recovering() {
+		return nil
+	}
+	var err error
+	if m.units, err = supervise.LoadUnits(m.cfg.Units); err != nil {
+		return err
+	}
+	m.listeners, err = supervise.OpenSockets(m.units.Sockets)
+	return err
+}
+
+// serviceEnvironment is given to every service.
+func serviceEnvironment() []string { return []string{"PATH=/bin", "LANG=C.UTF-8", "HOME=/"} }
+
+// prepareServices makes the supervisor, and the control socket that needs it.
+func (m *Machine) prepareServices(ctx context.Context) error {
+	cgroups, err := m.prepareCgroups()
+	if err != nil {
+		return err
+	}
+	memory, err := readMemory("/proc/meminfo")
+	if err != nil {
+		return err
+	}
+	m.runner = &supervise.Runner{
+		Children: m.children, Self: "/proc/self/exe", Cgroups: cgroups, RunDir: runDir,
+		TotalMemory: memory.Total, Sockets: m.units.Sockets, Listeners: m.listeners,
+		Lookup:      lookupAccount,
+		Output:      func(u supervise.UnitName) io.WriteCloser { return m.book.Writer(string(u)) },
+		Environment: serviceEnvironment(),
+	}
+	units := m.units
+	if m.recovering() {
+		units = supervise.Units{} // nothing to run, but the heartbeat goes on
+	}
+	m.supervisor = supervise.New(supervise.Config{
+		Units: units, Starter: m.runner, Log: m.log, Heartbeat: m.feed,
+	})
+	return m.openControl(ctx)
+}
+
+// watchOver starts what accompanies the running services.
+func (m *Machine) watchOver(ctx context.Context) {
+	m.spawn(func() { m.listenSignals(ctx) })
+	m.listenButtons(ctx)
+	m.spawn(func() { m.reportReady(ctx) })
+}
+
+// idleAfter is when the memory in use is reported: what the start needed for a
+// moment has been given back by then.
+const idleAfter = 60 * time.Second
+
+// reportReady prints the lines that people and tests wait for.
+func (m *Machine) reportReady(ctx context.Context) {
+	if m.recovering() {
+		m.say("recovery: %s", m.problem.Text)
+		return
+	}
+	select {
+	case <-m.supervisor.Ready():
+	case <-ctx.Done():
+		return
+	}
+	m.say("ready in %d ms", m.uptime().Milliseconds())
+	m.log.Info("ready", "ms", m.uptime().Milliseconds())
+	m.probeAll(ctx)
+	select {
+	case <-time.After(idleAfter):
+	case <-ctx.Done():
+		return
+	}
+	memory, err := readMemory("/proc/meminfo")
+	if err != nil {
+		m.log.Warn("memory unknown", "err", err)
+		return
+	}
+	used := memory.Total - memory.Available
+	m.say("memory used %d MB of %d MB", used>>20, memory.Total>>20)
+	m.log.Info("memory", "used", used, "total", memory.Total)
+}
+
+// checkHostname says in the user's words why a name cannot be the box's.
+func checkHostname(name string) error {
+	if name == "" || len(name) > maxHostname {
+		return fmt.Errorf("a host name has 1 to %d characters", maxHostname)
+	}
+	label := 0
+	for i, r := range name {
+		switch {
+		case r == '.':
+			if label == 0 {
+				return fmt.Errorf("the host name %q has an empty part", name)
+			}
+			label = 0
+			continue
+		case r == '-' && label > 0, r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+		default:
+			return fmt.Errorf("the host name %q holds %q at place %d; letters, digits and hyphens are allowed", name, r, i+1)
+		}
+		if label++; label > 63 { // RFC 1035 §2.3.4
+			return fmt.Errorf("a part of the host name %q is longer than 63 characters", name)
+		}
+	}
+	if label == 0 {
+		return fmt.Errorf("the host name %q has an empty part", name)
+	}
+	return nil
+}

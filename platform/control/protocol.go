@@ -1,0 +1,197 @@
+package control
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Version of the protocol. Both ends come from the same image; a difference
+// means that one of them was replaced under the other's feet.
+const Version = 1
+
+// SocketPath is where PID 1 listens.
+const SocketPath = "/run/sanduk/control"
+
+// MaxFrame bounds a line in bytes, both ways: a status with every unit, disk
+// and address is below 16 KiB.
+const MaxFrame = 64 << 10
+
+// Verb is what a peer may ask for.
+type Verb string
+
+// The verbs.
+const (
+	VerbStatus    Verb = "status"     // → Status
+	VerbNetwork   Verb = "network"    // NetworkArgs
+	VerbHostname  Verb = "hostname"   // HostnameArgs
+	VerbClock     Verb = "clock"      // ClockArgs
+	VerbDisks     Verb = "disks"      // → []Disk
+	VerbReboot    Verb = "reboot"     //
+	VerbPowerOff  Verb = "poweroff"   //
+	VerbConsole   Verb = "console"    // ConsoleArgs
+	VerbSetupDone Verb = "setup-done" // erases the provisioning file
+)
+
+// Request is one line from the client.
+type Request struct {
+	Version int             `json:"v"`
+	Verb    Verb            `json:"verb"`
+	Args    json.RawMessage `json:"args,omitempty"`
+}
+
+// Reply is one line from the server.
+type Reply struct {
+	Version int             `json:"v"`
+	Data    json.RawMessage `json:"data,omitempty"`
+	Error   *Error          `json:"error,omitempty"`
+}
+
+// Code is the kind of an Error.
+type Code string
+
+// The codes.
+const (
+	CodeDenied   Code = "denied"   // this user may not say this verb
+	CodeInvalid  Code = "invalid"  // the frame or an argument is wrong
+	CodeInternal Code = "internal" // it could not be done; the log says why
+)
+
+// Error is the protocol's error: what the peer is told, and privately why.
+type Error struct {
+	Code  Code   `json:"code"`
+	Text  string `json:"text"` // in the user's words
+	cause error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("control: %s: %s", e.Code, e.Text) }
+
+// Unwrap returns the private cause; nil on the client's side.
+func (e *Error) Unwrap() error { return e.cause }
+
+// Invalid says that an argument is wrong, in words for the user.
+func Invalid(format string, args ...any) error {
+	return &Error{Code: CodeInvalid, Text: fmt.Sprintf(format, args...)}
+}
+
+// NetworkArgs holds the network settings, in the form of the set-up contract's
+// "network" object.
+type NetworkArgs struct {
+	Network json.RawMessage `json:"network"`
+}
+
+// HostnameArgs names the box.
+type HostnameArgs struct {
+	Hostname string `json:"hostname"`
+}
+
+// ClockArgs is the time as the administrator's browser knows it.
+type ClockArgs struct {
+	UnixMilli int64 `json:"unix_ms"`
+}
+
+// ConsoleArgs is what the screen shows about the mail service. Each push
+// replaces the one before.
+type ConsoleArgs struct {
+	State       string `json:"state"`                 // one line: "waiting to be set up", "running"
+	Hostname    string `json:"hostname,omitempty"`    // as set up
+	ClaimCode   string `json:"claim_code,omitempty"`  // "" once the box is set up
+	Fingerprint string `json:"fingerprint,omitempty"` // of the certificate, as the pages show it
+	Progress    string `json:"progress,omitempty"`    // of the set-up, one line
+}
+
+// Status is the machine at a moment.
+type Status struct {
+	Version   string    `json:"version"` // of the image
+	State     string    `json:"state"`   // "starting", "running", "degraded", "recovery", "stopping"
+	Problem   string    `json:"problem,omitempty"`
+	Hostname  string    `json:"hostname"`
+	UptimeMS  int64     `json:"uptime_ms"` // since PID 1 began
+	Units     []Unit    `json:"units"`
+	Memory    Memory    `json:"memory"`
+	Data      *Space    `json:"data,omitempty"` // nil: not mounted
+	Boot      []Phase   `json:"boot"`
+	Time      time.Time `json:"time"`
+	Watchdog  string    `json:"watchdog,omitempty"` // the device's name, "" none
+	Addresses []string  `json:"addresses"`
+}
+
+// Unit is one service.
+type Unit struct {
+	Name     string    `json:"name"`
+	State    string    `json:"state"`
+	Required bool      `json:"required"`
+	Degraded bool      `json:"degraded,omitempty"`
+	Text     string    `json:"text,omitempty"`
+	LastEnd  string    `json:"last_end,omitempty"`
+	Starts   int       `json:"starts"`
+	Since    time.Time `json:"since"`
+	Memory   int64     `json:"memory,omitempty"` // bytes
+}
+
+// Memory is the machine's, in bytes.
+type Memory struct {
+	Total     int64 `json:"total"`
+	Available int64 `json:"available"`
+}
+
+// Space is a file system's, in bytes.
+type Space struct {
+	Total int64 `json:"total"`
+	Free  int64 `json:"free"`
+}
+
+// Phase is a step of the start.
+type Phase struct {
+	Name string `json:"name"`
+	MS   int64  `json:"ms"`
+	Err  string `json:"error,omitempty"`
+}
+
+// Disk is a whole disk.
+type Disk struct {
+	Device string `json:"device"` // kernel name, "sda"
+	Model  string `json:"model,omitempty"`
+	Serial string `json:"serial,omitempty"`
+	Bytes  int64  `json:"bytes"`
+	Own    bool   `json:"own"` // the one the box runs from
+}
+
+// ParseRequest reads one frame. Everything unexpected is an error: the only
+// peers are programs of the same image.
+func ParseRequest(line []byte) (Request, error) {
+	var r Request
+	if len(line) > MaxFrame {
+		return r, Invalid("the request is longer than %d bytes", MaxFrame)
+	}
+	if err := Strict(line, &r); err != nil {
+		return Request{}, err
+	}
+	if r.Version != Version {
+		return Request{}, Invalid("protocol version %d is not %d", r.Version, Version)
+	}
+	if r.Verb == "" {
+		return Request{}, Invalid("verb: missing")
+	}
+	return r, nil
+}
+
+// Strict decodes exactly one JSON value without unknown fields. Empty input
+// leaves dst as it is.
+func Strict(data []byte, dst any) error {
+	if len(bytes.TrimSpace(data)) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(dst); err != nil {
+		return &Error{Code: CodeInvalid, Text: "the request cannot be read: " + err.Error(), cause: err}
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Invalid("the request holds more than one value")
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+// Package disk finds the disk the box runs from, makes and mends the partition
+// that holds its data, and mounts both.
+//
+// What comes in: block devices, the loader's word on which partition it came
+// from. What goes out: a mounted data partition, or a [RecoveryError] that says
+// in the user's words what is wrong. It never guesses, and it never makes a
+// file system where there may be data.
+//
+// # The data partition on disk
+//
+// The partition's name in the GPT is the durable record of how far its making
+// has come:
+//
+//	state        GPT entry          what stands in it        who moves it on, and how
+//	absent       none               free space               Ensure: an entry named sanduk-data-new, synced
+//	  (adopted)  none               our file system, used    Ensure: an entry named sanduk-data around it
+//	being made   "sanduk-data-new"  anything, never mounted  Ensure: mke2fs (again), sync, then rename
+//	  (used)     "sanduk-data-new"  our file system, used    Ensure: rename only
+//	made         "sanduk-data"      our file system          Check (e2fsck), then mount
+//	lost         "sanduk-data"      no file system           recovery mode; nothing is written
+//
+// mke2fs runs in exactly one state, "being made". It is reached only by
+// creating the entry, and left before the partition is mounted for the first
+// time, so nothing can have been stored there. Two further guards stand in
+// front of mke2fs: a file system that shows traces of ever having been mounted
+// is never overwritten whatever the GPT says (a stale backup GPT could still
+// say "-new"), and a freshly flashed image whose free space begins with the
+// data file system of its predecessor takes that over, mail and all.
+//
+// # Order of writes
+//
+// The GPT is written backup first, synced, then primary, synced. A power cut
+// leaves at least one of the two valid, holding the state before or after; both
+// lead to the same end. The tests cut after every sector.
+//
+// Concurrency: the functions are for PID 1's boot sequence, one at a time.
+//
+// Formats: UEFI specification 2.10 §5.3 (GPT), the ext4 super block.
+package disk

@@ -1,0 +1,81 @@
+package delivery
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/message"
+)
+
+// Store puts one message into the mailboxes of all its targets.
+type Store interface {
+	// Deliver returns nil when the message is durable and visible for every
+	// target; otherwise no target has been told that it has it.
+	Deliver(ctx context.Context, envelope *mail.Envelope, targets []mail.Target, body *draft.Draft) error
+}
+
+// Mailroom routes and delivers.
+type Mailroom struct {
+	directory Directory
+	store     Store
+	hostname  func() string // of Received; may change at set-up
+	log       *slog.Logger
+}
+
+// New makes a Mailroom.
+func New(directory Directory, store Store, hostname func() string, log *slog.Logger) *Mailroom {
+	return &Mailroom{directory: directory, store: store, hostname: hostname, log: log}
+}
+
+// Deliver makes a message durable for all its recipients with one commit. The
+// body's bytes are kept as they came: what the box adds stands in front of them.
+func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) error {
+	targets, err := m.targets(ctx, envelope)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := m.store.Deliver(ctx, envelope, targets, body); err != nil {
+		return fmt.Errorf("deliver %s: %w", envelope.ID, err)
+	}
+	m.log.Info("message delivered", "verb", "commit", "id", envelope.ID, "mailboxes", len(targets), "took", time.Since(began))
+	return nil
+}
+
+// targets resolves the recipients once more: an account may have gone since
+// RCPT, and then the sender must ask again rather than have its mail lost.
+// Somebody reached by two addresses gets one copy, for the first.
+func (m *Mailroom) targets(ctx context.Context, envelope *mail.Envelope) ([]mail.Target, error) {
+	seen := make(map[mail.AccountID]bool, len(envelope.To))
+	targets := make([]mail.Target, 0, len(envelope.To))
+	for _, to := range envelope.To {
+		account, err := m.route(ctx, &envelope.Peer, to)
+		if refusal, ok := errors.AsType[*mail.Refusal](err); ok {
+			return nil, fmt.Errorf("deliver %s: recipient %s was accepted and is gone: %v", envelope.ID, to, refusal)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if seen[account] {
+			continue
+		}
+		seen[account] = true
+		targets = append(targets, mail.Target{Account: account, Role: mail.RoleInbox, Prefix: m.prefix(envelope, to)})
+	}
+	return targets, nil
+}
+
+// prefix is what stands in front of the body in one recipient's mailbox:
+// Return-Path (RFC 5321 §4.4), Delivered-To, Received.
+func (m *Mailroom) prefix(envelope *mail.Envelope, to mail.Address) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "Return-Path: <%s>\r\nDelivered-To: %s\r\n", envelope.From, to)
+	_ = message.WriteReceived(&b, m.hostname(), envelope) // a Buffer doesn't fail
+	return b.Bytes()
+}

@@ -1,0 +1,152 @@
+package directory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/domain"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+const (
+	// maxAccounts is many times what the box is made for; it keeps a runaway
+	// script from filling the disk with mailboxes.
+	maxAccounts = 5000
+	// maxName is in characters: it stands in front of addresses.
+	maxName = 200
+)
+
+// Accounts lists the accounts by address.
+func (d *Directory) Accounts(context.Context) ([]mail.Account, error) {
+	v := d.current.Load()
+	all := make([]mail.Account, 0, len(v.addresses))
+	for _, id := range v.addresses {
+		all = append(all, v.accounts[id].account())
+	}
+	slices.SortFunc(all, func(a, b mail.Account) int {
+		return cmp.Or(strings.Compare(a.Address.Domain, b.Address.Domain), strings.Compare(a.Address.Local, b.Address.Local))
+	})
+	return all, nil
+}
+
+// Account gives one account; mail.ErrNoAccount when it is not, or no longer, there.
+func (d *Directory) Account(_ context.Context, id mail.AccountID) (mail.Account, error) {
+	a, err := d.current.Load().live(id)
+	if err != nil {
+		return mail.Account{}, err
+	}
+	return a.account(), nil
+}
+
+// AddAccount makes an account with its mailboxes. Address, Name and Admin of a
+// count, and Created unless it is zero; the rest is assigned. Durable and visible
+// on return.
+//
+// Errors: ErrNotSetUp, mail.ErrAddress (not an address that somebody here can
+// have), mail.ErrNotOurDomain, mail.ErrAddressTaken, mail.ErrTooMany,
+// auth.ErrWeakPassword.
+func (d *Directory) AddAccount(ctx context.Context, a mail.Account, password string) (mail.Account, error) {
+	v := d.current.Load()
+	address, err := domain.Address(a.Address)
+	name := strings.TrimSpace(a.Name)
+	switch {
+	case v.box == nil:
+		return mail.Account{}, ErrNotSetUp
+	case err != nil || strings.HasPrefix(address.String(), `"`):
+		// A local part that needs quotes is one that most programs get wrong.
+		return mail.Account{}, fmt.Errorf("directory: %s: %w", a.Address, mail.ErrAddress)
+	case !v.owns(domain.Name(address.Domain)):
+		return mail.Account{}, fmt.Errorf("directory: %s: %w", address, mail.ErrNotOurDomain)
+	case v.addresses[address] != 0:
+		return mail.Account{}, fmt.Errorf("directory: %s: %w", address, mail.ErrAddressTaken)
+	case utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		return mail.Account{}, fmt.Errorf("directory: name of %s: %w", address, ErrName)
+	}
+	if err := auth.CheckPassword(address, password); err != nil {
+		return mail.Account{}, err
+	}
+	// The slow part, before anybody has to wait for the turn.
+	credential, err := auth.NewRecord(d.key, address, password)
+	if err != nil {
+		return mail.Account{}, err
+	}
+	record := accountRecord{Local: address.Local, Domain: domain.Name(address.Domain), Name: name, Admin: a.Admin, Created: stamp(a.Created), Credential: credential}
+	if a.Created.IsZero() {
+		record.Created = stamp(d.now())
+	}
+	if err := d.begin(ctx); err != nil {
+		return mail.Account{}, err
+	}
+	defer d.end()
+	return d.addAccount(ctx, record)
+}
+
+// addAccount has the turn.
+func (d *Directory) addAccount(ctx context.Context, record accountRecord) (mail.Account, error) {
+	s := d.current.Load().state
+	record.ID = s.next
+	if len(s.addresses) >= maxAccounts {
+		return mail.Account{}, fmt.Errorf("directory: %d accounts: %w", len(s.addresses), mail.ErrTooMany)
+	}
+	if _, _, err := s.apply(record); err != nil { // before mailboxes are made for nothing
+		return mail.Account{}, err
+	}
+	if err := d.mailboxes.CreateAccount(ctx, record.ID); err != nil {
+		return mail.Account{}, fmt.Errorf("directory: make mailboxes of %s: %w", record.address(), err)
+	}
+	if err := d.commit(ctx, kindAddAccount, record); err != nil {
+		return mail.Account{}, err
+	}
+	return record.account(), nil
+}
+
+// RemoveAccount ends an account: from now on nobody can log in to it or send to
+// it, and its tokens are gone. Its mail is set aside, recoverable for as long as
+// the store says. Errors: mail.ErrNoAccount, ErrLastAdmin.
+func (d *Directory) RemoveAccount(ctx context.Context, id mail.AccountID) error {
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	defer d.end()
+	if err := d.commit(ctx, kindRemoveAccount, removeRecord{ID: id, At: stamp(d.now())}); err != nil {
+		return err
+	}
+	return d.removeMailboxes(ctx, id)
+}
+
+// SetPassword gives an account a new password; the old one is worth nothing on
+// return. Errors: mail.ErrNoAccount, auth.ErrWeakPassword.
+func (d *Directory) SetPassword(ctx context.Context, id mail.AccountID, password string) error {
+	a, err := d.current.Load().live(id)
+	if err != nil {
+		return err
+	}
+	if err := auth.CheckPassword(a.address(), password); err != nil {
+		return err
+	}
+	credential, err := auth.NewRecord(d.key, a.address(), password)
+	if err != nil {
+		return err
+	}
+	return d.change(ctx, changeRecord{ID: id, Credential: credential})
+}
+
+// SetAdmin makes an account an administrator's, or no longer. Errors:
+// mail.ErrNoAccount, ErrLastAdmin.
+func (d *Directory) SetAdmin(ctx context.Context, id mail.AccountID, admin bool) error {
+	return d.change(ctx, changeRecord{ID: id, Admin: &admin})
+}
+
+func (d *Directory) change(ctx context.Context, record changeRecord) error {
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	defer d.end()
+	return d.commit(ctx, kindChangeAccount, record)
+}

@@ -1,0 +1,161 @@
+package directory
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/journal"
+)
+
+// Report is what Check found.
+type Report struct {
+	Accounts int // that are there
+	Removed  int
+	Tokens   int
+	Problems []string // one sentence each; empty when all is well
+}
+
+// Check proves that the directory is what it should be: index and memory agree
+// with each other and with the journal read from its beginning, every credential
+// record opens for its account, and somebody can look after the box. Changes
+// wait meanwhile, readers don't. The error is the disk's or ctx's.
+func (d *Directory) Check(ctx context.Context) (Report, error) {
+	if err := d.begin(ctx); err != nil {
+		return Report{}, err
+	}
+	defer d.end()
+	v := d.current.Load()
+	report := Report{Problems: slices.Clone(d.odd), Tokens: len(v.tokens), Accounts: len(v.addresses), Removed: len(v.accounts) - len(v.addresses)}
+
+	fromJournal := emptyState()
+	err := d.journal.Replay(ctx, journal.FamilyDirectory, 1, func(r journal.Record) error {
+		if next, err := d.replay(fromJournal, r); err == nil {
+			fromJournal = next
+		} else {
+			report.problem("record %d of the journal does not fit: %v", r.LSN, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return report, fmt.Errorf("directory: check: %w", err)
+	}
+	report.compare("the journal", fromJournal, v.state)
+
+	indexed, _, err := d.index.load()
+	if err != nil {
+		report.problem("the index can't be read: %v", err)
+	} else {
+		report.compare("the index", indexed, v.state)
+	}
+	for err := range d.index.pages() {
+		report.problem("the index file is damaged: %v", err)
+	}
+	report.invariants(d.key, v.state)
+	report.Problems = slices.Compact(slices.Sorted(slices.Values(report.Problems)))
+	return report, nil
+}
+
+func (r *Report) problem(format string, args ...any) {
+	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+}
+
+// pages yields what bbolt finds wrong with the file's structure.
+func (ix *Index) pages() func(yield func(error) bool) {
+	return func(yield func(error) bool) {
+		err := ix.db.View(func(tx *bbolt.Tx) error {
+			going := true
+			for err := range tx.Check() { // must be drained
+				going = going && yield(err)
+			}
+			return nil
+		})
+		if err != nil {
+			yield(err)
+		}
+	}
+}
+
+// compare says where what one source has differs from what is in use.
+func (r *Report) compare(source string, got, want *state) {
+	a, b := got.flat(), want.flat()
+	for _, key := range slices.Sorted(maps.Keys(b)) {
+		switch text, found := a[key]; {
+		case !found:
+			r.problem("%s lacks %s", source, key)
+		case !bytes.Equal(text, b[key]):
+			r.problem("%s has another %s than is in use", source, key)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(a)) {
+		if _, found := b[key]; !found {
+			r.problem("%s has %s, which is not in use", source, key)
+		}
+	}
+	if got.next != want.next {
+		r.problem("%s would give the next account number %d, not %d", source, got.next, want.next)
+	}
+}
+
+// flat is the state as text, entry by entry, for comparing and for tests.
+func (s *state) flat() map[string][]byte {
+	flat := map[string][]byte{}
+	add := func(key string, value any) {
+		text, err := json.Marshal(value)
+		if err != nil {
+			text = []byte(err.Error()) // differs from every good one
+		}
+		flat[key] = text
+	}
+	if s.box != nil {
+		add("box settings", s.box)
+	}
+	for id, a := range s.accounts {
+		add(fmt.Sprintf("account %s (%s)", id, a.address()), a)
+	}
+	for hash, t := range s.tokens {
+		add(fmt.Sprintf("token %x", hash[:4]), t)
+	}
+	return flat
+}
+
+// invariants checks what must hold of any state.
+func (r *Report) invariants(key *auth.Key, s *state) {
+	if s.box == nil {
+		if len(s.accounts) > 0 || len(s.tokens) > 0 {
+			r.problem("there are accounts on a box that is not set up")
+		}
+		return
+	}
+	if _, err := s.box.open(key); err != nil {
+		r.problem("settings: %v", err)
+	}
+	if a := s.accounts[s.keeper]; a == nil || !a.Admin || !a.Removed.IsZero() {
+		r.problem("nobody is an administrator")
+	}
+	for id, a := range s.accounts {
+		if !a.Removed.IsZero() {
+			continue
+		}
+		if s.addresses[a.address()] != id {
+			r.problem("account %s (%s) can't be found by its address", id, a.address())
+		}
+		if !s.owns(a.Domain) {
+			r.problem("account %s (%s) is in none of the office's domains", id, a.address())
+		}
+		if err := auth.CheckRecord(key, a.address(), a.Credential); err != nil {
+			r.problem("account %s (%s) can't log in: %v", id, a.address(), err)
+		}
+	}
+	for hash, t := range s.tokens {
+		if _, err := s.live(t.Owner); err != nil {
+			r.problem("token %x belongs to nobody", hash[:4])
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// Mailboxes are where an account's mail is kept. Both methods may be called for
+// an account for which they were called before.
+type Mailboxes interface {
+	// CreateAccount makes the first mailboxes of an account.
+	CreateAccount(ctx context.Context, id mail.AccountID) error
+	// RemoveAccount sets an account's mail aside.
+	RemoveAccount(ctx context.Context, id mail.AccountID) error
+}
+
+// Options are what a Directory needs; all but Now and Logger must be given.
+type Options struct {
+	Key       *auth.Key
+	Mailboxes Mailboxes
+	Now       func() time.Time // nil: time.Now
+	Logger    *slog.Logger     // nil: nothing is logged
+}
+
+// Directory is the open directory. See the package comment.
+type Directory struct {
+	index     *Index
+	journal   *journal.Journal
+	key       *auth.Key
+	mailboxes Mailboxes
+	now       func() time.Time
+	log       *slog.Logger
+
+	current atomic.Pointer[view]
+
+	// turn holds one token: who has it may change the directory. (A mutex can't
+	// be waited for with a context.)
+	turn chan struct{}
+	// stale says that the index missed a change and must be written as a whole.
+	// Guarded by turn.
+	stale bool
+	// seen is the LSN that the index has. Guarded by turn.
+	seen journal.LSN
+
+	odd []string // what was found odd when opening; never changed afterwards
+}
+
+// view is what readers see: the state, and what is worked out from it once.
+type view struct {
+	*state
+	shown Box // the box record with its secrets opened
+}
+
+// Open brings the index up to the end of the journal and takes both over: Close
+// closes the index, the journal stays its owner's.
+//
+// What in the journal can't be read or doesn't fit is reported to the log and by
+// Check, and passed over: a box with one damaged record still has its mail.
+func Open(ctx context.Context, index *Index, j *journal.Journal, o Options) (*Directory, error) {
+	d := &Directory{index: index, journal: j, key: o.Key, mailboxes: o.Mailboxes, now: o.Now, log: o.Logger, turn: make(chan struct{}, 1)}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	if d.log == nil {
+		d.log = slog.New(slog.DiscardHandler)
+	}
+	if err := d.recover(ctx); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// recover loads the index, or starts from nothing where it can't be used, and
+// applies what the journal has beyond it.
+func (d *Directory) recover(ctx context.Context) error {
+	s, seen, err := d.index.load()
+	anew := d.index.new
+	switch {
+	case errors.Is(err, errIndex):
+		d.log.Error("directory: index is made anew", "err", err)
+		anew = true
+	case err != nil:
+		return fmt.Errorf("directory: read index: %w", err)
+	case seen > d.journal.Durable():
+		// The journal was put back to an earlier state than the index has seen.
+		d.log.Error("directory: index is ahead of the journal and is made anew", "index", seen, "journal", d.journal.Durable())
+		anew = true
+	}
+	if d.index.asideErr != nil {
+		d.log.Error("directory: damaged index was set aside", "err", d.index.asideErr)
+	}
+	if anew {
+		s, seen = emptyState(), 0
+	}
+	changes := 0
+	err = d.journal.Replay(ctx, journal.FamilyDirectory, seen+1, func(r journal.Record) error {
+		next, err := d.replay(s, r)
+		switch {
+		case errors.Is(err, ErrNewer):
+			return err // going on would give numbers and addresses away twice
+		case err != nil:
+			d.odd = append(d.odd, fmt.Sprintf("record %d of the journal does not fit: %v", r.LSN, err))
+			d.log.Error("directory: a record does not fit", "lsn", r.LSN, "err", err)
+		default:
+			s = next
+			changes++
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("directory: read journal: %w", err)
+	}
+	d.install(s)
+	d.seen = seen
+	if end := d.journal.Durable(); anew || changes > 0 || end > seen {
+		if err := d.index.saveAll(s, end); err != nil {
+			return err
+		}
+		d.seen = end
+	}
+	return nil
+}
+
+func (d *Directory) replay(s *state, r journal.Record) (*state, error) {
+	record, err := decodeRecord(kind(r.Type), r.Payload)
+	if err != nil {
+		return nil, err
+	}
+	next, _, err := s.apply(record)
+	if err != nil {
+		return nil, err
+	}
+	next.lsn = r.LSN
+	return next, nil
+}
+
+// install makes s what readers see.
+func (d *Directory) install(s *state) {
+	v := &view{state: s}
+	if old := d.current.Load(); old != nil && old.box == s.box {
+		v.shown = old.shown
+	} else if s.box != nil {
+		var err error
+		if v.shown, err = s.box.open(d.key); err != nil {
+			d.log.Error("directory: a password at the provider can't be opened", "err", err)
+		}
+	}
+	d.current.Store(v)
+}
+
+// begin waits for the turn to change the directory; end gives it back.
+func (d *Directory) begin(ctx context.Context) error {
+	select {
+	case d.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("directory: wait for another change: %w", context.Cause(ctx))
+	}
+}
+
+func (d *Directory) end() { <-d.turn }
+
+// commit makes one record durable and visible. The caller has the turn. The
+// order is: see that it fits, the journal, the readers, the index.
+func (d *Directory) commit(ctx context.Context, k kind, record any) error {
+	payload, err := encodeRecord(record)
+	if err != nil {
+		return err
+	}
+	// What is applied is what a replay will read, not what the caller holds.
+	if record, err = decodeRecord(k, payload); err != nil {
+		return err
+	}
+	next, touched, err := d.current.Load().apply(record)
+	if err != nil {
+		return err
+	}
+	err = d.journal.Commit(ctx, &journal.Entry{
+		Family:  journal.FamilyDirectory,
+		Type:    uint8(k),
+		Prepare: func(journal.Slot) ([]byte, error) { return payload, nil },
+		Apply: func(at journal.Slot) {
+			next.lsn = at.LSN
+			d.install(next)
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("directory: commit: %w", err)
+	}
+	d.save(next, touched)
+	return nil
+}
+
+// save writes the index. That it can't doesn't undo the change, which is in the
+// journal: the next save, or the next Open, makes up for it.
+func (d *Directory) save(s *state, touched []entry) {
+	seen := d.journal.Durable() // nothing of ours beyond s is in it: we have the turn
+	var err error
+	if d.stale {
+		err = d.index.saveAll(s, seen)
+	} else {
+		err = d.index.save(s, touched, seen)
+	}
+	d.stale = err != nil
+	if err != nil {
+		d.log.Error("directory: index could not be written", "err", err)
+		return
+	}
+	d.seen = seen
+}
+
+// Checkpoint notes in the index how far the journal has come, so that the next
+// Open need not read what has come since the last change of the directory. Call
+// it now and then (once an hour); it does nothing when there is nothing to note.
+func (d *Directory) Checkpoint(ctx context.Context) error {
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	defer d.end()
+	if d.stale || d.seen != d.journal.Durable() {
+		d.save(d.current.Load().state, nil)
+		if d.stale {
+			return errors.New("directory: checkpoint: index could not be written")
+		}
+	}
+	return nil
+}
+
+// Close writes a last checkpoint and closes the index. No other method may be
+// called any more; call it before the journal's Close.
+func (d *Directory) Close() error {
+	d.turn <- struct{}{} // never given back
+	if d.stale || d.seen != d.journal.Durable() {
+		d.save(d.current.Load().state, nil)
+	}
+	return d.index.Close()
+}
+
+// Settle repeats what a crash may have left undone: the mailboxes of every
+// account are made, those of removed ones set aside. Call it once at the start.
+func (d *Directory) Settle(ctx context.Context) error {
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	defer d.end()
+	for id, a := range d.current.Load().accounts {
+		if a.Removed.IsZero() {
+			if err := d.mailboxes.CreateAccount(ctx, id); err != nil {
+				return fmt.Errorf("directory: make mailboxes of %s: %w", id, err)
+			}
+		} else if err := d.removeMailboxes(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Directory) removeMailboxes(ctx context.Context, id mail.AccountID) error {
+	if err := d.mailboxes.RemoveAccount(ctx, id); err != nil && !errors.Is(err, mail.ErrNoAccount) {
+		return fmt.Errorf("directory: set mailboxes of %s aside: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,50 @@
+// Package directory knows who is in the office: the box's own settings, its
+// domains, the people with their addresses and credential records, and the
+// tokens of the office's API.
+//
+// What comes in: a set-up (once), and changes to accounts and tokens. What goes
+// out: answers to "whose address is this?" and "who may log in by this name?",
+// from memory, without a lock.
+//
+// # Durability
+//
+// Every change is one record of family Directory in the journal; when a method
+// returns nil, the record is on disk and every reader sees it. The whole set-up
+// is one record too: a box is set up, or it isn't. The index (directory.db, a
+// bbolt file) only spares reading the journal from its beginning: it is written
+// after the record, in the same transaction as the LSN up to which it is
+// complete, and when it is missing or damaged it is made anew from the journal.
+// Records of this family are small and few and are never compacted away.
+//
+// # Accounts and their mailboxes
+//
+// A new account's mailboxes are made first, under the number that the account
+// will have, and the record that makes it visible is committed after. A crash
+// in between leaves empty mailboxes that nobody can reach, under a number that
+// the next new account gets, for which making them again does nothing. The other
+// way round there would be a moment in which mail is accepted for an account
+// without a mailbox. Removing goes the other way: the record first, which ends
+// log-ins and delivery, then the mailboxes. [Directory.Settle] repeats at the
+// start what a crash may have left undone. Numbers of removed accounts are never
+// given again.
+//
+//	state of an account    directory          mailboxes     after a crash
+//	nothing                –                  –             –
+//	being made             –                  made          invisible; made again by the next AddAccount
+//	there                  account            made          Settle finds nothing to do
+//	being removed          removed account    made          Settle removes them
+//	removed                removed account    set aside     recoverable for as long as the store says
+//
+// # Addresses
+//
+// Every address is looked up in the canonical form of package domain. Mail for
+// "alice+anything" goes to alice unless that is an account of its own (RFC 5233
+// names this subaddressing). postmaster (RFC 5321 §4.5.1) and abuse (RFC 2142 §4)
+// of every domain, and of the box's own host name, go to the administrator who
+// has been there longest, unless they are accounts of their own.
+//
+// # Concurrency
+//
+// All methods may be called from any goroutine. Readers take one pointer to a
+// state that is never changed again; changes wait for one another.
+package directory

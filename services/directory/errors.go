@@ -1,0 +1,21 @@
+package directory
+
+import "errors"
+
+// What the directory answers beyond the errors of package mail.
+var (
+	// ErrNotSetUp: before the set-up there is nothing to change.
+	ErrNotSetUp = errors.New("the box has not been set up yet")
+	// ErrSetUp: the set-up was done already; it is done once.
+	ErrSetUp = errors.New("the box has been set up already")
+	// ErrLastAdmin: somebody must remain who can look after the box.
+	ErrLastAdmin = errors.New("this is the last administrator: make somebody else one first")
+	// ErrName: a person's name, or a token's, is too long or can't be shown.
+	ErrName = errors.New("the name is too long, or has characters that a name can't have")
+	// ErrNoToken: there is no such token, or no longer.
+	ErrNoToken = errors.New("there is no such token")
+	// ErrInUse: another process has the data directory, on a box the mail service.
+	ErrInUse = errors.New("the data directory is in use by a running mail service")
+	// ErrNewer: a record or index was written by a later version of the box.
+	ErrNewer = errors.New("written by a newer version of the box")
+)

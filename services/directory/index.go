@@ -1,0 +1,322 @@
+package directory
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// File is the index's name in the data directory.
+const File = "directory.db"
+
+// The index, format version 1. A value is its CRC32C (4 bytes, big-endian) and
+// JSON; bbolt's pages carry no checksum of their own.
+//
+//	meta      version → number; lsn → up to where the journal is in here
+//	box       box → boxRecord
+//	accounts  number, 4 bytes big-endian → accountRecord, removed ones too
+//	tokens    hash → tokenRecord
+const (
+	indexVersion   = 1
+	bucketMeta     = "meta"
+	bucketBox      = "box"
+	bucketAccounts = "accounts"
+	bucketTokens   = "tokens"
+)
+
+const (
+	// lockWait is how long another process may take to let go of the file: a
+	// mail service that is just being stopped closes it within this time.
+	lockWait = 3 * time.Second
+	// mmapSize keeps a small index from being mapped again as it grows.
+	mmapSize = 1 << 20
+)
+
+func boxKey() []byte { return []byte("box") }
+
+func accountKey(id mail.AccountID) []byte { return binary.BigEndian.AppendUint32(nil, uint32(id)) }
+
+// errIndex says that the index must be made anew.
+var errIndex = errors.New("directory: index is damaged")
+
+// Index is the open index file. Opening it first is what keeps two processes
+// from working on one data directory.
+type Index struct {
+	db   *bbolt.DB
+	path string
+	new  bool // nothing is in it yet
+	// asideErr is why the file that was there before is not used; nil if it is.
+	asideErr error
+}
+
+// OpenIndex opens the index in the file path, or makes an empty one. It waits a
+// few seconds for another process to let go of it, then the error is ErrInUse.
+// A file that is no index is set aside under another name.
+func OpenIndex(path string) (*Index, error) {
+	ix, err := openIndex(path)
+	if !errors.Is(err, errIndex) {
+		return ix, err
+	}
+	// It is kept for whoever wants to know what happened to it; the one before
+	// it, if any, is given up.
+	if renameErr := os.Rename(path, path+".damaged"); renameErr != nil {
+		return nil, fmt.Errorf("directory: set damaged index aside: %w", renameErr)
+	}
+	reason := err
+	if ix, err = openIndex(path); err == nil {
+		ix.asideErr = reason
+	}
+	return ix, err
+}
+
+func openIndex(path string) (*Index, error) {
+	created := false
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := createIndex(path); err != nil {
+			return nil, err
+		}
+		created = true
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, InitialMmapSize: mmapSize})
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return nil, ErrInUse
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
+		return nil, fmt.Errorf("%w: %w", errIndex, err)
+	case err != nil:
+		return nil, fmt.Errorf("directory: open index: %w", err)
+	}
+	ix := &Index{db: db, path: path, new: created}
+	if err := ix.checkVersion(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return ix, nil
+}
+
+// createIndex makes the file under another name first, so that one with the
+// right name is always whole.
+func createIndex(path string) (err error) {
+	temp := path + ".new"
+	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("directory: make index: %w", err)
+	}
+	db, err := bbolt.Open(temp, 0o600, &bbolt.Options{Timeout: lockWait})
+	if errors.Is(err, berrors.ErrTimeout) {
+		return ErrInUse // another process is making it right now
+	}
+	if err != nil {
+		return fmt.Errorf("directory: make index: %w", err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) error { return wipe(tx) })
+	if err = errors.Join(err, db.Close()); err != nil {
+		return fmt.Errorf("directory: make index: %w", err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("directory: make index: %w", err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("directory: make index: %w", err)
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return fmt.Errorf("directory: make index: sync directory: %w", err)
+	}
+	return nil
+}
+
+// wipe empties the index.
+func wipe(tx *bbolt.Tx) error {
+	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens} {
+		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
+			return err
+		}
+		if _, err := tx.CreateBucket([]byte(name)); err != nil {
+			return err
+		}
+	}
+	return put(tx, bucketMeta, []byte("version"), indexVersion)
+}
+
+func (ix *Index) checkVersion() error {
+	return ix.db.View(func(tx *bbolt.Tx) error {
+		var version int
+		if found, err := get(tx, bucketMeta, []byte("version"), &version); err != nil || !found {
+			return fmt.Errorf("%w: it has no version", errIndex)
+		}
+		if version != indexVersion {
+			return fmt.Errorf("directory: index version %d: %w", version, ErrNewer)
+		}
+		return nil
+	})
+}
+
+// Close lets go of the file.
+func (ix *Index) Close() error {
+	if err := ix.db.Close(); err != nil {
+		return fmt.Errorf("directory: close index: %w", err)
+	}
+	return nil
+}
+
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+func put(tx *bbolt.Tx, bucket string, key []byte, value any) error {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	sum := binary.BigEndian.AppendUint32(nil, crc32.Checksum(text, castagnoli()))
+	return tx.Bucket([]byte(bucket)).Put(key, append(sum, text...))
+}
+
+func get(tx *bbolt.Tx, bucket string, key []byte, into any) (found bool, err error) {
+	b := tx.Bucket([]byte(bucket))
+	if b == nil {
+		return false, fmt.Errorf("%w: bucket %s is missing", errIndex, bucket)
+	}
+	value := b.Get(key)
+	if value == nil {
+		return false, nil
+	}
+	return true, decodeValue(value, into)
+}
+
+func decodeValue(value []byte, into any) error {
+	if len(value) < 4 || binary.BigEndian.Uint32(value) != crc32.Checksum(value[4:], castagnoli()) {
+		return fmt.Errorf("%w: a value's checksum is wrong", errIndex)
+	}
+	if err := json.Unmarshal(value[4:], into); err != nil {
+		return fmt.Errorf("%w: %w", errIndex, err)
+	}
+	return nil
+}
+
+// load reads the state that the index holds, and the LSN up to which it is
+// complete. Every error is errIndex or the disk's.
+func (ix *Index) load() (s *state, seen journal.LSN, err error) {
+	s = emptyState()
+	err = ix.db.View(func(tx *bbolt.Tx) error {
+		if _, err := get(tx, bucketMeta, []byte("lsn"), &seen); err != nil {
+			return err
+		}
+		var box boxRecord
+		found, err := get(tx, bucketBox, boxKey(), &box)
+		if err != nil {
+			return err
+		}
+		if found {
+			s.box = &box
+		}
+		if err := each(tx, bucketAccounts, func(a *accountRecord) { s.put(a) }); err != nil {
+			return err
+		}
+		return each(tx, bucketTokens, func(t *tokenRecord) {
+			if len(t.Hash) == len(tokenHash{}) {
+				s.tokens[tokenHash(t.Hash)] = t
+			}
+		})
+	})
+	s.keeper = s.oldestAdmin()
+	s.lsn = seen
+	return s, seen, err
+}
+
+// put adds an account as the index has it.
+func (s *state) put(a *accountRecord) {
+	s.accounts[a.ID] = a
+	s.next = max(s.next, a.ID+1)
+	if a.Removed.IsZero() {
+		s.addresses[a.address()] = a.ID
+	}
+}
+
+func each[T any](tx *bbolt.Tx, bucket string, use func(*T)) error {
+	b := tx.Bucket([]byte(bucket))
+	if b == nil {
+		return fmt.Errorf("%w: bucket %s is missing", errIndex, bucket)
+	}
+	return b.ForEach(func(_, value []byte) error {
+		record := new(T)
+		if err := decodeValue(value, record); err != nil {
+			return err
+		}
+		use(record)
+		return nil
+	})
+}
+
+// save writes the touched entries of s and the LSN up to which the index is now
+// complete, in one transaction, synced.
+func (ix *Index) save(s *state, touched []entry, seen journal.LSN) error {
+	err := ix.db.Update(func(tx *bbolt.Tx) error {
+		for _, e := range touched {
+			if err := saveEntry(tx, s, e); err != nil {
+				return err
+			}
+		}
+		return put(tx, bucketMeta, []byte("lsn"), seen)
+	})
+	if err != nil {
+		return fmt.Errorf("directory: write index: %w", err)
+	}
+	return nil
+}
+
+func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
+	switch e.bucket {
+	case bucketBox:
+		return put(tx, e.bucket, e.key, s.box)
+	case bucketAccounts:
+		return put(tx, e.bucket, e.key, s.accounts[mail.AccountID(binary.BigEndian.Uint32(e.key))])
+	}
+	if token := s.tokens[tokenHash(e.key)]; token != nil {
+		return put(tx, e.bucket, e.key, token)
+	}
+	return tx.Bucket([]byte(e.bucket)).Delete(e.key)
+}
+
+// saveAll makes the index anew.
+func (ix *Index) saveAll(s *state, seen journal.LSN) error {
+	err := ix.db.Update(func(tx *bbolt.Tx) error {
+		if err := wipe(tx); err != nil {
+			return err
+		}
+		for _, e := range s.entries() {
+			if err := saveEntry(tx, s, e); err != nil {
+				return err
+			}
+		}
+		return put(tx, bucketMeta, []byte("lsn"), seen)
+	})
+	if err != nil {
+		return fmt.Errorf("directory: make index anew: %w", err)
+	}
+	return nil
+}
+
+// entries lists all that the index should hold.
+func (s *state) entries() []entry {
+	var all []entry
+	if s.box != nil {
+		all = append(all, entry{bucketBox, boxKey()})
+	}
+	for id := range s.accounts {
+		all = append(all, entry{bucketAccounts, accountKey(id)})
+	}
+	for hash := range s.tokens {
+		all = append(all, entry{bucketTokens, hash[:]})
+	}
+	return all
+}

@@ -1,0 +1,154 @@
+package directory
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/domain"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// kind is the type of a record of family Directory. The numbers are on disk for
+// ever.
+type kind uint8
+
+const (
+	kindSetUp         kind = 1
+	kindAddAccount    kind = 2
+	kindChangeAccount kind = 3
+	kindRemoveAccount kind = 4
+	kindAddToken      kind = 5
+	kindRemoveToken   kind = 6
+)
+
+// recordVersion is the first byte of every payload; JSON follows. A reader
+// refuses another version and passes over fields that it doesn't know.
+const recordVersion = 1
+
+// The payloads. Their field names are on disk for ever.
+type (
+	setUpRecord struct {
+		Box      boxRecord       `json:"box"`
+		Accounts []accountRecord `json:"accounts"`
+	}
+	accountRecord struct {
+		ID         mail.AccountID `json:"id"`
+		Local      string         `json:"local"`
+		Domain     domain.Name    `json:"domain"`
+		Name       string         `json:"name,omitempty"`
+		Admin      bool           `json:"admin,omitempty"`
+		Created    time.Time      `json:"created"`
+		Removed    time.Time      `json:"removed,omitzero"`
+		Credential auth.Record    `json:"credential"`
+	}
+	// changeRecord sets what it has.
+	changeRecord struct {
+		ID         mail.AccountID `json:"id"`
+		Admin      *bool          `json:"admin,omitempty"`
+		Credential auth.Record    `json:"credential,omitempty"`
+	}
+	removeRecord struct {
+		ID mail.AccountID `json:"id"`
+		At time.Time      `json:"at"`
+	}
+	tokenRecord struct {
+		Hash    []byte         `json:"hash"`
+		Owner   mail.AccountID `json:"owner"`
+		Name    string         `json:"name"`
+		Created time.Time      `json:"created"`
+	}
+	removeTokenRecord struct {
+		Hash []byte `json:"hash"`
+	}
+
+	boxRecord struct {
+		Hostname            domain.Name        `json:"hostname"`
+		Domains             []domain.Name      `json:"domains"`
+		Timezone            string             `json:"timezone"`
+		Network             networkRecord      `json:"network"`
+		Outbound            outboundRecord     `json:"outbound"`
+		Collect             []collectionRecord `json:"collect,omitempty"`
+		TrustedNetworks     []netip.Prefix     `json:"trusted_networks,omitempty"`
+		SubmissionExtraPort uint16             `json:"submission_extra_port,omitempty"`
+		SetUp               time.Time          `json:"set_up"`
+	}
+	networkRecord struct {
+		Mode    string       `json:"mode"`
+		Address netip.Prefix `json:"address,omitzero"`
+		Gateway netip.Addr   `json:"gateway,omitzero"`
+		DNS     []netip.Addr `json:"dns,omitempty"`
+	}
+	outboundRecord struct {
+		Mode string `json:"mode"`
+		Host string `json:"host,omitempty"`
+		Port uint16 `json:"port,omitempty"`
+		TLS  string `json:"tls,omitempty"`
+		User string `json:"user,omitempty"`
+		// Password is sealed by auth.Key.Seal.
+		Password []byte `json:"password,omitempty"`
+	}
+	collectionRecord struct {
+		Protocol string        `json:"protocol"`
+		Host     string        `json:"host"`
+		Port     uint16        `json:"port"`
+		TLS      string        `json:"tls"`
+		User     string        `json:"user"`
+		Password []byte        `json:"password"` // sealed
+		Every    time.Duration `json:"every"`
+		Local    string        `json:"into_local,omitempty"` // with Domain: an address
+		Domain   domain.Name   `json:"into_domain"`
+	}
+)
+
+// encodeRecord makes a payload.
+func encodeRecord(record any) ([]byte, error) {
+	text, err := json.Marshal(record)
+	if err != nil {
+		return nil, fmt.Errorf("directory: encode record: %w", err)
+	}
+	return append([]byte{recordVersion}, text...), nil
+}
+
+// decodeRecord reads a payload of the kind into the type that goes with it.
+func decodeRecord(k kind, payload []byte) (any, error) {
+	if len(payload) == 0 {
+		return nil, fmt.Errorf("directory: record of kind %d is empty", k)
+	}
+	if payload[0] != recordVersion {
+		return nil, fmt.Errorf("directory: record of kind %d, version %d: %w", k, payload[0], ErrNewer)
+	}
+	switch text := payload[1:]; k {
+	case kindSetUp:
+		return decodeAs[setUpRecord](text)
+	case kindAddAccount:
+		return decodeAs[accountRecord](text)
+	case kindChangeAccount:
+		return decodeAs[changeRecord](text)
+	case kindRemoveAccount:
+		return decodeAs[removeRecord](text)
+	case kindAddToken:
+		return decodeAs[tokenRecord](text)
+	case kindRemoveToken:
+		return decodeAs[removeTokenRecord](text)
+	}
+	return nil, fmt.Errorf("directory: record of kind %d: %w", k, ErrNewer)
+}
+
+func decodeAs[T any](text []byte) (any, error) {
+	var record T
+	if err := json.Unmarshal(text, &record); err != nil {
+		return nil, fmt.Errorf("directory: decode record: %w", err)
+	}
+	return record, nil
+}
+
+func (r *accountRecord) address() mail.Address {
+	return mail.Address{Local: r.Local, Domain: string(r.Domain)}
+}
+
+func (r *accountRecord) account() mail.Account {
+	return mail.Account{ID: r.ID, Address: r.address(), Name: r.Name, Admin: r.Admin, Created: r.Created}
+}

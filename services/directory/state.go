@@ -1,0 +1,195 @@
+package directory
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/sanduk-mail/sanduk/services/domain"
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// state is the whole directory as one value that never changes: a change makes
+// the next one, sharing what stays.
+type state struct {
+	lsn       journal.LSN // of the last record in it
+	box       *boxRecord  // nil before the set-up
+	accounts  map[mail.AccountID]*accountRecord
+	addresses map[mail.Address]mail.AccountID // canonical, of accounts that are there
+	tokens    map[tokenHash]*tokenRecord
+	next      mail.AccountID // the number that the next new account gets
+	keeper    mail.AccountID // the administrator who has been there longest; gets postmaster's mail
+}
+
+type tokenHash [32]byte
+
+// entry names one entry of the index that a change touched.
+type entry struct {
+	bucket string
+	key    []byte
+}
+
+func emptyState() *state {
+	return &state{
+		accounts:  map[mail.AccountID]*accountRecord{},
+		addresses: map[mail.Address]mail.AccountID{},
+		tokens:    map[tokenHash]*tokenRecord{},
+		next:      1,
+	}
+}
+
+// apply makes the state after the record, and says which entries of the index
+// differ. It refuses a record that doesn't fit, which never gets into the journal.
+func (s *state) apply(record any) (*state, []entry, error) {
+	n := &state{lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), tokens: maps.Clone(s.tokens), next: s.next}
+	var touched []entry
+	var err error
+	switch r := record.(type) {
+	case setUpRecord:
+		touched, err = n.setUp(&r)
+	case accountRecord:
+		touched, err = n.add(&r)
+	case changeRecord:
+		touched, err = n.change(&r)
+	case removeRecord:
+		touched, err = n.remove(&r)
+	case tokenRecord:
+		touched, err = n.addToken(&r)
+	case removeTokenRecord:
+		touched, err = n.removeToken(&r)
+	default:
+		err = fmt.Errorf("directory: no record is a %T", record)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	n.keeper = n.oldestAdmin()
+	return n, touched, nil
+}
+
+func (s *state) setUp(r *setUpRecord) ([]entry, error) {
+	if s.box != nil {
+		return nil, ErrSetUp
+	}
+	s.box = &r.Box
+	touched := []entry{{bucketBox, boxKey()}}
+	for i := range r.Accounts {
+		t, err := s.add(&r.Accounts[i])
+		if err != nil {
+			return nil, err
+		}
+		touched = append(touched, t...)
+	}
+	if s.oldestAdmin() == 0 {
+		return nil, ErrLastAdmin
+	}
+	return touched, nil
+}
+
+func (s *state) add(r *accountRecord) ([]entry, error) {
+	address := r.address()
+	switch {
+	case s.box == nil:
+		return nil, ErrNotSetUp
+	case r.ID < s.next:
+		return nil, fmt.Errorf("directory: account number %d was given already", r.ID)
+	case !slices.Contains(s.box.Domains, r.Domain):
+		return nil, fmt.Errorf("directory: %s: %w", address, mail.ErrNotOurDomain)
+	case s.addresses[address] != 0:
+		return nil, fmt.Errorf("directory: %s: %w", address, mail.ErrAddressTaken)
+	}
+	s.accounts[r.ID] = r
+	s.addresses[address] = r.ID
+	s.next = r.ID + 1
+	return []entry{{bucketAccounts, accountKey(r.ID)}}, nil
+}
+
+// live finds an account that has not been removed.
+func (s *state) live(id mail.AccountID) (*accountRecord, error) {
+	a := s.accounts[id]
+	if a == nil || !a.Removed.IsZero() {
+		return nil, fmt.Errorf("directory: account %s: %w", id, mail.ErrNoAccount)
+	}
+	return a, nil
+}
+
+func (s *state) change(r *changeRecord) ([]entry, error) {
+	old, err := s.live(r.ID)
+	if err != nil {
+		return nil, err
+	}
+	a := *old
+	if r.Admin != nil {
+		a.Admin = *r.Admin
+	}
+	if len(r.Credential) > 0 {
+		a.Credential = r.Credential
+	}
+	s.accounts[r.ID] = &a
+	if s.oldestAdmin() == 0 {
+		return nil, ErrLastAdmin
+	}
+	return []entry{{bucketAccounts, accountKey(r.ID)}}, nil
+}
+
+// remove keeps the account's record, so that its number and what it was called
+// stay known; its credential and tokens go.
+func (s *state) remove(r *removeRecord) ([]entry, error) {
+	old, err := s.live(r.ID)
+	if err != nil {
+		return nil, err
+	}
+	a := *old
+	a.Removed, a.Credential = r.At, nil
+	s.accounts[r.ID] = &a
+	delete(s.addresses, a.address())
+	if s.oldestAdmin() == 0 {
+		return nil, ErrLastAdmin
+	}
+	touched := []entry{{bucketAccounts, accountKey(r.ID)}}
+	for hash, token := range s.tokens {
+		if token.Owner == r.ID {
+			delete(s.tokens, hash)
+			touched = append(touched, entry{bucketTokens, hash[:]})
+		}
+	}
+	return touched, nil
+}
+
+func (s *state) addToken(r *tokenRecord) ([]entry, error) {
+	if _, err := s.live(r.Owner); err != nil {
+		return nil, err
+	}
+	if len(r.Hash) != len(tokenHash{}) {
+		return nil, fmt.Errorf("directory: a token's hash has %d bytes", len(r.Hash))
+	}
+	hash := tokenHash(r.Hash)
+	s.tokens[hash] = r
+	return []entry{{bucketTokens, hash[:]}}, nil
+}
+
+func (s *state) removeToken(r *removeTokenRecord) ([]entry, error) {
+	if len(r.Hash) != len(tokenHash{}) || s.tokens[tokenHash(r.Hash)] == nil {
+		return nil, fmt.Errorf("directory: %w", ErrNoToken)
+	}
+	hash := tokenHash(r.Hash)
+	delete(s.tokens, hash)
+	return []entry{{bucketTokens, hash[:]}}, nil
+}
+
+// oldestAdmin is the administrator with the lowest number; 0 if there is none.
+func (s *state) oldestAdmin() mail.AccountID {
+	var oldest mail.AccountID
+	for id, a := range s.accounts {
+		if a.Admin && a.Removed.IsZero() && (oldest == 0 || id < oldest) {
+			oldest = id
+		}
+	}
+	return oldest
+}
+
+// owns reports whether a domain is the office's.
+func (s *state) owns(name domain.Name) bool {
+	return s.box != nil && slices.Contains(s.box.Domains, name)
+}

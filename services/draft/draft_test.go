@@ -1,0 +1,183 @@
+package draft
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"testing/iotest"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+func newSpool(t *testing.T) (*Spool, string) {
+	t.Helper()
+	dir := t.TempDir()
+	disk, err := durable.NewOS(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = disk.Close() })
+	s, err := NewSpool(disk, "spool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, filepath.Join(dir, "spool")
+}
+
+func files(t *testing.T, dir string) int {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
+}
+
+func TestDraft(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{0, 1, MemoryLimit, MemoryLimit + 1, 3 * MemoryLimit} {
+		spool, dir := newSpool(t)
+		text := append([]byte("Subject: hello\r\n\r\n"), bytes.Repeat([]byte("x"), size)...)[:max(size, 18)]
+		d := spool.New(int64(len(text)))
+		for rest := text; len(rest) > 0; {
+			n := min(len(rest), 10_000)
+			if m, err := d.Write(rest[:n]); m != n || err != nil {
+				t.Fatalf("Write = %d, %v; want %d", m, err, n)
+			}
+			rest = rest[n:]
+		}
+		if err := d.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		if err := iotest.TestReader(d.Reader(), text); err != nil {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+		if d.Size() != int64(len(text)) || d.Sum() != sha256.Sum256(text) || d.Digest().Envelope.Subject != "hello" {
+			t.Errorf("%d bytes: size %d, sum %x, digest %+v", size, d.Size(), d.Sum(), d.Digest())
+		}
+		if got, want := files(t, dir), min(1, max(0, len(text)-MemoryLimit)); got != want {
+			t.Errorf("%d bytes: %d files in the spool; want %d", size, got, want)
+		}
+		if err := d.Finish(); err != nil {
+			t.Errorf("a second Finish: %v", err)
+		}
+		if _, err := d.Write([]byte("x")); err == nil {
+			t.Error("Write after Finish succeeded")
+		}
+		d.Discard()
+		d.Discard()
+		if got := files(t, dir); got != 0 {
+			t.Errorf("%d bytes: %d files left after Discard", size, got)
+		}
+		if err := d.Finish(); err == nil {
+			t.Error("Finish after Discard succeeded")
+		}
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	spool, _ := newSpool(t)
+	d := spool.New(10)
+	defer d.Discard()
+	if _, err := d.Write(make([]byte, 10)); err != nil {
+		t.Errorf("Write up to the limit: %v", err)
+	}
+	for range 2 {
+		if n, err := d.Write(make([]byte, 1)); n != 0 || !errors.Is(err, mail.ErrTooLarge) {
+			t.Errorf("Write over the limit = %d, %v; want ErrTooLarge", n, err)
+		}
+	}
+	if err := d.Finish(); !errors.Is(err, mail.ErrTooLarge) {
+		t.Errorf("Finish = %v; want ErrTooLarge again", err)
+	}
+}
+
+// fullFS is a disk on which there is room for so many bytes.
+type fullFS struct {
+	durable.FS
+	room int
+	err  error
+}
+
+type fullFile struct {
+	durable.File
+	fs *fullFS
+}
+
+func (f *fullFS) OpenFile(name string, flag int, perm fs.FileMode) (durable.File, error) {
+	file, err := f.FS.OpenFile(name, flag, perm)
+	return &fullFile{file, f}, err
+}
+
+func (f *fullFile) Write(p []byte) (int, error) {
+	if f.fs.room -= len(p); f.fs.room < 0 {
+		return 0, f.fs.err
+	}
+	return f.File.Write(p)
+}
+
+func TestDiskErrors(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		room int
+		err  error
+		want error
+	}{
+		{0, syscall.ENOSPC, mail.ErrNoSpace},
+		{MemoryLimit + 10, syscall.ENOSPC, mail.ErrNoSpace},
+		{MemoryLimit + 10, syscall.EDQUOT, mail.ErrNoSpace},
+		{MemoryLimit + 10, syscall.EIO, syscall.EIO},
+	} {
+		spool, dir := newSpool(t)
+		spool.fs = &fullFS{spool.fs, test.room, test.err}
+		d := spool.New(1 << 30)
+		var err error
+		for range 10 {
+			_, err = d.Write(make([]byte, MemoryLimit/3))
+		}
+		if !errors.Is(err, test.want) || !errors.Is(err, test.err) {
+			t.Errorf("room for %d: Write = %v; want %v (%v)", test.room, err, test.want, test.err)
+		}
+		if again := d.Finish(); again != err {
+			t.Errorf("Finish = %v; want the same: %v", again, err)
+		}
+		d.Discard()
+		if got := files(t, dir); got != 0 {
+			t.Errorf("%d files left after Discard", got)
+		}
+	}
+}
+
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	spool, dir := newSpool(t)
+	d := spool.New(1 << 30)
+	if _, err := io.CopyN(d, zeros{}, MemoryLimit+1); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "not ours"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, dir); got != 2 {
+		t.Fatalf("%d files; want the draft and a stranger", got)
+	}
+	if _, err := NewSpool(spool.fs, "spool"); err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, dir); got != 1 {
+		t.Errorf("%d files after a new start; want the stranger alone", got)
+	}
+	d.Discard() // its file is gone; that is nobody's trouble
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

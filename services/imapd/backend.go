@@ -1,0 +1,73 @@
+package imapd
+
+import (
+	"context"
+	"crypto/tls"
+	"iter"
+	"net/netip"
+
+	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/message"
+)
+
+// Account is one account's mail, as the store keeps it. Its methods are called
+// from any goroutine. Errors of the vocabulary (mail.ErrNoMailbox and so on)
+// reach the client in words; any other is the box's own trouble.
+type Account interface {
+	// Mailboxes lists every mailbox by name.
+	Mailboxes(ctx context.Context) ([]mail.Mailbox, error)
+	// Subscriptions lists the subscribed names, of mailboxes that are gone too.
+	Subscriptions(ctx context.Context) ([]string, error)
+	// Mailbox finds one by its name, INBOX in any case.
+	Mailbox(ctx context.Context, name string) (mail.Mailbox, error)
+	// MailboxByID finds one by its number.
+	MailboxByID(ctx context.Context, id mail.MailboxID) (mail.Mailbox, error)
+	// CreateMailbox makes one, with the parents it lacks.
+	CreateMailbox(ctx context.Context, name string, role mail.Role) (mail.Mailbox, error)
+	// RenameMailbox renames one with its children; INBOX stays and gives its messages away.
+	RenameMailbox(ctx context.Context, id mail.MailboxID, name string) error
+	// DeleteMailbox removes one; its children stay.
+	DeleteMailbox(ctx context.Context, id mail.MailboxID) error
+	// Subscribe puts a name on the list of subscriptions or takes it off.
+	Subscribe(ctx context.Context, name string, on bool) error
+
+	// UIDs lists all messages in ascending order, complete up to the ModSeq.
+	UIDs(ctx context.Context, mailbox mail.MailboxID) ([]mail.UID, mail.ModSeq, error)
+	// Rows yields what is known of the messages in set that exist, by UID. The
+	// consumer may be slow.
+	Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error]
+	// Open opens a message; the caller closes it. mail.ErrNoMessage when it is gone.
+	Open(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error)
+	// Append adds messages, all or none, durable on return.
+	Append(ctx context.Context, mailbox mail.MailboxID, messages []draft.Append) (mail.Appended, error)
+	// SetFlags changes the flags of the messages in set that exist. With
+	// unchangedSince it leaves out, and returns, those with a higher ModSeq.
+	// A message whose flags stay the same keeps its ModSeq.
+	SetFlags(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet, op mail.FlagOp, flags mail.Flags, unchangedSince *mail.ModSeq) (mail.UIDSet, error)
+	// Copy and Move put the messages of set that exist into another mailbox.
+	Copy(ctx context.Context, from mail.MailboxID, set mail.UIDSet, to mail.MailboxID) (mail.Copied, error)
+	Move(ctx context.Context, from mail.MailboxID, set mail.UIDSet, to mail.MailboxID) (mail.Copied, error)
+	// Expunge removes the messages of set (nil means all), only those with
+	// \Deleted if onlyDeleted, and says which.
+	Expunge(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet, onlyDeleted bool) (mail.UIDSet, error)
+	// Search finds the messages for which the query holds.
+	Search(ctx context.Context, mailbox mail.MailboxID, query mail.Query) (mail.UIDSet, error)
+	// Changes says what happened in a mailbox after since.
+	Changes(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
+	// Watch wakes its owner after every change of the account.
+	Watch() *mail.Watch
+}
+
+// Authenticator decides who a client is; *auth.Authenticator is one.
+type Authenticator interface {
+	// Password checks what LOGIN sends.
+	Password(ctx context.Context, peer netip.Addr, login, password string) (mail.Login, error)
+	// Clear reports whether a session may send a password itself.
+	Clear(peer netip.Addr, tls bool) bool
+	// Mechanisms that may be used with or without TLS, best first.
+	Mechanisms(tls bool) []string
+	// Start begins one, of a name in upper case.
+	Start(mechanism string, peer netip.Addr, state *tls.ConnectionState) (auth.Exchange, error)
+}

@@ -1,0 +1,87 @@
+package imapd
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+// extension is one line of the capability table: what is advertised, the
+// standard that says what it means, and the file that does it.
+type extension struct {
+	capability string
+	standard   string
+	file       string
+	states     state // in which it is advertised
+}
+
+// extensions is the capability table. Nothing stands here that does not work to
+// the letter. STARTTLS, LOGINDISABLED, AUTH= and APPENDLIMIT depend on the
+// connection and the options: capabilities adds them.
+func extensions() []extension {
+	const in = user | selected
+	return []extension{
+		{"IMAP4rev1", "RFC 3501", "session.go", anyState},
+		{"IMAP4rev2", "RFC 9051", "session.go", anyState},
+		{"SASL-IR", "RFC 4959", "authenticate.go", anyState},
+		{"LITERAL+", "RFC 7888", "wire/literal.go", anyState},
+		{"ID", "RFC 2971", "id.go", anyState},
+		{"ENABLE", "RFC 5161", "enable.go", anyState},
+		{"BINARY", "RFC 3516", "fetchbody.go", in},
+		{"CHILDREN", "RFC 3348", "list.go", in},
+		{"CONDSTORE", "RFC 7162", "store.go", in},
+		{"CREATE-SPECIAL-USE", "RFC 6154", "create.go", in},
+		{"ESEARCH", "RFC 4731", "search.go", in},
+		{"IDLE", "RFC 2177", "idle.go", in},
+		{"LIST-EXTENDED", "RFC 5258", "list.go", in},
+		{"LIST-STATUS", "RFC 5819", "list.go", in},
+		{"MOVE", "RFC 6851", "copy.go", in},
+		{"MULTIAPPEND", "RFC 3502", "append.go", in},
+		{"NAMESPACE", "RFC 2342", "namespace.go", in},
+		{"OBJECTID", "RFC 8474", "fetch.go", in},
+		{"PREVIEW", "RFC 8970", "fetch.go", in},
+		{"SAVEDATE", "RFC 8514", "fetch.go", in},
+		{"SEARCHRES", "RFC 5182", "search.go", in},
+		{"SPECIAL-USE", "RFC 6154", "list.go", in},
+		{"STATUS=SIZE", "RFC 8438", "status.go", in},
+		{"UIDPLUS", "RFC 4315", "expunge.go", in},
+		{"UNSELECT", "RFC 3691", "close.go", in},
+		{"UTF8=ACCEPT", "RFC 6855", "enable.go", in},
+		{"WITHIN", "RFC 5032", "searchkey.go", in},
+	}
+}
+
+// capabilities is what the session advertises as it stands.
+func (s *session) capabilities() string {
+	var names []string
+	now := s.state()
+	for _, e := range extensions() {
+		if e.states&now != 0 {
+			names = append(names, e.capability)
+		}
+	}
+	if now == stranger {
+		if s.tls == nil && s.server.options.TLS != nil {
+			names = append(names, "STARTTLS")
+		}
+		if !s.clear() {
+			names = append(names, "LOGINDISABLED")
+		}
+		for _, m := range s.mechanisms() {
+			names = append(names, "AUTH="+m)
+		}
+	} else {
+		names = append(names, "APPENDLIMIT="+strconv.FormatInt(s.server.options.MaxSize, 10)) // RFC 7889
+	}
+	return strings.Join(names, " ")
+}
+
+// capability is RFC 9051 §6.1.1.
+type capability struct{}
+
+func parseCapability(*parser) request { return capability{} }
+
+func (capability) run(_ context.Context, s *session) error {
+	s.w.Raw("* CAPABILITY " + s.capabilities() + "\r\n")
+	return nil
+}

@@ -1,0 +1,42 @@
+package imapd
+
+import (
+	"context"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// closeCommand is CLOSE (RFC 9051 §6.4.1): it removes what has \Deleted without
+// telling, unless the mailbox is open for reading only.
+type closeCommand struct{}
+
+func parseClose(*parser) request { return closeCommand{} }
+
+func (closeCommand) run(ctx context.Context, s *session) error {
+	if !s.view.readOnly {
+		if _, err := s.account.Expunge(ctx, s.view.mailbox, s.view.everything(), true); err != nil {
+			return err
+		}
+	}
+	s.view = nil
+	return nil
+}
+
+// unselect is RFC 9051 §6.4.2.
+type unselect struct{}
+
+func parseUnselect(*parser) request { return unselect{} }
+
+func (unselect) run(_ context.Context, s *session) error {
+	s.view = nil
+	return nil
+}
+
+// everything is a set that holds every message of the view. It is never nil,
+// which would mean messages that the client has not seen too.
+func (v *view) everything() mail.UIDSet {
+	if len(v.uids) == 0 {
+		return mail.UIDSet{}
+	}
+	return mail.UIDSet{{First: v.uids[0], Last: v.last}}
+}

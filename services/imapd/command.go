@@ -1,0 +1,86 @@
+package imapd
+
+import (
+	"context"
+
+	"github.com/sanduk-mail/sanduk/services/imapd/wire"
+)
+
+// request is one command with its arguments, ready to run.
+type request interface {
+	// run carries the command out and writes its untagged responses. Nil means
+	// that the tagged OK is due.
+	run(ctx context.Context, s *session) error
+}
+
+// command is one line of the command table.
+type command struct {
+	name    string // upper case; "UID X" for a UID command
+	states  state  // in which it may be given
+	hold    bool   // EXPUNGE may not be told with it (RFC 9051 §7.5.1)
+	streams bool   // its run reads the rest of the command itself
+	parse   func(p *parser) request
+}
+
+// commandTable has every command there is. RFC 9051 §6 has most of them; the others name
+// their RFC in their file.
+func commandTable() []command {
+	const in = user | selected
+	return []command{
+		{name: "CAPABILITY", states: anyState, parse: parseCapability},
+		{name: "NOOP", states: anyState, parse: parseNoop},
+		{name: "LOGOUT", states: anyState, parse: parseLogout},
+		{name: "ID", states: anyState, parse: parseID},
+
+		{name: "STARTTLS", states: stranger, parse: parseStartTLS},
+		{name: "AUTHENTICATE", states: stranger, parse: parseAuthenticate},
+		{name: "LOGIN", states: stranger, parse: parseLogin},
+
+		{name: "ENABLE", states: in, parse: parseEnable},
+		{name: "NAMESPACE", states: in, parse: parseNamespace},
+		{name: "SELECT", states: in, parse: parseSelect(false)},
+		{name: "EXAMINE", states: in, parse: parseSelect(true)},
+		{name: "CREATE", states: in, parse: parseCreate},
+		{name: "DELETE", states: in, parse: parseDelete},
+		{name: "RENAME", states: in, parse: parseRename},
+		{name: "SUBSCRIBE", states: in, parse: parseSubscribe(true)},
+		{name: "UNSUBSCRIBE", states: in, parse: parseSubscribe(false)},
+		{name: "LIST", states: in, parse: parseList},
+		{name: "LSUB", states: in, parse: parseLsub},
+		{name: "STATUS", states: in, parse: parseStatus},
+		{name: "APPEND", states: in, parse: parseAppend, streams: true},
+		{name: "IDLE", states: in, parse: parseIdle},
+
+		{name: "CHECK", states: selected, parse: parseNoop},
+		{name: "CLOSE", states: selected, parse: parseClose},
+		{name: "UNSELECT", states: selected, parse: parseUnselect},
+		{name: "EXPUNGE", states: selected, parse: parseExpunge},
+		{name: "SEARCH", states: selected, parse: parseSearch(false), hold: true},
+		{name: "FETCH", states: selected, parse: parseFetch(false), hold: true},
+		{name: "STORE", states: selected, parse: parseStore(false), hold: true},
+		{name: "COPY", states: selected, parse: parseCopy(false)},
+		{name: "MOVE", states: selected, parse: parseMove(false)},
+		{name: "UID SEARCH", states: selected, parse: parseSearch(true)},
+		{name: "UID FETCH", states: selected, parse: parseFetch(true)},
+		{name: "UID STORE", states: selected, parse: parseStore(true)},
+		{name: "UID COPY", states: selected, parse: parseCopy(true)},
+		{name: "UID MOVE", states: selected, parse: parseMove(true)},
+		{name: "UID EXPUNGE", states: selected, parse: parseUIDExpunge},
+	}
+}
+
+// commandsByName is the command table as the server looks things up in it.
+func commandsByName() map[string]command {
+	byName := make(map[string]command)
+	for _, c := range commandTable() {
+		byName[c.name] = c
+	}
+	return byName
+}
+
+// parser reads the arguments of a command.
+type parser struct {
+	*wire.Reader
+	utf8     bool // mailbox names are UTF-8, not modified UTF-7
+	utf8Only bool // UTF8=ACCEPT is on: SEARCH takes no charset (RFC 6855 §3)
+}

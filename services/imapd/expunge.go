@@ -1,0 +1,58 @@
+package imapd
+
+import (
+	"context"
+
+	"github.com/sanduk-mail/sanduk/services/imapd/wire"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// expunge is EXPUNGE (RFC 9051 §6.4.3) and UID EXPUNGE (§6.4.9).
+type expunge struct {
+	some bool // only those in set
+	set  wire.NumSet
+}
+
+func parseExpunge(*parser) request { return expunge{} }
+
+func parseUIDExpunge(p *parser) request {
+	p.SP()
+	return expunge{true, p.NumSet()}
+}
+
+func (c expunge) run(ctx context.Context, s *session) error {
+	if err := s.writable(); err != nil {
+		return err
+	}
+	set := s.view.everything()
+	if c.some {
+		if set, _ = s.view.resolve(c.set, true); set == nil {
+			set = mail.UIDSet{}
+		}
+	}
+	removed := mail.UIDSet{}
+	if len(set) > 0 {
+		var err error
+		if removed, err = s.account.Expunge(ctx, s.view.mailbox, set, true); err != nil {
+			return err
+		}
+	}
+	if err := s.update(ctx, true); err != nil {
+		return err
+	}
+	if !s.condstore || len(removed) == 0 {
+		return nil
+	}
+	// RFC 7162 §3.2.7: the client may take this for its new HIGHESTMODSEQ.
+	code, err := s.highestModSeq(ctx)
+	s.code = code
+	return err
+}
+
+// writable says no where the mailbox is open for reading only.
+func (s *session) writable() error {
+	if s.view.readOnly {
+		return no("READ-ONLY", "The mailbox is open for reading only")
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+package imapd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/sanduk-mail/sanduk/services/imapd/wire"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/message"
+)
+
+// fetch is FETCH and UID FETCH (RFC 9051 §6.4.5), with the CHANGEDSINCE of
+// RFC 7162 §3.1.4.1.
+type fetch struct {
+	set          wire.NumSet
+	byUID        bool
+	items        []fetchItem
+	changedSince *mail.ModSeq
+}
+
+func parseFetch(byUID bool) func(*parser) request {
+	return func(p *parser) request {
+		p.SP()
+		c := fetch{byUID: byUID, set: p.NumSet()}
+		p.SP()
+		c.items = p.fetchItems()
+		for p.Accept(' ') {
+			p.List(func() { c.modifier(p) })
+		}
+		if c.byUID && !c.asks("UID") {
+			c.items = slices.Insert(c.items, 0, fetchItem{name: "UID"})
+		}
+		if c.changedSince != nil && !c.asks("MODSEQ") {
+			c.items = append(c.items, fetchItem{name: "MODSEQ"})
+		}
+		return c
+	}
+}
+
+// modifier reads one modifier behind the items. Behind a bare PREVIEW it may be
+// that item's own.
+func (c *fetch) modifier(p *parser) {
+	switch name := p.Keyword(); {
+	case p.Err() != nil:
+	case name == "CHANGEDSINCE":
+		p.SP()
+		since := mail.ModSeq(p.Number64())
+		c.changedSince = &since
+	case name == "LAZY" && len(c.items) == 1 && c.items[0].name == "PREVIEW":
+	default:
+		p.Failf("FETCH has no modifier %.30s", name)
+	}
+}
+
+func (c fetch) asks(name itemName) bool {
+	return slices.ContainsFunc(c.items, func(it fetchItem) bool { return it.name == name })
+}
+
+func (c fetch) run(ctx context.Context, s *session) error {
+	v := s.view
+	set, ok := v.resolve(c.set, c.byUID)
+	if !ok {
+		return noSuchNumber()
+	}
+	if c.asks("MODSEQ") {
+		if err := s.enableCondstore(ctx); err != nil {
+			return err
+		}
+	}
+	run := fetchRun{fetch: c, session: s}
+	run.plan()
+	err := run.all(ctx, set)
+	if len(run.seen) > 0 {
+		// One change for all of them, when they have been sent: what a client
+		// that was cut off never got stays unread. The update that ends the
+		// command tells it.
+		if _, e := s.account.SetFlags(context.WithoutCancel(ctx), v.mailbox, run.seen, mail.FlagsAdd, mail.Flags{System: mail.Seen}, nil); e != nil && err == nil {
+			err = fmt.Errorf("mark messages of mailbox %s as seen: %w", v.mailbox, e)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if run.trouble != nil {
+		return run.trouble
+	}
+	if c.changedSince == nil && !c.byUID && run.answered < v.count(set) {
+		return mail.ErrNoMessage // RFC 2180 §4.1.2
+	}
+	return nil
+}
+
+// fetchRun is one FETCH at work.
+type fetchRun struct {
+	fetch
+	*session
+	needsMessage, needsDigest bool
+	setsSeen, tellsFlags      bool
+
+	answered int
+	seen     mail.UIDSet // to get \Seen
+	trouble  error       // why a message could not be read: told when the others have been answered
+}
+
+// plan looks at the items once for all messages.
+func (f *fetchRun) plan() {
+	f.tellsFlags = f.asks("FLAGS")
+	for _, it := range f.items {
+		digest, body := it.needs()
+		f.needsDigest = f.needsDigest || digest
+		f.needsMessage = f.needsMessage || digest || body
+		f.setsSeen = f.setsSeen || body && !it.peek && !f.view.readOnly
+	}
+}
+
+// all answers for every message of set that the client knows.
+func (f *fetchRun) all(ctx context.Context, set mail.UIDSet) error {
+	for row, err := range f.account.Rows(ctx, f.view.mailbox, set) {
+		if err != nil {
+			return fmt.Errorf("read index of mailbox %s: %w", f.view.mailbox, err)
+		}
+		seq := f.view.seq(row.UID)
+		if seq == 0 || f.changedSince != nil && row.ModSeq <= *f.changedSince {
+			continue
+		}
+		if err := f.one(ctx, seq, &row); err != nil {
+			return err
+		}
+		if err := f.w.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// one answers for one message.
+func (f *fetchRun) one(ctx context.Context, seq mail.SeqNum, row *mail.Row) error {
+	var opened fetched
+	if f.needsMessage {
+		var err error
+		opened, err = f.open(ctx, row.UID)
+		defer opened.close()
+		if errors.Is(err, mail.ErrNoMessage) {
+			return nil
+		}
+		if err != nil {
+			return f.skip(row, err)
+		}
+	}
+	if f.tellsFlags {
+		f.tellKeywords(row.Flags)
+		f.view.tell(row)
+	}
+	f.w.Raw("* ")
+	f.w.Number(uint64(seq))
+	separator := " FETCH ("
+	for i, it := range f.items {
+		f.w.Raw(separator)
+		separator = " "
+		if err := f.write(it, row, opened, i); err != nil {
+			if f.w.Err() != nil {
+				return f.w.Err()
+			}
+			f.log.Error("message could not be sent to its end", "id", row.ID.String(), "verb", "fetch", "err", err)
+			return errHangUp // a literal can't be finished
+		}
+	}
+	f.w.Raw(")\r\n")
+	f.answered++
+	if f.setsSeen {
+		f.wasRead(row)
+	}
+	return nil
+}
+
+// skip goes on without a message that can't be read: the others can.
+func (f *fetchRun) skip(row *mail.Row, err error) error {
+	f.answered++
+	if e, ok := errors.AsType[*Error](err); !ok || e.Cause != nil {
+		f.log.Error("message can't be read", "id", row.ID.String(), "verb", "fetch", "err", err)
+	}
+	if f.trouble == nil {
+		f.trouble = err
+	}
+	return nil
+}
+
+// wasRead notes that a client has got the text of a message.
+func (f *fetchRun) wasRead(row *mail.Row) {
+	level := slog.LevelDebug
+	if !row.Flags.Has(mail.Seen) {
+		level = slog.LevelInfo
+		f.seen = f.seen.Add(row.UID)
+	}
+	f.log.Log(context.Background(), level, "message read", "id", row.ID.String(), "verb", "fetch")
+}
+
+// fetched is a message that is open, with what the items need of it.
+type fetched struct {
+	message  *message.Stored
+	digest   *message.Digest
+	contents []content // by item; empty for those without
+}
+
+func (o *fetched) close() {
+	if o.message != nil {
+		_ = o.message.Close() // it was only read
+	}
+}
+
+// open opens a message and looks up everything that may go wrong before the
+// first byte of its response is written.
+func (f *fetchRun) open(ctx context.Context, uid mail.UID) (fetched, error) {
+	stored, err := f.account.Open(ctx, f.view.mailbox, uid)
+	if err != nil {
+		return fetched{}, err
+	}
+	opened := fetched{message: stored, contents: make([]content, len(f.items))}
+	if f.needsDigest {
+		if opened.digest, err = stored.Digest(); err != nil {
+			return opened, fmt.Errorf("read digest: %w", err)
+		}
+	}
+	for i, it := range f.items {
+		if it.section == nil {
+			continue
+		}
+		if opened.contents[i], err = it.content(stored, opened.digest); err != nil {
+			return opened, err
+		}
+	}
+	return opened, nil
+}

@@ -1,0 +1,82 @@
+package imapd
+
+import (
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/imapd/wire"
+)
+
+// What a client may send, keep and cost. Each number says why it is what it is.
+const (
+	// maxConnections bounds memory: 300 people with five devices, and slack.
+	maxConnections = 3000
+	// maxConnectionsPerAddress bounds what one machine can hold open, outside of
+	// the trusted networks: an office behind one router has some 100 devices.
+	maxConnectionsPerAddress = 200
+	// maxConnectionsPerAccount: Thunderbird and Outlook open 5 to 10 each, and
+	// an address such as info@ may be read by a whole department.
+	maxConnectionsPerAccount = 500
+
+	// maxFailedLogins ends the connection; a person mistypes twice.
+	maxFailedLogins = 3
+	// maxBadBeforeLogin is for strangers, maxBadCommands (in a row) for whoever
+	// has logged in: a client that is wrong ten times running is broken or lost.
+	maxBadBeforeLogin = 5
+	maxBadCommands    = 10
+
+	// loginTime is all the time a connection gets to log in, however lively it
+	// is. Clients that ask their user for the password reconnect afterwards.
+	loginTime = 3 * time.Minute
+	// idleTime is the least that RFC 9051 §5.4 allows for the autologout timer.
+	idleTime = 30 * time.Minute
+	// readStall is how long a client may be silent within a command or literal.
+	readStall = 2 * time.Minute
+	// writeStall is how long output may wait for a client that reads nothing.
+	// A socket buffer of 4 MiB that is freed by thirds takes 45 s at 256 kbit/s.
+	writeStall = 5 * time.Minute
+	// handshakeTime bounds a TLS handshake.
+	handshakeTime = 30 * time.Second
+
+	// maxAppendMessages and maxAppendTotal bound one MULTIAPPEND, which is
+	// held in the spool until all of it is there.
+	maxAppendMessages = 1000
+	appendTotalFactor = 4 // times the largest message
+	// maxFetchItems bounds one FETCH: the 20 items there are and some sections.
+	maxFetchItems = 100
+	// maxSectionDepth is the longest part number; message.Limits nests less.
+	maxSectionDepth = 64
+	// maxHeaderNames bounds BODY[HEADER.FIELDS (...)]; Thunderbird asks for 20.
+	maxHeaderNames = 200
+	// maxHeader is how far BODY[HEADER.FIELDS] looks, since it holds what it
+	// picks in memory: twice what a message to 10,000 recipients needs.
+	maxHeader = 2 << 20
+	// maxSearchKeys and maxSearchDepth bound the tree that a SEARCH becomes.
+	maxSearchKeys  = 2000
+	maxSearchDepth = 50
+	// maxListPatterns bounds LIST's patterns, maxPattern the length of each.
+	maxListPatterns = 50
+	maxPattern      = 1000
+	// maxIDPairs is RFC 2971 §3.3's own limit.
+	maxIDPairs = 30
+	// maxUses bounds CREATE's special uses, of which one can be had.
+	maxUses = 10
+	// maxEnable bounds the names in one ENABLE.
+	maxEnable = 50
+	// unseenLimit is the largest mailbox in which SELECT looks for the first
+	// unseen message, which RFC 3501 lets a server leave out.
+	unseenLimit = 10_000
+)
+
+// strangerLimits are for commands before log-in: a name and a password, or a
+// SASL response.
+func strangerLimits() wire.Limits {
+	return wire.Limits{Line: 8 << 10, Literals: 4 << 10, Discard: 64 << 10}
+}
+
+// userLimits are for commands after log-in. RFC 9051 §4 asks for lines of 8,000
+// bytes at least; sets of UIDs from mbsync and Outlook run longer. Discard lets
+// a client that streams an over-large message with a non-synchronising literal
+// read its NO instead of a cut connection.
+func userLimits() wire.Limits {
+	return wire.Limits{Line: 64 << 10, Literals: 128 << 10, Discard: 1 << 30}
+}

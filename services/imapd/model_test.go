@@ -1,0 +1,261 @@
+package imapd
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// modelClient keeps a mailbox as a careful mail program does: from nothing but
+// untagged responses and the changes that it asked for silently.
+type modelClient struct {
+	t        *testing.T
+	conn     net.Conn
+	in       *bufio.Reader
+	random   *rand.Rand
+	messages []modelMessage
+	log      []string // what was said, for a test that fails
+	tags     int
+}
+
+type modelMessage struct {
+	uid   mail.UID // 0 until told
+	flags mail.Flags
+	known bool // flags have been told
+}
+
+func newModelClient(t *testing.T, b *box, seed uint64) *modelClient {
+	t.Helper()
+	conn, err := b.plain.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	c := &modelClient{t: t, conn: conn, in: bufio.NewReader(conn), random: rand.New(rand.NewPCG(seed, 7))}
+	c.line()
+	c.do("LOGIN alice@example.test secret")
+	if c.random.IntN(2) == 0 {
+		c.do("ENABLE CONDSTORE")
+	}
+	if c.random.IntN(2) == 0 {
+		c.do("ENABLE IMAP4rev2")
+	}
+	c.do("SELECT INBOX")
+	return c
+}
+
+func (c *modelClient) line() string {
+	_ = c.conn.SetReadDeadline(time.Now().Add(30 * time.Second)) // the read fails if this does
+	line, err := c.in.ReadString('\n')
+	if err != nil {
+		c.t.Errorf("read: %v; so far:\n%s", err, c.tail())
+		panic(err)
+	}
+	line = strings.TrimRight(line, "\r\n")
+	c.log = append(c.log, "S: "+line)
+	return line
+}
+
+func (c *modelClient) tail() string { return strings.Join(c.log[max(0, len(c.log)-60):], "\n") }
+
+// do gives a command and takes in all that comes until it is done; it returns
+// the tagged response.
+func (c *modelClient) do(command string) string {
+	c.tags++
+	tag := "t" + strconv.Itoa(c.tags)
+	c.log = append(c.log, "C: "+tag+" "+command)
+	if _, err := c.conn.Write([]byte(tag + " " + command + "\r\n")); err != nil {
+		c.t.Errorf("write: %v", err)
+		panic(err)
+	}
+	for {
+		line := c.line()
+		if rest, ok := strings.CutPrefix(line, tag+" "); ok {
+			if !strings.HasPrefix(rest, "OK") && !strings.HasPrefix(rest, "NO [EXPUNGEISSUED]") {
+				c.t.Errorf("%s: got %q; so far:\n%s", command, rest, c.tail())
+			}
+			return rest
+		}
+		c.untagged(command, line)
+	}
+}
+
+var untaggedNumber = regexp.MustCompile(`^\* (\d+) (EXISTS|RECENT|EXPUNGE|FETCH)(?: \((.*)\))?$`)
+
+// untagged takes one untagged response in.
+func (c *modelClient) untagged(command, line string) {
+	m := untaggedNumber.FindStringSubmatch(line)
+	if m == nil {
+		return
+	}
+	n, _ := strconv.Atoi(m[1])
+	switch m[2] {
+	case "EXISTS":
+		if n < len(c.messages) {
+			c.t.Errorf("EXISTS %d with %d messages; so far:\n%s", n, len(c.messages), c.tail())
+		}
+		if strings.HasPrefix(command, "SELECT") {
+			c.messages = nil
+		}
+		for len(c.messages) < n {
+			c.messages = append(c.messages, modelMessage{})
+		}
+	case "EXPUNGE":
+		if word, _, _ := strings.Cut(command, " "); word == "FETCH" || word == "STORE" || word == "SEARCH" {
+			c.t.Errorf("EXPUNGE during %s; so far:\n%s", command, c.tail())
+		}
+		if n < 1 || n > len(c.messages) {
+			c.t.Errorf("EXPUNGE %d of %d messages; so far:\n%s", n, len(c.messages), c.tail())
+			return
+		}
+		c.messages = slices.Delete(c.messages, n-1, n)
+	case "FETCH":
+		if n < 1 || n > len(c.messages) {
+			c.t.Errorf("FETCH %d of %d messages; so far:\n%s", n, len(c.messages), c.tail())
+			return
+		}
+		c.fetched(&c.messages[n-1], m[3])
+	}
+}
+
+var (
+	uidItem   = regexp.MustCompile(`UID (\d+)`)
+	flagsItem = regexp.MustCompile(`FLAGS \(([^)]*)\)`)
+)
+
+func (c *modelClient) fetched(message *modelMessage, items string) {
+	if m := uidItem.FindStringSubmatch(items); m != nil {
+		uid, _ := strconv.Atoi(m[1])
+		if message.uid != 0 && message.uid != mail.UID(uid) {
+			c.t.Errorf("UID %d became %d; so far:\n%s", message.uid, uid, c.tail())
+		}
+		message.uid = mail.UID(uid)
+	}
+	if m := flagsItem.FindStringSubmatch(items); m != nil {
+		message.flags, message.known = mail.NewFlags(strings.Fields(m[1])...), true
+	}
+}
+
+// step gives one random command.
+func (c *modelClient) step() {
+	if len(c.messages) == 0 {
+		c.do("NOOP")
+		return
+	}
+	n := 1 + c.random.IntN(len(c.messages))
+	last := min(len(c.messages), n+c.random.IntN(3))
+	set := fmt.Sprintf("%d:%d", n, last)
+	switch c.random.IntN(12) {
+	case 0, 1:
+		c.do("FETCH " + set + " (UID FLAGS)")
+	case 2, 3, 4:
+		c.storeRandom(set, n, last)
+	case 5:
+		c.do("EXPUNGE")
+	case 6:
+		c.do("COPY " + set + " INBOX")
+	case 7:
+		c.do("MOVE " + strconv.Itoa(n) + " INBOX")
+	case 8:
+		c.do("SEARCH UNSEEN")
+	case 9:
+		c.do("UID FETCH 1:* FLAGS")
+	case 10:
+		c.do("APPEND INBOX (\\Seen) {3+}\r\nx\r\n")
+	case 11:
+		c.do("FETCH " + set + " BODY[TEXT]<0.1>")
+	}
+}
+
+// storeRandom changes flags in one of the forms of STORE.
+func (c *modelClient) storeRandom(set string, first, last int) {
+	flag := []string{`\Seen`, `\Deleted`, `\Flagged`, "$Work"}[c.random.IntN(4)]
+	op := mail.FlagOp(c.random.IntN(3))
+	item := []string{"FLAGS", "+FLAGS", "-FLAGS"}[op]
+	if c.random.IntN(2) == 0 {
+		c.do("STORE " + set + " " + item + " (" + flag + ")")
+		return
+	}
+	// Silently: the client takes it for done, and corrects that by what it hears.
+	for i := first - 1; i < last; i++ {
+		m := &c.messages[i]
+		m.flags = op.Apply(m.flags, mail.NewFlags(flag))
+		m.known = m.known || op == mail.FlagsReplace
+	}
+	c.do("STORE " + set + " " + item + ".SILENT (" + flag + ")")
+}
+
+// compare is a sync point: afterwards the view equals the store.
+func (c *modelClient) compare(b *box) {
+	c.do("NOOP")
+	for i, m := range c.messages {
+		if m.uid == 0 || !m.known {
+			c.do(fmt.Sprintf("FETCH %d (UID FLAGS)", i+1))
+		}
+	}
+	i := 0
+	for row, err := range b.account.Rows(context.Background(), b.mailbox("INBOX").ID, mail.UIDSet{{First: 1, Last: 1 << 31}}) {
+		if err != nil {
+			c.t.Error(err)
+			return
+		}
+		if i >= len(c.messages) || c.messages[i].uid != row.UID || !c.messages[i].flags.Equal(row.Flags) {
+			got := modelMessage{}
+			if i < len(c.messages) {
+				got = c.messages[i]
+			}
+			c.t.Errorf("message %d: the client has UID %d %q, the store UID %d %q; so far:\n%s", i+1, got.uid, got.flags.Names(), row.UID, row.Flags.Names(), c.tail())
+			return
+		}
+		i++
+	}
+	if i != len(c.messages) {
+		c.t.Errorf("the client has %d messages, the store %d; so far:\n%s", len(c.messages), i, c.tail())
+	}
+}
+
+// TestModel lets several sessions work on one mailbox at once, and a stranger
+// deliver to it; what each has been told is what there is, at every sync point.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	rounds := 20
+	if os.Getenv("SANDUK_LONG") != "" {
+		rounds = 200
+	}
+	b := newBox(t)
+	b.fixture()
+	clients := make([]*modelClient, 4)
+	for i := range clients {
+		clients[i] = newModelClient(t, b, uint64(i))
+	}
+	for range rounds {
+		var working sync.WaitGroup
+		for _, c := range clients {
+			working.Go(func() {
+				for range 15 {
+					c.step()
+				}
+			})
+		}
+		working.Go(func() { b.put("INBOX", mail.Flags{}, plainMessage) })
+		working.Wait()
+		for _, c := range clients {
+			c.compare(b)
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}

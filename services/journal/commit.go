@@ -1,0 +1,279 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+const (
+	// maxBatch bounds what is written before one sync: it keeps the wait of the
+	// first in a batch near that of a single write.
+	maxBatch = 4 << 20
+	// maxEntries bounds a batch in number, for the memory of what is prepared.
+	maxEntries = 1024
+)
+
+// Slot is a record's place, known when it is prepared.
+type Slot struct {
+	LSN    LSN
+	Time   time.Time
+	Bodies []BodyRef // of the entry's bodies, in their order
+}
+
+// Entry is one record on its way into the log. All its functions run on the
+// commit goroutine: they must not block, nor call the journal.
+type Entry struct {
+	Family Family
+	Type   uint8
+	ID     mail.ID   // zero if it is about no one message
+	Bodies []*Staged // what Stage gave
+
+	// Prepare makes the payload. It is called in LSN order, on the state that
+	// all earlier entries left, of which some may not be durable. A nil payload
+	// without error means that there is nothing to write: the entry succeeds
+	// with the batch, without Apply. An error goes to the waiter. It may be
+	// called a second time, after Abort.
+	Prepare func(Slot) ([]byte, error)
+	// Apply makes the change visible, in LSN order, when it is durable. May be nil.
+	Apply func(Slot)
+	// Abort says that what was prepared will not be. It is called for every
+	// entry of the batch whose Prepare was called, whatever that returned. May
+	// be nil.
+	Abort func()
+}
+
+// request is an entry that waits.
+type request struct {
+	entry *Entry
+	taken atomic.Bool // by the commit goroutine, or withdrawn by the waiter
+	done  chan error  // capacity 1
+
+	slot    Slot
+	err     error // Prepare's
+	written bool
+}
+
+// run is the commit goroutine.
+func (j *Journal) run() {
+	defer close(j.stopped)
+	var buf []byte
+	for {
+		batch, closing := j.take()
+		if len(batch) > 0 {
+			buf = j.commit(batch, buf[:0])
+			// Those just told may have more: let them queue it up before the
+			// next sync begins without them.
+			runtime.Gosched()
+			continue
+		}
+		if closing {
+			return
+		}
+		<-j.wake
+	}
+}
+
+// take removes the next batch from the queue.
+func (j *Journal) take() (batch []*request, closing bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	n, size := 0, 0
+	for n < len(j.queue) && n < maxEntries && size < maxBatch {
+		for _, b := range j.queue[n].entry.Bodies {
+			size += len(b.frames) + len(b.meta)
+		}
+		n++
+	}
+	for _, r := range j.queue[:n] {
+		if r.taken.CompareAndSwap(false, true) {
+			batch = append(batch, r)
+		}
+	}
+	rest := copy(j.queue, j.queue[n:])
+	clear(j.queue[rest:])
+	j.queue = j.queue[:rest]
+	return batch, j.closing && rest == 0
+}
+
+// commit brings a batch to disk and tells its waiters. It gives buf back for
+// the next.
+func (j *Journal) commit(batch []*request, buf []byte) []byte {
+	if err := j.failureOf(); err != nil {
+		finish(batch, err)
+		return buf
+	}
+	if err := j.rotate(); err != nil {
+		j.refuse(batch, err)
+		return buf
+	}
+	buf = j.prepare(batch, buf)
+	if len(buf) == 0 {
+		finish(batch, nil)
+		return buf
+	}
+	if err := j.records.write(buf); err != nil {
+		abort(batch)
+		j.refuse(batch, err)
+		return buf
+	}
+	if err := j.records.sync(); err != nil {
+		err = j.fail(fmt.Errorf("sync segment %08d: %w", j.records.seg.number, err))
+		abort(batch)
+		finish(batch, err)
+		return buf
+	}
+	for _, r := range batch {
+		if r.written {
+			if r.entry.Apply != nil {
+				r.entry.Apply(r.slot)
+			}
+			j.durable.Store(uint64(r.slot.LSN))
+		}
+	}
+	finish(batch, nil)
+	return buf
+}
+
+func (j *Journal) failureOf() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failure
+}
+
+// stamp is the place of the next record to be written.
+func (j *Journal) stamp() stamp {
+	floor := j.Durable()
+	return stamp{lsn: floor + 1, floor: floor, time: j.opts.Now()}
+}
+
+// prepare encodes the batch behind buf.
+func (j *Journal) prepare(batch []*request, buf []byte) []byte {
+	w := j.records
+	at := j.stamp()
+	for _, r := range batch {
+		e := r.entry
+		before, pending, lsn := len(buf), len(w.pending), at.lsn
+		refs := make([]BodyRef, len(e.Bodies))
+		inline := inlineBody(e.Bodies)
+		for i, b := range e.Bodies {
+			switch {
+			case !b.ref.isZero():
+				refs[i] = b.ref
+			case i != inline:
+				header := recordHeader{family: FamilyJournal, kind: typeBody, id: e.ID}
+				buf = w.append(buf, &header, b.meta, nil, b, at)
+				refs[i] = BodyRef{w.seg.number, header.ordinal}
+				at.lsn++
+			}
+		}
+		header := recordHeader{family: e.Family, kind: e.Type, id: e.ID}
+		var own *Staged
+		var meta []byte
+		if inline >= 0 {
+			own, meta = e.Bodies[inline], e.Bodies[inline].meta
+			refs[inline] = BodyRef{w.seg.number, w.next + uint32(len(w.pending))}
+		}
+		r.slot = Slot{LSN: at.lsn, Time: at.time, Bodies: refs}
+		r.written = false
+		var payload []byte
+		payload, r.err = e.Prepare(r.slot)
+		if r.err != nil || payload == nil {
+			buf, w.pending, at.lsn = buf[:before], w.pending[:pending], lsn
+			continue
+		}
+		buf = w.append(buf, &header, meta, payload, own, at)
+		r.written = true
+		at.lsn++
+	}
+	return buf
+}
+
+// inlineBody says which body goes into the record itself: the only one, if it
+// is not in a segment for bodies; else -1.
+func inlineBody(bodies []*Staged) int {
+	if len(bodies) == 1 && bodies[0].ref.isZero() {
+		return 0
+	}
+	return -1
+}
+
+// refuse deals with a batch that could not be written. Its entries have been
+// aborted. When the disk is full, those without bodies have the reserve to go
+// into, so they get a second chance.
+func (j *Journal) refuse(batch []*request, err error) {
+	if !errors.Is(err, mail.ErrNoSpace) {
+		finish(batch, j.fail(err))
+		return
+	}
+	err = fmt.Errorf("journal: %w", err)
+	var small, large []*request
+	for _, r := range batch {
+		if len(r.entry.Bodies) == 0 {
+			small = append(small, r)
+		} else {
+			large = append(large, r)
+		}
+	}
+	finishAll(large, err)
+	if len(large) == 0 {
+		finishAll(small, err)
+		return
+	}
+	if len(small) > 0 {
+		j.commit(small, nil)
+	}
+}
+
+// abort takes back what was prepared, the last first.
+func abort(batch []*request) {
+	for i := len(batch) - 1; i >= 0; i-- {
+		if a := batch[i].entry.Abort; a != nil {
+			a()
+		}
+	}
+}
+
+// finish tells the waiters: each its own error, else err.
+func finish(batch []*request, err error) {
+	for _, r := range batch {
+		if r.err != nil && err == nil {
+			r.done <- r.err
+			continue
+		}
+		r.done <- err
+	}
+}
+
+// finishAll tells all waiters the same.
+func finishAll(batch []*request, err error) {
+	for _, r := range batch {
+		r.done <- err
+	}
+}
+
+// rotate begins a new segment when the one written to is full.
+func (j *Journal) rotate() error {
+	if j.records != nil && j.records.end < j.opts.Segment {
+		return nil
+	}
+	if j.records != nil && !j.records.sealed {
+		if err := j.records.seal(j.stamp()); err != nil {
+			return err
+		}
+		j.durable.Add(1) // the seal has an LSN too
+	}
+	w, err := j.newWriter(kindRecords, j.Durable()+1)
+	if err != nil {
+		return err
+	}
+	if j.records != nil {
+		j.shelf.give(j.records.seg)
+	}
+	j.records = w
+	return nil
+}

@@ -1,0 +1,310 @@
+package journal_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
+)
+
+// acked is a record that its writer was told is durable.
+type acked struct {
+	payload string
+	body    string
+	slot    journal.Slot
+	point   int // disk operations that there had been, at most
+}
+
+// load commits n records by several writers and gives what was acknowledged.
+func load(t *testing.T, disk *crashfs.FS, opts journal.Options, seed uint64, writers, n int) []acked {
+	j := open(t, disk, opts)
+	var mu sync.Mutex
+	var done []acked
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(seed, uint64(w)))
+			for i := range n / writers {
+				a := acked{payload: fmt.Sprintf("%d.%d", w, i)}
+				var bodies []*journal.Staged
+				switch r.IntN(8) {
+				case 0, 1, 2:
+					a.body = noise(r.Uint64(), r.IntN(3000))
+					bodies = append(bodies, stage(t, j, a.body))
+				case 3:
+					a.body = noise(r.Uint64(), 2000)
+					bodies = append(bodies, stage(t, j, a.body), stage(t, j, "another"))
+				case 4:
+					a.body = noise(r.Uint64(), journal.LargeBody+1+r.IntN(1000))
+					bodies = append(bodies, stage(t, j, a.body))
+				}
+				err := j.Commit(context.Background(), &journal.Entry{
+					Family: journal.FamilyStore, Bodies: bodies,
+					Prepare: func(journal.Slot) ([]byte, error) { return []byte(a.payload), nil },
+					Apply:   func(s journal.Slot) { a.slot, a.point = s, disk.Ops() },
+				})
+				if err != nil {
+					t.Errorf("Commit: %v", err)
+				}
+				mu.Lock()
+				done = append(done, a)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if err := j.Close(); err != nil {
+		t.Errorf("Close: %v", err)
+	}
+	return done
+}
+
+// TestCrashEverywhere cuts the power behind every disk operation, and checks
+// that everything acknowledged is there once, nothing else is but what was under
+// way, and that the journal goes on.
+func TestCrashEverywhere(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			disk := crashfs.New()
+			opts := options()
+			opts.Segment = 6000
+			done := load(t, disk, opts, seed, 1+int(seed)*3, 60)
+			for point := range disk.Ops() + 1 {
+				if testing.Short() && point%5 != 0 {
+					continue
+				}
+				for i, chance := range []crashfs.Chance{
+					crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point)), crashfs.Some(uint64(point) + 1e6),
+				} {
+					what := fmt.Sprintf("crash behind operation %d, chance %d", point, i)
+					checkCrash(t, what, disk.Crash(point, chance), opts, done, point)
+				}
+				if t.Failed() {
+					return
+				}
+			}
+		})
+	}
+}
+
+func checkCrash(t *testing.T, what string, disk *crashfs.FS, opts journal.Options, done []acked, point int) {
+	j := open(t, disk, opts)
+	defer j.Close()
+	if d := j.Damage(); d != nil {
+		t.Errorf("%s: damage reported: %+v", what, d)
+	}
+	records := replay(t, j, 1)
+	found := map[string]journal.LSN{}
+	for i, r := range records {
+		if i > 0 && r.LSN <= records[i-1].LSN {
+			t.Errorf("%s: LSN %d behind %d", what, r.LSN, records[i-1].LSN)
+		}
+		if found[string(r.Payload)] != 0 {
+			t.Errorf("%s: record %s is there twice", what, r.Payload)
+		}
+		found[string(r.Payload)] = r.LSN
+	}
+	for _, a := range done {
+		lsn, there := found[a.payload]
+		delete(found, a.payload)
+		if !there && a.point <= point {
+			t.Errorf("%s: record %s (LSN %d, acknowledged at operation %d) is lost", what, a.payload, a.slot.LSN, a.point)
+		}
+		if !there {
+			continue
+		}
+		if lsn != a.slot.LSN {
+			t.Errorf("%s: record %s has LSN %d; was %d", what, a.payload, lsn, a.slot.LSN)
+		}
+		if len(a.slot.Bodies) > 0 && readBody(t, j, a.slot.Bodies[0]) != a.body {
+			t.Errorf("%s: record %s: the body differs", what, a.payload)
+		}
+	}
+	if len(found) > 0 {
+		t.Errorf("%s: records that nobody wrote: %v", what, found)
+	}
+	// It goes on, and what it says then holds as well.
+	slot := mustPut(t, j, "on", stage(t, j, "and on"))
+	again := open(t, disk.Crash(disk.Ops(), crashfs.Nothing()), opts)
+	defer again.Close()
+	if last := replay(t, again, 1); len(last) != len(records)+1 || string(last[len(last)-1].Payload) != "on" {
+		t.Errorf("%s: after another crash there are %d records; want %d", what, len(last), len(records)+1)
+	}
+	if got := readBody(t, again, slot.Bodies[0]); got != "and on" {
+		t.Errorf("%s: body after another crash: %q", what, got)
+	}
+}
+
+// TestDamage flips bits all over a log whose records were all acknowledged: the
+// rest must stay, and what is missing must be reported.
+func TestDamage(t *testing.T) {
+	t.Parallel()
+	disk := crashfs.New()
+	opts := options()
+	opts.Segment = 6000
+	done := load(t, disk, opts, 1, 1, 40)
+	for number := 1; ; number++ {
+		name := fmt.Sprintf("log/%08d.seg", number)
+		size := disk.Size(name)
+		if size == 0 {
+			break
+		}
+		step := max(size/40, 8)
+		for off := int64(64); off < size; off += step + 3 {
+			checkDamage(t, disk, opts, name, off, done)
+		}
+	}
+}
+
+func checkDamage(t *testing.T, disk *crashfs.FS, opts journal.Options, name string, off int64, done []acked) {
+	broken := disk.Crash(disk.Ops(), crashfs.Nothing())
+	broken.Flip(name, off)
+	j := open(t, broken, opts)
+	defer j.Close()
+	if _, err := j.Scrub(context.Background()); err != nil {
+		t.Fatalf("Scrub: %v", err)
+	}
+	found := map[string]bool{}
+	for _, r := range replay(t, j, 1) {
+		found[string(r.Payload)] = true
+	}
+	missing, unreadable := 0, 0
+	for _, a := range done {
+		if !found[a.payload] {
+			missing++
+			continue
+		}
+		if len(a.slot.Bodies) == 0 {
+			continue
+		}
+		b, err := j.Body(a.slot.Bodies[0])
+		if err == nil {
+			p := make([]byte, len(a.body))
+			_, err = b.ReadAt(p, 0)
+			if err == nil && string(p) != a.body {
+				t.Errorf("%s flipped at %d: record %s reads a wrong body", name, off, a.payload)
+			}
+			_ = b.Close()
+		}
+		if err != nil {
+			if !errors.Is(err, journal.ErrDamaged) {
+				t.Errorf("%s flipped at %d: read body of %s: %v; want ErrDamaged", name, off, a.payload, err)
+			}
+			unreadable++
+		}
+	}
+	if missing+unreadable > 1 {
+		t.Errorf("%s flipped at %d: %d records lost and %d bodies unreadable by one bit", name, off, missing, unreadable)
+	}
+	if missing > 0 && len(j.Damage()) == 0 {
+		t.Errorf("%s flipped at %d: a record is missing and no damage reported", name, off)
+	}
+	mustPut(t, j, "on")
+	if last := replay(t, j, 1); string(last[len(last)-1].Payload) != "on" {
+		t.Errorf("%s flipped at %d: the journal does not go on", name, off)
+	}
+}
+
+// TestForgery proves that the bytes of records inside a body don't pass for
+// records, also when the record around them is torn.
+func TestForgery(t *testing.T) {
+	t.Parallel()
+	disk := crashfs.New()
+	j := open(t, disk, options())
+	mustPut(t, j, "real")
+	size := disk.Size("log/00000001.seg")
+	f, err := disk.Open("log/00000001.seg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := make([]byte, size)
+	if _, err := f.ReadAt(log, 0); err != nil {
+		t.Fatal(err)
+	}
+	// What the sender can know: a record of a log, but not of this one.
+	other := crashfs.New()
+	k := open(t, other, options())
+	mustPut(t, k, "other")
+	mustPut(t, k, "forged")
+	g, err := other.Open("log/00000001.seg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := make([]byte, other.Size("log/00000001.seg")-64)
+	if _, err := g.ReadAt(forged, 64); err != nil {
+		t.Fatal(err)
+	}
+	before := disk.Ops()
+	mustPut(t, j, "torn", stage(t, j, noise(1, 512)+string(bytes.Repeat(forged, 20))))
+	for seed := range uint64(50) {
+		again := open(t, disk.Crash(before+1, crashfs.Some(seed)), options())
+		defer again.Close()
+		if got := payloads(replay(t, again, 1)); got != "real" && got != "real torn" {
+			t.Errorf("records %q after a crash", got)
+		}
+		if d := again.Damage(); d != nil {
+			t.Errorf("damage %+v after a crash", d)
+		}
+	}
+}
+
+// TestStop proves that damage to the very end is told from a torn tail when the
+// box stopped in order.
+func TestStop(t *testing.T) {
+	t.Parallel()
+	disk := crashfs.New()
+	j := open(t, disk, options())
+	mustPut(t, j, "one")
+	end := disk.Size("log/00000001.seg")
+	mustPut(t, j, "two")
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	disk.Flip("log/00000001.seg", end+20)
+	j = open(t, disk, options())
+	if got := payloads(replay(t, j, 1)); got != "one" {
+		t.Errorf("records %q; want one", got)
+	}
+	if d := j.Damage(); len(d) != 1 || d[0].LSN != 2 {
+		t.Errorf("Damage = %+v; want that LSN 2 is missing", d)
+	}
+	if slot := mustPut(t, j, "three"); slot.LSN <= 3 {
+		t.Errorf("the next LSN is %d, which was given out before", slot.LSN)
+	}
+}
+
+// TestSealLost proves that a segment without its table is read by a scan.
+func TestSealLost(t *testing.T) {
+	t.Parallel()
+	disk := crashfs.New()
+	opts := options()
+	opts.Segment = 2000
+	j := open(t, disk, opts)
+	var slots []journal.Slot
+	for i := range 20 {
+		slots = append(slots, mustPut(t, j, fmt.Sprint(i), stage(t, j, strings.Repeat("b", i))))
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	disk.Flip("log/00000001.seg", disk.Size("log/00000001.seg")-3)
+	j = open(t, disk, opts)
+	for i, s := range slots {
+		if got := readBody(t, j, s.Bodies[0]); got != strings.Repeat("b", i) {
+			t.Errorf("body %d = %q", i, got)
+		}
+	}
+	if records := replay(t, j, 1); !slices.IsSortedFunc(records, func(a, b journal.Record) int { return int(a.LSN) - int(b.LSN) }) || len(records) != 20 {
+		t.Errorf("%d records; want 20 in order", len(records))
+	}
+}

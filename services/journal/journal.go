@@ -1,0 +1,248 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+const (
+	// DefaultSegment is when a segment is full. Small enough that reading the
+	// last one at the start takes a moment, and that replacing one in compaction
+	// is a small piece of work; large enough that 50 GB are 800 files.
+	DefaultSegment = 64 << 20
+	// DefaultReserve of free space is only for entries without bodies: flags and
+	// deletions of a long day, and the indexes' growth by them.
+	DefaultReserve = 64 << 20
+)
+
+// Options says how to open a journal.
+type Options struct {
+	Logger *slog.Logger     // required
+	Now    func() time.Time // nil: time.Now
+	// Free tells the bytes free on the journal's disk; nil: unknown, no reserve.
+	Free    func() (int64, error)
+	Reserve int64 // bytes; 0: DefaultReserve
+	Segment int64 // bytes; 0: DefaultSegment
+}
+
+// Damage is a place of the log that does not hold what was written there.
+type Damage struct {
+	Segment uint32
+	Offset  int64 // where it begins
+	Length  int64 // up to the next valid record
+	LSN     LSN   // of the first record that is missing; 0 if not known
+}
+
+// Journal is an open log.
+type Journal struct {
+	opts  Options
+	log   *slog.Logger
+	shelf shelf
+	enc   *zstd.Encoder
+	dec   *zstd.Decoder
+
+	durable atomic.Uint64 // LSN up to which everything is on disk and applied
+
+	records *writer // the commit goroutine's
+	bodies  *writer // guarded by bodiesLock
+	// bodiesLock orders the writing of large bodies; nobody holds it while
+	// syncing.
+	bodiesLock sync.Mutex
+
+	numberLock sync.Mutex
+	lastNumber uint32 // of the newest segment; guarded by numberLock
+
+	mu      sync.Mutex
+	queue   []*request // guarded by mu
+	closing bool       // guarded by mu
+	failure error      // guarded by mu; set once
+	damage  []Damage   // guarded by mu
+	wake    chan struct{}
+	failed  chan struct{}
+	stopped chan struct{}
+}
+
+// Open recovers the journal below log/ of fsys, making it if there is none, and
+// starts its commit goroutine. Damage does not keep it from opening.
+func Open(fsys durable.FS, opts Options) (*Journal, error) {
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Reserve == 0 {
+		opts.Reserve = DefaultReserve
+	}
+	if opts.Segment == 0 {
+		opts.Segment = DefaultSegment
+	}
+	j := &Journal{
+		opts: opts, log: opts.Logger, shelf: shelf{fs: fsys, segments: map[uint32]*segment{}},
+		wake: make(chan struct{}, 1), failed: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	var err error
+	if j.enc, j.dec, err = newCodec(min(4, runtime.GOMAXPROCS(0))); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	if err := j.recover(); err != nil {
+		return nil, fmt.Errorf("journal: open: %w", err)
+	}
+	go j.run()
+	return j, nil
+}
+
+// Durable is the LSN up to which everything is on disk and applied.
+func (j *Journal) Durable() LSN { return LSN(j.durable.Load()) }
+
+// Failed is closed when the journal can't go on: its owner is to stop and start
+// anew, which recovers.
+func (j *Journal) Failed() <-chan struct{} { return j.failed }
+
+// Damage lists what was found damaged since Open.
+func (j *Journal) Damage() []Damage {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.damage)
+}
+
+func (j *Journal) report(d Damage) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if slices.Contains(j.damage, d) {
+		return
+	}
+	j.damage = append(j.damage, d)
+	j.log.Error("journal: damaged", "segment", d.Segment, "offset", d.Offset, "length", d.Length, "lsn", d.LSN)
+}
+
+// fail makes the failure final.
+func (j *Journal) fail(cause error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failure == nil {
+		j.failure = fmt.Errorf("journal: %w: %w", mail.ErrClosed, cause)
+		close(j.failed)
+		j.log.Error("journal: stopped for good", "error", cause)
+	}
+	return j.failure
+}
+
+// refusal is why nothing more is taken, or nil.
+func (j *Journal) refusal() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch {
+	case j.failure != nil:
+		return j.failure
+	case j.closing:
+		return fmt.Errorf("journal: %w", mail.ErrClosed)
+	}
+	return nil
+}
+
+// Close commits what waits, notes that all is well, and stops. Bodies that are
+// open may be read on.
+func (j *Journal) Close() error {
+	j.mu.Lock()
+	if j.closing {
+		j.mu.Unlock()
+		return nil
+	}
+	j.closing = true
+	j.mu.Unlock()
+	j.poke()
+	<-j.stopped
+
+	j.bodiesLock.Lock()
+	defer j.bodiesLock.Unlock()
+	j.mu.Lock()
+	failure := j.failure
+	j.mu.Unlock()
+	if failure == nil {
+		failure = j.writeStop()
+	}
+	return errors.Join(failure, j.closeWriter(j.records), j.closeWriter(j.bodies))
+}
+
+// writeStop says in the log that everything before it was durable, so that
+// damage to the very last batch is told from a torn tail.
+func (j *Journal) writeStop() error {
+	if j.Durable() == 0 {
+		return nil
+	}
+	r := recordHeader{family: FamilyJournal, kind: typeStop}
+	b := j.records.append(nil, &r, nil, nil, nil, j.stamp())
+	if err := j.records.write(b); err != nil {
+		if errors.Is(err, mail.ErrNoSpace) {
+			return nil // it is a help, not a need
+		}
+		return err
+	}
+	return j.records.sync()
+}
+
+// closeWriter hands the segment that was written to over to the readers.
+func (j *Journal) closeWriter(w *writer) error {
+	if w == nil {
+		return nil
+	}
+	j.shelf.give(w.seg)
+	return nil
+}
+
+// Release closes the files. Nothing may be read any more.
+func (j *Journal) Release() {
+	j.shelf.mu.Lock()
+	defer j.shelf.mu.Unlock()
+	for _, seg := range j.shelf.segments {
+		if seg.file != nil {
+			_ = seg.file.Close() // synced, or failed and said so
+			seg.file = nil
+		}
+	}
+}
+
+// Commit makes the entry's record durable: nil means that it is on disk and
+// applied. The context counts only while the entry waits its turn. Errors are
+// Prepare's, mail.ErrNoSpace, or mail.ErrClosed with its cause.
+func (j *Journal) Commit(ctx context.Context, e *Entry) error {
+	r := &request{entry: e, done: make(chan error, 1)}
+	j.mu.Lock()
+	switch {
+	case j.failure != nil:
+		defer j.mu.Unlock()
+		return j.failure
+	case j.closing:
+		defer j.mu.Unlock()
+		return fmt.Errorf("journal: %w", mail.ErrClosed)
+	}
+	j.queue = append(j.queue, r)
+	j.mu.Unlock()
+	j.poke()
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		if r.taken.CompareAndSwap(false, true) {
+			return ctx.Err() // withdrawn before its turn
+		}
+		return <-r.done
+	}
+}
+
+func (j *Journal) poke() {
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}

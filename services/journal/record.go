@@ -1,0 +1,205 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// LSN numbers the records of the journal, from 1, in the order in which they
+// were committed. Zero is before everything.
+type LSN uint64
+
+// Family says whose record it is.
+type Family uint8
+
+// The families.
+const (
+	FamilyJournal   Family = iota // the journal's own: bodies, seals, stops
+	FamilyStore                   // mailboxes and messages
+	FamilyDirectory               // domains and accounts
+	FamilyQueue                   // outbound work
+)
+
+// Types of family Journal.
+const (
+	typeBody uint8 = 1 + iota // a body that a later record names
+	typeSeal                  // end of a segment
+	typeStop                  // everything before it was durable when the box stopped
+)
+
+// BodyRef names a body for good.
+type BodyRef struct {
+	Segment uint32 // 0 names no body
+	Ordinal uint32
+}
+
+func (r BodyRef) String() string { return fmt.Sprintf("%08d/%d", r.Segment, r.Ordinal) }
+
+// Record is a record as it is read back.
+type Record struct {
+	LSN     LSN
+	Family  Family
+	Type    uint8
+	Time    time.Time
+	ID      mail.ID // zero if it is about no one message
+	Payload []byte
+	Body    BodyRef // names the record's own body; zero if it has none
+}
+
+// ErrDamaged says that bytes on disk are not what was written there.
+var ErrDamaged = errors.New("damaged record")
+
+const (
+	headerMagic   = "SANDUKLG"
+	formatVersion = 1
+	headerSize    = 64
+	recordMagic   = 0x31524b53 // "SKR1"
+	endMagic      = 0x31454b53 // "SKE1"
+	recordSize    = 88
+	frameEntry    = 8
+	trailerSize   = 24
+	endSize       = 16
+	alignment     = 8
+)
+
+// Bounds of what a reader believes; a writer never goes beyond.
+const (
+	// maxPayload is far above a delivery to all of 300 accounts (30 KiB).
+	maxPayload = 64 << 20
+	// maxMeta is far above the largest digest (some 4 MiB at the scanner's caps).
+	maxMeta = 32 << 20
+	// maxBody is the size up to which rows keep a message's size.
+	maxBody = 1<<32 - 1
+)
+
+type segmentKind uint8
+
+const (
+	kindRecords segmentKind = 1
+	kindBodies  segmentKind = 2
+)
+
+// segmentHeader is the beginning of a segment.
+type segmentHeader struct {
+	kind      segmentKind
+	number    uint32
+	first     LSN
+	tag, seed uint32
+	created   time.Time
+}
+
+func castagnoli() *crc32.Table { return crc32.MakeTable(crc32.Castagnoli) }
+
+// sum is the CRC32C of the seed and the parts.
+func (h *segmentHeader) sum(parts ...[]byte) uint32 {
+	crc := h.seed
+	for _, p := range parts {
+		crc = crc32.Update(crc, castagnoli(), p)
+	}
+	return crc
+}
+
+func (h *segmentHeader) encode() []byte {
+	b := make([]byte, headerSize)
+	copy(b, headerMagic)
+	binary.LittleEndian.PutUint16(b[8:], formatVersion)
+	b[10] = byte(h.kind)
+	binary.LittleEndian.PutUint32(b[12:], h.number)
+	binary.LittleEndian.PutUint64(b[16:], uint64(h.first))
+	binary.LittleEndian.PutUint32(b[24:], h.tag)
+	binary.LittleEndian.PutUint32(b[28:], h.seed)
+	binary.LittleEndian.PutUint64(b[32:], uint64(h.created.UnixNano()))
+	binary.LittleEndian.PutUint32(b[60:], crc32.Checksum(b[:60], castagnoli()))
+	return b
+}
+
+func decodeSegmentHeader(b []byte) (segmentHeader, error) {
+	if len(b) < headerSize || string(b[:8]) != headerMagic ||
+		binary.LittleEndian.Uint32(b[60:]) != crc32.Checksum(b[:60], castagnoli()) {
+		return segmentHeader{}, fmt.Errorf("segment header: %w", ErrDamaged)
+	}
+	if v := binary.LittleEndian.Uint16(b[8:]); v != formatVersion {
+		return segmentHeader{}, fmt.Errorf("segment header: format version %d is not known to this version of the box", v)
+	}
+	return segmentHeader{
+		kind: segmentKind(b[10]), number: binary.LittleEndian.Uint32(b[12:]), first: LSN(binary.LittleEndian.Uint64(b[16:])),
+		tag: binary.LittleEndian.Uint32(b[24:]), seed: binary.LittleEndian.Uint32(b[28:]),
+		created: time.Unix(0, int64(binary.LittleEndian.Uint64(b[32:]))),
+	}, nil
+}
+
+// recordHeader is a record without its contents.
+type recordHeader struct {
+	family              Family
+	kind                uint8
+	ordinal             uint32
+	lsn, floor          LSN
+	time                time.Time
+	id                  mail.ID
+	payload, meta       uint32
+	body                int64
+	payloadSum, metaSum uint32
+}
+
+// size is how many bytes the whole record takes, padding included.
+func (r *recordHeader) size() int64 {
+	n := int64(recordSize) + int64(r.payload) + int64(r.meta) + r.body
+	return (n + alignment - 1) &^ (alignment - 1)
+}
+
+func (r *recordHeader) append(b []byte, h *segmentHeader) []byte {
+	at := len(b)
+	le := binary.LittleEndian
+	b = le.AppendUint32(b, recordMagic)
+	b = le.AppendUint32(b, h.tag)
+	b = append(b, formatVersion, byte(r.family), r.kind, 0)
+	b = le.AppendUint32(b, r.ordinal)
+	b = le.AppendUint64(b, uint64(r.lsn))
+	b = le.AppendUint64(b, uint64(r.floor))
+	b = le.AppendUint64(b, uint64(r.time.UnixNano()))
+	b = append(b, r.id[:]...)
+	b = le.AppendUint32(b, r.payload)
+	b = le.AppendUint32(b, r.meta)
+	b = le.AppendUint64(b, uint64(r.body))
+	b = le.AppendUint32(b, r.payloadSum)
+	b = le.AppendUint32(b, r.metaSum)
+	b = le.AppendUint32(b, 0)
+	return le.AppendUint32(b, h.sum(b[at:]))
+}
+
+// decodeRecord reads a record's header. It believes nothing that the CRC does
+// not cover.
+func (h *segmentHeader) decodeRecord(b []byte) (recordHeader, error) {
+	le := binary.LittleEndian
+	if len(b) < recordSize || le.Uint32(b) != recordMagic || le.Uint32(b[4:]) != h.tag ||
+		le.Uint32(b[84:]) != h.sum(b[:84]) {
+		return recordHeader{}, ErrDamaged
+	}
+	if b[8] != formatVersion {
+		return recordHeader{}, fmt.Errorf("record format version %d is not known to this version of the box", b[8])
+	}
+	r := recordHeader{
+		family: Family(b[9]), kind: b[10], ordinal: le.Uint32(b[12:]),
+		lsn: LSN(le.Uint64(b[16:])), floor: LSN(le.Uint64(b[24:])), time: time.Unix(0, int64(le.Uint64(b[32:]))),
+		payload: le.Uint32(b[56:]), meta: le.Uint32(b[60:]), body: int64(le.Uint64(b[64:])),
+		payloadSum: le.Uint32(b[72:]), metaSum: le.Uint32(b[76:]),
+	}
+	copy(r.id[:], b[40:56])
+	if r.payload > maxPayload || r.meta > maxMeta || r.body < 0 || r.body > 2*maxBody {
+		return recordHeader{}, ErrDamaged
+	}
+	return r, nil
+}
+
+// pad appends zeros up to the next multiple of the alignment.
+func pad(b []byte) []byte {
+	for len(b)%alignment != 0 {
+		b = append(b, 0)
+	}
+	return b
+}

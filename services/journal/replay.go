@@ -1,0 +1,128 @@
+package journal
+
+import (
+	"context"
+	"fmt"
+	"slices"
+)
+
+// Replay gives fn the records of a family with an LSN of from or above, in
+// order, up to what was durable when it was called. Commits may go on. Damage
+// on the way is reported and passed over. An error of fn ends it and is returned.
+func (j *Journal) Replay(ctx context.Context, family Family, from LSN, fn func(Record) error) error {
+	until := j.Durable()
+	for _, number := range j.segmentsFrom(from) {
+		if err := j.replaySegment(ctx, number, family, from, until, fn); err != nil {
+			return fmt.Errorf("journal: replay segment %08d: %w", number, err)
+		}
+	}
+	return nil
+}
+
+// segmentsFrom lists the segments that hold the records from an LSN on.
+func (j *Journal) segmentsFrom(from LSN) []uint32 {
+	j.shelf.mu.Lock()
+	defer j.shelf.mu.Unlock()
+	var numbers []uint32
+	for n, seg := range j.shelf.segments {
+		if seg.kind == kindRecords {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	for len(numbers) > 1 && j.shelf.segments[numbers[1]].first <= from {
+		numbers = numbers[1:]
+	}
+	return numbers
+}
+
+func (j *Journal) replaySegment(ctx context.Context, number uint32, family Family, from, until LSN, fn func(Record) error) error {
+	return j.walk(ctx, number, false, until, func(r *scanned) error {
+		if r.family != family || r.lsn < from {
+			return nil
+		}
+		rec := Record{LSN: r.lsn, Family: r.family, Type: r.kind, Time: r.time, ID: r.id, Payload: r.payload}
+		if r.body != 0 {
+			rec.Body = BodyRef{number, r.ordinal}
+		}
+		if err := fn(rec); err != nil {
+			return fmt.Errorf("record %d: %w", r.lsn, err)
+		}
+		return nil
+	})
+}
+
+// walk gives the records of a segment up to an LSN, and reports where one is
+// missing.
+func (j *Journal) walk(ctx context.Context, number uint32, bodies bool, until LSN, fn func(*scanned) error) error {
+	seg, err := j.shelf.take(number)
+	if err != nil {
+		return err
+	}
+	defer j.shelf.give(seg)
+	info, err := seg.file.Stat()
+	if err != nil {
+		return err
+	}
+	expected := seg.first
+	hole := Damage{Segment: number, Offset: info.Size()}
+	for r, err := range seg.scan(seg.file, info.Size(), bodies) {
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if r.gap != 0 {
+			hole.Offset, hole.Length, hole.LSN = r.offset, r.gap, expected
+			continue
+		}
+		if r.lsn > until {
+			break
+		}
+		if seg.kind == kindRecords && r.lsn != expected {
+			j.report(hole)
+		}
+		expected = r.lsn + 1
+		if err := fn(&r); err != nil {
+			return err
+		}
+	}
+	if seg.kind == kindRecords && expected < j.following(seg, until) {
+		hole.LSN = expected
+		j.report(hole)
+	}
+	return nil
+}
+
+// following is the LSN that comes after a segment of records.
+func (j *Journal) following(seg *segment, until LSN) LSN {
+	j.shelf.mu.Lock()
+	defer j.shelf.mu.Unlock()
+	next := until + 1
+	for _, other := range j.shelf.segments {
+		if other.kind == kindRecords && other.number > seg.number {
+			next = min(next, other.first)
+		}
+	}
+	return next
+}
+
+// Scrub reads everything, bodies included, and gives the damage there is. (That
+// of a large body shows where it is named: see store's Check.)
+func (j *Journal) Scrub(ctx context.Context) ([]Damage, error) {
+	until := j.Durable()
+	j.shelf.mu.Lock()
+	var numbers []uint32
+	for n := range j.shelf.segments {
+		numbers = append(numbers, n)
+	}
+	j.shelf.mu.Unlock()
+	slices.Sort(numbers)
+	for _, number := range numbers {
+		if err := j.walk(ctx, number, true, until, func(*scanned) error { return nil }); err != nil {
+			return nil, fmt.Errorf("journal: scrub segment %08d: %w", number, err)
+		}
+	}
+	return j.Damage(), nil
+}

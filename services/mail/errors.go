@@ -1,0 +1,40 @@
+package mail
+
+import "errors"
+
+// What a store or directory answers when the request itself is the matter. Any
+// other error is the box's own trouble: temporary, logged, tried again.
+var (
+	// ErrNoAccount: there is no such account.
+	ErrNoAccount = errors.New("no such account")
+	// ErrNotOurDomain: the address is not one of this office's domains.
+	ErrNotOurDomain = errors.New("not an address of this office")
+	// ErrNoSuchAddress: the domain is the office's, the address is nobody's.
+	ErrNoSuchAddress = errors.New("nobody has this address")
+	// ErrAddressTaken: somebody has the address already.
+	ErrAddressTaken = errors.New("somebody has this address already")
+	// ErrNoMailbox: there is no such mailbox, or no longer.
+	ErrNoMailbox = errors.New("no such mailbox")
+	// ErrMailboxExists: the name is taken.
+	ErrMailboxExists = errors.New("a mailbox of that name exists already")
+	// ErrMailboxName: the name can't be used (empty level, control character, too long, too deep).
+	ErrMailboxName = errors.New("that is not a possible mailbox name")
+	// ErrMailboxInUse: INBOX can't be deleted; a mailbox with children can't either where the protocol forbids it.
+	ErrMailboxInUse = errors.New("that mailbox can't be removed")
+	// ErrNoMessage: there is no such message, or no longer.
+	ErrNoMessage = errors.New("no such message")
+	// ErrTooLarge: the message is larger than the box accepts.
+	ErrTooLarge = errors.New("message is too large")
+	// ErrOverQuota: the account's space is used up.
+	ErrOverQuota = errors.New("mailbox is full")
+	// ErrTooMany: a bound on names, keywords or mailboxes is reached.
+	ErrTooMany = errors.New("there are too many of these already")
+	// ErrNoSpace: the disk is full. Reading and deleting go on.
+	ErrNoSpace = errors.New("the box's disk is full")
+	// ErrDenied: address or password is wrong. One error for both, so that no one learns which addresses exist.
+	ErrDenied = errors.New("address or password is wrong")
+	// ErrTryLater: too many failed log-ins, or too many at once.
+	ErrTryLater = errors.New("too many attempts, try again later")
+	// ErrClosed: the box is shutting down or has set a damaged file aside.
+	ErrClosed = errors.New("the mail store is closed")
+)

@@ -1,0 +1,94 @@
+package office
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
+)
+
+// attendEvery is how soon the office follows a change that nobody told it: an
+// address from DHCP, which often comes after the start, or a renewed certificate.
+const attendEvery = 15 * time.Second
+
+// settledFile notes that the machine has taken what was set up. Without it a
+// power cut between the set-up and the machine's answer would leave a box with
+// the wrong name and network for good.
+const settledFile = "private/settled"
+
+// attend keeps certificate, machine and screen in step with the office, until
+// ctx ends. What fails is tried again.
+func (o *Office) attend(ctx context.Context) {
+	ticker := time.NewTicker(attendEvery)
+	defer ticker.Stop()
+	var shown Screen
+	for {
+		o.settle(ctx)
+		o.certify()
+		if s := o.screen(); s != shown && o.show(ctx, s) {
+			shown = s
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-o.setUp:
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(settleAfter):
+			}
+		}
+	}
+}
+
+// settle tells the machine what was set up, once. What goes wrong is on the
+// machine's side: the office itself is set up.
+func (o *Office) settle(ctx context.Context) {
+	o.settling.Lock()
+	box, setUp := o.directory.Box()
+	due := setUp && !time.Now().Before(o.settleFrom)
+	o.settling.Unlock()
+	if !due {
+		return
+	}
+	if _, err := o.files.Stat(settledFile); !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := o.options.Machine.Settle(ctx, box); err != nil {
+		o.log.Error("the machine did not take its new name or network", "err", err)
+		return
+	}
+	if err := durable.ReplaceBytes(o.files, settledFile, 0o600, nil); err != nil {
+		o.log.Error("it could not be noted that the machine has its name and network", "err", err)
+	}
+}
+
+// certify makes a new certificate when the box has a new name or address.
+func (o *Office) certify() {
+	if err := o.certs.SetIdentity(o.identity()); err != nil {
+		o.log.Error("the certificate does not carry the box's names and addresses yet", "err", err)
+	}
+}
+
+// screen is what the box's screen should show now.
+func (o *Office) screen() Screen {
+	s := Screen{State: "Everything is running", Hostname: o.hostname(), Fingerprint: o.certs.Fingerprint().String()}
+	if !o.isSetUp() {
+		s.State, s.Hostname, s.ClaimCode = "Not set up yet", "", o.ClaimCode()
+	}
+	return s
+}
+
+// show reports whether the screen shows it.
+func (o *Office) show(ctx context.Context, s Screen) bool {
+	if err := o.options.Machine.Show(ctx, s); err != nil {
+		o.log.Warn("the screen can't be reached", "err", err)
+		return false
+	}
+	return true
+}

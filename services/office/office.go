@@ -1,0 +1,269 @@
+package office
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/delivery"
+	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/lan"
+	"github.com/sanduk-mail/sanduk/services/store"
+	"github.com/sanduk-mail/sanduk/services/tlscert"
+	"github.com/sanduk-mail/sanduk/services/web/claim"
+)
+
+// MaxMessage is the largest message that is taken by default, in bytes: what a
+// scan of a long contract or a folder of photographs comes to, in base64.
+const MaxMessage = 150 << 20
+
+// mailboxName is the name the box answers to on the LAN before anybody has
+// given it one.
+const mailboxName = "mailbox.local"
+
+// Options are what an Office needs; all are required but Trusted and Built.
+type Options struct {
+	Data    string         // directory: mail/ and private/ are below it
+	Version string         // told to people and clients
+	Trusted []netip.Prefix // besides what was set up; for development and tests
+	Built   time.Time      // when the software was built: no clock is earlier; zero: any may be
+	Dev     bool           // on a developer's machine: loopback may log in without TLS
+	Machine Machine
+	Log     *slog.Logger
+}
+
+// Machine is the computer that the office runs on.
+type Machine interface {
+	lan.Network
+	// Addresses are the box's own, those that a person would type first.
+	Addresses() []netip.Addr
+	// Show puts the office's state on the box's screen.
+	Show(ctx context.Context, s Screen) error
+	// Settle gives the machine the name and network that were set up.
+	Settle(ctx context.Context, box directory.Box) error
+	// SetUpDone erases the provisioning file, which holds passwords.
+	SetUpDone(ctx context.Context) error
+}
+
+// Screen is what a person in front of the box has to know.
+type Screen struct {
+	State       string
+	Hostname    string
+	ClaimCode   string // "" once the box is set up
+	Fingerprint string // of the certificate
+}
+
+// Office is an open office.
+type Office struct {
+	options   Options
+	log       *slog.Logger
+	files     *durable.OS
+	index     *directory.Index
+	journal   *journal.Journal
+	store     *store.Store
+	directory *directory.Directory
+	spool     *draft.Spool
+	auth      *auth.Authenticator
+	certs     *tlscert.Certificates
+	mailroom  *delivery.Mailroom
+	lan       *lan.Policy
+	claim     *claim.Code   // nil when the box was set up before
+	setUp     chan struct{} // capacity 1: attend has something to do
+	close     []func() error
+
+	mu        sync.Mutex
+	addresses []netip.Addr // guarded by mu; the box's own, all that it has had since Open
+
+	settling   sync.Mutex
+	settleFrom time.Time // guarded by settling; see SetUp
+}
+
+// Open opens the office's data, recovering what a crash left. Whoever opens it
+// closes it.
+func Open(ctx context.Context, options Options) (_ *Office, err error) {
+	o := &Office{options: options, log: options.Log, setUp: make(chan struct{}, 1)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, o.Close())
+		}
+	}()
+	if err := o.openData(ctx); err != nil {
+		return nil, err
+	}
+	_, setUp := o.directory.Box()
+	if !setUp {
+		o.claim = claim.New(nil)
+	}
+	o.lan = lan.New(options.Machine, o.isSetUp, o.trustedNetworks)
+	if o.certs, err = tlscert.Open(tlscert.Options{FS: o.files, Identity: o.identity(), Floor: options.Built, Logger: o.log}); err != nil {
+		return nil, fmt.Errorf("office: open certificates: %w", err)
+	}
+	o.mailroom = delivery.New(addresses{o}, o.store, o.hostname, o.log)
+	return o, nil
+}
+
+// openData opens what is on disk, in the order in which one needs the other.
+func (o *Office) openData(ctx context.Context) (err error) {
+	if o.files, err = durable.NewOS(o.options.Data); err != nil {
+		return fmt.Errorf("office: open data directory: %w", err)
+	}
+	o.close = append(o.close, o.files.Close)
+	for _, dir := range []string{"mail", "private"} {
+		// Synced, or a power cut takes the directory with all mail in it.
+		if err := durable.MkdirAllSync(o.files, dir, 0o700); err != nil {
+			return fmt.Errorf("office: make %s: %w", dir, err)
+		}
+	}
+	// The index of the directory comes first: its lock keeps a second process out.
+	if o.index, err = directory.OpenIndex(o.files.Path("mail/" + directory.File)); err != nil {
+		return fmt.Errorf("office: open directory index: %w", err)
+	}
+	o.close = append(o.close, o.index.Close)
+	key, err := o.openKey()
+	if err != nil {
+		return err
+	}
+	mail, err := durable.NewOS(o.files.Path("mail"))
+	if err != nil {
+		return fmt.Errorf("office: open mail directory: %w", err)
+	}
+	o.close = append(o.close, mail.Close)
+	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: func() (int64, error) { return freeBytes(o.options.Data) }}); err != nil {
+		return fmt.Errorf("office: open journal: %w", err)
+	}
+	o.close = append(o.close, o.closeJournal)
+	if o.spool, err = draft.NewSpool(mail, "spool"); err != nil {
+		return fmt.Errorf("office: open spool: %w", err)
+	}
+	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Logger: o.log}); err != nil {
+		return fmt.Errorf("office: open store: %w", err)
+	}
+	o.close = append(o.close, o.store.Close)
+	if o.directory, err = directory.Open(ctx, o.index, o.journal, directory.Options{Key: key, Mailboxes: o.store, Logger: o.log}); err != nil {
+		return fmt.Errorf("office: open directory: %w", err)
+	}
+	o.close = append(o.close, o.directory.Close)
+	if err := o.directory.Settle(ctx); err != nil {
+		return fmt.Errorf("office: settle accounts: %w", err)
+	}
+	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, ClearLoopback: o.options.Dev, Logger: o.log})
+	return nil
+}
+
+// openKey opens the box key, and makes one only for a box that has no mail yet:
+// behind a lost key every password is worthless, and a new one would hide that.
+func (o *Office) openKey() (*auth.Key, error) {
+	_, err := o.files.Stat("mail/log")
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err := auth.CreateKey(o.files, auth.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("office: make box key: %w", err)
+		}
+		return key, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("office: look for the log: %w", err)
+	}
+	key, err := auth.OpenKey(o.files, auth.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("office: open box key: %w", err)
+	}
+	return key, nil
+}
+
+func (o *Office) closeJournal() error {
+	err := o.journal.Close()
+	o.journal.Release()
+	return err
+}
+
+// Close closes everything in the reverse order of opening.
+func (o *Office) Close() error {
+	var errs []error
+	for _, close := range slices.Backward(o.close) {
+		errs = append(errs, close())
+	}
+	o.close = nil
+	return errors.Join(errs...)
+}
+
+// Failed is closed when the disk can't be trusted any more: the process is to
+// end and to be started anew, which recovers.
+func (o *Office) Failed() <-chan struct{} { return o.journal.Failed() }
+
+// ClaimCode is what whoever sets the box up must have seen on its screen; ""
+// once it is set up.
+func (o *Office) ClaimCode() string {
+	if o.claim == nil || o.isSetUp() {
+		return ""
+	}
+	return o.claim.String()
+}
+
+func (o *Office) isSetUp() bool {
+	_, ok := o.directory.Box()
+	return ok
+}
+
+// hostname is the office's name, once it has one.
+func (o *Office) hostname() string {
+	if box, ok := o.directory.Box(); ok {
+		return string(box.Hostname)
+	}
+	return mailboxName
+}
+
+// names are those that the certificate is for and that pages are asked by.
+func (o *Office) names() []string {
+	names := []string{mailboxName}
+	if box, ok := o.directory.Box(); ok {
+		names = append([]string{string(box.Hostname)}, names...)
+	}
+	if o.options.Dev {
+		names = append(names, "localhost")
+	}
+	return names
+}
+
+// identity is what the certificate is for. An address that the box had and has
+// no more does no harm in it, while a new certificate makes every program that
+// has noted the old one ask again: so a cable that is pulled changes nothing.
+func (o *Office) identity() tlscert.Identity {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, addr := range o.options.Machine.Addresses() {
+		if !slices.Contains(o.addresses, addr) {
+			o.addresses = append(o.addresses, addr)
+		}
+	}
+	return tlscert.Identity{Names: o.names(), Addresses: slices.Clone(o.addresses)}
+}
+
+func (o *Office) trustedNetworks() []netip.Prefix {
+	box, _ := o.directory.Box()
+	return append(slices.Clone(o.options.Trusted), box.TrustedNetworks...)
+}
+
+// trusted is lan.Policy.Trusted for those that are made before the policy.
+func (o *Office) trusted(addr netip.Addr) bool { return o.lan.Trusted(addr) }
+
+// freeBytes is what an unprivileged process may still write below dir.
+func freeBytes(dir string) (int64, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(dir, &s); err != nil {
+		return 0, fmt.Errorf("office: ask for free space: %w", err)
+	}
+	return int64(s.Bavail) * s.Bsize, nil
+}

@@ -1,0 +1,470 @@
+package office
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/textproto"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+
+	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/setup"
+	"github.com/sanduk-mail/sanduk/services/tlscert"
+)
+
+const (
+	testDomain   = "example.test"
+	testPassword = "olive harbour 42 lamps"
+)
+
+// testMachine is a computer that remembers what it was told.
+type testMachine struct {
+	mu      sync.Mutex
+	screens []Screen
+	settled chan directory.Box
+	erased  int
+	fail    error        // of SetUpDone
+	addrs   []netip.Addr // besides loopback
+}
+
+func (m *testMachine) OnLink() ([]netip.Prefix, error) { return nil, nil }
+func (m *testMachine) Gateways() ([]netip.Addr, error) { return nil, nil }
+func (m *testMachine) Addresses() []netip.Addr {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]netip.Addr{netip.MustParseAddr("127.0.0.1")}, m.addrs...)
+}
+
+func (m *testMachine) Show(_ context.Context, s Screen) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.screens = append(m.screens, s)
+	return nil
+}
+
+func (m *testMachine) Settle(_ context.Context, box directory.Box) error {
+	m.settled <- box
+	return nil
+}
+
+func (m *testMachine) SetUpDone(context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.erased++
+	return m.fail
+}
+
+// testOffice is an office that serves on free ports of loopback.
+type testOffice struct {
+	*Office
+	data    string
+	machine *testMachine
+	addrs   map[string]string // by socket name
+	stop    func() error      // ends Serve and closes; once
+}
+
+func startOffice(t testing.TB, data string) *testOffice {
+	t.Helper()
+	machine := &testMachine{settled: make(chan directory.Box, 1)}
+	o, err := Open(t.Context(), Options{
+		Data: data, Version: "test", Dev: true, Machine: machine,
+		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	listeners, addrs := make(map[string]net.Listener), make(map[string]string)
+	for _, name := range []string{"smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listeners[name], addrs[name] = l, l.Addr().String()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- o.Serve(ctx, listeners) }()
+	stop := sync.OnceValue(func() error {
+		cancel()
+		return errors.Join(<-served, o.Close())
+	})
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Errorf("stop the office: %v", err)
+		}
+	})
+	return &testOffice{o, data, machine, addrs, stop}
+}
+
+// document is a set-up with alice and bob, and n more people.
+func document(t testing.TB, n int) []byte {
+	t.Helper()
+	person := func(name string) map[string]string {
+		return map[string]string{"address": name + "@" + testDomain, "name": strings.ToUpper(name), "password": testPassword}
+	}
+	accounts := []map[string]string{person("alice"), person("bob")}
+	for i := range n {
+		accounts = append(accounts, person(fmt.Sprintf("person%03d", i)))
+	}
+	text, err := json.Marshal(map[string]any{
+		"hostname": "mail." + testDomain, "domains": []string{testDomain}, "timezone": "Europe/Tirane",
+		"admin": map[string]string{"address": "admin@" + testDomain, "password": testPassword}, "accounts": accounts,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func (o *testOffice) setUpNow(t testing.TB, people int) {
+	t.Helper()
+	if err := o.SetUpFromFile(t.Context(), document(t, people)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func insecure() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
+
+// submit sends a message as alice through the submissions port.
+func (o *testOffice) submit(t testing.TB, to, text string) error {
+	t.Helper()
+	c, err := smtp.DialTLS(o.addrs["submissions"], insecure())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Auth(sasl.NewPlainClient("", "alice@"+testDomain, testPassword)); err != nil {
+		t.Fatal(err)
+	}
+	return c.SendMail("alice@"+testDomain, []string{to}, strings.NewReader(text))
+}
+
+func (o *testOffice) imap(t testing.TB, name string, options *imapclient.Options) *imapclient.Client {
+	t.Helper()
+	if options == nil {
+		options = &imapclient.Options{}
+	}
+	options.TLSConfig = insecure()
+	c, err := imapclient.DialTLS(o.addrs["imaps"], options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	if err := c.Login(name+"@"+testDomain, testPassword).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// fetch gives the bodies of all messages in INBOX, whole.
+func (o *testOffice) fetch(t testing.TB, name string) []string {
+	t.Helper()
+	c := o.imap(t, name, nil)
+	defer c.Close()
+	selected, err := c.Select("INBOX", nil).Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if selected.NumMessages == 0 {
+		return nil
+	}
+	section := &imap.FetchItemBodySection{Peek: true}
+	all := imap.SeqSet{{Start: 1, Stop: selected.NumMessages}}
+	messages, err := c.Fetch(all, &imap.FetchOptions{BodySection: []*imap.FetchItemBodySection{section}}).Collect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bodies []string
+	for _, m := range messages {
+		bodies = append(bodies, string(m.FindBodySection(section)))
+	}
+	return bodies
+}
+
+// retr reads the first message over POP3.
+func (o *testOffice) retr(t testing.TB, name string) string {
+	t.Helper()
+	raw, err := tls.Dial("tcp", o.addrs["pop3s"], insecure())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	c := textproto.NewConn(raw)
+	expect := func(command string) {
+		if command != "" {
+			if err := c.PrintfLine("%s", command); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if line, err := c.ReadLine(); err != nil || !strings.HasPrefix(line, "+OK") {
+			t.Fatalf("%s: got %q, %v; want +OK", command, line, err)
+		}
+	}
+	expect("")
+	expect("USER " + name + "@" + testDomain)
+	expect("PASS " + testPassword)
+	expect("RETR 1")
+	body, err := io.ReadAll(c.DotReader())
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect("QUIT")
+	return strings.ReplaceAll(string(body), "\n", "\r\n")
+}
+
+// post sends a set-up document as the page does.
+func (o *testOffice) post(t testing.TB, code string, document []byte) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "https://"+o.addrs["https"]+"/api/setup", bytes.NewReader(document))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Claim "+code)
+	request.Header.Set("Content-Type", "application/json")
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: insecure(), DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+// TestFirstDay is an office's first day: claimed with the code, mail in and out
+// over every protocol, and all of it still there after a restart.
+func TestFirstDay(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	post := func(code string) (int, string) {
+		t.Helper()
+		return o.post(t, code, document(t, 0))
+	}
+	if status, text := post("olive-harbour-lamp-1234"); status != http.StatusForbidden {
+		t.Fatalf("a wrong code: got %d %s; want 403", status, text)
+	}
+	code := o.ClaimCode()
+	if status, text := post(code); status != http.StatusOK {
+		t.Fatalf("the right code: got %d %s; want 200", status, text)
+	}
+	if status, text := post(code); status != http.StatusConflict {
+		t.Fatalf("the same code again: got %d %s; want 409", status, text)
+	}
+	if box := <-o.machine.settled; box.Hostname != "mail."+testDomain {
+		t.Errorf("the machine was told %q", box.Hostname)
+	}
+	const text = "Subject: first\r\nFrom: alice@example.test\r\n\r\nHello, Bob.\r\n"
+	if err := o.submit(t, "bob@"+testDomain, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.submit(t, "someone@elsewhere.test", text); err == nil {
+		t.Error("mail for another domain was taken although nothing can send it")
+	}
+	check := func() {
+		t.Helper()
+		bodies := o.fetch(t, "bob")
+		if len(bodies) != 1 || !strings.HasSuffix(bodies[0], text) || !strings.HasPrefix(bodies[0], "Return-Path: <alice@example.test>\r\n") {
+			t.Fatalf("IMAP gives %q", bodies)
+		}
+		if got := o.retr(t, "bob"); got != bodies[0] {
+			t.Errorf("POP3 gives %q; IMAP %q", got, bodies[0])
+		}
+	}
+	check()
+	if err := o.stop(); err != nil {
+		t.Fatal(err)
+	}
+	o = startOffice(t, o.data)
+	if o.ClaimCode() != "" {
+		t.Error("a box that was set up shows a code")
+	}
+	check()
+}
+
+// TestPush holds that a message is announced to a client in IDLE within a tenth
+// of a second of its 250.
+func TestPush(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	o.setUpNow(t, 0)
+	arrived := make(chan time.Time, 16)
+	c := o.imap(t, "bob", &imapclient.Options{UnilateralDataHandler: &imapclient.UnilateralDataHandler{
+		Mailbox: func(data *imapclient.UnilateralDataMailbox) {
+			if data.NumMessages != nil {
+				arrived <- time.Now()
+			}
+		},
+	}})
+	if _, err := c.Select("INBOX", nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	idle, err := c.Idle()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rounds = 9
+	var slowest time.Duration
+	for range rounds {
+		if err := o.submit(t, "bob@"+testDomain, "Subject: push\r\n\r\nx\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		accepted := time.Now()
+		select {
+		case at := <-arrived:
+			slowest = max(slowest, at.Sub(accepted))
+		case <-time.After(5 * time.Second):
+			t.Fatal("a message was not announced in five seconds")
+		}
+	}
+	if err := idle.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("250 to EXISTS: slowest of %d took %v", rounds, slowest)
+	if slowest > 100*time.Millisecond {
+		t.Errorf("slowest push took %v; want at most 100 ms", slowest)
+	}
+}
+
+// TestSetUpFile: a bad file names its field and changes nothing; a good one is
+// used once and erased.
+func TestSetUpFile(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	bad := bytes.Replace(document(t, 0), []byte("Europe/Tirane"), []byte("Europe/Nowhere"), 1)
+	err := o.SetUpFromFile(t.Context(), bad)
+	if field, ok := errors.AsType[*setup.FieldError](err); !ok || field.Field != "timezone" || o.machine.erased != 0 {
+		t.Fatalf("got %v, erased %d times; want the field's name, and the file kept", err, o.machine.erased)
+	}
+	o.setUpNow(t, 0)
+	o.setUpNow(t, 0) // passed over
+	if o.machine.erased != 2 {
+		t.Errorf("the file was erased %d times; want each time it was seen", o.machine.erased)
+	}
+}
+
+// TestOneProcess: a second office can't open the same data.
+func TestOneProcess(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	_, err := Open(t.Context(), Options{Data: o.data, Machine: o.machine, Log: slog.New(slog.DiscardHandler)})
+	if !errors.Is(err, directory.ErrInUse) {
+		t.Errorf("got %v; want ErrInUse", err)
+	}
+}
+
+// TestWeakPassword: the page refuses one and says whose it is; the code stays good.
+func TestWeakPassword(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	weak := bytes.Replace(document(t, 0), []byte(testPassword), []byte("12345678"), 1)
+	if status, text := o.post(t, o.ClaimCode(), weak); status != http.StatusBadRequest || !strings.Contains(text, ".password") {
+		t.Fatalf("a weak password: got %d %s; want 400 and the field", status, text)
+	}
+	if status, text := o.post(t, o.ClaimCode(), document(t, 0)); status != http.StatusOK {
+		t.Fatalf("the same code with good passwords: got %d %s; want 200", status, text)
+	}
+}
+
+// TestBeforeSetUp: mail for a box that knows no address yet is put off, not
+// sent back.
+func TestBeforeSetUp(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	c, err := smtp.Dial(o.addrs["smtp"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Mail("someone@elsewhere.test", nil); err != nil {
+		t.Fatal(err)
+	}
+	err = c.Rcpt("alice@"+testDomain, nil)
+	if refusal, ok := errors.AsType[*smtp.SMTPError](err); !ok || refusal.Code != 451 || refusal.EnhancedCode != (smtp.EnhancedCode{4, 3, 2}) {
+		t.Errorf("RCPT: got %v; want 451 4.3.2", err)
+	}
+}
+
+// TestSettleAfterCrash: the machine hears what was set up although the office
+// ended right behind the commit, and once it has, it is left alone.
+func TestSettleAfterCrash(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	first, err := Open(t.Context(), Options{Data: data, Machine: &testMachine{}, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(first.SetUpFromFile(t.Context(), document(t, 0)), first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	o := startOffice(t, data)
+	if box := <-o.machine.settled; box.Hostname != "mail."+testDomain {
+		t.Errorf("the machine was told %q", box.Hostname)
+	}
+	if err := o.stop(); err != nil {
+		t.Fatal(err)
+	}
+	o = startOffice(t, data)
+	o.settle(t.Context())
+	if len(o.machine.settled) != 0 {
+		t.Error("a machine that had taken its name and network was told again")
+	}
+}
+
+// TestCertificateFollowsAddresses: one that comes is added, one that goes stays,
+// so that a loose cable makes no new certificates.
+func TestCertificateFollowsAddresses(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	addr := netip.MustParseAddr("192.0.2.20")
+	set := func(addrs ...netip.Addr) tlscert.Fingerprint {
+		o.machine.mu.Lock()
+		o.machine.addrs = addrs
+		o.machine.mu.Unlock()
+		o.certify()
+		return o.certs.Fingerprint()
+	}
+	set(addr)
+	leaf, err := x509.ParseCertificate(o.certs.Leaf())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := leaf.VerifyHostname(addr.String()); err != nil {
+		t.Errorf("the certificate is not for the new address: %v", err)
+	}
+	if before, after := o.certs.Fingerprint(), set(); before != after {
+		t.Error("the certificate was made anew because an address went")
+	}
+}
+
+// TestErasingFails: a file that was used was used, whatever became of it.
+func TestErasingFails(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	o.machine.mu.Lock()
+	o.machine.fail = errors.New("the boot partition is read-only")
+	o.machine.mu.Unlock()
+	o.setUpNow(t, 0)
+	if o.ClaimCode() != "" {
+		t.Error("the box is not set up")
+	}
+}

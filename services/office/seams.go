@@ -1,0 +1,49 @@
+package office
+
+import (
+	"context"
+
+	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/imapd"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/pop3d"
+	"github.com/sanduk-mail/sanduk/services/web"
+)
+
+// The servers declare what they need in interfaces of their own. Where such an
+// interface returns another, Go wants a method of exactly that type: the
+// adapters below are nothing but that.
+
+func (o *Office) openIMAP(ctx context.Context, id mail.AccountID) (imapd.Account, error) {
+	return o.store.Account(ctx, id)
+}
+
+func (o *Office) openPOP3(ctx context.Context, id mail.AccountID) (pop3d.Account, error) {
+	return o.store.Account(ctx, id)
+}
+
+// addresses are the directory's for the mailroom. Before the set-up the box knows
+// no address, and mail that is already on its way here must not come back as
+// undeliverable for that: it is put off.
+type addresses struct{ o *Office }
+
+// Resolve finds the account that gets mail for an address.
+func (a addresses) Resolve(ctx context.Context, to mail.Address) (mail.AccountID, error) {
+	if !a.o.isSetUp() {
+		return 0, &mail.Refusal{Status: mail.Status4_3_2NotAccepting, Text: "This box has not been set up yet, try again later"}
+	}
+	return a.o.directory.Resolve(ctx, to)
+}
+
+// Owns says whether the account may send as this address.
+func (a addresses) Owns(ctx context.Context, account mail.AccountID, from mail.Address) (bool, error) {
+	return a.o.directory.Owns(ctx, account, from)
+}
+
+// tokens keeps the web API's tokens in the directory.
+type tokens struct{ *directory.Directory }
+
+// AddToken keeps a token.
+func (t tokens) AddToken(ctx context.Context, token web.Token) error {
+	return t.Directory.AddToken(ctx, directory.Token(token))
+}

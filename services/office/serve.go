@@ -1,0 +1,146 @@
+package office
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/imapd"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/pop3d"
+	"github.com/sanduk-mail/sanduk/services/reception"
+	"github.com/sanduk-mail/sanduk/services/smtpd"
+	"github.com/sanduk-mail/sanduk/services/web"
+)
+
+// shutdownTime is how long messages on their way and commands at work may take
+// to end; it is below the time after which the supervisor kills.
+const shutdownTime = 10 * time.Second
+
+// server is what all protocol servers have in common.
+type server interface {
+	Shutdown(ctx context.Context) error
+}
+
+// servers of one office.
+type servers struct {
+	smtp *smtpd.Server
+	imap *imapd.Server
+	pop3 *pop3d.Server
+	web  *web.Server
+}
+
+// Serve answers on the listeners, whose names are those of the socket units:
+// smtp submission submissions imap imaps pop3 pop3s http https. It returns when
+// ctx ends, a listener fails, or the disk can't be trusted any more; by then all
+// sessions have ended.
+func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) error {
+	s, err := o.newServers()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var running sync.WaitGroup
+	for name, l := range listeners {
+		serve, err := o.serveOn(s, name, l)
+		if err != nil {
+			cancel(err)
+			break
+		}
+		running.Go(func() {
+			if err := serve(); err != nil && !errors.Is(err, reception.ErrClosed) {
+				cancel(fmt.Errorf("office: serve %s: %w", name, err))
+			}
+		})
+	}
+	running.Go(func() { o.certs.Run(ctx) })
+	running.Go(func() { o.attend(ctx) })
+	select {
+	case <-ctx.Done():
+	case <-o.Failed():
+		cancel(fmt.Errorf("office: the journal can't go on: %w", mail.ErrClosed))
+	}
+	o.shutdown(s)
+	for _, l := range listeners {
+		_ = l.Close() // also those that nobody served
+	}
+	running.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+func (o *Office) newServers() (*servers, error) {
+	config := o.certs.TLSConfig()
+	s := &servers{
+		smtp: smtpd.New(smtpd.Options{
+			Hostname: o.hostname, Mailroom: o.mailroom, Auth: o.auth, TLS: config,
+			Draft: o.spool.New, MaxSize: MaxMessage, Trusted: o.lan.Trusted, Log: o.log.With("protocol", "smtp"),
+		}),
+		imap: imapd.New(imapd.Options{
+			Open: o.openIMAP, Auth: o.auth, TLS: config,
+			Draft: o.spool.New, MaxSize: MaxMessage, Trusted: o.lan.Trusted, Version: o.options.Version, Log: o.log.With("protocol", "imap"),
+		}),
+		pop3: pop3d.New(pop3d.Options{
+			Open: o.openPOP3, Auth: o.auth, TLS: config, Trusted: o.lan.Trusted, Log: o.log.With("protocol", "pop3"),
+		}),
+	}
+	var err error
+	s.web, err = web.New(web.Options{
+		Box: box{o}, Accounts: o.directory, Authenticator: o.auth, Tokens: tokens{o.directory}, Certificates: o.certs, Machine: o.options.Machine,
+		Claim: o.claim, Local: o.lan.Local, Trusted: o.lan.Trusted, Names: o.names(), TLS: o.certs.TLSConfig("h2", "http/1.1"),
+		Version: o.options.Version, Logger: o.log.With("protocol", "web"),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("office: make web server: %w", err)
+	}
+	return s, nil
+}
+
+// serveOn says what runs on a listener. Mailboxes and submission are for the
+// office's own network; port 25 is what the world sees; the web server looks at
+// its clients itself, because some of its paths may be opened to the world.
+func (o *Office) serveOn(s *servers, name string, l net.Listener) (func() error, error) {
+	local := o.lan.Listener(l)
+	switch name {
+	case "smtp":
+		return func() error { return s.smtp.Serve(l, smtpd.Mode{}) }, nil
+	case "submission":
+		return func() error { return s.smtp.Serve(local, smtpd.Mode{Submission: true}) }, nil
+	case "submissions":
+		return func() error { return s.smtp.Serve(local, smtpd.Mode{Submission: true, ImplicitTLS: true}) }, nil
+	case "imap":
+		return func() error { return s.imap.Serve(local, imapd.Mode{}) }, nil
+	case "imaps":
+		return func() error { return s.imap.Serve(local, imapd.Mode{ImplicitTLS: true}) }, nil
+	case "pop3":
+		return func() error { return s.pop3.Serve(local, pop3d.Mode{}) }, nil
+	case "pop3s":
+		return func() error { return s.pop3.Serve(local, pop3d.Mode{ImplicitTLS: true}) }, nil
+	case "http":
+		return func() error { return s.web.Serve(l, web.Plain) }, nil
+	case "https":
+		return func() error { return s.web.Serve(l, web.Secure) }, nil
+	}
+	return nil, fmt.Errorf("office: nothing serves a socket named %q", name)
+}
+
+// shutdown ends all servers side by side.
+func (o *Office) shutdown(s *servers) {
+	ctx, cancel := context.WithTimeout(context.Background(), shutdownTime)
+	defer cancel()
+	var ending sync.WaitGroup
+	for name, server := range map[string]server{"smtp": s.smtp, "imap": s.imap, "pop3": s.pop3, "web": s.web} {
+		ending.Go(func() {
+			if err := server.Shutdown(ctx); err != nil {
+				o.log.Warn("sessions were cut at shutdown", "protocol", name, "err", err)
+			}
+		})
+	}
+	ending.Wait()
+}

@@ -1,0 +1,240 @@
+package operator
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/domain"
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/store"
+)
+
+// mailDir holds everything but the keys, below the data directory.
+const mailDir = "mail"
+
+// data is a data directory that no mail service has open.
+type data struct {
+	directory *directory.Directory
+	store     *store.Store
+	closers   []func() error
+}
+
+// openData opens a data directory as the mail service does, recovering what a
+// crash left; the directory's index comes first, because its lock keeps two
+// processes apart. It makes nothing where nothing is.
+func openData(ctx context.Context, path string) (_ *data, err error) {
+	d := &data{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	if err := mayOpen(path); err != nil {
+		return nil, err
+	}
+	root, err := durable.NewOS(path)
+	if err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, root.Close)
+	index, err := directory.OpenIndex(root.Path(mailDir + "/" + directory.File))
+	if err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, index.Close)
+	key, err := auth.OpenKey(root, auth.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	files, err := durable.NewOS(root.Path(mailDir))
+	if err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, files.Close)
+	return d, d.openMail(ctx, index, key, files)
+}
+
+// mayOpen keeps off directories that are none, and off those of another user:
+// files that we make there the mail service could not open any more.
+func mayOpen(path string) error {
+	info, err := os.Stat(path + "/" + mailDir + "/log")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s is not a data directory: there is no %s/log in it", path, mailDir)
+	case err != nil:
+		return err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if ok && int(owner.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to the user with number %d: run boxctl as that user (setpriv --reuid=%d --clear-groups boxctl …)", path, owner.Uid, owner.Uid)
+	}
+	return nil
+}
+
+func (d *data) openMail(ctx context.Context, index *directory.Index, key *auth.Key, files *durable.OS) error {
+	log := slog.New(slog.DiscardHandler) // Check reports what is wrong
+	j, err := journal.Open(files, journal.Options{Logger: log, Free: func() (int64, error) {
+		var s unix.Statfs_t
+		err := unix.Statfs(files.Path("."), &s)
+		return int64(s.Bavail) * s.Bsize, err
+	}})
+	if err != nil {
+		return err
+	}
+	d.closers = append(d.closers, func() error {
+		err := j.Close()
+		j.Release()
+		return err
+	})
+	if d.store, err = store.Open(ctx, j, files, store.Options{Logger: log}); err != nil {
+		return err
+	}
+	d.closers = append(d.closers, d.store.Close)
+	if d.directory, err = directory.Open(ctx, index, j, directory.Options{Key: key, Mailboxes: d.store, Logger: log}); err != nil {
+		return err
+	}
+	d.closers = append(d.closers, d.directory.Close)
+	return nil
+}
+
+func (d *data) close() error {
+	var errs []error
+	for _, c := range slices.Backward(d.closers) {
+		errs = append(errs, c())
+	}
+	d.closers = nil
+	return errors.Join(errs...)
+}
+
+func (d *data) people(ctx context.Context) ([]mail.Account, error) { return d.directory.Accounts(ctx) }
+
+func (d *data) add(ctx context.Context, account mail.Account, password string) error {
+	_, err := d.directory.AddAccount(ctx, account, password)
+	return err
+}
+
+// find gives the account with this main address.
+func (d *data) find(ctx context.Context, address mail.Address) (mail.Account, error) {
+	canonical, err := domain.Address(address)
+	if err != nil {
+		return mail.Account{}, mail.ErrNoAccount
+	}
+	people, err := d.people(ctx)
+	if err != nil {
+		return mail.Account{}, err
+	}
+	i := slices.IndexFunc(people, func(a mail.Account) bool { return a.Address == canonical })
+	if i < 0 {
+		return mail.Account{}, mail.ErrNoAccount
+	}
+	return people[i], nil
+}
+
+func (d *data) setPassword(ctx context.Context, address mail.Address, password string) error {
+	account, err := d.find(ctx, address)
+	if err != nil {
+		return err
+	}
+	return d.directory.SetPassword(ctx, account.ID, password)
+}
+
+func (d *data) remove(ctx context.Context, address mail.Address) error {
+	account, err := d.find(ctx, address)
+	if err != nil {
+		return err
+	}
+	return d.directory.RemoveAccount(ctx, account.ID)
+}
+
+// addToken needs no password: whoever can write the data directory could put
+// anything there. Without an owner it is the first administrator's.
+func (d *data) addToken(ctx context.Context, name, owner string, _ func() (string, error)) (string, error) {
+	account, err := d.tokenOwner(ctx, owner)
+	if err != nil {
+		return "", err
+	}
+	text, hash := auth.NewToken()
+	return text, d.directory.AddToken(ctx, directory.Token{Hash: hash, Owner: account.ID, Name: name, Created: time.Now()})
+}
+
+func (d *data) tokenOwner(ctx context.Context, owner string) (mail.Account, error) {
+	if owner != "" {
+		address, err := mail.ParseAddress(owner)
+		if err != nil {
+			return mail.Account{}, fmt.Errorf("%w: %q is not a mail address", errUsage, owner)
+		}
+		return d.find(ctx, address)
+	}
+	people, err := d.people(ctx)
+	if err != nil {
+		return mail.Account{}, err
+	}
+	var first mail.Account
+	for _, a := range people {
+		if a.Admin && (first.ID == 0 || a.ID < first.ID) {
+			first = a
+		}
+	}
+	if first.ID == 0 {
+		return mail.Account{}, directory.ErrNotSetUp
+	}
+	return first, nil
+}
+
+// tokenID is what names a token in lists: the beginning of its hash.
+func tokenID(hash [32]byte) string { return hex.EncodeToString(hash[:6]) }
+
+// eachToken gives all tokens with their owners.
+func (d *data) eachToken(ctx context.Context, use func(mail.Account, directory.Token) error) error {
+	people, err := d.people(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range people {
+		tokens, err := d.directory.Tokens(ctx, a.ID)
+		if err != nil {
+			return err
+		}
+		for _, token := range tokens {
+			if err := use(a, token); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// removeToken ends the token of the ID, in full or as far as it is unambiguous.
+func (d *data) removeToken(ctx context.Context, id string) error {
+	var found []directory.Token
+	err := d.eachToken(ctx, func(_ mail.Account, token directory.Token) error {
+		if id != "" && strings.HasPrefix(tokenID(token.Hash), strings.ToLower(id)) {
+			found = append(found, token)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(found) == 0:
+		return directory.ErrNoToken
+	case len(found) > 1:
+		return fmt.Errorf("%d tokens begin with %q: give more of the ID", len(found), id)
+	}
+	return d.directory.RemoveToken(ctx, found[0].Hash)
+}

@@ -1,0 +1,94 @@
+package operator_test
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/office"
+	"github.com/sanduk-mail/sanduk/services/operator"
+	"github.com/sanduk-mail/sanduk/services/setup"
+	"github.com/sanduk-mail/sanduk/services/tlscert"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"boxctl": func() {
+		os.Exit(operator.Run(context.Background(), os.Args[1:], operator.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}))
+	}})
+}
+
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"setup": setUp, "serve": serve,
+		},
+	})
+}
+
+// machine is a computer with nothing but a loopback interface.
+type machine struct{}
+
+func (machine) OnLink() ([]netip.Prefix, error) { return nil, nil }
+func (machine) Gateways() ([]netip.Addr, error) { return nil, nil }
+func (machine) Addresses() []netip.Addr {
+	return []netip.Addr{netip.MustParseAddr("127.0.0.1")}
+}
+func (machine) Show(context.Context, office.Screen) error   { return nil }
+func (machine) Settle(context.Context, directory.Box) error { return nil }
+func (machine) SetUpDone(context.Context) error             { return nil }
+
+func open(ts *testscript.TestScript, dir string) *office.Office {
+	ts.Check(os.MkdirAll(dir, 0o700))
+	o, err := office.Open(context.Background(), office.Options{
+		Data: dir, Version: "test", Dev: true, Machine: machine{},
+		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
+	})
+	ts.Check(err)
+	return o
+}
+
+// setUp is "setup DIR DOCUMENT": a data directory that has been set up.
+func setUp(ts *testscript.TestScript, _ bool, args []string) {
+	o := open(ts, ts.MkAbs(args[0]))
+	if len(args) > 1 {
+		document, err := setup.Parse([]byte(ts.ReadFile(args[1])))
+		ts.Check(err)
+		ts.Check(o.SetUp(context.Background(), document))
+	}
+	ts.Check(o.Close())
+}
+
+// serve is "serve DIR": a running box until the script ends; BOX is its address
+// and CA the file with its authority.
+func serve(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	o := open(ts, dir)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- o.Serve(ctx, map[string]net.Listener{"https": l}) }()
+	ts.Defer(func() {
+		cancel()
+		ts.Check(errors.Join(<-done, o.Close()))
+	})
+	files, err := durable.NewOS(dir)
+	ts.Check(err)
+	defer files.Close()
+	certs, err := tlscert.Open(tlscert.Options{FS: files, Identity: tlscert.Identity{Names: []string{"mail.example.test", "mailbox.local", "localhost"}, Addresses: machine{}.Addresses()}})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certs.CA()}), 0o600))
+	ts.Setenv("BOX", "https://"+l.Addr().String())
+	ts.Setenv("CA", ts.MkAbs("ca.pem"))
+}

@@ -1,0 +1,55 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// place is where people are looked after: a running box or a data directory.
+type place interface {
+	people(ctx context.Context) ([]mail.Account, error)
+	add(ctx context.Context, account mail.Account, password string) error
+	setPassword(ctx context.Context, address mail.Address, password string) error
+	remove(ctx context.Context, address mail.Address) error
+	addToken(ctx context.Context, name, owner string, password func() (string, error)) (string, error)
+	close() error
+}
+
+// place opens the one that the flags name.
+func (t *task) place(ctx context.Context) (place, error) {
+	switch {
+	case t.flags.data != "" && t.flags.box != "":
+		return nil, fmt.Errorf("%w: give --data or --box, not both", errUsage)
+	case t.flags.data != "":
+		return openData(ctx, t.flags.data)
+	case t.flags.box != "":
+		return t.openBox()
+	}
+	return nil, fmt.Errorf("%w: --box or --data is missing", errUsage)
+}
+
+// explain turns errors into what an operator can do something about.
+func explain(err error) error {
+	for known, text := range map[error]string{
+		directory.ErrInUse:    "a mail service is running on this data directory: stop it first, or use --box",
+		directory.ErrNotSetUp: "this box has not been set up yet: open its set-up page first",
+		mail.ErrNoAccount:     "nobody here has this address",
+		mail.ErrAddressTaken:  "somebody has this address already",
+		mail.ErrNotOurDomain:  "this address is in none of the office's domains",
+		auth.ErrKey:           "private/box.key is damaged: put it back from a backup, nobody can log in without it",
+	} {
+		if errors.Is(err, known) {
+			return errors.New(text)
+		}
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w (the data directory belongs to the mail service's user)", err)
+	}
+	return err
+}

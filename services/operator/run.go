@@ -1,0 +1,171 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Streams are the command's surroundings.
+type Streams struct {
+	In       io.Reader // passwords; a terminal is prompted on Err, others are read
+	Out, Err io.Writer
+	Getenv   func(string) string
+}
+
+// The exit statuses.
+const (
+	exitDone  = 0
+	exitNot   = 1
+	exitUsage = 2
+)
+
+// errUsage says that the arguments were not understood.
+var errUsage = errors.New("not understood")
+
+// command is one line of the usage.
+type command struct {
+	words string // "user add"
+	args  string // as the usage shows them
+	about string
+	run   func(ctx context.Context, t *task) error
+}
+
+// task is one call of a command.
+type task struct {
+	Streams
+	args  []string // without the command's words and flags
+	flags values
+}
+
+// values are all flags of all commands; each command says which it knows.
+type values struct {
+	data, box, token, tokenFile, ca string
+	name, owner                     string
+	admin, passwordStdin            bool
+}
+
+func commands() []command {
+	return []command{
+		{"check", "--data DIR", "read everything in a data directory and prove that it is whole", check},
+		{"user list", "WHERE", "list the people", userList},
+		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
+		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
+		{"user remove", "ADDRESS WHERE", "remove a person; the mail stays recoverable", userRemove},
+		{"token list", "--data DIR", "list the tokens", tokenList},
+		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it", tokenAdd},
+		{"token remove", "ID --data DIR", "end a token; token list shows its ID", tokenRemove},
+	}
+}
+
+// Run does what args (without the program's name) ask for, and returns the exit
+// status.
+func Run(ctx context.Context, args []string, s Streams) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(s.Out)
+		if len(args) == 0 {
+			return exitUsage
+		}
+		return exitDone
+	}
+	for _, c := range commands() {
+		words := strings.Fields(c.words)
+		if len(args) < len(words) || strings.Join(args[:len(words)], " ") != c.words {
+			continue
+		}
+		err := runCommand(ctx, c, args[len(words):], s)
+		switch {
+		case err == nil:
+			return exitDone
+		case errors.Is(err, errUsage):
+			fmt.Fprintf(s.Err, "boxctl %s: %v\nUse it like this: boxctl %s %s\n", c.words, err, c.words, c.args)
+			return exitUsage
+		}
+		fmt.Fprintf(s.Err, "boxctl %s: %v\n", c.words, explain(err))
+		return exitNot
+	}
+	fmt.Fprintf(s.Err, "boxctl: there is no command %q\n\n", strings.Join(args[:min(2, len(args))], " "))
+	usage(s.Err)
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "boxctl looks after a Sanduk mail box.")
+	fmt.Fprintln(w)
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  boxctl %s %s\n        %s\n", c.words, c.args, c.about)
+	}
+	fmt.Fprint(w, `
+WHERE is a running box:   --box https://mail.example.com --token-file FILE [--ca FILE]
+or a data directory:      --data DIR   (while no mail service is running on it)
+
+The token can also stand in SANDUK_TOKEN or after --token; FILE after --ca is the
+box's own certificate, from http://ITS-ADDRESS/ or its page "Connect".
+Passwords are asked for, or read from standard input (--password-stdin).
+`)
+}
+
+// runCommand reads flags and arguments in any order.
+func runCommand(ctx context.Context, c command, args []string, s Streams) error {
+	t := &task{Streams: s}
+	set := flag.NewFlagSet(c.words, flag.ContinueOnError)
+	set.SetOutput(io.Discard) // Run says what is wrong
+	set.StringVar(&t.flags.data, "data", "", "")
+	set.StringVar(&t.flags.box, "box", "", "")
+	set.StringVar(&t.flags.token, "token", "", "")
+	set.StringVar(&t.flags.tokenFile, "token-file", "", "")
+	set.StringVar(&t.flags.ca, "ca", "", "")
+	set.StringVar(&t.flags.name, "name", "", "")
+	set.StringVar(&t.flags.owner, "owner", "", "")
+	set.BoolVar(&t.flags.admin, "admin", false, "")
+	set.BoolVar(&t.flags.passwordStdin, "password-stdin", false, "")
+	for {
+		if err := set.Parse(args); err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		if args = set.Args(); len(args) == 0 {
+			break
+		}
+		t.args = append(t.args, args[0])
+		args = args[1:]
+	}
+	var err error
+	set.Visit(func(f *flag.Flag) {
+		if !known(c, f.Name) {
+			err = fmt.Errorf("%w: --%s has no meaning here", errUsage, f.Name)
+		}
+	})
+	if want := wanted(c); err == nil && len(t.args) != want {
+		err = fmt.Errorf("%w: %d arguments are needed, not %d", errUsage, want, len(t.args))
+	}
+	if err != nil {
+		return err
+	}
+	return c.run(ctx, t)
+}
+
+// known reports whether the command takes the flag: its usage says so.
+func known(c command, flag string) bool {
+	where := strings.Contains(c.args, "WHERE")
+	switch flag {
+	case "box", "token", "token-file", "ca":
+		return where
+	case "data":
+		return true
+	case "password-stdin":
+		return c.words == "user add" || c.words == "user passwd" || c.words == "token add"
+	}
+	return strings.Contains(c.args, "--"+flag)
+}
+
+// wanted is how many arguments the usage names.
+func wanted(c command) int {
+	first, _, _ := strings.Cut(c.args, " ")
+	if first == "WHERE" || strings.HasPrefix(first, "--") {
+		return 0
+	}
+	return 1
+}

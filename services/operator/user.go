@@ -1,0 +1,105 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+func (t *task) address() (mail.Address, error) {
+	a, err := mail.ParseAddress(t.args[0])
+	if err != nil {
+		return a, fmt.Errorf("%w: %q is not a mail address", errUsage, t.args[0])
+	}
+	return a, nil
+}
+
+// at opens the place for work and closes it.
+func (t *task) at(ctx context.Context, work func(place) error) error {
+	p, err := t.place(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(work(p), p.close())
+}
+
+func userList(ctx context.Context, t *task) error {
+	return t.at(ctx, func(p place) error {
+		people, err := p.people(ctx)
+		if err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(t.Out, 0, 0, 2, ' ', 0)
+		for _, a := range people {
+			role := ""
+			if a.Admin {
+				role = "administrator"
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\n", a.Address, a.Name, role)
+		}
+		return table.Flush()
+	})
+}
+
+func userAdd(ctx context.Context, t *task) error {
+	address, err := t.address()
+	if err != nil {
+		return err
+	}
+	return t.at(ctx, func(p place) error {
+		password, err := t.newPassword(address)
+		if err != nil {
+			return err
+		}
+		if err := p.add(ctx, mail.Account{Address: address, Name: t.flags.name, Admin: t.flags.admin}, password); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.Out, "%s has been added\n", address)
+		return nil
+	})
+}
+
+func userPasswd(ctx context.Context, t *task) error {
+	address, err := t.address()
+	if err != nil {
+		return err
+	}
+	return t.at(ctx, func(p place) error {
+		password, err := t.newPassword(address)
+		if err != nil {
+			return err
+		}
+		if err := p.setPassword(ctx, address, password); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.Out, "%s has a new password\n", address)
+		return nil
+	})
+}
+
+func userRemove(ctx context.Context, t *task) error {
+	address, err := t.address()
+	if err != nil {
+		return err
+	}
+	return t.at(ctx, func(p place) error {
+		if err := p.remove(ctx, address); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.Out, "%s has been removed; the mail stays recoverable\n", address)
+		return nil
+	})
+}
+
+// newPassword asks for a password and refuses a weak one before anything is sent.
+func (t *task) newPassword(address mail.Address) (string, error) {
+	password, err := t.askPassword("New password for "+address.String(), true)
+	if err != nil {
+		return "", err
+	}
+	return password, auth.CheckPassword(address, password)
+}

@@ -1,0 +1,31 @@
+// Package pop3d serves POP3: the office's old programs and copiers, and whoever
+// collects mail from the box, fetch INBOX with it.
+//
+// What comes in: connections, in the clear with STLS offered or TLS from the
+// first byte. What goes out: the bytes of messages as they are stored, and one
+// Expunge for what a session deletes.
+//
+// A session sees INBOX as it was at log-in; nobody else can open it by POP3
+// until the session ends. Meanwhile IMAP goes on: what it removes is gone here
+// too (RETR says so), what arrives is seen by the next session.
+//
+// Durability: DELE only marks. QUIT removes everything that is marked, all or
+// nothing, and says +OK when that is on disk; a connection that ends in another
+// way removes nothing (RFC 1939 §6). Removed is not erased: the store keeps what
+// is expunged for its undo time.
+//
+// Concurrency: Server's methods may be called by any number of goroutines; each
+// session has one of its own. Nothing is locked while a session waits for its
+// client or writes to it, but for the account's mark that its maildrop is open.
+//
+// Deviations, on purpose:
+//
+//   - Sizes are those of the index. A message that somebody appended with bare
+//     LF line ends is sent with CRLF, so a few bytes longer than STAT and LIST say
+//     (RFC 1939 §11 leaves room for that).
+//   - RETR does not set \Seen: a program that only collects is no reader.
+//   - APOP is not offered: it needs passwords that can be read back.
+//
+// Standards: RFC 1939 (POP3), 2449 (CAPA, response codes, PIPELINING, lengths),
+// 2595 and 8314 (TLS), 3206 (SYS and AUTH codes), 5034 (AUTH).
+package pop3d

@@ -1,0 +1,38 @@
+package pop3d
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// quit is RFC 1939 §5 and §6's QUIT: it removes what DELE marked, all in one
+// step, and says +OK only when that is on disk. If it can't be removed, nothing
+// is, and the client hears so.
+func quit(ctx context.Context, s *session, _ string) error {
+	if s.drop == nil {
+		s.wire.ok("good-bye")
+		return errQuit
+	}
+	var marked []mail.UID
+	for _, e := range s.drop.entries {
+		if e.deleted {
+			marked = append(marked, e.uid)
+		}
+	}
+	if len(marked) > 0 {
+		gone, err := s.drop.account.Expunge(ctx, s.drop.mailbox, mail.SetOf(marked...), false)
+		if err != nil {
+			e := *replyTo(fmt.Errorf("remove %d messages: %w", len(marked), err))
+			e.Text = "Nothing has been deleted. " + e.Text
+			e.Last = true
+			return &e
+		}
+		s.log.Info("messages deleted", "asked", len(marked), "deleted", gone.Len())
+	}
+	// Whoever reads the +OK may log in again at once.
+	s.leave()
+	s.wire.ok("good-bye, %d messages deleted", len(marked))
+	return errQuit
+}

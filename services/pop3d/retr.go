@@ -1,0 +1,42 @@
+package pop3d
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// retr is RFC 1939 §5's RETR: the bytes as they are stored, in lines that end in
+// CRLF.
+func retr(ctx context.Context, s *session, arg string) error {
+	return s.send(ctx, strings.TrimSpace(arg), func(w io.Writer, message io.Reader) error {
+		_, err := io.CopyBuffer(w, message, make([]byte, buffer))
+		return err
+	})
+}
+
+// send answers with one message, of which part writes what is wanted.
+func (s *session) send(ctx context.Context, number string, part func(w io.Writer, message io.Reader) error) error {
+	_, e, err := s.drop.find(number)
+	if err != nil {
+		return err
+	}
+	m, err := s.drop.account.Open(ctx, s.drop.mailbox, e.uid)
+	if err != nil {
+		return fmt.Errorf("open message %d: %w", e.uid, err)
+	}
+	defer func() { _ = m.Close() }() // only read from
+	s.wire.ok("%d octets", m.Size())
+	lines := s.wire.lines()
+	if err := part(lines, m.Reader()); err != nil {
+		if s.wire.out.Flush() == nil { // so it was not the client's doing
+			s.log.Error("a message could not be read", "verb", "fetch", "id", m.Row.ID.String(), "uid", e.uid, "err", err)
+		}
+		// The reply has begun. Without its last line the client can't take
+		// what it got for the whole message.
+		return lostError{fmt.Errorf("send message %d: %w", e.uid, err)}
+	}
+	s.log.Info("message fetched", "verb", "fetch", "id", m.Row.ID.String(), "uid", e.uid)
+	return lines.close()
+}

@@ -1,0 +1,92 @@
+package pop3d
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/reception"
+)
+
+// Mode is what a listener is for.
+type Mode struct {
+	ImplicitTLS bool // TLS from the first byte (RFC 8314); else STLS is offered
+}
+
+// Options are what a Server needs; all but TLS and Trusted are required.
+type Options struct {
+	Open    func(ctx context.Context, id mail.AccountID) (Account, error)
+	Auth    Authenticator
+	TLS     *tls.Config           // nil: no STLS, and no implicit TLS either
+	Trusted func(netip.Addr) bool // exempt from the limit of connections per address
+	Log     *slog.Logger
+}
+
+// Server serves POP3 on any number of listeners.
+type Server struct {
+	options  Options
+	commands []command // never changed
+	desk     *reception.Desk
+	panics   atomic.Int64
+
+	ctx context.Context // of every command; ends when sessions are cut
+	cut context.CancelFunc
+
+	mu   sync.Mutex
+	open map[mail.AccountID]struct{} // maildrops in use
+}
+
+// New makes a Server; Serve sets it to work.
+func New(options Options) *Server {
+	limits := reception.Limits{Total: maxConnections, PerAddress: maxConnectionsPerAddress, Exempt: options.Trusted}
+	ctx, cut := context.WithCancel(context.Background())
+	return &Server{
+		options:  options,
+		commands: commands(),
+		desk:     reception.New(limits, options.Log),
+		ctx:      ctx,
+		cut:      cut,
+		open:     make(map[mail.AccountID]struct{}),
+	}
+}
+
+// Serve accepts connections until the listener fails, or Shutdown is called:
+// reception.ErrClosed.
+func (s *Server) Serve(l net.Listener, mode Mode) error {
+	return s.desk.Serve(l, func(c net.Conn) reception.Session { return newSession(s, c, mode) })
+}
+
+// Shutdown closes the listeners and tells every session that waits for its
+// client; a command that runs is finished first. When ctx ends before all are
+// gone, the rest is cut, and its error returned.
+func (s *Server) Shutdown(ctx context.Context) error {
+	defer s.cut()
+	stop := context.AfterFunc(ctx, s.cut)
+	defer stop()
+	return s.desk.Shutdown(ctx)
+}
+
+// Panics is how many sessions have ended in a programmer's error.
+func (s *Server) Panics() int64 { return s.panics.Load() }
+
+// lock takes an account's maildrop for one session.
+func (s *Server) lock(id mail.AccountID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, taken := s.open[id]; taken {
+		return false
+	}
+	s.open[id] = struct{}{}
+	return true
+}
+
+func (s *Server) unlock(id mail.AccountID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.open, id)
+}

@@ -1,0 +1,21 @@
+// Package smtpd receives mail over SMTP: from other servers on port 25, and
+// from the office's own people on the submission ports.
+//
+// In come connections; out go envelopes with their bodies, handed to a
+// Mailroom. When Mailroom.Deliver returns nil the message is on disk, and only
+// then does the client read 250: data.go holds that order and nothing else
+// writes it.
+//
+// The server is our own because a reply must be exact where a library's is
+// approximate: a message cut off in its last BDAT chunk must not pass for a
+// whole one, a bare CR must be seen to be refused, replies to pipelined
+// commands leave in one write, and limits apply before the first EHLO.
+//
+// One goroutine serves one connection; a Server's methods may be called from
+// any goroutine. Every bound on what a client may send is in limits.go.
+//
+// Standards: RFC 5321 (SMTP), 2034 and 3463 (enhanced codes), 2920
+// (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8), 3030 (CHUNKING,
+// without BINARYMIME), 3207 (STARTTLS), 4954 (AUTH), 6409 (submission), 8314
+// (implicit TLS), 9422 (LIMITS).
+package smtpd

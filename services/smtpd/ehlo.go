@@ -1,0 +1,76 @@
+package smtpd
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// maxHelo is the longest name a client may give itself.
+const maxHelo = mail.MaxDomain
+
+// ehlo is RFC 5321 §4.1.1.1.
+func (c *conn) ehlo(name string) error {
+	if err := c.greet(name); err != nil {
+		return err
+	}
+	c.esmtp = true
+	c.wire.reply(250, 0, append([]string{c.server.options.Hostname()}, c.extensions()...)...)
+	return nil
+}
+
+// helo is its older form, without extensions.
+func (c *conn) helo(name string) error {
+	if err := c.greet(name); err != nil {
+		return err
+	}
+	c.esmtp = false
+	c.wire.reply(250, 0, c.server.options.Hostname())
+	return nil
+}
+
+// greet takes the name as it comes: many honest clients send a bad one, so it
+// is recorded and never refused for what it says, only for what would break a
+// header field.
+func (c *conn) greet(name string) error {
+	if name == "" || len(name) > maxHelo || !utf8.ValidString(name) || strings.ContainsFunc(name, isControlOrSpace) {
+		return &Error{Code: 501, Status: mail.Status5_5_4BadParameter, Text: "Say your host name behind EHLO"}
+	}
+	c.reset()
+	c.greeted, c.peer.Helo = true, name
+	return nil
+}
+
+func isControlOrSpace(r rune) bool { return r <= ' ' || r == 0x7f || r >= 0x80 && r <= 0x9f }
+
+// extensions is what EHLO lists now; the table in ARCHITECTURE.md names the
+// file of each.
+func (c *conn) extensions() []string {
+	list := []string{
+		"PIPELINING",
+		"8BITMIME",
+		"SMTPUTF8",
+		"ENHANCEDSTATUSCODES",
+		"CHUNKING",
+		fmt.Sprintf("SIZE %d", c.server.options.MaxSize),
+		fmt.Sprintf("LIMITS RCPTMAX=%d", maxRecipients),
+	}
+	if c.tls == nil && c.server.options.TLS != nil {
+		list = append(list, "STARTTLS")
+	}
+	if mechanisms := c.mechanisms(); len(mechanisms) > 0 {
+		list = append(list, "AUTH "+strings.Join(mechanisms, " "))
+	}
+	return list
+}
+
+// mechanisms are offered for submission only: port 25 is for other servers, and
+// a log-in there would only be something more to guess at.
+func (c *conn) mechanisms() []string {
+	if !c.mode.Submission || c.peer.Login.Account != 0 {
+		return nil
+	}
+	return c.server.options.Auth.Mechanisms(c.tls != nil)
+}

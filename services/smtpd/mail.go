@@ -1,0 +1,94 @@
+package smtpd
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// transaction is one message being handed in, from MAIL to the end of its body.
+type transaction struct {
+	envelope mail.Envelope
+	body     *draft.Draft // nil until DATA or the first BDAT
+	text     *checkedText // what writes to body
+	chunked  bool         // the body comes in BDAT chunks
+}
+
+// discard frees the body. After a delivery the store has its own copy.
+func (t *transaction) discard() {
+	if t.body != nil {
+		t.body.Discard()
+	}
+}
+
+// mail is RFC 5321 §4.1.1.2: it begins a transaction.
+func (c *conn) mail(arguments string) error {
+	path, parameters, err := cutPath(arguments, "FROM:")
+	if err != nil {
+		return err
+	}
+	envelope := mail.Envelope{Peer: c.peer}
+	for _, p := range parameters {
+		if err := c.mailParameter(&envelope, p); err != nil {
+			return err
+		}
+	}
+	if path != "" {
+		if envelope.From, err = parsePath(path); err != nil {
+			return &Error{Code: 501, Status: mail.Status5_1_7BadSender, Text: "The sender is not a mail address", Cause: err}
+		}
+	}
+	if !envelope.From.IsASCII() && !envelope.UTF8 {
+		return &Error{Code: 553, Status: mail.Status5_6_7NonASCIIAddress, Text: "An address with letters beyond ASCII needs the SMTPUTF8 parameter"}
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, deliverTimeout)
+	defer cancel()
+	if err := c.server.options.Mailroom.Sender(ctx, &c.peer, envelope.From); err != nil {
+		return err
+	}
+	envelope.Peer.Protocol = c.protocol(envelope.UTF8)
+	c.transaction = &transaction{envelope: envelope}
+	c.wire.reply(250, mail.Status2_0_0OK, "OK")
+	return nil
+}
+
+// mailParameter reads one parameter of MAIL. Each belongs to an extension, so
+// none is known after HELO.
+func (c *conn) mailParameter(envelope *mail.Envelope, p parameter) error {
+	if !c.esmtp {
+		return errParameter(p)
+	}
+	switch p.keyword {
+	case "SIZE": // RFC 1870 §6
+		size, err := strconv.ParseUint(p.value, 10, 63)
+		if err != nil {
+			return &Error{Code: 501, Status: mail.Status5_5_4BadParameter, Text: "SIZE takes a number of octets"}
+		}
+		if size > uint64(c.server.options.MaxSize) {
+			return mail.ErrTooLarge
+		}
+	case "BODY": // RFC 6152 §2
+		switch strings.ToUpper(p.value) {
+		case "7BIT":
+		case "8BITMIME":
+			envelope.EightBit = true
+		default:
+			return &Error{Code: 501, Status: mail.Status5_5_4BadParameter, Text: "BODY is 7BIT or 8BITMIME"}
+		}
+	case "SMTPUTF8": // RFC 6531 §3.4
+		if p.hasValue {
+			return &Error{Code: 501, Status: mail.Status5_5_4BadParameter, Text: "SMTPUTF8 takes no value"}
+		}
+		envelope.UTF8 = true
+	case "AUTH": // RFC 4954 §5: who a relay says the author was; nobody here relies on it
+		if c.mechanisms() == nil && c.peer.Login.Account == 0 {
+			return errParameter(p)
+		}
+	default:
+		return errParameter(p)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package smtpd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// rcpt is RFC 5321 §4.1.1.3: one more recipient, decided at once. An address
+// that will not be delivered is refused here and never bounced later.
+func (c *conn) rcpt(arguments string) error {
+	path, parameters, err := cutPath(arguments, "TO:")
+	if err != nil {
+		return err
+	}
+	for _, p := range parameters {
+		return errParameter(p) // no extension offered has one for RCPT
+	}
+	t := c.transaction
+	if len(t.envelope.To) >= maxRecipients {
+		return &Error{Code: 452, Status: mail.Status4_5_3TooManyRcpts, Text: "Too many recipients; send the rest in another message"}
+	}
+	to, err := c.recipient(path)
+	if err != nil {
+		return err
+	}
+	if !to.IsASCII() && !t.envelope.UTF8 {
+		return &Error{Code: 553, Status: mail.Status5_6_7NonASCIIAddress, Text: "An address with letters beyond ASCII needs SMTPUTF8 in MAIL"}
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, deliverTimeout)
+	defer cancel()
+	if err := c.server.options.Mailroom.Recipient(ctx, &c.peer, to); err != nil {
+		return c.refusedRecipient(err)
+	}
+	t.envelope.To = append(t.envelope.To, to)
+	c.wire.reply(250, mail.Status2_0_0OK, "OK")
+	return nil
+}
+
+// recipient reads a forward-path. Postmaster may stand without a domain (RFC
+// 5321 §4.5.1): it is the one of this host.
+func (c *conn) recipient(path string) (mail.Address, error) {
+	if strings.EqualFold(path, "postmaster") {
+		return mail.Address{Local: path, Domain: c.server.options.Hostname()}, nil
+	}
+	to, err := parsePath(path)
+	if err != nil {
+		return to, &Error{Code: 501, Status: mail.Status5_1_3BadRecipient, Text: "The recipient is not a mail address", Cause: err}
+	}
+	return to, nil
+}
+
+// refusedRecipient ends a session that only tries names out. Who has logged in
+// may ask for all the names there are; a long list with old addresses in it is
+// what he sends.
+func (c *conn) refusedRecipient(err error) error {
+	reply := replyTo(err)
+	if reply.Status.Class() != 5 {
+		return err
+	}
+	if c.badRcpts++; c.badRcpts < maxRefusedRecipients || c.peer.Login.Account != 0 || c.server.options.Trusted(c.peer.Addr) {
+		return err
+	}
+	c.wire.reply(reply.Code, reply.Status, reply.Text)
+	return fmt.Errorf("%d refused recipients: %w", c.badRcpts, errHangUp)
+}

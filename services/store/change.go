@@ -1,0 +1,133 @@
+package store
+
+import (
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// verb is the type of a record of family store: what somebody asked for. The
+// payload of all of them is a change.
+type verb uint8
+
+// The verbs, as they stand in the log.
+const (
+	verbAccountCreate verb = 1 + iota
+	verbAccountRemove
+	verbMailboxCreate
+	verbMailboxRename
+	verbMailboxDelete
+	verbSubscribe
+	verbDeliver
+	verbAppend
+	verbFlags
+	verbCopy
+	verbMove
+	verbExpunge
+)
+
+// change is what a record does: a section for each account it touches. Every
+// number in it was assigned when it was committed; applying only copies.
+type change []section
+
+// section is what a change does to one account, as one step in its history.
+type section struct {
+	account mail.AccountID
+	modSeq  mail.ModSeq
+	ops     []op
+}
+
+// op is one thing done to an account.
+type op interface{ kind() opKind }
+
+type opKind uint8
+
+// The kinds of op, as they stand in the log.
+const (
+	kindCreateAccount opKind = 1 + iota
+	kindRemoveAccount
+	kindCreateMailbox
+	kindRenameMailbox
+	kindDeleteMailbox
+	kindSubscribe
+	kindUnsubscribe
+	kindAdd
+	kindFlags
+	kindCopy
+	kindRemove
+)
+
+type (
+	createAccount struct{}
+	removeAccount struct{}
+	createMailbox struct {
+		id       mail.MailboxID
+		validity mail.UIDValidity
+		kind_    mail.Kind
+		role     mail.Role
+		name     string
+	}
+	renameMailbox struct {
+		id   mail.MailboxID
+		name string
+	}
+	deleteMailbox struct{ id mail.MailboxID }
+	subscribe     struct {
+		name string
+		on   bool
+	}
+	// add puts a new email into a mailbox.
+	add struct {
+		mailbox  mail.MailboxID
+		uid      mail.UID
+		email    mail.EmailID
+		thread   mail.ThreadID
+		body     journal.BodyRef
+		bodySize int64
+		prefix   []byte
+		flags    mail.Flags
+		when     int64 // internal date as packTime makes it
+		id       mail.ID
+		keys     []threadKey
+	}
+	// setFlags gives the messages exactly these flags.
+	setFlags struct {
+		mailbox mail.MailboxID
+		flags   mail.Flags
+		uids    mail.UIDSet
+	}
+	// copyTo puts the messages, in order, under the UIDs from first on.
+	copyTo struct {
+		from, to mail.MailboxID
+		uids     mail.UIDSet
+		first    mail.UID
+	}
+	// remove takes the messages away.
+	remove struct {
+		mailbox mail.MailboxID
+		uids    mail.UIDSet
+	}
+)
+
+func (createAccount) kind() opKind { return kindCreateAccount }
+func (removeAccount) kind() opKind { return kindRemoveAccount }
+func (createMailbox) kind() opKind { return kindCreateMailbox }
+func (renameMailbox) kind() opKind { return kindRenameMailbox }
+func (deleteMailbox) kind() opKind { return kindDeleteMailbox }
+func (s subscribe) kind() opKind {
+	if s.on {
+		return kindSubscribe
+	}
+	return kindUnsubscribe
+}
+func (add) kind() opKind      { return kindAdd }
+func (setFlags) kind() opKind { return kindFlags }
+func (copyTo) kind() opKind   { return kindCopy }
+func (remove) kind() opKind   { return kindRemove }
+
+// moment is what the ops of a record share.
+type moment struct {
+	lsn  journal.LSN
+	time time.Time
+}

@@ -1,0 +1,472 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/message"
+)
+
+// maxProblems of one account are listed; the rest is only counted.
+const maxProblems = 100
+
+// Report is what Check found.
+type Report struct {
+	Accounts, Mailboxes, Messages int
+	Bodies                        int   // different ones that were read
+	Bytes                         int64 // of them
+	Problems                      []Problem
+	Omitted                       int // problems beyond those listed
+	Damage                        []journal.Damage
+}
+
+// Problem is one thing that is not as it must be.
+type Problem struct {
+	Account mail.AccountID
+	Text    string
+}
+
+func (p Problem) String() string { return fmt.Sprintf("account %s: %s", p.Account, p.Text) }
+
+// OK reports whether everything was as it must be.
+func (r *Report) OK() bool { return len(r.Problems) == 0 && len(r.Damage) == 0 }
+
+// Check proves the invariants of every account: exact counts, UIDs in order and
+// below UIDNEXT, every body readable and as long as its row says, the counts of
+// who refers to an email and a thread, a note of every change and expunging;
+// and that the log, read from its beginning, gives exactly what the index
+// holds. It reads everything, bodies included. The store may be in use.
+//
+// The error is one of the disk or the context; what is wrong is in the Report.
+func (s *Store) Check(ctx context.Context) (Report, error) {
+	var report Report
+	read := map[journal.BodyRef]int64{}
+	s.mu.RLock()
+	ids := slices.Sorted(maps.Keys(s.known))
+	s.mu.RUnlock()
+	for _, id := range ids {
+		s.loading.Lock()
+		a, err := s.loadAccount(ctx, id)
+		s.loading.Unlock()
+		if err != nil {
+			return report, fmt.Errorf("check: %w", err)
+		}
+		c := &checker{ctx: ctx, account: a, report: &report, read: read}
+		if err := c.run(); err != nil {
+			return report, fmt.Errorf("check account %s: %w", id, err)
+		}
+		report.Accounts++
+	}
+	report.Damage = s.journal.Damage()
+	report.Bodies = len(read)
+	for _, size := range read {
+		report.Bytes += size
+	}
+	return report, nil
+}
+
+// checker checks one account, as its index has it at one moment.
+type checker struct {
+	ctx     context.Context
+	account *account
+	tx      *bolt.Tx
+	report  *Report
+	read    map[journal.BodyRef]int64 // bodies read, for all accounts
+
+	last    counters
+	lsn     journal.LSN
+	boxes   map[mail.MailboxID]box
+	emails  map[mail.EmailID]references
+	threads map[mail.ThreadID]map[mail.MailboxID]int64
+	count   int // of problems
+}
+
+func (c *checker) problem(format string, args ...any) {
+	if c.count++; c.count > maxProblems {
+		c.report.Omitted++
+		return
+	}
+	c.report.Problems = append(c.report.Problems, Problem{c.account.id, fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) run() error {
+	a := c.account
+	if a.spoiled.Load() {
+		c.problem("what is in memory does not fit the log; it is read again at the next start")
+		return nil
+	}
+	if err := a.checkpoint(); err != nil {
+		return err
+	}
+	err := a.index.with(func(db *bolt.DB) error {
+		return db.View(func(tx *bolt.Tx) error {
+			c.tx = tx
+			for _, step := range []func() error{c.meta, c.rows, c.expunged, c.references, c.memory, c.log} {
+				if err := step(); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	if errors.Is(err, errIndex) {
+		c.problem("%v", err)
+		return nil
+	}
+	return err
+}
+
+// meta reads counters and mailboxes.
+func (c *checker) meta() error {
+	c.boxes = map[mail.MailboxID]box{}
+	c.emails = map[mail.EmailID]references{}
+	c.threads = map[mail.ThreadID]map[mail.MailboxID]int64{}
+	var err error
+	if c.last, c.lsn, err = decodeMeta(c.account.id, c.tx.Bucket([]byte("meta")).Get([]byte("account"))); err != nil {
+		return err
+	}
+	names := map[string]mail.MailboxID{}
+	return c.tx.Bucket([]byte("mailboxes")).ForEach(func(k, v []byte) error {
+		id := mail.MailboxID(binary.BigEndian.Uint64(k))
+		b, err := decodeBox(id, v)
+		if err != nil {
+			return err
+		}
+		c.boxes[id] = b
+		c.report.Mailboxes++
+		if id > c.last.mailbox || b.validity > c.last.validity || b.highest > c.last.modSeq || b.changed > c.last.modSeq {
+			c.problem("mailbox %s (%s) is ahead of the account's counters", id, b.name)
+		}
+		if b.gone {
+			return nil
+		}
+		if other, taken := names[b.name]; taken {
+			c.problem("mailboxes %s and %s are both called %s", id, other, b.name)
+		}
+		names[b.name] = id
+		return nil
+	})
+}
+
+// rows checks every row and, from them, the counts of the mailboxes.
+func (c *checker) rows() error {
+	counted := map[mail.MailboxID]*box{}
+	for id, b := range c.boxes {
+		counted[id] = &box{id: id, uidNext: b.uidNext}
+	}
+	lastKey, lastUID := mail.MailboxID(0), mail.UID(0)
+	var rows []row
+	err := c.tx.Bucket([]byte("rows")).ForEach(func(k, v []byte) error {
+		if err := c.ctx.Err(); err != nil {
+			return err
+		}
+		id := mail.MailboxID(binary.BigEndian.Uint64(k))
+		b := counted[id]
+		if b == nil {
+			c.problem("there are messages of mailbox %s, which never was", id)
+			return nil
+		}
+		var err error
+		if rows, err = decodeBlock(rows[:0], v); err != nil {
+			return err
+		}
+		if id != lastKey {
+			lastKey, lastUID = id, 0
+		}
+		for i := range rows {
+			r := &rows[i]
+			if r.uid <= lastUID || r.uid >= b.uidNext || uint32(r.uid)/blockRows != binary.BigEndian.Uint32(k[8:]) {
+				c.problem("message %d of mailbox %s is out of order", r.uid, id)
+			}
+			lastUID = r.uid
+			b.count(r)
+			b.highest = max(b.highest, r.modSeq)
+			if err := c.row(id, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for id, b := range c.boxes {
+		n := counted[id]
+		if n.total != b.total || n.unseen != b.unseen || n.deleted != b.deleted || n.size != b.size || n.highest > b.highest {
+			c.problem("mailbox %s (%s): counted %d messages, %d unseen, %d deleted, %d bytes, modseq %d; noted are %d, %d, %d, %d, %d",
+				id, b.name, n.total, n.unseen, n.deleted, n.size, n.highest, b.total, b.unseen, b.deleted, b.size, b.highest)
+		}
+	}
+	return nil
+}
+
+// row checks one message that is there.
+func (c *checker) row(id mail.MailboxID, r *row) error {
+	c.report.Messages++
+	e := c.emails[mail.EmailID(r.email)]
+	e.live++
+	c.emails[mail.EmailID(r.email)] = e
+	t := c.threads[mail.ThreadID(r.thread)]
+	if t == nil {
+		t = map[mail.MailboxID]int64{}
+		c.threads[mail.ThreadID(r.thread)] = t
+	}
+	t[id]++
+	if mail.EmailID(r.email) > c.last.email || mail.ThreadID(r.thread) > c.last.thread || r.modSeq > c.last.modSeq {
+		c.problem("message %d of mailbox %s is ahead of the account's counters", r.uid, id)
+	}
+	if int(r.keywords) >= len(c.account.keywords.from(0)) {
+		c.problem("message %d of mailbox %s has keywords that are not known", r.uid, id)
+	}
+	if err := c.noted(id, changedRows, r); err != nil {
+		return err
+	}
+	v := c.tx.Bucket([]byte("emails")).Get(key64(mail.EmailID(r.email)))
+	if v == nil {
+		c.problem("message %d of mailbox %s is of email %d, which is missing", r.uid, id, r.email)
+		return nil
+	}
+	m, err := decodeEmail(mail.EmailID(r.email), v)
+	if err != nil {
+		return err
+	}
+	if int64(r.size) != m.size+int64(len(m.prefix)) || m.thread != mail.ThreadID(r.thread) || m.id != r.id {
+		c.problem("message %d of mailbox %s and email %d don't agree", r.uid, id, r.email)
+	}
+	return c.body(r, id, m)
+}
+
+// noted checks that the changes bucket tells of the row.
+func (c *checker) noted(id mail.MailboxID, kind byte, r *row) error {
+	cursor := c.tx.Bucket([]byte("changes")).Cursor()
+	prefix := changesKey(id, kind, r.modSeq, 0)
+	prefix = prefix[:len(prefix)-2]
+	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+		_, set, err := decodeChanges(v)
+		if err != nil {
+			return err
+		}
+		if set.Contains(r.uid) {
+			return nil
+		}
+	}
+	c.problem("message %d of mailbox %s: change %d is not noted", r.uid, id, r.modSeq)
+	return nil
+}
+
+// body reads a body, once however many refer to it.
+func (c *checker) body(r *row, id mail.MailboxID, m indexedEmail) error {
+	size, done := c.read[m.body]
+	if !done {
+		var err error
+		if size, err = c.readBody(m.body); err != nil {
+			if !errors.Is(err, journal.ErrDamaged) && c.ctx.Err() != nil {
+				return err
+			}
+			c.problem("message %d of mailbox %s: body %s can't be read: %v", r.uid, id, m.body, err)
+			return nil
+		}
+		c.read[m.body] = size
+	}
+	if size != m.size {
+		c.problem("message %d of mailbox %s: body %s has %d bytes; want %d", r.uid, id, m.body, size, m.size)
+	}
+	return nil
+}
+
+func (c *checker) readBody(ref journal.BodyRef) (int64, error) {
+	b, err := c.account.store.journal.Body(ref)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = b.Close() }() // only read from
+	size, err := b.Size()
+	if err != nil {
+		return 0, err
+	}
+	meta, err := b.Meta()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := message.DecodeDigest(meta); err != nil {
+		return 0, err
+	}
+	return io.Copy(io.Discard, io.NewSectionReader(b, 0, size))
+}
+
+// expunged checks what was expunged and can be put back.
+func (c *checker) expunged() error {
+	return c.tx.Bucket([]byte("expunged")).ForEach(func(k, v []byte) error {
+		v, err := unseal(v)
+		if err != nil || len(v) != rowBytes+8 || len(k) != 12 {
+			return fmt.Errorf("expunged: %w", errIndex)
+		}
+		var r row
+		r.decode(v)
+		e := c.emails[mail.EmailID(r.email)]
+		e.kept++
+		c.emails[mail.EmailID(r.email)] = e
+		return c.noted(mail.MailboxID(binary.BigEndian.Uint64(k)), expungedRows, &r)
+	})
+}
+
+// references checks who refers to emails and threads.
+func (c *checker) references() error {
+	err := c.tx.Bucket([]byte("emails")).ForEach(func(k, v []byte) error {
+		id := mail.EmailID(binary.BigEndian.Uint64(k))
+		m, err := decodeEmail(id, v)
+		if err != nil {
+			return err
+		}
+		n := c.emails[id]
+		if int64(m.live) != n.live || int64(m.kept) != n.kept || (m.live == 0) != (m.goneTime != 0) {
+			c.problem("email %d: counted %d live and %d expunged entries; noted are %d and %d", id, n.live, n.kept, m.live, m.kept)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return c.tx.Bucket([]byte("threads")).ForEach(func(k, v []byte) error {
+		id := mail.ThreadID(binary.BigEndian.Uint64(k))
+		members, _, _, err := decodeThread(id, v)
+		if err != nil {
+			return err
+		}
+		if !maps.Equal(members, c.threads[id]) {
+			c.problem("thread %d: counted %v; noted are %v", id, c.threads[id], members)
+		}
+		return nil
+	})
+}
+
+// memory compares what is in memory with the index, if nothing has changed
+// since.
+func (c *checker) memory() error {
+	a := c.account
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.applied != c.lsn {
+		return nil
+	}
+	c.compare("memory", a, func(id mail.MailboxID) *table { return a.boxes[id].rows })
+	return nil
+}
+
+// log reads the log up to where the index is, into memory, and compares.
+func (c *checker) log() error {
+	fresh := newAccount(c.account.store, c.account.id)
+	created := false
+	err := c.account.store.journal.Replay(c.ctx, journal.FamilyStore, 1, func(r journal.Record) error {
+		ch, err := decodeChange(r.Payload)
+		if err != nil {
+			return err
+		}
+		for i := range ch {
+			if ch[i].account != fresh.id || r.LSN > c.lsn {
+				continue
+			}
+			if _, ok := ch[i].ops[0].(createAccount); ok {
+				created = true
+			}
+			if !created {
+				return nil
+			}
+			if err := fresh.apply(&ch[i], moment{lsn: r.LSN, time: r.Time}); err != nil {
+				c.problem("the log can't be applied: %v", err)
+				return errStop
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if fresh.applied != c.lsn {
+		c.problem("the index is at LSN %d; the log has the account at %d", c.lsn, fresh.applied)
+	}
+	c.compare("the log", fresh, func(id mail.MailboxID) *table { return fresh.boxes[id].rows })
+	return nil
+}
+
+// errStop ends a replay early.
+var errStop = errors.New("stop")
+
+// compare compares an account with the index. rows may give nil: not loaded.
+func (c *checker) compare(what string, a *account, rows func(mail.MailboxID) *table) {
+	if a.last != c.last {
+		c.problem("counters: the index has %+v, %s %+v", c.last, what, a.last)
+	}
+	if len(a.boxes) != len(c.boxes) {
+		c.problem("the index has %d mailboxes, %s %d", len(c.boxes), what, len(a.boxes))
+		return
+	}
+	subscribed := map[string]bool{}
+	_ = c.tx.Bucket([]byte("subscriptions")).ForEach(func(k, _ []byte) error { // fn never fails
+		subscribed[string(k)] = true
+		return nil
+	})
+	if !maps.Equal(a.subscribed, subscribed) {
+		c.problem("subscriptions: the index has %v, %s %v", subscribed, what, a.subscribed)
+	}
+	for id, b := range c.boxes {
+		other := a.boxes[id]
+		if other == nil {
+			c.problem("mailbox %s is not in %s", id, what)
+			continue
+		}
+		same := other.box
+		same.goneTime = b.goneTime // to the second in the index
+		if same != b {
+			c.problem("mailbox %s: the index has %+v, %s %+v", id, b, what, other.box)
+		}
+		if t := rows(id); t != nil {
+			c.compareRows(what, a, id, t)
+		}
+	}
+}
+
+func (c *checker) compareRows(what string, a *account, id mail.MailboxID, t *table) {
+	indexed := &table{}
+	prefix := key64(id)
+	cursor := c.tx.Bucket([]byte("rows")).Cursor()
+	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+		rows, err := decodeBlock(nil, v)
+		if err != nil {
+			return // rows has said so
+		}
+		for _, r := range rows {
+			indexed.put(r)
+		}
+	}
+	if indexed.count != t.count {
+		c.problem("mailbox %s: the index has %d messages, %s %d", id, indexed.count, what, t.count)
+		return
+	}
+	for r := range t.all() {
+		i := indexed.get(r.uid)
+		if i == nil {
+			c.problem("message %d of mailbox %s is not in the index, but in %s", r.uid, id, what)
+			continue
+		}
+		x, y := *r, *i
+		same := slices.Equal(a.keywords.set(x.keywords), c.account.keywords.set(y.keywords))
+		x.keywords = y.keywords
+		if x != y || !same {
+			c.problem("message %d of mailbox %s: the index has %+v, %s %+v", r.uid, id, *i, what, *r)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// transaction is one record of the store on its way through the journal.
+type transaction struct {
+	store    *Store
+	accounts []*account // each once
+	// prepare makes the sections from what is pending, one for each account that
+	// changes. It runs on the commit goroutine, with the accounts locked for
+	// reading, perhaps twice. It may write into the pending accounts only
+	// through txn.pend.
+	prepare func(at moment, slot journal.Slot) (change, error)
+
+	change  change
+	waiting bool // counted in the accounts' pendingUsers
+}
+
+// commit makes a change durable and visible.
+func (s *Store) commit(ctx context.Context, v verb, id mail.ID, bodies []*journal.Staged, t *transaction) error {
+	t.store = s
+	return s.journal.Commit(ctx, &journal.Entry{
+		Family: journal.FamilyStore, Type: uint8(v), ID: id, Bodies: bodies,
+		Prepare: t.prepareRecord, Apply: t.apply, Abort: t.abort,
+	})
+}
+
+// pend gives the account as earlier entries of the batch will leave it.
+func (a *account) pend() *pending {
+	if a.pending == nil {
+		a.pending = newPending(a)
+	}
+	return a.pending
+}
+
+func momentOf(slot journal.Slot) moment { return moment{lsn: slot.LSN, time: slot.Time} }
+
+// prepareRecord runs on the commit goroutine.
+func (t *transaction) prepareRecord(slot journal.Slot) ([]byte, error) {
+	for _, a := range t.accounts {
+		// Loading and checkpoints may go on beside; commits don't.
+		a.mu.RLock()
+		defer a.mu.RUnlock()
+		switch p := a.pend(); {
+		case p.broken != nil:
+			return nil, p.broken
+		case p.last.removed:
+			return nil, mail.ErrNoAccount
+		}
+	}
+	at := momentOf(slot)
+	c, err := t.prepare(at, slot)
+	if err != nil || len(c) == 0 {
+		t.dropIdle()
+		return nil, err
+	}
+	for i := range c {
+		a := t.find(c[i].account)
+		if err := apply(a.pend(), &c[i], at); err != nil {
+			// Half of it is written: nobody may build on this state. What was
+			// prepared before is encoded and not touched.
+			a.pend().broken = fmt.Errorf("prepare: %w", err)
+			return nil, a.pend().broken
+		}
+	}
+	t.change = c
+	t.waiting = true
+	for _, a := range t.accounts {
+		a.pendingUsers++
+	}
+	return c.encode(), nil
+}
+
+// dropIdle forgets pending state that nobody's entry is in.
+func (t *transaction) dropIdle() {
+	for _, a := range t.accounts {
+		if a.pendingUsers == 0 {
+			a.pending = nil
+		}
+	}
+}
+
+func (t *transaction) find(id mail.AccountID) *account {
+	for _, a := range t.accounts {
+		if a.id == id {
+			return a
+		}
+	}
+	return nil
+}
+
+// apply runs on the commit goroutine when the record is durable.
+func (t *transaction) apply(slot journal.Slot) {
+	at := momentOf(slot)
+	for i := range t.change {
+		a := t.find(t.change[i].account)
+		if err := a.apply(&t.change[i], at); err != nil {
+			// It was possible a moment ago, when it was prepared: memory and log
+			// part here, and only the log can be believed. The index is not
+			// written any more; the next start reads the log.
+			t.store.log.Error("store: a durable change can't be applied", "account", a.id, "lsn", slot.LSN, "error", err)
+			a.spoil()
+		}
+	}
+	t.release()
+	for _, a := range t.accounts {
+		a.announce()
+	}
+	t.store.poke()
+}
+
+// abort runs on the commit goroutine when the batch failed.
+func (t *transaction) abort() {
+	for _, a := range t.accounts {
+		a.pending = nil
+	}
+	t.release()
+}
+
+func (t *transaction) release() {
+	if t.waiting {
+		t.waiting = false
+		for _, a := range t.accounts {
+			a.pendingUsers--
+		}
+	}
+	t.dropIdle()
+}

@@ -1,0 +1,118 @@
+// Package store is the mail of all accounts on disk: mailboxes, messages, flags,
+// threads, and what has changed since when. storetest has its contract.
+//
+// What comes in: deliveries and the changes that IMAP, POP3 and the web ask for,
+// in the words of package mail; bodies as finished drafts.
+//
+// What goes out: rows, opened messages, changes since a ModSeq, wake-ups.
+//
+// What is durable on return: everything that was asked for, by one sync that all
+// who wait share (package journal). An error means that nothing was changed;
+// only SetFlags and Expunge of more than 16,384 messages go in several steps.
+//
+// Concurrency: every method may be called from any goroutine. Changes are
+// decided and applied by the journal's commit goroutine alone. Readers never
+// wait for the disk's sync and see nothing that is not durable: while a batch
+// is under way its effects are in a pending layer that only the commit goroutine
+// looks into, so that whoever comes later in the batch builds on them; after the
+// sync they are written into the account itself, and watchers are woken. No lock
+// is held while a consumer of Rows or an opened message is slow.
+//
+// Standards: RFC 9051 and 3501 (mailboxes, UIDs, flags), RFC 7162 (ModSeq,
+// vanished), RFC 6851 (move), RFC 8474 (object IDs), RFC 8514 (save date), RFC
+// 3502 (several messages in one append).
+//
+// # Log and index
+//
+// The log holds everything: it alone would do. An account's index
+// (accounts/<number>/index.db, bbolt) is there to find things and to start
+// quickly. Between checkpoints, what has changed is in memory only, in the
+// account's overlay; a checkpoint writes it into the index in one synced
+// transaction, after 4,000 changes, after a second's rest, after half a minute,
+// and at Close. accounts/registry says from which LSN on the next start has to
+// read the log; each index says itself what it has, so a record is never applied
+// twice. What is lost of these files is made again from the log, with the same
+// UIDs, flags and mailboxes.
+//
+// # The states of a message
+//
+//	state       where it is                        who moves it on       after a power cut it is
+//	draft       spool or memory                    Deliver, Append       gone: nobody was told
+//	staged      large: body in a segment;          the commit goroutine  gone; compaction takes the body
+//	            small: memory
+//	written     record in the log, not synced      the sync              there or gone, whole either way
+//	durable     record in the log, in no index     a checkpoint          there: read from the log
+//	indexed     log and rows of the index          Expunge, Move         there
+//	expunged    log and, with all of its row,      compaction, later     expunged, can be put back
+//	            "expunged" of the index
+//
+// A mailbox that is deleted keeps its rows, marked as gone with its mailbox.
+//
+// A body is shared by all its recipients and copies. An email is one body in one
+// account, with the header lines in front that are this account's; entries in
+// mailboxes refer to it, and the index counts them (live, and expunged but kept).
+//
+// # Payload of a record, version 1
+//
+// Varints are those of encoding/binary, unsigned if nothing else is said. A
+// string is its length and its bytes. A set of UIDs is the number of its ranges,
+// then for each how far its first is from the last of the one before (at first:
+// from 0), and its length less one. Flags are one byte (bit 0 \Seen, 1 \Answered,
+// 2 \Flagged, 3 \Deleted, 4 \Draft), the number of keywords, and these as strings.
+//
+//	byte     version, 1
+//	varint   number of sections; each:
+//	  varint   account
+//	  varint   ModSeq
+//	  varint   number of ops; each one byte of kind, and:
+//	    1 create account
+//	    2 remove account
+//	    3 create mailbox   id, UIDVALIDITY; bytes kind and role; string name
+//	    4 rename mailbox   id; string name
+//	    5 delete mailbox   id
+//	    6 subscribe        string name
+//	    7 unsubscribe      string name
+//	    8 add message      mailbox, UID, email, thread, body's segment and ordinal, body's size; string
+//	                       prefix; flags; signed varint internal date (milliseconds × 4096 + minutes
+//	                       of zone + 2048); 16 bytes message ID; number of thread keys, 8 bytes each
+//	    9 set flags        mailbox; flags; set
+//	   10 copy             from, to, UID of the first copy; set
+//	   11 remove messages  mailbox; set
+//
+// The record's type says what was asked for (see verb); its time is the save date
+// of what it adds. A thread key is the first 8 bytes of the SHA-256 of a message
+// ID, a NUL, and the base subject; only those are listed that were new.
+//
+// # The index, schema version 1
+//
+// Values end in a CRC32C of what is before it (little-endian; bbolt's pages have
+// none), but those of threadkeys and subscriptions. Keys are big-endian.
+//
+//	bucket         key                            value
+//	meta           "account"                      schema version, account, LSN up to which this index is
+//	                                              complete, ModSeq, last mailbox, email, thread and
+//	                                              UIDVALIDITY given out (varints); byte: removed
+//	mailboxes      id (8)                         string name; bytes kind, role; UIDVALIDITY, UIDNEXT,
+//	                                              HIGHESTMODSEQ, ModSeq of its own last change, total,
+//	                                              unseen, deleted, size; byte: gone, then signed: when
+//	rows           mailbox (8), UID / 16 (4)      up to 16 rows of 56 bytes, by UID
+//	emails         email (8)                      body's segment, ordinal and size, thread, live entries,
+//	                                              kept entries, ModSeq and (signed) time since none is
+//	                                              live; 16 bytes message ID; string prefix
+//	threads        thread (8)                     ModSeq and (signed) time of the last change; number of
+//	                                              mailboxes, each with its entries
+//	threadkeys     key (8)                        thread (8)
+//	subscriptions  name                           nothing
+//	keywords       number (2)                     number of keywords, strings
+//	changes        mailbox (8), kind (1),         signed: when; set of UIDs, at most 90 ranges. Kind 1:
+//	               ModSeq (8), part (2)           changed or new (a later change may come on top);
+//	                                              kind 2: expunged
+//	expunged       mailbox (8), UID (4)           the row (its ModSeq that of the expunging), 8 bytes: when
+//
+// A row, little-endian: UID (4), size (4), ModSeq (8), internal date (8, as above),
+// message ID (16), email (4), thread (4), save date (4, Unix seconds), keywords
+// (2), system flags (1), zero (1).
+//
+// accounts/registry: version 1, LSN up to which all indexes are complete, number
+// of accounts, each its number and a byte (0: removed); CRC32C.
+package store

@@ -1,0 +1,404 @@
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+const (
+	accountsDir = "accounts"
+	// maxOpenIndexes is how many accounts' indexes are open at a time: a
+	// fraction of the 1,024 descriptors that a process may have.
+	maxOpenIndexes = 64
+	// mmapSize is address space, not memory: an index below it never has to be
+	// mapped anew, which would wait for everybody who is reading.
+	mmapSize = 64 << 20
+	// allocSize is by how much an index's file grows: most accounts are small.
+	allocSize = 1 << 20
+	// lockWait is how long another process may hold the index: none should.
+	lockWait = 2 * time.Second
+	// schemaVersion of the index; see doc.go.
+	schemaVersion = 1
+	// blockRows is how many UIDs share a value of the rows bucket: 16 rows are
+	// 900 bytes, four values to a page.
+	blockRows = 16
+)
+
+// errIndex says that an index does not hold what was written into it. It is
+// rebuilt from the log.
+var errIndex = errors.New("index is damaged")
+
+// damagedSuffix is what is added to the name of a damaged index. One is kept of
+// each account, for whoever wants to know what happened.
+const damagedSuffix = ".damaged"
+
+// The buckets of an index.
+func buckets() []string {
+	return []string{"meta", "mailboxes", "rows", "emails", "threads", "threadkeys", "subscriptions", "keywords", "changes", "expunged"}
+}
+
+// index is the bbolt file of one account.
+type index struct {
+	account *account
+	// mu is held by whoever loads from or writes a checkpoint to the index, so
+	// that a load never sees half of what a checkpoint moves over.
+	mu sync.Mutex
+
+	// Guarded by the store's indexLock:
+	db    *bolt.DB // nil while closed
+	users int
+	used  uint64
+}
+
+func (ix *index) dir() string {
+	return path.Join(accountsDir, strconv.FormatUint(uint64(ix.account.id), 10))
+}
+
+func (ix *index) name() string { return path.Join(ix.dir(), "index.db") }
+
+// exists reports whether the account has an index file yet.
+func (ix *index) exists() (bool, error) {
+	_, err := ix.account.store.files.Stat(ix.name())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// with opens the index for the time of fn, and takes it out of use when it turns
+// out to be damaged.
+func (ix *index) with(fn func(db *bolt.DB) error) error {
+	err := ix.use(fn)
+	if errors.Is(err, errIndex) {
+		ix.condemn(err)
+	}
+	return err
+}
+
+// use opens the index for the time of fn.
+func (ix *index) use(fn func(db *bolt.DB) error) error {
+	s := ix.account.store
+	s.indexLock.Lock()
+	if ix.db == nil {
+		if err := ix.open(); err != nil {
+			s.indexLock.Unlock()
+			return fmt.Errorf("open index of account %s: %w", ix.account.id, err)
+		}
+		s.openIndexes = append(s.openIndexes, ix)
+	}
+	s.indexClock++
+	ix.used = s.indexClock
+	ix.users++
+	db := ix.db
+	s.indexLock.Unlock()
+	defer func() {
+		s.indexLock.Lock()
+		defer s.indexLock.Unlock()
+		ix.users--
+		s.closeIndexes(maxOpenIndexes)
+	}()
+	return guard(db, fn)
+}
+
+// condemn takes an index out of use that has been found damaged: it is renamed,
+// so that the next start makes a new one from the log, and nothing is written
+// into it any more. Until then, what is in memory is served.
+func (ix *index) condemn(cause error) {
+	a := ix.account
+	if !a.spoil() {
+		return
+	}
+	s := a.store
+	s.log.Error("store: index is damaged; it is rebuilt at the next start", "account", a.id, "cause", cause)
+	if err := s.files.Rename(ix.name(), ix.name()+damagedSuffix); err != nil {
+		s.log.Error("store: set damaged index aside", "account", a.id, "error", err)
+	} else if err := s.files.SyncDir(ix.dir()); err != nil {
+		s.log.Error("store: set damaged index aside", "account", a.id, "error", err)
+	}
+}
+
+// guard runs fn; bbolt panics on pages that make no sense.
+func guard(db *bolt.DB, fn func(db *bolt.DB) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errIndex, p)
+		}
+	}()
+	return fn(db)
+}
+
+// closeIndexes closes those that nobody uses, the longest unused first, until
+// no more than most are open. The caller holds indexLock.
+func (s *Store) closeIndexes(most int) {
+	for len(s.openIndexes) > most {
+		oldest := -1
+		for i, ix := range s.openIndexes {
+			if ix.users == 0 && (oldest < 0 || ix.used < s.openIndexes[oldest].used) {
+				oldest = i
+			}
+		}
+		if oldest < 0 {
+			return
+		}
+		ix := s.openIndexes[oldest]
+		if err := ix.db.Close(); err != nil {
+			s.log.Error("store: close index", "account", ix.account.id, "error", err)
+		}
+		ix.db = nil
+		s.openIndexes = slices.Delete(s.openIndexes, oldest, oldest+1)
+	}
+}
+
+// open opens the file, which exists. The caller holds indexLock.
+func (ix *index) open() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errIndex, p)
+		}
+	}()
+	ix.db, err = openBolt(ix.account.store.files.Path(ix.name()))
+	return err
+}
+
+func openBolt(file string) (*bolt.DB, error) {
+	db, err := bolt.Open(file, 0o600, &bolt.Options{
+		Timeout: lockWait, InitialMmapSize: mmapSize, FreelistType: bolt.FreelistMapType,
+		// A missing file is an error, not an empty index.
+		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
+			return os.OpenFile(name, flag&^os.O_CREATE, perm)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	db.AllocSize = allocSize
+	return db, nil
+}
+
+// create makes an empty index under a temporary name and gives it its own when
+// it is on disk.
+func (ix *index) create() error {
+	files := ix.account.store.files
+	if err := durable.MkdirAllSync(files, ix.dir(), 0o700); err != nil {
+		return err
+	}
+	temp := ix.name() + ".new"
+	if err := files.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	db, err := bolt.Open(files.Path(temp), 0o600, &bolt.Options{Timeout: lockWait, FreelistType: bolt.FreelistMapType})
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		for _, name := range buckets() {
+			if _, err := tx.CreateBucket([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err = errors.Join(err, db.Close()); err != nil {
+		return err
+	}
+	if err := files.Rename(temp, ix.name()); err != nil {
+		return err
+	}
+	return files.SyncDir(ix.dir())
+}
+
+// seal appends a CRC32C: bbolt's pages carry no checksum of their own.
+func seal(b []byte) []byte {
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
+}
+
+// unseal takes it off again.
+func unseal(b []byte) ([]byte, error) {
+	if len(b) < 4 {
+		return nil, errIndex
+	}
+	body := b[:len(b)-4]
+	if binary.LittleEndian.Uint32(b[len(body):]) != crc32.Checksum(body, crc32.MakeTable(crc32.Castagnoli)) {
+		return nil, errIndex
+	}
+	return body, nil
+}
+
+func key64[N ~uint64](n N) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
+
+func rowsKey(id mail.MailboxID, block uint32) []byte {
+	return binary.BigEndian.AppendUint32(key64(id), block)
+}
+
+func expungedKey(id mail.MailboxID, uid mail.UID) []byte {
+	return binary.BigEndian.AppendUint32(key64(id), uint32(uid))
+}
+
+// The kinds of entry in the changes bucket.
+const (
+	changedRows  = 1
+	expungedRows = 2
+)
+
+func changesKey(id mail.MailboxID, kind byte, seq mail.ModSeq, part uint16) []byte {
+	b := append(key64(id), kind)
+	b = binary.BigEndian.AppendUint64(b, uint64(seq))
+	return binary.BigEndian.AppendUint16(b, part)
+}
+
+// encodeMeta is the value under "account" in the meta bucket.
+func encodeMeta(id mail.AccountID, c *counters, applied journal.LSN) []byte {
+	var e encoder
+	for _, n := range []uint64{
+		schemaVersion, uint64(id), uint64(applied), uint64(c.modSeq), uint64(c.mailbox), uint64(c.email), uint64(c.thread), uint64(c.validity),
+	} {
+		e.uint(n)
+	}
+	e.bool(c.removed)
+	return seal(e.b)
+}
+
+func decodeMeta(id mail.AccountID, b []byte) (c counters, applied journal.LSN, err error) {
+	if b, err = unseal(b); err != nil {
+		return c, 0, err
+	}
+	d := &decoder{b: b}
+	if v := d.uint(); v != schemaVersion {
+		return c, 0, fmt.Errorf("schema version %d: %w", v, errIndex)
+	}
+	if got := d.uint(); got != uint64(id) {
+		return c, 0, fmt.Errorf("it is of account %d: %w", got, errIndex)
+	}
+	applied = journal.LSN(d.uint())
+	c = counters{
+		modSeq: mail.ModSeq(d.uint()), mailbox: mail.MailboxID(d.uint()), email: mail.EmailID(d.uint()),
+		thread: mail.ThreadID(d.uint()), validity: mail.UIDValidity(d.uint32()), removed: d.byte() != 0,
+	}
+	if d.bad {
+		return c, 0, errIndex
+	}
+	return c, applied, nil
+}
+
+func (e *encoder) bool(v bool) {
+	if v {
+		e.b = append(e.b, 1)
+	} else {
+		e.b = append(e.b, 0)
+	}
+}
+
+func (b *box) encode() []byte {
+	var e encoder
+	e.string(b.name)
+	e.b = append(e.b, byte(b.kind), byte(b.role))
+	for _, n := range []uint64{
+		uint64(b.validity), uint64(b.uidNext), uint64(b.highest), uint64(b.changed),
+		uint64(b.total), uint64(b.unseen), uint64(b.deleted), uint64(b.size),
+	} {
+		e.uint(n)
+	}
+	e.bool(b.gone)
+	if b.gone {
+		e.int(b.goneTime.Unix())
+	}
+	return seal(e.b)
+}
+
+func decodeBox(id mail.MailboxID, v []byte) (box, error) {
+	v, err := unseal(v)
+	if err != nil {
+		return box{}, fmt.Errorf("mailbox %s: %w", id, err)
+	}
+	d := &decoder{b: v}
+	b := box{
+		id: id, name: d.string(), kind: mail.Kind(d.byte()), role: mail.Role(d.byte()),
+		validity: mail.UIDValidity(d.uint32()), uidNext: mail.UID(d.uint32()),
+		highest: mail.ModSeq(d.uint()), changed: mail.ModSeq(d.uint()),
+		total: d.uint32(), unseen: d.uint32(), deleted: d.uint32(), size: int64(d.uint()), gone: d.byte() != 0,
+	}
+	if b.gone {
+		b.goneTime = time.Unix(d.int(), 0)
+	}
+	if d.bad {
+		return box{}, fmt.Errorf("mailbox %s: %w", id, errIndex)
+	}
+	return b, nil
+}
+
+// indexedEmail is an email as the index keeps it, with who refers to it.
+type indexedEmail struct {
+	email
+	live     uint64 // entries in mailboxes
+	kept     uint64 // expunged entries that can be put back
+	goneSeq  mail.ModSeq
+	goneTime int64 // Unix seconds since when no entry is live; 0 while one is
+}
+
+func (m *indexedEmail) encode() []byte {
+	var e encoder
+	for _, n := range []uint64{
+		uint64(m.body.Segment), uint64(m.body.Ordinal), uint64(m.size), uint64(m.thread), m.live, m.kept, uint64(m.goneSeq),
+	} {
+		e.uint(n)
+	}
+	e.int(m.goneTime)
+	e.b = append(e.b, m.id[:]...)
+	e.bytes(m.prefix)
+	return seal(e.b)
+}
+
+func decodeEmail(id mail.EmailID, v []byte) (indexedEmail, error) {
+	v, err := unseal(v)
+	if err != nil {
+		return indexedEmail{}, fmt.Errorf("email %s: %w", id, err)
+	}
+	d := &decoder{b: v}
+	m := indexedEmail{email: email{
+		body: journal.BodyRef{Segment: d.uint32(), Ordinal: d.uint32()}, size: int64(d.uint32()), thread: mail.ThreadID(d.uint()),
+	}, live: d.uint(), kept: d.uint(), goneSeq: mail.ModSeq(d.uint()), goneTime: d.int()}
+	copy(m.id[:], d.take(16))
+	m.prefix = d.bytes()
+	if d.bad {
+		return indexedEmail{}, fmt.Errorf("email %s: %w", id, errIndex)
+	}
+	return m, nil
+}
+
+// encodeBlock is the value of up to blockRows rows.
+func encodeBlock(rows []row) []byte {
+	b := make([]byte, 0, len(rows)*rowBytes+4)
+	for i := range rows {
+		b = rows[i].append(b)
+	}
+	return seal(b)
+}
+
+// decodeBlock appends the rows of a block to rows.
+func decodeBlock(rows []row, v []byte) ([]row, error) {
+	v, err := unseal(v)
+	if err != nil || len(v)%rowBytes != 0 {
+		return rows, fmt.Errorf("rows: %w", errIndex)
+	}
+	for ; len(v) > 0; v = v[rowBytes:] {
+		var r row
+		r.decode(v)
+		rows = append(rows, r)
+	}
+	return rows, nil
+}

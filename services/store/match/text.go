@@ -1,0 +1,134 @@
+package match
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sanduk-mail/sanduk/services/message"
+)
+
+// maxHeader is how much of a header is searched. It is what the digest's
+// scanner reads of one, so nothing is found here that the index doesn't know.
+const maxHeader = message.DefaultHeader
+
+// window is how much of a body is read and folded at a time.
+const window = 32 << 10
+
+// header asks for text in the decoded value of the fields of a name; an empty
+// name means the whole decoded header.
+type header struct{ name, text string }
+
+// body asks for text in the decoded text parts.
+type body struct{ text string }
+
+func (header) cost() cost { return costHeader }
+func (body) cost() cost   { return costBody }
+
+func (n header) holds(c *candidate) (bool, error) {
+	m, err := c.message()
+	if err != nil {
+		return false, err
+	}
+	d, err := m.Digest()
+	if err != nil {
+		return false, err
+	}
+	return n.inPart(d.Root.Header(m))
+}
+
+func (n header) inPart(r io.Reader) (bool, error) {
+	for f, err := range message.Fields(r, maxHeader) {
+		if errors.Is(err, message.ErrHeaderTooLong) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		switch {
+		case n.name == "":
+			if strings.Contains(fold(f.Name+": "+message.DecodeHeader(f.Value())), n.text) {
+				return true, nil
+			}
+		case strings.EqualFold(f.Name, n.name):
+			if n.text == "" || strings.Contains(fold(message.DecodeHeader(f.Value())), n.text) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+func (n body) holds(c *candidate) (bool, error) {
+	if n.text == "" {
+		return true, nil // every text contains the empty one
+	}
+	m, err := c.message()
+	if err != nil {
+		return false, err
+	}
+	d, err := m.Digest()
+	if err != nil {
+		return false, err
+	}
+	for _, p := range d.Root.All() {
+		// A message inside the message is part of its body, header included.
+		if p.Message != nil {
+			if ok, err := (header{"", n.text}).inPart(p.Message.Root.Header(m)); ok || err != nil {
+				return ok, err
+			}
+		}
+		if p.Type != "text" {
+			continue
+		}
+		if ok, err := contains(c.ctx, message.NewTextReader(p, m), n.text); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// contains looks for the folded text in what r gives, folding it on the way.
+func contains(ctx context.Context, r io.Reader, text string) (bool, error) {
+	buf := make([]byte, 0, window+utf8.UTFMax)
+	var tail []byte // end of what was folded already: the text may begin in it
+	for {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		n, err := io.ReadFull(r, buf[len(buf):window])
+		buf = buf[:len(buf)+n]
+		whole := len(buf)
+		if err == nil {
+			whole = wholeRunes(buf)
+		}
+		tail = append(tail, fold(string(buf[:whole]))...)
+		if bytes.Contains(tail, []byte(text)) {
+			return true, nil
+		}
+		switch {
+		case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+		tail = append(tail[:0], tail[max(0, len(tail)-len(text)+1):]...)
+		buf = append(buf[:0], buf[whole:]...)
+	}
+}
+
+// wholeRunes is the length of b without a rune cut off at its end.
+func wholeRunes(b []byte) int {
+	for i := 1; i < utf8.UTFMax && i <= len(b); i++ {
+		if c := b[len(b)-i]; utf8.RuneStart(c) {
+			if !utf8.FullRune(b[len(b)-i:]) {
+				return len(b) - i
+			}
+			break
+		}
+	}
+	return len(b)
+}

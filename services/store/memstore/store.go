@@ -1,0 +1,206 @@
+package memstore
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/message"
+)
+
+// Store is a mail store in memory.
+type Store struct {
+	now func() time.Time
+
+	mu       sync.Mutex
+	accounts map[mail.AccountID]*account
+	removed  map[mail.AccountID]bool
+	closed   bool
+}
+
+// account is everything of one account; the Store's lock guards it.
+type account struct {
+	id         mail.AccountID
+	gone       bool
+	modSeq     mail.ModSeq
+	lastBox    mail.MailboxID
+	lastEmail  mail.EmailID
+	lastThread mail.ThreadID
+	validity   mail.UIDValidity
+	boxes      map[mail.MailboxID]*box
+	subscribed map[string]bool
+	threads    map[threadKey]mail.ThreadID
+	watchers   map[chan struct{}]bool
+}
+
+// threadKey is a message ID that was had or named under a base subject.
+type threadKey struct{ messageID, subject string }
+
+// box is one mailbox, also after it was deleted.
+type box struct {
+	mail.Mailbox
+	gone     bool
+	entries  []*entry // by UID
+	vanished []vanished
+}
+
+type vanished struct {
+	uid    mail.UID
+	modSeq mail.ModSeq
+}
+
+// entry is one message in one mailbox.
+type entry struct {
+	mail.Row
+	prefix []byte
+	body   *body
+}
+
+// body is shared by the entries of all its copies.
+type body struct {
+	data   []byte
+	digest *message.Digest
+}
+
+// New makes an empty store. now may be nil: time.Now.
+func New(now func() time.Time) *Store {
+	if now == nil {
+		now = time.Now
+	}
+	return &Store{now: now, accounts: map[mail.AccountID]*account{}, removed: map[mail.AccountID]bool{}}
+}
+
+// Close forgets everything.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.accounts = nil
+	return nil
+}
+
+// CreateAccount makes the account with its first mailboxes.
+func (s *Store) CreateAccount(_ context.Context, id mail.AccountID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.closed:
+		return mail.ErrClosed
+	case s.removed[id] || id == 0:
+		return fmt.Errorf("create account %s: %w", id, mail.ErrNoAccount)
+	case s.accounts[id] != nil:
+		return nil
+	}
+	a := &account{
+		id: id, modSeq: 1, boxes: map[mail.MailboxID]*box{}, subscribed: map[string]bool{},
+		threads: map[threadKey]mail.ThreadID{}, watchers: map[chan struct{}]bool{},
+	}
+	for _, m := range mail.FirstMailboxes() {
+		a.create(m.Name, m.Role, 1, s.now())
+		a.subscribed[m.Name] = true
+	}
+	s.accounts[id] = a
+	return nil
+}
+
+// RemoveAccount takes the account away for good.
+func (s *Store) RemoveAccount(_ context.Context, id mail.AccountID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, err := s.account(id)
+	if err != nil {
+		return err
+	}
+	a.gone = true
+	delete(s.accounts, id)
+	s.removed[id] = true
+	a.wake()
+	return nil
+}
+
+func (s *Store) account(id mail.AccountID) (*account, error) {
+	if s.closed {
+		return nil, mail.ErrClosed
+	}
+	a := s.accounts[id]
+	if a == nil {
+		return nil, mail.ErrNoAccount
+	}
+	return a, nil
+}
+
+// Account gives a handle on the account.
+func (s *Store) Account(_ context.Context, id mail.AccountID) (*Account, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, err := s.account(id)
+	if err != nil {
+		return nil, err
+	}
+	return &Account{s: s, a: a}, nil
+}
+
+// Deliver puts one body into the mailboxes of all targets.
+func (s *Store) Deliver(_ context.Context, env *mail.Envelope, targets []mail.Target, d *draft.Draft) error {
+	b, err := read(d)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range targets {
+		if _, err := s.account(t.Account); err != nil {
+			return fmt.Errorf("deliver to %s: %w", t.Account, err)
+		}
+		if err := t.Flags.Check(); err != nil {
+			return err
+		}
+	}
+	touched := map[*account]bool{}
+	for _, t := range targets {
+		a := s.accounts[t.Account]
+		if !touched[a] {
+			touched[a] = true
+			a.modSeq++
+		}
+		m := a.byRole(t.Role)
+		if m == nil {
+			m = a.byName(mail.Inbox)
+		}
+		a.add(m, mail.Row{
+			ModSeq: a.modSeq, Flags: t.Flags, Size: int64(len(t.Prefix) + len(b.data)),
+			Internal: internal(env.Received, s.now()), Saved: saved(s.now()), ID: env.ID,
+		}, t.Prefix, b)
+	}
+	for a := range touched {
+		a.wake()
+	}
+	return nil
+}
+
+func read(d *draft.Draft) (*body, error) {
+	data, err := io.ReadAll(d.Reader())
+	if err != nil {
+		return nil, fmt.Errorf("read draft: %w", err)
+	}
+	return &body{data: data, digest: d.Digest()}, nil
+}
+
+// internal is an internal date as a row keeps it.
+func internal(t, now time.Time) time.Time {
+	if t.IsZero() {
+		t = now
+	}
+	_, offset := t.Zone()
+	t = time.UnixMilli(t.UnixMilli())
+	if offset/60 == 0 {
+		return t.UTC()
+	}
+	return t.In(time.FixedZone("", offset/60*60))
+}
+
+func saved(now time.Time) time.Time { return time.Unix(now.Unix(), 0).UTC() }

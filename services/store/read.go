@@ -1,0 +1,201 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/message"
+	"github.com/sanduk-mail/sanduk/services/store/match"
+)
+
+// rowsAtOnce is how many rows are copied while nothing can be committed: some
+// ten microseconds.
+const rowsAtOnce = 512
+
+// UIDs gives all of the mailbox.
+func (h *Account) UIDs(ctx context.Context, mailbox mail.MailboxID) ([]mail.UID, mail.ModSeq, error) {
+	if err := h.check(); err != nil {
+		return nil, 0, err
+	}
+	unpin, err := h.a.pin(ctx, mailbox)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer unpin()
+	h.a.mu.RLock()
+	defer h.a.mu.RUnlock()
+	m, err := h.a.living(mailbox)
+	if err != nil {
+		return nil, 0, err
+	}
+	uids := make([]mail.UID, 0, m.rows.count)
+	for _, c := range m.rows.chunks {
+		uids = append(uids, c.uids...)
+	}
+	return uids, h.a.last.modSeq, nil
+}
+
+// Rows gives the messages of the set. Nothing is held while the consumer works.
+func (h *Account) Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error] {
+	return func(yield func(mail.Row, error) bool) {
+		if err := h.rows(ctx, mailbox, set, yield); err != nil {
+			yield(mail.Row{}, err)
+		}
+	}
+}
+
+// rows walks the rows in pieces. An error has not been yielded yet.
+func (h *Account) rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet, yield func(mail.Row, error) bool) error {
+	if err := h.check(); err != nil {
+		return err
+	}
+	unpin, err := h.a.pin(ctx, mailbox)
+	if err != nil {
+		return err
+	}
+	defer unpin()
+	buf := make([]row, 0, rowsAtOnce)
+	for {
+		if buf, err = h.a.piece(mailbox, set, buf[:0]); err != nil {
+			return err
+		}
+		for i := range buf {
+			if !yield(buf[i].public(h.a.keywords), nil) {
+				return nil
+			}
+		}
+		if len(buf) < rowsAtOnce || buf[len(buf)-1].uid == maxNumber {
+			return nil
+		}
+		set = from(set, buf[len(buf)-1].uid+1)
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// piece copies the first rows of the set. The mailbox is pinned.
+func (a *account) piece(mailbox mail.MailboxID, set mail.UIDSet, buf []row) ([]row, error) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	m, err := a.living(mailbox)
+	if err != nil {
+		return buf, err
+	}
+	for r := range m.rows.in(set) {
+		if len(buf) == cap(buf) {
+			break
+		}
+		buf = append(buf, *r)
+	}
+	return buf, nil
+}
+
+// Open opens one message for reading. It needs no other row of the mailbox.
+func (h *Account) Open(_ context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error) {
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	r, e, err := h.a.find(mailbox, uid)
+	if err != nil {
+		return nil, err
+	}
+	body, err := h.a.store.journal.Body(e.body)
+	if err != nil {
+		return nil, fmt.Errorf("open message %d of mailbox %s: %w", uid, mailbox, err)
+	}
+	digest := func() (*message.Digest, error) {
+		meta, err := body.Meta()
+		if err != nil {
+			return nil, err
+		}
+		return message.DecodeDigest(meta)
+	}
+	return message.NewStored(r.public(h.a.keywords), e.prefix, body, e.size, digest, body.Close), nil
+}
+
+// find gives a message's row and email.
+func (a *account) find(mailbox mail.MailboxID, uid mail.UID) (row, email, error) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if _, err := a.living(mailbox); err != nil {
+		return row{}, email{}, err
+	}
+	r, ok, err := a.row(mailbox, uid)
+	if err != nil {
+		return row{}, email{}, err
+	}
+	if !ok {
+		return row{}, email{}, mail.ErrNoMessage
+	}
+	e, err := a.email(mail.EmailID(r.email))
+	return r, e, err
+}
+
+// Search gives the messages for which the query holds, asking the rows first
+// and the messages themselves only where they must be.
+func (h *Account) Search(ctx context.Context, mailbox mail.MailboxID, q mail.Query) (mail.UIDSet, error) {
+	matcher, err := match.Compile(q)
+	if err != nil {
+		return nil, err
+	}
+	var found mail.UIDSet
+	for r, err := range h.Rows(ctx, mailbox, everyUID()) {
+		if err != nil {
+			return nil, err
+		}
+		ok, err := matcher.Match(ctx, r, func() (*message.Stored, error) { return h.Open(ctx, mailbox, r.UID) })
+		if err != nil {
+			return nil, fmt.Errorf("search message %d: %w", r.UID, err)
+		}
+		if ok {
+			found = found.Add(r.UID)
+		}
+	}
+	return found, nil
+}
+
+// Changes says what has happened in the mailbox after since.
+func (h *Account) Changes(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error) {
+	if err := h.check(); err != nil {
+		return mail.Changes{}, err
+	}
+	unpin, err := h.a.pin(ctx, mailbox)
+	if err != nil {
+		return mail.Changes{}, err
+	}
+	defer unpin()
+	a := h.a
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	m := a.boxes[mailbox]
+	c := mail.Changes{Until: a.last.modSeq, UIDNext: m.uidNext, Gone: m.gone}
+	if m.gone || since >= m.highest {
+		return c, nil
+	}
+	for r := range m.rows.after(since) {
+		c.Rows = append(c.Rows, r.public(a.keywords))
+	}
+	c.Vanished, err = a.vanishedSince(m, since)
+	return c, err
+}
+
+// vanishedSince is what was expunged after since. The caller holds mu.
+func (a *account) vanishedSince(m *mailbox, since mail.ModSeq) (mail.UIDSet, error) {
+	var sets []mail.UIDSet
+	if since < m.vanishedFrom {
+		var err error
+		if sets, err = a.index.expungings(m.id, since, m.vanishedFrom); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range m.vanished {
+		if v.modSeq > since {
+			sets = append(sets, v.uids)
+		}
+	}
+	return mail.SetOfRanges(slices.Concat(sets...)...), nil
+}

@@ -1,0 +1,229 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"syscall"
+
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// isBoltDamage tells a file that is no good from one that can't be read now.
+// bbolt's own errors on opening are about what is in the file, but for the lock.
+func isBoltDamage(err error) bool {
+	var errno syscall.Errno
+	var pathError *fs.PathError
+	return err != nil && !errors.Is(err, bolterrors.ErrTimeout) && !errors.As(err, &errno) && !errors.As(err, &pathError)
+}
+
+// recover brings the store to what the log says.
+func (s *Store) recover(ctx context.Context) error {
+	from, err := s.registry.load(s)
+	if err != nil {
+		return err
+	}
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	return s.journal.Replay(ctx, journal.FamilyStore, from+1, func(r journal.Record) error {
+		c, err := decodeChange(r.Payload)
+		if err != nil {
+			return err
+		}
+		for i := range c {
+			if err := s.replay(ctx, &c[i], moment{lsn: r.LSN, time: r.Time}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// replay applies a section that the account's index has not got.
+func (s *Store) replay(ctx context.Context, sec *section, at moment) error {
+	if len(sec.ops) > 0 {
+		if _, isNew := sec.ops[0].(createAccount); isNew {
+			if err := s.replayCreate(sec.account); err != nil {
+				return err
+			}
+		}
+	}
+	a, err := s.loadAccount(ctx, sec.account)
+	if err != nil {
+		return err
+	}
+	if at.lsn <= a.applied {
+		return nil
+	}
+	if err := a.apply(sec, at); err != nil {
+		// The index is not what the log was written against: start it over.
+		s.log.Error("store: index does not fit the log", "account", a.id, "lsn", at.lsn, "error", err)
+		if err := s.setAside(a); err != nil {
+			return err
+		}
+		s.forget(sec.account)
+		_, err := s.loadAccount(ctx, sec.account)
+		return err
+	}
+	s.noteRemoval(a)
+	return s.bound(a)
+}
+
+// replayCreate begins an account without index, so that it isn't looked for.
+func (s *Store) replayCreate(id mail.AccountID) error {
+	s.mu.RLock()
+	loaded := s.accounts[id] != nil
+	s.mu.RUnlock()
+	if loaded {
+		return nil
+	}
+	a := newAccount(s, id)
+	exists, err := a.index.exists()
+	if err != nil || exists {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accounts[id], s.known[id] = a, true
+	return nil
+}
+
+func (s *Store) forget(id mail.AccountID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.accounts, id)
+}
+
+func (s *Store) noteRemoval(a *account) {
+	if !a.removed() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[a.id] = false
+}
+
+// bound writes a checkpoint when much has been replayed.
+func (s *Store) bound(a *account) error {
+	if a.dirty.size < checkpointAfter {
+		return nil
+	}
+	return a.checkpoint()
+}
+
+// setAside takes a damaged index out of the way.
+func (s *Store) setAside(a *account) error {
+	s.indexLock.Lock()
+	for i, ix := range s.openIndexes {
+		if ix == &a.index {
+			_ = ix.db.Close() // it is damaged
+			ix.db = nil
+			s.openIndexes = append(s.openIndexes[:i], s.openIndexes[i+1:]...)
+			break
+		}
+	}
+	s.indexLock.Unlock()
+	err := s.files.Rename(a.index.name(), a.index.name()+damagedSuffix)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("set damaged index of account %s aside: %w", a.id, err)
+	}
+	if err == nil {
+		err = s.files.SyncDir(a.index.dir())
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// rebuild makes an account anew from the log: same UIDs, flags and mailboxes.
+// The caller holds loading, so nobody commits anything to the account.
+func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*account, error) {
+	id := old.id
+	s.log.Warn("store: rebuilding an index from the log", "account", id, "cause", cause)
+	if err := s.setAside(old); err != nil {
+		return nil, err
+	}
+	a := newAccount(s, id)
+	created := false
+	err := s.journal.Replay(ctx, journal.FamilyStore, 1, func(r journal.Record) error {
+		c, err := decodeChange(r.Payload)
+		if err != nil {
+			return err
+		}
+		for i := range c {
+			if c[i].account != id {
+				continue
+			}
+			if _, ok := c[i].ops[0].(createAccount); ok {
+				created = true
+			}
+			if !created {
+				continue
+			}
+			if err := a.apply(&c[i], moment{lsn: r.LSN, time: r.Time}); err != nil {
+				return err
+			}
+			if err := s.bound(a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("rebuild: %w", err)
+	}
+	if !created {
+		return nil, mail.ErrNoAccount
+	}
+	s.log.Info("store: index rebuilt", "account", id, "lsn", a.applied)
+	return a, nil
+}
+
+// Rebuild throws an account's index away and makes it anew from the log. Nobody
+// may be using the account: boxctl asks for it while the mail services stand.
+func (s *Store) Rebuild(ctx context.Context, id mail.AccountID) error {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	s.mu.RLock()
+	old, closed := s.accounts[id], s.closed
+	s.mu.RUnlock()
+	if closed {
+		return mail.ErrClosed
+	}
+	if old == nil {
+		old = newAccount(s, id)
+	}
+	old.spoiled.Store(true) // no checkpoint of the old may come behind
+	old.index.mu.Lock()
+	a, err := s.rebuild(ctx, old, errors.New("asked for"))
+	old.index.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("account %s: %w", id, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accounts[id], s.known[id] = a, !a.last.removed
+	return nil
+}
+
+// accountDirs lists the accounts that have a directory.
+func (s *Store) accountDirs() ([]mail.AccountID, error) {
+	entries, err := s.files.ReadDir(accountsDir)
+	if err != nil {
+		return nil, err
+	}
+	var ids []mail.AccountID
+	for _, e := range entries {
+		n, err := strconv.ParseUint(e.Name(), 10, 32)
+		if err == nil && e.IsDir() && n > 0 {
+			ids = append(ids, mail.AccountID(n))
+		}
+	}
+	return ids, nil
+}

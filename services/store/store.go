@@ -1,0 +1,222 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// DefaultCacheRows is how many rows stay in memory for mailboxes that nobody is
+// asking for: two mailboxes of a million, 112 MB.
+const DefaultCacheRows = 2_000_000
+
+// Options says how to open a store.
+type Options struct {
+	Logger *slog.Logger     // required
+	Now    func() time.Time // nil: time.Now
+	// CacheRows bounds the rows in memory; 0: DefaultCacheRows. What is being
+	// used, and what no checkpoint has written yet, is over and above.
+	CacheRows int
+}
+
+// Store is the mail of all accounts, on disk.
+type Store struct {
+	journal   *journal.Journal
+	files     *durable.OS
+	log       *slog.Logger
+	now       func() time.Time
+	cacheRows int
+
+	mu       sync.RWMutex
+	accounts map[mail.AccountID]*account // loaded ones; guarded by mu
+	known    map[mail.AccountID]bool     // all there are; false: removed; guarded by mu
+	closed   bool                        // guarded by mu
+
+	// loading is held while an account is loaded, made or rebuilt: one at a time.
+	loading sync.Mutex
+
+	cacheLock  sync.Mutex // see cache.go
+	cacheClock uint64
+
+	indexLock   sync.Mutex // see index.go
+	indexClock  uint64
+	openIndexes []*index
+
+	registry registry
+
+	failOnce sync.Once
+	failed   chan struct{}
+
+	wake chan struct{} // of the checkpointer
+	quit chan struct{}
+	done chan struct{}
+}
+
+// Open opens the store whose records are in j and whose indexes are below
+// accounts/ of files. It reads again what the indexes have not got yet. The
+// journal stays the caller's: close it after the store.
+func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Options) (*Store, error) {
+	s := &Store{
+		journal: j, files: files, log: opts.Logger, now: opts.Now, cacheRows: opts.CacheRows,
+		accounts: map[mail.AccountID]*account{}, known: map[mail.AccountID]bool{},
+		failed: make(chan struct{}), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.cacheRows == 0 {
+		s.cacheRows = DefaultCacheRows
+	}
+	if err := durable.MkdirAllSync(files, accountsDir, 0o700); err != nil {
+		return nil, fmt.Errorf("store: open: %w", err)
+	}
+	if err := s.recover(ctx); err != nil {
+		s.indexLock.Lock()
+		defer s.indexLock.Unlock()
+		s.closeIndexes(0)
+		return nil, fmt.Errorf("store: open: %w", err)
+	}
+	go s.run()
+	return s, nil
+}
+
+// Failed is closed when an index was found damaged: its account can be served
+// only from what is in memory until the store is opened again, which rebuilds
+// it. (The journal has a Failed of its own.)
+func (s *Store) Failed() <-chan struct{} { return s.failed }
+
+// Close writes everything into the indexes and closes them. It is an error when
+// that can't be: nothing is lost, the next Open reads it from the log.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	close(s.quit)
+	<-s.done
+	err := s.checkpointAll()
+	s.indexLock.Lock()
+	defer s.indexLock.Unlock()
+	s.closeIndexes(0)
+	if err != nil {
+		return fmt.Errorf("store: close: %w", err)
+	}
+	return nil
+}
+
+// account gives a loaded account.
+func (s *Store) account(ctx context.Context, id mail.AccountID) (*account, error) {
+	s.mu.RLock()
+	a, known, closed := s.accounts[id], s.known[id], s.closed
+	s.mu.RUnlock()
+	switch {
+	case closed:
+		return nil, mail.ErrClosed
+	case !known:
+		return nil, mail.ErrNoAccount
+	case a != nil:
+		return a, nil
+	}
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	a, err := s.loadAccount(ctx, id)
+	if err == nil && a.removed() {
+		err = mail.ErrNoAccount
+	}
+	return a, err
+}
+
+func (a *account) removed() bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.last.removed
+}
+
+// loadAccount reads the account from its index, or from the log when the index
+// is lost or damaged. The caller holds loading.
+func (s *Store) loadAccount(ctx context.Context, id mail.AccountID) (*account, error) {
+	s.mu.RLock()
+	a := s.accounts[id]
+	s.mu.RUnlock()
+	if a != nil {
+		return a, nil
+	}
+	a = newAccount(s, id)
+	exists, err := a.index.exists()
+	if err == nil && exists {
+		err = a.index.load()
+	}
+	if err == nil && !exists || isBoltDamage(err) {
+		a, err = s.rebuild(ctx, a, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load account %s: %w", id, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accounts[id] = a
+	s.known[id] = !a.last.removed
+	return a, nil
+}
+
+// Account gives a handle on the account.
+func (s *Store) Account(ctx context.Context, id mail.AccountID) (*Account, error) {
+	a, err := s.account(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &Account{a}, nil
+}
+
+// Account is a handle on one account of a Store.
+type Account struct{ a *account }
+
+// check says whether the account may still be used. Every method asks it first.
+func (h *Account) check() error {
+	s := h.a.store
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	switch {
+	case s.closed:
+		return mail.ErrClosed
+	case !s.known[h.a.id]:
+		return mail.ErrNoAccount
+	}
+	return nil
+}
+
+// Watch wakes its owner after every change of the account.
+func (h *Account) Watch() *mail.Watch {
+	a := h.a
+	c := make(chan struct{}, 1)
+	a.watchLock.Lock()
+	defer a.watchLock.Unlock()
+	a.watchers[c] = true
+	return mail.NewWatch(c, func() {
+		a.watchLock.Lock()
+		defer a.watchLock.Unlock()
+		delete(a.watchers, c)
+	})
+}
+
+// announce wakes whoever watches the account. It waits for nobody: a wake-up
+// that has not been taken yet stands for this one too.
+func (a *account) announce() {
+	a.watchLock.Lock()
+	defer a.watchLock.Unlock()
+	for c := range a.watchers {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,120 @@
+package storetest
+
+import (
+	"context"
+	"iter"
+
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/message"
+)
+
+// Store holds the mail of all accounts. A is the store's own account handle.
+// Every method may be called from any goroutine.
+//
+// Whatever changes something returns when the change is on disk and visible to
+// everybody; when it returns an error, nothing has changed. Besides the errors
+// named here every method may fail with mail.ErrNoSpace (reading, flags and
+// deleting go on), with mail.ErrClosed, with the context's error while it waits
+// its turn, or with the disk's own error.
+type Store[A Account] interface {
+	// CreateAccount makes the account with mail.FirstMailboxes, all subscribed.
+	// It does nothing when the account exists.
+	CreateAccount(ctx context.Context, id mail.AccountID) error
+	// RemoveAccount takes the account away: mail.ErrNoAccount from then on,
+	// also for handles that are in use. Its number can't be used again.
+	RemoveAccount(ctx context.Context, id mail.AccountID) error
+	// Account gives a handle, which is cheap and needs no closing.
+	// mail.ErrNoAccount if there is none.
+	Account(ctx context.Context, id mail.AccountID) (A, error)
+	// Deliver puts one body into every target's mailbox, in one atomic step. The
+	// mailbox is the target's role, or INBOX where the account has none of that
+	// role. The messages' internal date is env.Received, their ID env.ID. The
+	// draft is finished; it stays the caller's. mail.ErrNoAccount if any target
+	// is missing.
+	Deliver(ctx context.Context, env *mail.Envelope, targets []mail.Target, d *draft.Draft) error
+	// Close makes everything as it should be on disk. Later calls of anything
+	// fail with mail.ErrClosed; a message that is open may be read on.
+	Close() error
+}
+
+// Account is one account's mail.
+//
+// Every change gets one new ModSeq, one higher than the account's last;
+// SetFlags and Expunge of many thousand messages may take several. All messages
+// that one change touches carry the same. A message that a change leaves as it
+// was keeps its own.
+//
+// What a message's Row says: Internal to the millisecond with its zone to the
+// minute; Saved, when the message came into this mailbox, to the second, in UTC.
+type Account interface {
+	// Mailboxes lists all, sorted by name.
+	Mailboxes(ctx context.Context) ([]mail.Mailbox, error)
+	// Subscriptions lists the subscribed names, sorted; there need not be a
+	// mailbox of that name (RFC 9051 §6.3.7).
+	Subscriptions(ctx context.Context) ([]string, error)
+	// Mailbox finds by name, INBOX in any case. mail.ErrNoMailbox.
+	Mailbox(ctx context.Context, name string) (mail.Mailbox, error)
+	// MailboxByID finds by ID. mail.ErrNoMailbox.
+	MailboxByID(ctx context.Context, id mail.MailboxID) (mail.Mailbox, error)
+	// CreateMailbox makes a mailbox and the levels above it that are missing
+	// (these without role), not subscribed. mail.ErrMailboxExists also when
+	// another mailbox has the role; mail.ErrMailboxName; mail.ErrTooMany.
+	CreateMailbox(ctx context.Context, name string, role mail.Role) (mail.Mailbox, error)
+	// RenameMailbox gives the mailbox and everything below it another name and
+	// makes the levels above the new name that are missing. INBOX stays: its
+	// messages move into a new mailbox, its children don't (RFC 9051 §6.3.6).
+	// Subscriptions are of names and stay as they are. A mailbox can't go below
+	// itself: mail.ErrMailboxName. mail.ErrMailboxExists also when a name that
+	// a child would get is taken.
+	RenameMailbox(ctx context.Context, id mail.MailboxID, name string) error
+	// DeleteMailbox takes the mailbox away with its messages. Children stay,
+	// its subscription too. mail.ErrMailboxInUse for INBOX.
+	DeleteMailbox(ctx context.Context, id mail.MailboxID) error
+	// Subscribe puts the name on the list of subscriptions, or takes it off.
+	Subscribe(ctx context.Context, name string, on bool) error
+
+	// UIDs gives all of the mailbox, ascending, and the ModSeq up to which this
+	// is complete: the since of a first Changes.
+	UIDs(ctx context.Context, mailbox mail.MailboxID) ([]mail.UID, mail.ModSeq, error)
+	// Rows gives the messages of the set that exist, by UID. The consumer may be
+	// slow: it holds nobody up, and sees every row as it was at some moment
+	// during the walk. The error ends the walk.
+	Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error]
+	// Open opens one message for reading; the caller closes it. mail.ErrNoMessage.
+	Open(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error)
+	// Append puts messages into the mailbox, all or none of them (RFC 3502). A
+	// zero Internal means now. The drafts are finished and stay the caller's.
+	Append(ctx context.Context, mailbox mail.MailboxID, messages []draft.Append) (mail.Appended, error)
+	// SetFlags changes the flags of the messages of the set that exist, except
+	// those that have changed after unchangedSince (nil: no condition; RFC 7162
+	// §3.1.3), which it gives back.
+	SetFlags(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet, op mail.FlagOp, flags mail.Flags, unchangedSince *mail.ModSeq) (modified mail.UIDSet, err error)
+	// Copy copies the messages of the set that exist, in the order of their
+	// UIDs, with flags and internal dates, all or none.
+	Copy(ctx context.Context, from mail.MailboxID, set mail.UIDSet, to mail.MailboxID) (mail.Copied, error)
+	// Move is Copy and taking away from the source in one step (RFC 6851).
+	Move(ctx context.Context, from mail.MailboxID, set mail.UIDSet, to mail.MailboxID) (mail.Copied, error)
+	// Expunge takes away the messages of the set, with onlyDeleted only those
+	// with \Deleted, and says which. A nil set with onlyDeleted means all that
+	// have \Deleted; without onlyDeleted it means none, so that no empty set can
+	// empty a mailbox.
+	Expunge(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet, onlyDeleted bool) (mail.UIDSet, error)
+	// Search gives the messages for which the query holds. See package match for
+	// what each node means.
+	Search(ctx context.Context, mailbox mail.MailboxID, q mail.Query) (mail.UIDSet, error)
+	// Changes says what has happened in the mailbox after since. Vanished holds
+	// every UID taken away since then, also those that came after since. A
+	// mailbox that was deleted is Gone; one that never was is mail.ErrNoMailbox.
+	Changes(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
+	// Watch wakes its owner after every change of the account. Whoever asks
+	// Changes on waking misses nothing.
+	Watch() *mail.Watch
+}
+
+// Threading, as every store does it: a message joins the thread of the first
+// message ID among its own Message-ID, its In-Reply-To and its References from
+// the last to the first, which an earlier message of the account with the same
+// base subject (RFC 5256 §2.1) had or named; else it begins a new thread. A
+// thread, once given, never changes, so a message that comes late joins one
+// thread and never merges two.

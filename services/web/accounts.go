@@ -1,0 +1,196 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/domain"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// maxName bounds a person's name, in bytes: it stands in header fields.
+const maxName = 200
+
+// person is an account as the API shows it.
+type person struct {
+	Address string    `json:"address"`
+	Name    string    `json:"name"`
+	Admin   bool      `json:"admin"`
+	Created time.Time `json:"created,omitzero"`
+}
+
+func personOf(a mail.Account) person {
+	return person{Address: a.Address.String(), Name: a.Name, Admin: a.Admin, Created: a.Created}
+}
+
+// getAccounts is GET /api/accounts.
+func (s *Server) getAccounts(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+	accounts, err := s.opt.Accounts.Accounts(r.Context())
+	if err != nil {
+		return err
+	}
+	people := make([]person, len(accounts))
+	for i, a := range accounts {
+		people[i] = personOf(a)
+	}
+	slices.SortFunc(people, func(a, b person) int { return strings.Compare(strings.ToLower(a.Address), strings.ToLower(b.Address)) })
+	s.reply(w, r, http.StatusOK, struct {
+		Accounts []person `json:"accounts"`
+	}{people})
+	return nil
+}
+
+// postAccount is POST /api/accounts: 201 and the person.
+func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+	var in struct {
+		Address  string `json:"address"`
+		Name     string `json:"name"`
+		Password string `json:"password"`
+	}
+	if err := decode(w, r, &in); err != nil {
+		return err
+	}
+	address, err := parseAddress(in.Address)
+	if err != nil {
+		return mail.ErrAddress
+	}
+	name := strings.TrimSpace(in.Name)
+	if len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+		return &Problem{Status: http.StatusBadRequest, Field: "name", Message: "This name is too long, or has characters in it that a name can't have."}
+	}
+	state, err := s.state(r.Context())
+	if err != nil {
+		return err
+	}
+	if !ours(address, state.Domains) {
+		return mail.ErrNotOurDomain
+	}
+	if err := auth.CheckPassword(address, in.Password); err != nil {
+		return err
+	}
+	account, err := s.opt.Accounts.AddAccount(r.Context(), mail.Account{Address: address, Name: name, Created: s.now()}, in.Password)
+	if err != nil {
+		return err
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "account added", slog.String("account", account.Address.String()), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusCreated, personOf(account))
+	return nil
+}
+
+// putPassword is PUT /api/accounts/{address}/password: 204.
+func (s *Server) putPassword(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+	var in struct {
+		Password string `json:"password"`
+	}
+	if err := decode(w, r, &in); err != nil {
+		return err
+	}
+	account, _, err := s.find(r.Context(), r.PathValue("address"))
+	if err != nil {
+		return err
+	}
+	return s.setPassword(w, r, account, in.Password, who)
+}
+
+// putOwnPassword is PUT /api/me/password: everybody's own, with the one that was
+// valid so far, so that a browser left open isn't enough to take an account over.
+func (s *Server) putOwnPassword(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Current  string `json:"current"`
+		Password string `json:"password"`
+	}
+	who, err := s.login(r)
+	if err != nil {
+		return err
+	}
+	if err := decode(w, r, &in); err != nil {
+		return err
+	}
+	account, _, err := s.find(r.Context(), who.Address.String())
+	if err != nil {
+		return err
+	}
+	_, err = s.opt.Authenticator.Password(r.Context(), addrOf(r.RemoteAddr), account.Address.String(), in.Current)
+	if errors.Is(err, mail.ErrDenied) {
+		return &Problem{Status: http.StatusForbidden, Field: "current", Message: "This is not your present password.", WhatToDo: "Type the one you signed in with.", Cause: err}
+	}
+	if err != nil {
+		return err
+	}
+	return s.setPassword(w, r, account, in.Password, who)
+}
+
+// setPassword changes a password and signs the person's other browsers out.
+func (s *Server) setPassword(w http.ResponseWriter, r *http.Request, account mail.Account, password string, who mail.Login) error {
+	if err := auth.CheckPassword(account.Address, password); err != nil {
+		return err
+	}
+	if err := s.opt.Accounts.SetPassword(r.Context(), account.ID, password); err != nil {
+		return err
+	}
+	s.sessions.endAll(account.ID, cookieOf(r))
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "password changed", slog.String("account", account.Address.String()), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusNoContent, nil)
+	return nil
+}
+
+// deleteAccount is DELETE /api/accounts/{address}: 204. Nobody can remove
+// themselves, so an administrator always remains.
+func (s *Server) deleteAccount(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+	account, all, err := s.find(r.Context(), r.PathValue("address"))
+	if err != nil {
+		return err
+	}
+	others := slices.ContainsFunc(all, func(a mail.Account) bool { return a.Admin && a.ID != account.ID })
+	if account.ID == who.Account || account.Admin && !others {
+		return &Problem{Status: http.StatusConflict, Field: "address", Message: "This is the account you are using, or the last administrator's.",
+			WhatToDo: "Somebody has to be left who can run the box."}
+	}
+	if err := s.opt.Accounts.RemoveAccount(r.Context(), account.ID); err != nil {
+		return err
+	}
+	s.sessions.endAll(account.ID, "")
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "account removed", slog.String("account", account.Address.String()), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusNoContent, nil)
+	return nil
+}
+
+// find looks an account up by its address, and returns all of them beside it.
+func (s *Server) find(ctx context.Context, address string) (mail.Account, []mail.Account, error) {
+	parsed, err := parseAddress(address)
+	if err != nil {
+		return mail.Account{}, nil, mail.ErrNoAccount
+	}
+	all, err := s.opt.Accounts.Accounts(ctx)
+	if err != nil {
+		return mail.Account{}, nil, err
+	}
+	i := slices.IndexFunc(all, func(a mail.Account) bool { return a.Address == parsed })
+	if i < 0 {
+		return mail.Account{}, nil, mail.ErrNoAccount
+	}
+	return all[i], all, nil
+}
+
+// ours reports whether an address is in one of the domains.
+func ours(a mail.Address, domains []domain.Name) bool {
+	name, err := domain.Canonical(a.Domain)
+	return err == nil && slices.Contains(domains, name)
+}
+
+// parseAddress reads one of the office's own addresses into canonical form.
+func parseAddress(text string) (mail.Address, error) {
+	a, err := mail.ParseAddress(text)
+	if err != nil {
+		return mail.Address{}, err
+	}
+	return domain.Address(a)
+}

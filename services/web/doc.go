@@ -1,0 +1,55 @@
+// Package web is the box's HTTPS front: the set-up, the office's people, the
+// settings for mail programs, and the JSON API behind them that boxctl speaks
+// too.
+//
+// In: HTTP requests from the office's own network, all of them taken to be
+// hostile, and the small interfaces of seams.go behind which the directory, the
+// log-ins and the certificates stand. Out: the built web app (ui/dist), JSON,
+// the two XML dialects by which mail programs configure themselves, and the
+// box's CA certificate.
+//
+// Port 443 serves the pages and the API. Port 80 serves what has to work
+// before a device trusts the box: autoconfiguration, ACME challenges, the CA
+// certificate, and a page with its fingerprint. Everything else there is sent
+// to https.
+//
+// Who gets in: only addresses of the office's network (Options.Local). The Host
+// field must be an IP address or one of the box's names: a page on the Internet
+// whose name is made to resolve to the box (DNS rebinding) carries its own name
+// there. IP literals need no list, since no name is looked up that could be
+// rebound, and a forwarded port or a NAT may show the box under an address that
+// it doesn't know it has. Writes from other sites are refused by
+// http.CrossOriginProtection. There is no HSTS: the box's certificate comes
+// from its own CA, and HSTS would take the "go on anyway" away from the person
+// who has to fetch that CA from the very page.
+//
+// The API. Every failure is {"field", "message", "what_to_do"}, the texts being
+// sentences for a person; an administrator is a session's cookie or a bearer
+// token.
+//
+//	GET    /api/status                        who the box is, set up or not; everybody
+//	POST   /api/setup                         the set-up document; Authorization: Claim CODE
+//	POST   /api/setup/check                   is this the code? It stays good
+//	GET    /api/connect                       settings for mail programs; everybody
+//	GET    /api/connect/qr.svg                the link to them for a camera; everybody
+//	GET    /api/session                       who is signed in
+//	POST   /api/session                       {address, password}: signs in
+//	DELETE /api/session                       signs out
+//	PUT    /api/me/password                   {current, password}: one's own
+//	GET    /api/accounts                      {accounts: [{address, name, admin, created}]}; administrator
+//	POST   /api/accounts                      {address, name, password}: 201; administrator
+//	PUT    /api/accounts/{address}/password   {password}: 204; administrator
+//	DELETE /api/accounts/{address}            204; administrator
+//	POST   /api/tokens                        {name}: 201 {token}; administrator
+//
+// Durable on return: what the interfaces say. Sessions live in memory only: a
+// restart signs people out, and a session that has been ended stays ended.
+// What is done once set-up began is not undone when the browser goes away.
+//
+// A Server may be used by any number of goroutines.
+//
+// Standards: RFC 9110 (HTTP), RFC 6265bis (cookies, the __Host- prefix),
+// RFC 6750 (bearer tokens), RFC 6797 (HSTS, not used), Fetch metadata, CSP
+// level 3; Thunderbird's autoconfiguration 1.1; Microsoft's Autodiscover (POX),
+// [MS-OXDSCLI].
+package web

@@ -1,0 +1,79 @@
+package web
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/domain"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/setup"
+)
+
+// State is what the pages show of the box. Before the set-up only SetUp
+// (false) means something.
+type State struct {
+	SetUp    bool
+	Hostname domain.Name
+	Domains  []domain.Name // the office's own, the first is the main one
+	Timezone string        // IANA name
+}
+
+// Box is the office as a whole.
+type Box interface {
+	// State is cheap: it is asked on every request.
+	State(ctx context.Context) (State, error)
+	// SetUp does all of a set-up or nothing, durably. What can't be done as it
+	// was asked for is a *setup.FieldError. Whether passwords are good enough is
+	// this method's to say (setup.Setup.CheckPasswords): the same document may
+	// come from a file.
+	SetUp(ctx context.Context, s *setup.Setup) error
+}
+
+// Accounts are the office's people. Addresses are canonical (domain.Address)
+// both ways. Errors: mail.ErrNoAccount, mail.ErrAddress,
+// mail.ErrAddressTaken, mail.ErrNotOurDomain, mail.ErrTooMany,
+// auth.ErrWeakPassword, or the box's own trouble.
+type Accounts interface {
+	Accounts(ctx context.Context) ([]mail.Account, error)
+	AddAccount(ctx context.Context, account mail.Account, password string) (mail.Account, error)
+	SetPassword(ctx context.Context, id mail.AccountID, password string) error
+	// RemoveAccount ends the account's log-ins at once. Its mail stays
+	// recoverable as Options.Recoverable says.
+	RemoveAccount(ctx context.Context, id mail.AccountID) error
+}
+
+// Authenticator checks passwords, with one lock-out for all protocols. Errors
+// are mail.ErrDenied, mail.ErrTryLater, or the box's own trouble.
+type Authenticator interface {
+	Password(ctx context.Context, peer netip.Addr, login, password string) (mail.Login, error)
+}
+
+// Token is what is kept of an API token: never its text, which is shown once.
+type Token struct {
+	Hash    [32]byte // SHA-256 of the text, which is random enough to need no salt
+	Owner   mail.AccountID
+	Name    string // what it is for, in the owner's words
+	Created time.Time
+}
+
+// Tokens keeps API tokens durably. A token goes with its owner's account.
+type Tokens interface {
+	AddToken(ctx context.Context, token Token) error
+	// TokenOwner finds who a token belongs to. It answers mail.ErrDenied when
+	// there is no such token, or no such account any more.
+	TokenOwner(ctx context.Context, hash [32]byte) (mail.Login, error)
+}
+
+// Certificates are the box's. Both are DER; CA is nil when the certificate in
+// use doesn't come from the box's own CA.
+type Certificates interface {
+	CA() []byte
+	Leaf() []byte
+}
+
+// Machine is the computer under it all.
+type Machine interface {
+	// Addresses are the box's own, those that a person would type first.
+	Addresses() []netip.Addr
+}

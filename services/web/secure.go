@@ -1,0 +1,53 @@
+package web
+
+import (
+	"net/http"
+)
+
+// SecureHandler answers on port 443.
+func (s *Server) SecureHandler() http.Handler {
+	mux := http.NewServeMux()
+	for _, path := range [...]string{"/{$}", "/setup", "/setup/", "/admin", "/admin/", "/me", "/mail", "/mail/", "/connect", "/connect/"} {
+		mux.HandleFunc("GET "+path, s.page(http.StatusOK))
+	}
+	mux.HandleFunc("/", s.page(http.StatusNotFound)) // the app says so in its own words
+	mux.HandleFunc("GET /assets/", s.asset)
+	mux.HandleFunc("GET /mark.svg", s.asset)
+	mux.HandleFunc("GET /licenses.txt", s.asset)
+	mux.HandleFunc("GET /favicon.ico", func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusNoContent) })
+
+	mux.HandleFunc("GET /api/status", s.handle(s.status))
+	mux.HandleFunc("POST /api/setup", s.handle(s.postSetup))
+	mux.HandleFunc("POST /api/setup/check", s.handle(s.checkCode))
+	mux.HandleFunc("GET /api/connect", s.handle(s.connect))
+	mux.HandleFunc("GET /api/connect/qr.svg", s.handle(s.connectQR))
+	mux.HandleFunc("GET /api/session", s.handle(s.getSession))
+	mux.HandleFunc("POST /api/session", s.handle(s.postSession))
+	mux.HandleFunc("DELETE /api/session", s.handle(s.deleteSession))
+	mux.HandleFunc("PUT /api/me/password", s.handle(s.putOwnPassword))
+	mux.HandleFunc("GET /api/accounts", s.admin(s.getAccounts))
+	mux.HandleFunc("POST /api/accounts", s.admin(s.postAccount))
+	mux.HandleFunc("PUT /api/accounts/{address}/password", s.admin(s.putPassword))
+	mux.HandleFunc("DELETE /api/accounts/{address}", s.admin(s.deleteAccount))
+	mux.HandleFunc("POST /api/tokens", s.admin(s.postToken))
+	mux.HandleFunc("/api/", s.handle(func(http.ResponseWriter, *http.Request) error {
+		return &Problem{Status: http.StatusNotFound, Message: "The box has nothing at this address, or not for this method."}
+	}))
+
+	// Programs write the path in three ways; it has no parameters to keep apart.
+	for _, path := range [...]string{"/autodiscover/autodiscover.xml", "/Autodiscover/Autodiscover.xml", "/AutoDiscover/AutoDiscover.xml"} {
+		mux.HandleFunc("POST "+path, s.handle(s.autodiscover))
+	}
+	s.shared(mux)
+	return s.guard(mux)
+}
+
+// shared are the paths that both ports answer, since the devices that ask for
+// them may not trust the box's certificate yet.
+func (s *Server) shared(mux *http.ServeMux) {
+	mux.HandleFunc("GET /ca.crt", s.handle(s.certificate(false)))
+	mux.HandleFunc("GET /ca.pem", s.handle(s.certificate(true)))
+	for _, path := range [...]string{"/.well-known/autoconfig/mail/config-v1.1.xml", "/mail/config-v1.1.xml"} {
+		mux.HandleFunc("GET "+path, s.handle(s.autoconfig))
+	}
+}

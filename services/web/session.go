@@ -1,0 +1,130 @@
+package web
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// cookieName has the __Host- prefix: browsers take it only over https, for the
+// whole host, and never from a neighbour's page (RFC 6265bis §4.1.3.2).
+const cookieName = "__Host-sanduk"
+
+type sessionKey [sha256.Size]byte
+
+// session is one signed-in browser.
+type session struct {
+	login   mail.Login
+	created time.Time
+	seen    time.Time
+}
+
+// sessions keeps who is signed in, in memory. Only hashes of the cookies are
+// kept, so that a dump of the memory doesn't sign anybody in.
+type sessions struct {
+	now func() time.Time
+
+	mu sync.Mutex
+	m  map[sessionKey]*session
+}
+
+// start opens a session and returns the cookie's value.
+func (s *sessions) start(login mail.Login) string {
+	var secret [32]byte
+	rand.Read(secret[:])
+	value := base64.RawURLEncoding.EncodeToString(secret[:])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	if s.m == nil {
+		s.m = make(map[sessionKey]*session)
+	}
+	s.makeRoom(login.Account, now)
+	s.m[sha256.Sum256([]byte(value))] = &session{login: login, created: now, seen: now}
+	return value
+}
+
+// makeRoom drops what is over, and the longest unused when there are too many.
+func (s *sessions) makeRoom(account mail.AccountID, now time.Time) {
+	own := 0
+	var oldest, oldestOwn sessionKey
+	var t, tOwn time.Time
+	for k, v := range s.m {
+		if v.over(now) {
+			delete(s.m, k)
+			continue
+		}
+		if t.IsZero() || v.seen.Before(t) {
+			oldest, t = k, v.seen
+		}
+		if v.login.Account == account {
+			if own++; tOwn.IsZero() || v.seen.Before(tOwn) {
+				oldestOwn, tOwn = k, v.seen
+			}
+		}
+	}
+	switch {
+	case own >= maxAccountSessions:
+		delete(s.m, oldestOwn)
+	case len(s.m) >= maxSessions:
+		delete(s.m, oldest)
+	}
+}
+
+func (v *session) over(now time.Time) bool {
+	return now.Sub(v.seen) >= sessionIdle || now.Sub(v.created) >= sessionLife
+}
+
+// find tells who a cookie belongs to.
+func (s *sessions) find(value string) (mail.Login, bool) {
+	key := sessionKey(sha256.Sum256([]byte(value)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.m[key]
+	now := s.now()
+	if v == nil || v.over(now) {
+		delete(s.m, key)
+		return mail.Login{}, false
+	}
+	v.seen = now
+	return v.login, true
+}
+
+// end closes one session.
+func (s *sessions) end(value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.m, sha256.Sum256([]byte(value)))
+}
+
+// endAll closes every session of an account but the one with the cookie keep.
+func (s *sessions) endAll(account mail.AccountID, keep string) {
+	kept := sessionKey(sha256.Sum256([]byte(keep)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k, v := range s.m {
+		if v.login.Account == account && k != kept {
+			delete(s.m, k)
+		}
+	}
+}
+
+func setCookie(w http.ResponseWriter, value string, age time.Duration) {
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName, Value: value, Path: "/", MaxAge: int(age.Seconds()),
+		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+}
+
+func cookieOf(r *http.Request) string {
+	c, err := r.Cookie(cookieName)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}

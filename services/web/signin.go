@@ -1,0 +1,112 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// tokenPrefix makes a token recognisable when it turns up where it shouldn't.
+const tokenPrefix = "sanduk_"
+
+// getSession is GET /api/session: who is signed in.
+func (s *Server) getSession(w http.ResponseWriter, r *http.Request) error {
+	who, err := s.login(r)
+	if err != nil {
+		return err
+	}
+	account, _, err := s.find(r.Context(), who.Address.String())
+	if errors.Is(err, mail.ErrNoAccount) {
+		return &Problem{Status: http.StatusUnauthorized, Message: "This account has been removed.", WhatToDo: "Ask the person who runs the box.", Cause: err}
+	}
+	if err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, personOf(account))
+	return nil
+}
+
+// postSession is POST /api/session: signs in, 200 and the person, with the cookie.
+func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
+	var in struct {
+		Address  string `json:"address"`
+		Password string `json:"password"`
+	}
+	if err := decode(w, r, &in); err != nil {
+		return err
+	}
+	if setUp, err := s.isSetUp(r.Context()); err != nil || !setUp {
+		return errors.Join(err, mail.ErrDenied)
+	}
+	who, err := s.opt.Authenticator.Password(r.Context(), addrOf(r.RemoteAddr), strings.TrimSpace(in.Address), in.Password)
+	if err != nil {
+		return err
+	}
+	account, _, err := s.find(r.Context(), who.Address.String())
+	if err != nil {
+		return err
+	}
+	// A new session each time, never the browser's old one: nobody can plant a
+	// cookie and wait for it to become worth something.
+	s.sessions.end(cookieOf(r))
+	setCookie(w, s.sessions.start(who), sessionLife)
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "signed in", slog.String("account", who.Address.String()), slog.String("peer", r.RemoteAddr))
+	s.reply(w, r, http.StatusOK, personOf(account))
+	return nil
+}
+
+// deleteSession is DELETE /api/session: signs out, whoever it was.
+func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request) error {
+	s.sessions.end(cookieOf(r))
+	setCookie(w, "", -time.Second)
+	s.reply(w, r, http.StatusNoContent, nil)
+	return nil
+}
+
+// postToken is POST /api/tokens: 201 and a new API token, shown this once.
+func (s *Server) postToken(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+	var in struct {
+		Name string `json:"name"`
+	}
+	if err := decode(w, r, &in); err != nil {
+		return err
+	}
+	if in.Name = strings.TrimSpace(in.Name); in.Name == "" || len(in.Name) > maxName {
+		return &Problem{Status: http.StatusBadRequest, Field: "name", Message: "A token needs a name, of at most 200 characters.", WhatToDo: "Say what it is for."}
+	}
+	if s.opt.Tokens == nil {
+		return &Problem{Status: http.StatusNotFound, Message: "This box gives out no tokens."}
+	}
+	var secret [20]byte // 160 bits
+	rand.Read(secret[:])
+	text := tokenPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(secret[:]))
+	token := Token{Hash: sha256.Sum256([]byte(text)), Owner: who.Account, Name: in.Name, Created: s.now()}
+	if err := s.opt.Tokens.AddToken(r.Context(), token); err != nil {
+		return err
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "token made", slog.String("name", in.Name), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusCreated, struct {
+		Token string `json:"token"`
+	}{text})
+	return nil
+}
+
+// tokenLogin tells who a bearer token belongs to.
+func (s *Server) tokenLogin(ctx context.Context, text string) (mail.Login, error) {
+	who, err := mail.Login{}, mail.ErrDenied
+	if s.opt.Tokens != nil && strings.HasPrefix(text, tokenPrefix) {
+		who, err = s.opt.Tokens.TokenOwner(ctx, sha256.Sum256([]byte(text)))
+	}
+	if errors.Is(err, mail.ErrDenied) {
+		return mail.Login{}, &Problem{Status: http.StatusUnauthorized, Message: "This token isn't valid, or no longer.", WhatToDo: "Make a new one.", Cause: err}
+	}
+	return who, err
+}

@@ -1,0 +1,116 @@
+// The pages of an office that is at work.
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, type Form } from './browser'
+import { heading } from './walk'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launch()
+})
+afterAll(() => browser?.close())
+
+describe.skipIf(realBox)('an office at work', () => {
+  test.each(Object.keys(forms) as Form[])('every page in %s: no violations, nothing cut off', async (form) => {
+    const box = await newBox({ people: true })
+    const { page, context, faults } = await open(browser, form)
+    const look = async (name: string) => {
+      await expectNoSideways(page, `${name} ${form}`)
+      await expectAccessible(page, `${name} ${form}`)
+      await shot(page, `${name}-${form}`)
+    }
+    await page.goto(box.url + '/')
+    await heading(page, /example\.test/)
+    await look('home')
+    await page.goto(box.url + '/connect/phone')
+    await heading(page, /mail program/)
+    await page.getByText('How to install it').click()
+    await look('connect')
+    await page.goto(box.url + '/mail')
+    await heading(page, /isn’t part/)
+    await page.goto(box.url + '/nowhere')
+    await heading(page, /no such page/)
+    await look('lost')
+    await page.goto(box.url + '/setup')
+    await heading(page, /set up already/)
+    await look('closed')
+    await page.goto(box.url + '/admin')
+    await heading(page, /Run the office/)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText('The address is missing.').waitFor()
+    await page.getByLabel('Address').fill('admin@example.test')
+    await page.getByLabel('Password', { exact: true }).fill('wrong')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await page.getByText('Address or password is wrong.').waitFor()
+    await look('signin')
+    await page.getByLabel('Password', { exact: true }).fill('a long enough one')
+    await page.getByRole('button', { name: 'Sign in' }).click()
+    await heading(page, /^People$/)
+    await page.getByRole('rowheader', { name: 'Giulia Rossi' }).waitFor()
+    await look('people')
+    await page.getByRole('link', { name: 'Add a person' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Add', exact: true }).click()
+    await page.getByText('The name is missing.').waitFor()
+    await look('people-add')
+    await page.keyboard.press('Escape')
+    await page.getByRole('link', { name: 'Remove Alice' }).click()
+    await page.getByText(/stays recoverable until/).waitFor()
+    await look('people-remove')
+    await page.keyboard.press('Escape')
+    await page.getByRole('dialog').waitFor({ state: 'detached' })
+    await page.goto(box.url + '/admin/people?q=giu')
+    await page.getByRole('rowheader', { name: 'Giulia Rossi' }).waitFor()
+    expect(await page.getByRole('rowheader', { name: 'Ben Marku' }).count()).toBe(0)
+    await page.goto(box.url + '/me')
+    await page.getByText('Change your password').waitFor()
+    await look('me')
+    await page.goto(box.plain + '/')
+    await page.getByText('Your browser will warn you').waitFor()
+    await look('plain')
+    expect(faults).toEqual([])
+    await context.close()
+  })
+
+  test('somebody who isn’t an administrator', async () => {
+    const box = await newBox({ people: true })
+    const { page, context } = await open(browser)
+    await page.goto(box.url + '/admin/people')
+    await page.getByLabel('Address').fill('alice')
+    await page.getByLabel('Password', { exact: true }).fill('her long password')
+    await page.keyboard.press('Enter')
+    await page.getByText('Only an administrator may see this.').waitFor()
+    await page.getByRole('link', { name: 'Your account' }).click()
+    await page.getByLabel('Present password').fill('wrong')
+    await page.getByLabel('New password').fill('winter-lamp-orchestra')
+    await page.getByRole('button', { name: 'Change it' }).click()
+    await page.getByText('This is not your present password.').waitFor()
+    await page.getByLabel('Present password').fill('her long password')
+    await page.getByRole('button', { name: 'Change it' }).click()
+    await page.getByText('Your password has been changed.').waitFor()
+    await context.close()
+  })
+
+  test('the first page is light, and nothing comes from elsewhere', async () => {
+    const box = await newBox()
+    const { page, context } = await open(browser)
+    let bytes = 0
+    const elsewhere: string[] = []
+    page.on('response', async (r) => {
+      const sizes = await r.request().sizes().catch(() => undefined)
+      bytes += sizes?.responseBodySize ?? 0
+    })
+    page.on('request', (r) => {
+      if (!r.url().startsWith(box.url)) elsewhere.push(r.url())
+    })
+    const began = Date.now()
+    await page.goto(box.url + '/setup')
+    await heading(page, /Welcome/)
+    const took = Date.now() - began
+    await page.waitForLoadState('networkidle')
+    console.log(`first page: ${(bytes / 1024).toFixed(1)} KB compressed, usable after ${took} ms`)
+    expect(bytes).toBeGreaterThan(10_000)
+    expect(bytes).toBeLessThan(150 * 1024)
+    expect(elsewhere).toEqual([])
+    await context.close()
+  })
+})

@@ -1,0 +1,67 @@
+import { useRef, useState } from 'preact/hooks'
+import { api, problemOf, type Problem } from '../api'
+import type { Fault } from '../check/fault'
+import { passwordFault } from '../check/password'
+import { PasswordField } from '../parts/Field'
+import { Note, ProblemNote, Title } from '../parts/parts'
+import { StrengthMeter } from '../setup/YouScreen'
+import { t } from '../texts'
+import { me } from './session'
+
+/** /me: a person's own page. For now, that is the password. */
+export function Me() {
+  const who = me.value!
+  const local = who.address.split('@')[0] ?? ''
+  const [current, setCurrent] = useState('')
+  const [password, setPassword] = useState('')
+  const [faults, setFaults] = useState<Record<string, Fault | undefined>>({})
+  const [problem, setProblem] = useState<Problem>()
+  const [done, setDone] = useState(false)
+  const [busy, setBusy] = useState(false)
+  const form = useRef<HTMLFormElement>(null)
+  const show = (found: Record<string, Fault | undefined>) => {
+    setFaults(found)
+    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus())
+  }
+  const submit = async () => {
+    const found = { current: current ? undefined : { message: t('me.current.missing'), mend: t('me.current.mend') }, password: passwordFault(password, local) }
+    setDone(false)
+    setProblem(undefined)
+    if (found.current || found.password) return show(found)
+    setFaults({})
+    setBusy(true)
+    try {
+      await api.setOwnPassword(current, password)
+      setCurrent('')
+      setPassword('')
+      setDone(true)
+    } catch (error) {
+      const p = problemOf(error)
+      if (p.status === 401) me.value = null
+      else if (p.field) show({ [p.field]: { message: p.message, mend: p.whatToDo } })
+      else setProblem(p)
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <div class="reading">
+      <Title lead={who.address}>{who.name || t('frame.me')}</Title>
+      {done && <Note kind="good" live title={t('me.done')}>{t('me.done.text')}</Note>}
+      <ProblemNote problem={problem} />
+      <section class="panel">
+        <h2>{t('me.password')}</h2>
+        <p class="hint">{t('me.password.hint')}</p>
+        <form ref={form} noValidate onSubmit={(e) => { e.preventDefault(); if (!busy) void submit() }}>
+          <input type="text" class="unseen" autocomplete="username" value={who.address} tabIndex={-1} aria-hidden="true" readOnly />
+          <PasswordField label={t('me.current')} value={current} onValue={setCurrent} fault={faults['current']} input={{ autocomplete: 'current-password' }} />
+          <PasswordField label={t('me.new')} hint={t('you.password.hint')} value={password} onValue={setPassword} fault={faults['password']}
+            below={<StrengthMeter password={password} local={local} />} input={{ autocomplete: 'new-password' }} />
+          <div class="actions">
+            <button type="submit" class="primary" aria-disabled={busy}>{t('me.go')}</button>
+          </div>
+        </form>
+      </section>
+    </div>
+  )
+}

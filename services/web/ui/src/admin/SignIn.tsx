@@ -1,0 +1,59 @@
+import { useRef, useState } from 'preact/hooks'
+import { api, problemOf, type Problem, type Status } from '../api'
+import type { Fault } from '../check/fault'
+import { Field, PasswordField } from '../parts/Field'
+import { Icon, Mark } from '../parts/Icon'
+import { ProblemNote, Title } from '../parts/parts'
+import { t } from '../texts'
+import { me } from './session'
+
+/** Address and password, for whichever page needs to know who is there. */
+export function SignIn({ status, title, lead }: { status: Status; title: string; lead: string }) {
+  const [address, setAddress] = useState('')
+  const [password, setPassword] = useState('')
+  const [busy, setBusy] = useState(false)
+  const [problem, setProblem] = useState<Problem>()
+  const [faults, setFaults] = useState<{ address?: Fault; password?: Fault }>({})
+  const form = useRef<HTMLFormElement>(null)
+  // The office's domain may be left out.
+  const whole = address.includes('@') ? address.trim() : address.trim() + '@' + (status.domains?.[0] ?? '')
+  const submit = async () => {
+    const found = {
+      ...(address.trim() ? {} : { address: { message: t('signin.address.missing'), mend: t('signin.address.mend') } }),
+      ...(password ? {} : { password: { message: t('signin.password.missing'), mend: t('signin.password.mend') } }),
+    }
+    setFaults(found)
+    if (Object.keys(found).length) {
+      requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[aria-invalid]')?.focus())
+      return
+    }
+    setBusy(true)
+    setProblem(undefined)
+    try {
+      me.value = await api.signIn(whole, password)
+    } catch (error) {
+      setProblem(problemOf(error))
+      setBusy(false)
+    }
+  }
+  return (
+    <main class="alone">
+      <div class="brand"><Mark /><span>Sanduk</span></div>
+      <Title lead={lead}>{title}</Title>
+      <ProblemNote problem={problem} />
+      <form ref={form} noValidate onSubmit={(e) => { e.preventDefault(); if (!busy) void submit() }}>
+        <Field label={t('signin.address')} value={address} onValue={setAddress} fault={faults.address}
+          input={{ autocomplete: 'username', inputMode: 'email' }}
+          after={address && !address.includes('@') && status.domains?.[0] ? <span class="suffix">@{status.domains[0]}</span> : undefined} />
+        <PasswordField label={t('signin.password')} value={password} onValue={setPassword} fault={faults.password} input={{ autocomplete: 'current-password' }} />
+        <div class="actions">
+          <button type="submit" class="primary" aria-disabled={busy}>
+            {busy && <Icon name="busy" />}
+            {t('signin.go')}
+          </button>
+          <a class="button quiet" href="/connect">{t('home.connect')}</a>
+        </div>
+      </form>
+    </main>
+  )
+}

@@ -1,0 +1,119 @@
+import './style/tokens.css'
+import './style/base.css'
+import './style/pages.css'
+import './style/print.css'
+import { render } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
+import { Me } from './admin/Me'
+import { People } from './admin/People'
+import { me, whoAmI } from './admin/session'
+import { SignIn } from './admin/SignIn'
+import { api, problemOf, type Problem, type Status } from './api'
+import { ConnectPage } from './connect/Connect'
+import { Frame } from './parts/Frame'
+import { Icon, Mark, type IconName } from './parts/Icon'
+import { Busy, Note, Title } from './parts/parts'
+import { follow, go, path } from './router'
+import { Setup } from './setup/Setup'
+import { t } from './texts'
+
+/** What stands under which address. */
+function App() {
+  const [status, setStatus] = useState<Status>()
+  const [problem, setProblem] = useState<Problem>()
+  const ask = () => {
+    setProblem(undefined)
+    api.status().then(setStatus, (e) => setProblem(problemOf(e)))
+  }
+  useEffect(ask, [])
+  const isSetup = /^\/setup(\/|$)/.test(path.value)
+  useEffect(() => {
+    // Where the set-up has just ended, the office's pages need the new state.
+    if (status && !status.set_up && !isSetup) ask()
+  }, [isSetup])
+  if (problem) {
+    return (
+      <main class="alone">
+        <div class="brand"><Mark /><span>Sanduk</span></div>
+        <Title lead={problem.whatToDo}>{problem.message}</Title>
+        <div class="actions"><button type="button" class="primary" onClick={ask}>{t('again')}</button></div>
+      </main>
+    )
+  }
+  if (!status) return <main class="alone"><Busy label={t('loading')} /></main>
+  if (isSetup) return <Setup status={status} />
+  return <Office status={status} />
+}
+
+function Office({ status }: { status: Status }) {
+  useEffect(() => void whoAmI(), [])
+  const p = path.value
+  const needsAdmin = p === '/admin' || p.startsWith('/admin/')
+  useEffect(() => {
+    if (p === '/admin' || p === '/admin/') go('/admin/people', { replace: true })
+  }, [p])
+  if (p === '/') return <Home status={status} />
+  if (p === '/connect' || p.startsWith('/connect/')) return <Frame><ConnectPage status={status} /></Frame>
+  if (p === '/mail' || p.startsWith('/mail/')) return <Alone title={t('mail.title')} lead={t('mail.lead')} />
+  if (!needsAdmin && p !== '/me') return <Alone title={t('lost.title')} lead={t('lost.lead')} />
+  if (me.value === undefined) return <main class="alone"><Busy label={t('loading')} /></main>
+  if (me.value === null) {
+    return <SignIn status={status} title={needsAdmin ? t('signin.admin') : t('signin.title')} lead={needsAdmin ? t('signin.admin.lead') : t('signin.lead')} />
+  }
+  if (p === '/me') return <Frame><Me /></Frame>
+  return (
+    <Frame>
+      {me.value.admin ? <People status={status} /> : (
+        <>
+          <Title>{t('frame.people')}</Title>
+          <Note kind="wait" title={t('admin.not')}>{t('admin.not.text')}</Note>
+        </>
+      )}
+    </Frame>
+  )
+}
+
+/** A page with nothing but a word and the ways on. */
+function Alone({ title, lead }: { title: string; lead: string }) {
+  return (
+    <main class="alone">
+      <div class="brand"><Mark /><span>Sanduk</span></div>
+      <Title lead={lead}>{title}</Title>
+      <div class="actions">
+        <a class="button primary" href="/connect">{t('home.connect')}</a>
+        <a class="button quiet" href="/">{t('lost.home')}</a>
+      </div>
+    </main>
+  )
+}
+
+/** The front page, for whoever types the box's address. */
+function Home({ status }: { status: Status }) {
+  const card = (to: string, icon: IconName, title: string, text: string) => (
+    <a class="home-card" href={to}>
+      <Icon name={icon} size={24} />
+      <span>
+        <strong>{title}</strong>
+        <small>{text}</small>
+      </span>
+      <Icon name="next" />
+    </a>
+  )
+  return (
+    <main class="alone">
+      <div class="brand"><Mark /><span>Sanduk</span></div>
+      <Title lead={t('home.lead')}>{status.domains?.[0] ?? status.hostname ?? 'Sanduk'}</Title>
+      <nav class="home" aria-label={t('frame.label')}>
+        {card('/connect', 'laptop', t('home.connect'), t('home.connect.text'))}
+        {card('/me', 'key', t('home.me'), t('home.me.text'))}
+        {card('/admin', 'people', t('home.admin'), t('home.admin.text'))}
+      </nav>
+      <p class="soft">
+        {t('home.version', { version: status.version })} · <a href="/licenses.txt">{t('home.licenses')}</a>
+      </p>
+    </main>
+  )
+}
+
+addEventListener('click', follow)
+render(<App />, document.getElementById('app')!)
