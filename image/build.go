@@ -37,6 +37,8 @@ type Options struct {
 	Firmware bool // with microcode and device firmware, which are not free software
 	// Hello builds an image whose PID 1 only says hello, for measuring; its files are called hello-BOARD.
 	Hello bool
+	// Extra makes a test image: see the package's comment.
+	Extra []string
 	// CheckUnits refuses unit files that the box's supervisor would not understand.
 	CheckUnits func(fs.FS) error
 	Log        io.Writer
@@ -67,6 +69,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err := CheckVersion(o.Version); err != nil {
 		return Result{}, err
 	}
+	o.Units = withExtra(o.Units, o.Root, o.Extra)
 	if err := o.CheckUnits(o.Units); err != nil {
 		return Result{}, fmt.Errorf("unit files: %w", err)
 	}
@@ -78,6 +81,17 @@ func Build(ctx context.Context, o Options) (Result, error) {
 		return Result{}, err
 	}
 	return b.write()
+}
+
+// name is what the image is called: sanduk, unless it is for measuring or testing.
+func (o *Options) name() string {
+	switch {
+	case o.Hello:
+		return "hello"
+	case len(o.Extra) > 0:
+		return filepath.Base(o.Extra[0])
+	}
+	return ours
 }
 
 // builder holds what one Build has gathered so far.
@@ -155,11 +169,7 @@ func (b *builder) write() (Result, error) {
 	if len(kernel) > MaxUKI {
 		return Result{}, fmt.Errorf("the kernel image has %.1f MB, the budget is %d MB", float64(len(kernel))/(1<<20), MaxUKI>>20)
 	}
-	name := "sanduk-" + b.Board.Name
-	if b.Hello {
-		name = "hello-" + b.Board.Name
-	}
-	out := func(ending string) string { return filepath.Join(b.Out, name+ending) }
+	out := func(ending string) string { return filepath.Join(b.Out, b.name()+"-"+b.Board.Name+ending) }
 	r := Result{
 		Image: out(".img"), UKI: out(".efi"), Update: out(".update"), Manifest: out(".manifest.json"),
 		Linux: out(".linux"), Initrd: out(".initrd"),

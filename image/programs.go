@@ -25,12 +25,16 @@ func (b *builder) programs() []program {
 	if b.Hello {
 		return []program{{name: "hello", dir: "./image/testdata/hello", to: "/init"}}
 	}
-	return []program{
+	list := []program{
 		{name: "init", dir: "./cmd/init", to: "/init"},
 		{name: "netd", dir: "./cmd/netd", to: "/bin/netd"},
 		{name: "maild", dir: "./cmd/maild", to: "/bin/maild"},
-		{name: "boxctl", dir: "./cmd/boxctl", to: "/bin/boxctl"},
 	}
+	for _, dir := range b.Extra {
+		name := filepath.Base(dir)
+		list = append(list, program{name: name, dir: "./" + dir, to: "/bin/" + name})
+	}
+	return list
 }
 
 // compile builds the programs side by side; Go's own cache makes this quick when little has changed.

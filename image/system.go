@@ -101,7 +101,7 @@ SANDUK_BUILT=%[3]s
 func (b *builder) addManifest() ([]byte, error) {
 	m := &manifest.Manifest{
 		Format:   manifest.Format,
-		Name:     "sanduk",
+		Name:     b.name(),
 		Version:  b.Version,
 		Board:    b.Board.Name,
 		Kernel:   b.kernel,
@@ -215,7 +215,7 @@ type Description struct {
 func (b *builder) update(kernel []byte) ([]byte, error) {
 	sum := sha256.Sum256(kernel)
 	d := Description{
-		Format: 1, Name: "sanduk", Version: b.Version, Board: b.Board.Name,
+		Format: 1, Name: b.name(), Version: b.Version, Board: b.Board.Name,
 		File: filepath.Base(EntryPath(b.Version)), Size: len(kernel), SHA256: hex.EncodeToString(sum[:]),
 		Development: true,
 	}

@@ -20,6 +20,9 @@ var (
 	built   string // RFC 3339
 )
 
+// unitDir is in the image, which is signed and read-only: the unit files there were checked when it was built.
+const unitDir = "/etc/sanduk/units"
+
 func main() {
 	if supervise.IsShim(os.Args) {
 		os.Exit(supervise.RunShim(os.Args))
@@ -28,7 +31,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "init: this is the first process of a Sanduk box; it cannot be started by hand")
 		os.Exit(2)
 	}
-	cfg := boot.Config{Units: units.FS, Version: version, Built: clock.Built(built)}
+	cfg := boot.Config{Units: os.DirFS(unitDir), Version: version, Built: clock.Built(built)}
 	for _, p := range units.Probes() {
 		cfg.Probes = append(cfg.Probes, boot.Probe(p))
 	}

@@ -87,7 +87,7 @@ func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string) er
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
 		log.Warn("PID 1 was not told that we are ready", "err", err)
 	}
-	go feedWatchdog(ctx, log)
+	go feedWatchdog(ctx, o.Alive, log)
 	return closeAfter(o, o.Serve(ctx, listeners))
 }
 

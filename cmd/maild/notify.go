@@ -37,9 +37,10 @@ func askForTime(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// feedWatchdog tells PID 1 that the process still runs, at half the interval
-// that it asked for.
-func feedWatchdog(ctx context.Context, log *slog.Logger) {
+// feedWatchdog tells PID 1 that the process still works, at half the interval
+// that it asked for: only when alive says so within that time, because a
+// process that runs and takes no mail is what a restart mends.
+func feedWatchdog(ctx context.Context, alive func(context.Context) error, log *slog.Logger) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || interval == 0 {
 		return // nobody watches
@@ -51,6 +52,13 @@ func feedWatchdog(ctx context.Context, log *slog.Logger) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		}
+		check, cancel := context.WithTimeout(ctx, interval/2)
+		err := alive(check)
+		cancel()
+		if err != nil {
+			log.Error("the mail service does not answer itself; PID 1 is not told that it works", "err", err)
+			continue
 		}
 		if _, err := daemon.SdNotify(false, daemon.SdNotifyWatchdog); err != nil {
 			log.Warn("the watchdog was not fed", "err", err)

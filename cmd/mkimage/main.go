@@ -48,6 +48,9 @@ func run(ctx context.Context) error {
 	version := flag.String("version", "", "call the image this `version` (default: from git's tags)")
 	firmware := flag.Bool("firmware", true, "with CPU microcode and device firmware, which are not free software")
 	hello := flag.Bool("hello", false, "an image that only says hello, to measure against")
+	var extra []string
+	flag.Func("extra", "a test image: add the program and the unit files in this `directory` of the module (may be repeated)",
+		func(dir string) error { extra = append(extra, filepath.Clean(dir)); return nil })
 	flag.Parse()
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q", flag.Arg(0))
@@ -70,7 +73,7 @@ func run(ctx context.Context) error {
 	}
 	r, err := image.Build(ctx, image.Options{
 		Root: *root, Board: b, Packages: packages, Units: units.FS, Out: *out, Version: *version, Built: built,
-		Firmware: *firmware, Hello: *hello, CheckUnits: checkUnits, Log: os.Stdout,
+		Firmware: *firmware, Hello: *hello, Extra: extra, CheckUnits: checkUnits, Log: os.Stdout,
 	})
 	if err != nil {
 		return err

@@ -65,14 +65,14 @@ func (d *Draft) write(p []byte) error {
 	if int64(len(p)) > d.limit-d.size {
 		return mail.ErrTooLarge
 	}
-	if d.file == nil && len(d.memory)+len(p) > MemoryLimit {
+	if d.file == nil && (len(d.memory)+len(p) > MemoryLimit || !d.spool.takeMemory(len(p))) {
 		if err := d.moveToFile(); err != nil {
 			return fmt.Errorf("draft: make spool file: %w", diskError(err))
 		}
 	}
 	if d.file == nil {
 		d.memory = append(d.memory, p...)
-	} else if _, err := d.file.Write(p); err != nil {
+	} else if err := d.writeFile(p); err != nil {
 		return fmt.Errorf("draft: write spool file: %w", diskError(err))
 	}
 	d.size += int64(len(p))
@@ -81,17 +81,30 @@ func (d *Draft) write(p []byte) error {
 	return nil
 }
 
+func (d *Draft) writeFile(p []byte) error {
+	if err := d.spool.takeDisk(len(p)); err != nil {
+		return err
+	}
+	_, err := d.file.Write(p)
+	return err
+}
+
 func (d *Draft) moveToFile() error {
 	f, name, err := d.spool.create()
 	if err != nil {
 		return err
 	}
 	d.file, d.name = f, name
-	if _, err := f.Write(d.memory); err != nil {
+	if err := d.writeFile(d.memory); err != nil {
 		return err
 	}
-	d.memory = nil
+	d.dropMemory()
 	return nil
+}
+
+func (d *Draft) dropMemory() {
+	d.spool.giveMemory(len(d.memory))
+	d.memory = nil
 }
 
 // diskError gives a full disk (or quota) the vocabulary's name.
@@ -146,7 +159,7 @@ func (d *Draft) Discard() {
 		return
 	}
 	d.done = true
-	d.memory = nil
+	d.dropMemory()
 	if d.file != nil {
 		// Nothing depends on these: NewSpool removes what could not be.
 		_ = d.file.Close()

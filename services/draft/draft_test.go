@@ -24,7 +24,7 @@ func newSpool(t *testing.T) (*Spool, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = disk.Close() })
-	s, err := NewSpool(disk, "spool")
+	s, err := NewSpool(disk, "spool", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestSweep(t *testing.T) {
 	if got := files(t, dir); got != 2 {
 		t.Fatalf("%d files; want the draft and a stranger", got)
 	}
-	if _, err := NewSpool(spool.fs, "spool"); err != nil {
+	if _, err := NewSpool(spool.fs, "spool", nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := files(t, dir); got != 1 {
@@ -181,3 +181,59 @@ func TestSweep(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestMemoryBudget: a crowd of small drafts goes to files when the memory for
+// all is used up, and gives it back.
+func TestMemoryBudget(t *testing.T) {
+	t.Parallel()
+	spool, dir := newSpool(t)
+	full := make([]byte, MemoryLimit)
+	var drafts []*Draft
+	for range MemoryBudget/MemoryLimit + 3 {
+		d := spool.New(MemoryLimit)
+		if _, err := d.Write(full); err != nil {
+			t.Fatal(err)
+		}
+		drafts = append(drafts, d)
+	}
+	if got := files(t, dir); got != 3 {
+		t.Errorf("%d drafts are files; want the 3 beyond the budget", got)
+	}
+	for _, d := range drafts {
+		d.Discard()
+		d.Discard()
+	}
+	if got := spool.memory.Load(); got != 0 {
+		t.Errorf("%d bytes are still counted after everything was discarded", got)
+	}
+}
+
+// TestReserve: a disk that is nearly full refuses drafts before it is full, and
+// takes them again when there is room.
+func TestReserve(t *testing.T) {
+	t.Parallel()
+	spool, _ := newSpool(t)
+	free := int64(Reserve + 1)
+	spool.free = func() (int64, error) { return free, nil }
+	write := func() error {
+		d := spool.New(1 << 30)
+		defer d.Discard()
+		for range 8 {
+			if _, err := d.Write(make([]byte, freeEvery/2)); err != nil {
+				return err
+			}
+		}
+		return d.Finish()
+	}
+	if err := write(); err != nil {
+		t.Fatal(err)
+	}
+	free = Reserve - 1
+	if err := write(); !errors.Is(err, mail.ErrNoSpace) {
+		t.Errorf("got %v; want ErrNoSpace", err)
+	}
+	free = Reserve
+	if err := write(); err != nil {
+		t.Errorf("after room was made: %v", err)
+	}
+}

@@ -67,7 +67,7 @@ func newBox(t testing.TB, change ...func(*Options)) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.spool, err = draft.NewSpool(dir, "spool"); err != nil {
+	if b.spool, err = draft.NewSpool(dir, "spool", nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.store.CreateAccount(t.Context(), alice); err != nil {

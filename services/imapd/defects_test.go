@@ -247,7 +247,7 @@ func TestDefectFlush(t *testing.T) {
 	b.put("INBOX", mail.Flags{}, texts...)
 	client, server := net.Pipe()
 	counter := &countingConn{server, new(atomic.Int64)}
-	go b.server.start(addressed{counter}, Mode{})
+	go newSession(b.server, addressed{counter}, Mode{}).Serve()
 	go func() {
 		_, _ = io.WriteString(client, "a LOGIN alice@example.test secret\r\nb SELECT INBOX\r\nc FETCH 1:* (FLAGS UID)\r\nd LOGOUT\r\n")
 	}()

@@ -104,11 +104,7 @@ func FuzzSession(f *testing.F) {
 		script := []string{"", "x LOGIN alice@example.test secret\r\n", "x LOGIN alice@example.test secret\r\ny SELECT INBOX\r\n"}[state%3]
 		c := &fuzzConn{in: bytes.NewReader(append([]byte(script), input...))}
 		s := newSession(b.server, c, Mode{})
-		if refusal := b.server.admit(s); refusal != "" {
-			t.Fatal(refusal)
-		}
-		s.serve(b.server.ctx)
-		b.server.release(s)
+		s.Serve()
 		if out := c.out.String(); !strings.HasPrefix(out, "* OK ") {
 			t.Errorf("the session begins with %.100q", out)
 		}

@@ -53,10 +53,7 @@ func (c selectCommand) run(ctx context.Context, s *session) error {
 	if len(uids) > 0 {
 		v.last = uids[len(uids)-1]
 	}
-	firstUnseen, err := s.firstUnseen(ctx, mailbox, v)
-	if err != nil {
-		return err
-	}
+	firstUnseen := s.firstUnseen(ctx, mailbox, v)
 	s.view = v
 	s.claimRecent(1)
 	s.describe(mailbox, firstUnseen)
@@ -68,19 +65,19 @@ func (c selectCommand) run(ctx context.Context, s *session) error {
 }
 
 // firstUnseen is the first message without \Seen, for the UNSEEN response of
-// RFC 3501 §7.1; 0 where it need not or can't cheaply be told.
-func (s *session) firstUnseen(ctx context.Context, mailbox mail.Mailbox, v *view) (mail.SeqNum, error) {
+// RFC 3501 §7.1; 0 where it need not be told, or can't be: no SELECT fails for it.
+func (s *session) firstUnseen(ctx context.Context, mailbox mail.Mailbox, v *view) mail.SeqNum {
 	if s.rev2 || mailbox.Unseen == 0 || len(v.uids) > unseenLimit {
-		return 0, nil
+		return 0
 	}
-	unseen, err := s.account.Search(ctx, mailbox.ID, mail.Not{Query: mail.HasFlags{Flags: mail.Flags{System: mail.Seen}}})
+	unseen, err := s.account.Search(ctx, mailbox.ID, mail.Not{Query: hasFlag(mail.Seen)})
 	if err != nil {
-		return 0, fmt.Errorf("look for unseen messages of mailbox %s: %w", mailbox.ID, err)
+		s.log.Warn("unseen messages can't be looked for", "mailbox", mailbox.ID.String(), "err", err)
 	}
 	if len(unseen) == 0 {
-		return 0, nil
+		return 0
 	}
-	return v.seq(unseen[0].First), nil
+	return v.seq(unseen[0].First)
 }
 
 // describe writes what SELECT says of a mailbox (RFC 9051 §6.3.2).

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sanduk-mail/sanduk/services/imapd/wire"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/reception"
 )
 
 // state is where a session stands (RFC 9051 §3). A set of states is their sum.
@@ -59,9 +60,7 @@ type session struct {
 func newSession(s *Server, nc net.Conn, mode Mode) *session {
 	c := &conn{Conn: nc}
 	sess := &session{server: s, conn: c, stream: c, log: s.options.Log}
-	if addr, err := netip.ParseAddrPort(nc.RemoteAddr().String()); err == nil {
-		sess.peer = addr.Addr().Unmap().WithZone("")
-	}
+	sess.peer = reception.AddrOf(nc).WithZone("")
 	sess.log = sess.log.With("peer", sess.peer.String())
 	if mode.ImplicitTLS {
 		sess.stream = tls.Server(c, s.options.TLS)
@@ -75,8 +74,8 @@ func newSession(s *Server, nc net.Conn, mode Mode) *session {
 	return sess
 }
 
-// turnAway tells a connection that is one too many so, and closes it.
-func (s *session) turnAway(text string) {
+// TurnAway tells a connection that is one too many so, and closes it.
+func (s *session) TurnAway(text string) {
 	defer s.conn.Close()
 	_ = s.conn.SetDeadline(time.Now().Add(handshakeTime))
 	if s.stream != net.Conn(s.conn) {
@@ -86,9 +85,13 @@ func (s *session) turnAway(text string) {
 	_ = s.w.Flush() // it is going either way
 }
 
-// serve runs the session to its end.
-func (s *session) serve(ctx context.Context) {
+// Serve runs the session to its end.
+func (s *session) Serve() {
+	ctx := s.server.ctx
 	defer func() {
+		if s.account != nil {
+			s.server.releaseLogin(s.login.Account)
+		}
 		if v := recover(); v != nil {
 			s.server.panics.Add(1)
 			s.log.Error("imap session panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
@@ -115,6 +118,13 @@ func (s *session) serve(ctx context.Context) {
 	}
 	_ = s.w.Flush() // the session is over either way
 }
+
+// Interrupt makes the read that waits, and every later one, time out at once:
+// the session then says BYE.
+func (s *session) Interrupt() { s.conn.interrupt() }
+
+// Cut closes the connection under the session, which sees it and ends.
+func (s *session) Cut() { _ = s.conn.Close() }
 
 func (s *session) handshake(ctx context.Context, t *tls.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)

@@ -156,7 +156,7 @@ func TestConnectionLimits(t *testing.T) {
 			t.Fatalf("greeting: got %q", got)
 		}
 	}
-	if got, want := dial(busy), "* BYE [UNAVAILABLE] There are too many connections from your address, try again later\r\n"; got != want {
+	if got, want := dial(busy), "* BYE [UNAVAILABLE] Too many connections from your address, try again later\r\n"; got != want {
 		t.Errorf("one too many: got %q, want %q", got, want)
 	}
 	for range maxConnectionsPerAddress + 1 {

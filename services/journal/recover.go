@@ -33,6 +33,9 @@ func (j *Journal) recover() error {
 			return fmt.Errorf("segment %08d: %w", n, err)
 		}
 	}
+	if err := j.checkNewest(); err != nil {
+		return err
+	}
 	for _, kind := range []segmentKind{kindRecords, kindBodies} {
 		last := j.last(kind)
 		if last == nil {
@@ -47,6 +50,21 @@ func (j *Journal) recover() error {
 			j.durable.Store(uint64(lsn))
 		} else {
 			j.bodies = w
+		}
+	}
+	return nil
+}
+
+// checkNewest refuses to go on when the newest records can't be read: new ones
+// would take their LSNs.
+func (j *Journal) checkNewest() error {
+	newest := uint32(0)
+	if last := j.last(kindRecords); last != nil {
+		newest = last.number
+	}
+	for _, d := range j.damage {
+		if d.Segment > newest {
+			return fmt.Errorf("segment %08d, which may hold the newest records: %w", d.Segment, ErrDamaged)
 		}
 	}
 	return nil

@@ -26,7 +26,7 @@ func NewStore(t testing.TB, accounts ...mail.AccountID) *Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = disk.Close() }) // only the test's own files were in it
-	spool, err := draft.NewSpool(disk, "spool")
+	spool, err := draft.NewSpool(disk, "spool", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -140,11 +140,12 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return fmt.Errorf("office: open mail directory: %w", err)
 	}
 	o.close = append(o.close, mail.Close)
-	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: func() (int64, error) { return freeBytes(o.options.Data) }}); err != nil {
+	free := func() (int64, error) { return freeBytes(o.options.Data) }
+	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: free}); err != nil {
 		return fmt.Errorf("office: open journal: %w", err)
 	}
 	o.close = append(o.close, o.closeJournal)
-	if o.spool, err = draft.NewSpool(mail, "spool"); err != nil {
+	if o.spool, err = draft.NewSpool(mail, "spool", free); err != nil {
 		return fmt.Errorf("office: open spool: %w", err)
 	}
 	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Logger: o.log}); err != nil {
@@ -199,9 +200,21 @@ func (o *Office) Close() error {
 	return errors.Join(errs...)
 }
 
-// Failed is closed when the disk can't be trusted any more: the process is to
-// end and to be started anew, which recovers.
-func (o *Office) Failed() <-chan struct{} { return o.journal.Failed() }
+// Alive goes the way that every message goes, up to the sync: it returns nil
+// when the goroutine that commits has answered, which one that hangs never does.
+func (o *Office) Alive(ctx context.Context) error {
+	answered := make(chan error, 1)
+	go func() {
+		// Nothing is written: the entry has no payload.
+		answered <- o.journal.Commit(ctx, &journal.Entry{Prepare: func(journal.Slot) ([]byte, error) { return nil, nil }})
+	}()
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("office: the journal does not answer: %w", ctx.Err())
+	}
+}
 
 // ClaimCode is what whoever sets the box up must have seen on its screen; ""
 // once it is set up.

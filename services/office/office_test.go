@@ -362,6 +362,21 @@ func TestSetUpFile(t *testing.T) {
 	}
 }
 
+// TestAlive: an office that works says so, and one whose journal is closed doesn't.
+func TestAlive(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	if err := o.Alive(t.Context()); err != nil {
+		t.Errorf("got %v; want nil", err)
+	}
+	if err := o.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Alive(t.Context()); err == nil {
+		t.Error("a closed office says that it is alive")
+	}
+}
+
 // TestOneProcess: a second office can't open the same data.
 func TestOneProcess(t *testing.T) {
 	t.Parallel()

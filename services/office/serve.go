@@ -61,8 +61,10 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	running.Go(func() { o.attend(ctx) })
 	select {
 	case <-ctx.Done():
-	case <-o.Failed():
+	case <-o.journal.Failed():
 		cancel(fmt.Errorf("office: the journal can't go on: %w", mail.ErrClosed))
+	case <-o.store.Failed():
+		cancel(fmt.Errorf("office: an index is damaged, the next start mends it: %w", mail.ErrClosed))
 	}
 	o.shutdown(s)
 	for _, l := range listeners {

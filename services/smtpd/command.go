@@ -70,6 +70,9 @@ func (c *conn) execute(line string) error {
 	if err != nil {
 		return err
 	}
+	if c.idleCommands++; c.idleCommands > maxIdleCommands && !c.server.options.Trusted(c.peer.Addr) {
+		return errTooMany
+	}
 	if err := c.check(cmd.needs); err != nil {
 		return err
 	}

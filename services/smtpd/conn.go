@@ -37,6 +37,7 @@ type conn struct {
 	esmtp        bool // it was EHLO
 	transaction  *transaction
 	badCommands  int
+	idleCommands int // since the last message; recipients that are accepted don't count
 	badRcpts     int
 	authFailures int
 
@@ -174,7 +175,7 @@ var (
 	errQuit     = errors.New("the client said QUIT")
 	errShutdown = &Error{Code: 421, Status: mail.Status4_3_2NotAccepting, Text: "The server is shutting down"}
 	errIdle     = &Error{Code: 421, Status: mail.Status4_4_2Timeout, Text: "Nothing was said for five minutes, closing"}
-	errTooMany  = &Error{Code: 421, Status: mail.Status4_7_0TryLater, Text: "Too many errors, closing"}
+	errTooMany  = &Error{Code: 421, Status: mail.Status4_7_0TryLater, Text: "Too many commands that lead to nothing, closing"}
 )
 
 // answer writes the reply that belongs to err. It returns an error when the

@@ -70,6 +70,7 @@ func (c *conn) finish() error {
 		log.Warn("message not delivered", "verb", "deliver", "err", err)
 		return err
 	}
+	c.idleCommands = 0
 	c.wire.reply(250, mail.Status2_0_0OK, "Stored as "+t.envelope.ID.String())
 	return nil
 }

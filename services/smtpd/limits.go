@@ -20,6 +20,10 @@ const (
 	// maxRefusedRecipients ends a dictionary attack: nobody's address book is
 	// wrong this often in one connection.
 	maxRefusedRecipients = 50
+	// maxIdleCommands are those in a row that bring no message nearer: a session
+	// kept alive by NOOP takes a place that somebody else needs. A client that
+	// pools connections says one now and then. Trusted networks are exempt.
+	maxIdleCommands = 100
 	// maxAuthFailures is per connection; the account's own lock-out is the
 	// Authenticator's.
 	maxAuthFailures = 3

@@ -35,6 +35,7 @@ func (c *conn) rcpt(arguments string) error {
 		return c.refusedRecipient(err)
 	}
 	t.envelope.To = append(t.envelope.To, to)
+	c.idleCommands--
 	c.wire.reply(250, mail.Status2_0_0OK, "OK")
 	return nil
 }

@@ -141,7 +141,7 @@ func TestReplies(t *testing.T) {
 			S: 250`,
 		"control characters": "C: NOOP \x00\nS: 501\nC: NOOP a\rb\nS: 501",
 		"too many errors": strings.Repeat("C: BOGUS\nS: 500\n", maxBadCommands) +
-			"S: 421 4.7.0 Too many errors",
+			"S: 421 4.7.0 Too many",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -151,6 +151,31 @@ func TestReplies(t *testing.T) {
 			c.dialogue(script)
 			s.wantMessages(t)
 		})
+	}
+}
+
+// TestIdleCommands: a session that only keeps itself alive ends; one that brings
+// messages does not, however many recipients they have.
+func TestIdleCommands(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t)
+	addr := s.listen(t, Mode{})
+	c := dial(t, addr)
+	c.expect("220")
+	for range maxIdleCommands {
+		c.dialogue("C: NOOP\nS: 250")
+	}
+	c.dialogue("C: NOOP\nS: 421 4.7.0")
+	c.expectEnd()
+	c = dial(t, addr)
+	c.expect("220")
+	c.dialogue("C: EHLO client.test\nS: 250-")
+	for range 3 {
+		c.dialogue("C: MAIL FROM:<b@c.test>\nS: 250")
+		for range maxIdleCommands {
+			c.dialogue("C: RCPT TO:<alice@example.test>\nS: 250")
+		}
+		c.dialogue("C: DATA\nS: 354\nC: .\nS: 250")
 	}
 }
 

@@ -125,7 +125,7 @@ func newTestServer(t testing.TB) *testServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spool, err := draft.NewSpool(fs, "spool")
+	spool, err := draft.NewSpool(fs, "spool", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

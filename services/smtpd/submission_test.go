@@ -39,7 +39,7 @@ func TestSubmission(t *testing.T) {
 		C: MAIL FROM:<alice@example.test>
 		S: 530 5.7.0 Log in first
 		C: AUTH BOGUS
-		S: 504
+		S: 504 5.5.4
 		C: AUTH PLAIN %%%
 		S: 501 5.5.2 That is not base64
 		C: AUTH PLAIN

@@ -64,7 +64,7 @@ type (
 	createMailbox struct {
 		id       mail.MailboxID
 		validity mail.UIDValidity
-		kind_    mail.Kind
+		boxKind  mail.Kind
 		role     mail.Role
 		name     string
 	}

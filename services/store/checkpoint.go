@@ -378,3 +378,7 @@ const checkpointIdle = time.Second
 // checkpointAge is the longest that an account's changes stay out of its index,
 // so that one busy account doesn't keep a long stretch of log to be read again.
 const checkpointAge = 30 * time.Second
+
+// checkpointRetry is how long to wait after a checkpoint that failed: a full
+// disk stays so for a while, and each try is a line in the log.
+const checkpointRetry = 10 * time.Second

@@ -174,7 +174,7 @@ func (e *encoder) op(o op) {
 	case createMailbox:
 		e.uint(uint64(o.id))
 		e.uint(uint64(o.validity))
-		e.b = append(e.b, byte(o.kind_), byte(o.role))
+		e.b = append(e.b, byte(o.boxKind), byte(o.role))
 		e.string(o.name)
 	case renameMailbox:
 		e.uint(uint64(o.id))
@@ -247,7 +247,7 @@ func (d *decoder) op(kind opKind) op {
 	case kindCreateMailbox:
 		return createMailbox{
 			id: mail.MailboxID(d.uint()), validity: mail.UIDValidity(d.uint32()),
-			kind_: mail.Kind(d.byte()), role: mail.Role(d.byte()), name: d.string(),
+			boxKind: mail.Kind(d.byte()), role: mail.Role(d.byte()), name: d.string(),
 		}
 	case kindRenameMailbox:
 		return renameMailbox{mail.MailboxID(d.uint()), d.string()}

@@ -16,7 +16,7 @@ func everything() change {
 	set := mail.SetOf[mail.UID](1, 2, 3, 7, 1<<32-1)
 	return change{
 		{account: 1, modSeq: 2, ops: []op{
-			createAccount{}, createMailbox{id: 3, validity: 4, kind_: 1, role: 2, name: "Poštar/a"}, renameMailbox{3, "b"}, deleteMailbox{3},
+			createAccount{}, createMailbox{id: 3, validity: 4, boxKind: 1, role: 2, name: "Poštar/a"}, renameMailbox{3, "b"}, deleteMailbox{3},
 			subscribe{"x", true}, subscribe{"x", false},
 			add{
 				mailbox: 1, uid: 2, email: 3, thread: 4, body: journal.BodyRef{Segment: 5, Ordinal: 6}, bodySize: 7, prefix: []byte("p"),

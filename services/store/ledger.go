@@ -116,7 +116,7 @@ func applyOp(l ledger, o op, seq mail.ModSeq, at moment) error {
 		c.mailbox = max(c.mailbox, o.id)
 		c.validity = max(c.validity, o.validity)
 		l.addBox(box{
-			id: o.id, name: o.name, kind: o.kind_, role: o.role, validity: o.validity,
+			id: o.id, name: o.name, kind: o.boxKind, role: o.role, validity: o.validity,
 			uidNext: 1, highest: seq, changed: seq,
 		})
 		l.setName(o.name, o.id)

@@ -57,6 +57,9 @@ func (a *account) due(now time.Time) (due, dirty bool) {
 	if a.applied == a.indexed || a.spoiled.Load() {
 		return false, false
 	}
+	if now.Before(a.retryAt) {
+		return false, true
+	}
 	return a.dirty.size >= checkpointAfter || a.flushing != nil ||
 		now.Sub(a.touched) >= checkpointIdle || now.Sub(a.dirtySince) >= checkpointAge, true
 }
@@ -66,6 +69,9 @@ func (a *account) due(now time.Time) (due, dirty bool) {
 func (s *Store) checkpoint(a *account) {
 	if err := a.checkpoint(); err != nil {
 		s.log.Error("store: checkpoint", "account", a.id, "error", err)
+		a.mu.Lock()
+		a.retryAt = time.Now().Add(checkpointRetry)
+		a.mu.Unlock()
 	}
 }
 

@@ -36,6 +36,7 @@ type account struct {
 	flushes    uint64
 	touched    time.Time // when dirty last grew
 	dirtySince time.Time // when it began to
+	retryAt    time.Time // no checkpoint before, as the last one failed
 
 	// spoiled is set when memory can't be believed any more: no checkpoint
 	// writes it.

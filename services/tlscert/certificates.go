@@ -162,7 +162,7 @@ func (c *Certificates) renew() error {
 		c.log.Info("certificate authority made", "fingerprint", fingerprint(ca).String(), "until", ca.Leaf.NotAfter)
 	}
 	leaf := c.leaf.Load()
-	if leaf != nil && suits(leaf.Leaf, now, leafRenewal) && leaf.Leaf.CheckSignatureFrom(ca.Leaf) == nil && c.identity.is(leaf.Leaf) {
+	if leaf != nil && suits(leaf.Leaf, now, leafRenewal) && leaf.Leaf.CheckSignatureFrom(ca.Leaf) == nil && c.identity.coveredBy(leaf.Leaf) {
 		return nil
 	}
 	made, err := makeLeaf(ca, c.identity, now)

@@ -112,12 +112,20 @@ func sign(template, parent *x509.Certificate, key, parentKey *ecdsa.PrivateKey) 
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: cert}, nil
 }
 
-// is reports whether a certificate is for exactly this identity.
-func (id Identity) is(cert *x509.Certificate) bool {
-	return slices.Equal(cert.DNSNames, id.Names) && slices.EqualFunc(cert.IPAddresses, id.Addresses, func(ip net.IP, addr netip.Addr) bool {
-		got, ok := netip.AddrFromSlice(ip)
-		return ok && got.Unmap() == addr
-	})
+// coveredBy reports whether a certificate is for this identity: its very names,
+// and at least its addresses. One that was and is no longer does no harm, while a
+// new certificate makes every program that has noted the old one ask its owner
+// again: a box that starts before its address has come must not change twice.
+func (id Identity) coveredBy(cert *x509.Certificate) bool {
+	for _, addr := range id.Addresses {
+		if !slices.ContainsFunc(cert.IPAddresses, func(ip net.IP) bool {
+			got, ok := netip.AddrFromSlice(ip)
+			return ok && got.Unmap() == addr
+		}) {
+			return false
+		}
+	}
+	return slices.Equal(cert.DNSNames, id.Names)
 }
 
 // serial is random, 127 bits: RFC 5280 §4.1.2.2 allows 20 octets and wants a

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -171,6 +172,16 @@ func TestIdentityChanges(t *testing.T) {
 	}
 	if !bytes.Equal(leaf, certs.Leaf()) {
 		t.Error("another order of addresses made another certificate")
+	}
+	fewer := id
+	fewer.Addresses = id.Addresses[:1]
+	if err := certs.SetIdentity(fewer); err != nil || !bytes.Equal(leaf, certs.Leaf()) {
+		t.Errorf("an address that went made another certificate (%v)", err)
+	}
+	more := id
+	more.Addresses = append(slices.Clone(id.Addresses), netip.MustParseAddr("192.0.2.99"))
+	if err := certs.SetIdentity(more); err != nil || bytes.Equal(leaf, certs.Leaf()) {
+		t.Errorf("a new address made no other certificate (%v)", err)
 	}
 	id.Names[0] = "post.example.test"
 	if err := certs.SetIdentity(id); err != nil {

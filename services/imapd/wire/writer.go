@@ -12,6 +12,10 @@ import (
 // one full TLS record.
 const writeBuffer = 16 << 10
 
+// smallestRead is the least that is read of a body at once: a store may have to
+// decompress for each read, however small.
+const smallestRead = 4 << 10
+
 // longestQuoted is the longest string sent quoted rather than as a literal:
 // some clients read lines into buffers of a few KiB.
 const longestQuoted = 1024
@@ -198,6 +202,9 @@ func (w *Writer) LiteralHeader(size int64, binary bool) {
 // can't go on.
 func (w *Writer) Copy(r io.Reader, size int64) error {
 	for size > 0 && w.err == nil {
+		if free := writeBuffer - w.n; free < smallestRead && size > int64(free) {
+			w.empty()
+		}
 		space := w.space()
 		if int64(len(space)) > size {
 			space = space[:size]

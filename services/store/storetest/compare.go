@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,14 +17,28 @@ import (
 )
 
 // Clock is a time that stands still until it is moved on, so that two stores
-// see the same.
-type Clock struct{ at time.Time }
+// see the same. Any goroutine may use it.
+type Clock struct {
+	mu sync.Mutex
+	at time.Time // guarded by mu
+}
 
 // NewClock makes a Clock.
 func NewClock() *Clock { return &Clock{at: received()} }
 
 // Now is the Clock's time.
-func (c *Clock) Now() time.Time { return c.at }
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+// Advance moves the Clock on.
+func (c *Clock) Advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
 
 // Compare does the same random things to two empty stores, which share the
 // clock, and looks for a difference in what they answer and, again and again, in
@@ -37,7 +52,7 @@ func Compare[A, B Account](t *testing.T, seed uint64, steps int, clock *Clock, t
 	}
 	c.handles()
 	for step := range steps {
-		c.clock.at = c.clock.at.Add(time.Duration(c.r.IntN(3000)) * time.Millisecond)
+		c.clock.Advance(time.Duration(c.r.IntN(3000)) * time.Millisecond)
 		c.step()
 		if step%25 == 24 {
 			if reopen != nil && c.r.IntN(4) == 0 {

@@ -22,7 +22,7 @@ func NewSpool(t testing.TB) *draft.Spool {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = files.Close() })
-	spool, err := draft.NewSpool(files, "spool")
+	spool, err := draft.NewSpool(files, "spool", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
