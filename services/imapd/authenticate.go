@@ -19,7 +19,7 @@ func parseAuthenticate(p *parser) request {
 	p.SP()
 	c := authenticate{mechanism: p.Keyword()}
 	if p.Accept(' ') {
-		if p.Accept('=') && p.Peek() == 0 {
+		if p.Accept('=') {
 			c.response = []byte{} // RFC 4959 §3: an empty one
 		} else {
 			c.response = p.base64()
@@ -28,18 +28,23 @@ func parseAuthenticate(p *parser) request {
 	return c
 }
 
-// base64 reads base64 text to the end of the line; "" is an empty value.
+// base64 reads base64 text to the end of the line; "" is an empty value. It stops
+// at what is none, so that Discard sees the header of a literal.
 func (p *parser) base64() []byte {
 	var text []byte
-	for c := p.Peek(); c != 0 && p.Accept(c); c = p.Peek() {
+	for c := p.Peek(); isBase64(c) && p.Accept(c); c = p.Peek() {
 		text = append(text, c)
 	}
 	b := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
 	n, err := base64.StdEncoding.Decode(b, text)
-	if err != nil {
+	if err != nil || p.Peek() != 0 {
 		p.Failf("that is not base64")
 	}
 	return b[:n]
+}
+
+func isBase64(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '='
 }
 
 // mechanisms are those that this connection may use.

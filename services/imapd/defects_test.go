@@ -182,7 +182,7 @@ S: /b OK .*/
 C: c APPEND INBOX {%d}
 S: + OK
 C8: "x"*10
-wait 119s
+wait 59s
 C8: "x"
 S-
 wait 121s
@@ -302,3 +302,42 @@ S.
 type panicking struct{ Account }
 
 func (panicking) Mailboxes(context.Context) ([]mail.Mailbox, error) { panic("oops") }
+
+// TestPanicAtLogIn: a log-in that ends in a programmer's error does not count as
+// one of the account's sessions for ever.
+func TestPanicAtLogIn(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, func(o *Options) {
+		o.Open = func(context.Context, mail.AccountID) (Account, error) { panic("oops") }
+	})
+	b.runner().Run(t, "panic", "S: /\\* OK .*/\nC: a LOGIN alice@example.test secret\nS.")
+	if got := b.server.panics.Swap(0); got != 1 {
+		t.Errorf("Panics: got %d, want 1", got)
+	}
+	b.server.mu.Lock()
+	defer b.server.mu.Unlock()
+	if n := b.server.accounts[alice]; n != 0 {
+		t.Errorf("sessions of the account: got %d, want 0", n)
+	}
+}
+
+// TestPickedHeaders: the header fields that one FETCH holds in memory are bounded.
+func TestPickedHeaders(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.put("INBOX", mail.Flags{}, "Subject: large\n"+strings.Repeat("X-Filler: "+strings.Repeat("x", 80)+"\n", 10_000)+"\n")
+	item := " BODY.PEEK[HEADER.FIELDS.NOT (Subject)]"
+	b.runner().Run(t, "picked", `
+S: /\* OK .*/
+C: a LOGIN alice@example.test secret
+S: /a OK .*/
+C: b SELECT INBOX
+S: ...
+S: /b OK .*/
+C: c FETCH 1 (UID`+strings.Repeat(item, 90)+`)
+S: c NO [LIMIT] These header fields are too much to be fetched at once
+C: d FETCH 1 (UID`+strings.Repeat(item+"<0.1>", 4)+`)
+S: ...
+S: d OK FETCH completed
+`)
+}

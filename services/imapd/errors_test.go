@@ -150,8 +150,50 @@ C: DONE
 S: b OK IDLE completed
 C: c SELECT INBOX
 S: ...
-S: c NO [UNAVAILABLE] The server could not do that just now, please try again
+S: * NO [UNAVAILABLE] What is new in the mailbox can't be told just now
+S: c OK [READ-WRITE] SELECT completed
+C: d STORE 1 +FLAGS.SILENT (\Flagged)
+S: d NO [UNAVAILABLE] The server could not do that just now, please try again
+C: e UID COPY 1 Archive
+S: * NO [UNAVAILABLE] What is new in the mailbox can't be told just now
+S: /e OK \[COPYUID \d+ 1 1\] UID COPY completed/
 `)
+}
+
+// TestFullDisk: reading works although nothing can be marked as read.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, func(o *Options) {
+		open := o.Open
+		o.Open = func(ctx context.Context, id mail.AccountID) (Account, error) {
+			a, err := open(ctx, id)
+			return full{a}, err
+		}
+	})
+	b.put("INBOX", mail.Flags{}, plainMessage)
+	b.runner().Run(t, "full", `
+S: /\* OK .*/
+C: a LOGIN alice@example.test secret
+S: /a OK .*/
+C: b SELECT INBOX
+S: ...
+S: /b OK .*/
+C: c FETCH 1 BODY[TEXT]
+S: * 1 FETCH (BODY[TEXT] {30}
+S: Hello Alice,
+S: this is plain.
+S: )
+S: c OK FETCH completed
+C: d STORE 1 +FLAGS (\Seen)
+S: d NO [UNAVAILABLE] The server's disk is full; reading and deleting still work
+`)
+}
+
+// full is an account on a full disk.
+type full struct{ Account }
+
+func (full) SetFlags(context.Context, mail.MailboxID, mail.UIDSet, mail.FlagOp, mail.Flags, *mail.ModSeq) (mail.UIDSet, error) {
+	return nil, fmt.Errorf("%w: 0 bytes are left", mail.ErrNoSpace)
 }
 
 // TestPushFault: a fault while pushing ends the session with words.

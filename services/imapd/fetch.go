@@ -77,7 +77,12 @@ func (c fetch) run(ctx context.Context, s *session) error {
 		// One change for all of them, when they have been sent: what a client
 		// that was cut off never got stays unread. The update that ends the
 		// command tells it.
-		if _, e := s.account.SetFlags(context.WithoutCancel(ctx), v.mailbox, run.seen, mail.FlagsAdd, mail.Flags{System: mail.Seen}, nil); e != nil && err == nil {
+		_, e := s.account.SetFlags(context.WithoutCancel(ctx), v.mailbox, run.seen, mail.FlagsAdd, mail.Flags{System: mail.Seen}, nil)
+		switch {
+		case errors.Is(e, mail.ErrNoSpace):
+			// On a full disk reading still works: they stay unread.
+			s.log.Warn("messages can't be marked as seen", "mailbox", v.mailbox.String(), "err", e)
+		case e != nil && err == nil:
 			err = fmt.Errorf("mark messages of mailbox %s as seen: %w", v.mailbox, e)
 		}
 	}
@@ -224,13 +229,19 @@ func (f *fetchRun) open(ctx context.Context, uid mail.UID) (fetched, error) {
 			return opened, fmt.Errorf("read digest: %w", err)
 		}
 	}
+	picked := int64(0)
 	for i, it := range f.items {
 		if it.section == nil {
 			continue
 		}
-		if opened.contents[i], err = it.content(stored, opened.digest); err != nil {
+		c, err := it.content(stored, opened.digest)
+		if err != nil {
 			return opened, err
 		}
+		if picked += c.held; picked > maxPicked {
+			return opened, no("LIMIT", "These header fields are too much to be fetched at once")
+		}
+		opened.contents[i] = c
 	}
 	return opened, nil
 }

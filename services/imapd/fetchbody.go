@@ -17,7 +17,8 @@ type content struct {
 	exists bool
 	reader io.Reader
 	size   int64
-	binary bool // there is a NUL among the bytes: only a literal8 can carry it
+	binary bool  // there is a NUL among the bytes: only a literal8 can carry it
+	held   int64 // bytes in memory until it has been sent
 }
 
 // content finds the bytes that an item asks for. Nothing is read of a body here,
@@ -80,7 +81,10 @@ func (sec *section) headerFields(entity *message.Part, m *message.Stored) (conte
 		}
 	}
 	picked.WriteString("\r\n")
-	return sec.cut(io.NewSectionReader(bytes.NewReader(picked.Bytes()), 0, int64(picked.Len())), int64(picked.Len())), nil
+	size := int64(picked.Len())
+	c := sec.cut(io.NewSectionReader(bytes.NewReader(picked.Bytes()), 0, size), size)
+	c.held = size
+	return c, nil
 }
 
 // decoded takes the transfer encoding off a part (RFC 3516). It reads it twice:

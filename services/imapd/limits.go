@@ -50,14 +50,21 @@ const (
 	// maxHeader is how far BODY[HEADER.FIELDS] looks, since it holds what it
 	// picks in memory: twice what a message to 10,000 recipients needs.
 	maxHeader = 2 << 20
+	// maxPicked bounds what all BODY[HEADER.FIELDS] of one FETCH hold of a
+	// message: two of the largest.
+	maxPicked = 2 * maxHeader
 	// maxSearchKeys and maxSearchDepth bound the tree that a SEARCH becomes.
 	maxSearchKeys  = 2000
 	maxSearchDepth = 50
-	// maxListPatterns bounds LIST's patterns, maxPattern the length of each.
+	// maxListPatterns bounds LIST's patterns, maxPattern the length of each with
+	// the reference before it.
 	maxListPatterns = 50
 	maxPattern      = 1000
 	// maxIDPairs is RFC 2971 §3.3's own limit.
 	maxIDPairs = 30
+	// maxToldKeywords is how many keywords FLAGS names: it is sent again for each
+	// new one, and a mailbox may have one for every message.
+	maxToldKeywords = 300
 	// maxUses bounds CREATE's special uses, of which one can be had.
 	maxUses = 10
 	// maxEnable bounds the names in one ENABLE.

@@ -56,7 +56,7 @@ func (c *list) pattern(p *parser) {
 	switch {
 	case len(c.patterns) >= maxListPatterns:
 		p.Failf("more than %d patterns", maxListPatterns)
-	case len(pattern) > maxPattern:
+	case len(c.reference)+len(pattern) > maxPattern:
 		p.Failf("a pattern can have %d bytes at most", maxPattern)
 	}
 	c.patterns = append(c.patterns, pattern)
@@ -114,8 +114,11 @@ func (c list) run(ctx context.Context, s *session) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		e := entries[name]
-		if !c.fits(name) || !c.chosen(e) {
+		if !c.chosen(e) || !c.fits(name) {
 			continue
 		}
 		s.listLine(e, c)
@@ -131,7 +134,7 @@ func (c list) run(ctx context.Context, s *session) error {
 // fits reports whether a name matches one of the patterns.
 func (c list) fits(name string) bool {
 	return slices.ContainsFunc(c.patterns, func(pattern string) bool {
-		return pattern != "" && matches(canonicalName(c.reference+pattern), name)
+		return pattern != "" && matches(c.reference+pattern, name)
 	})
 }
 
@@ -145,6 +148,19 @@ func (c list) chosen(e *entry) bool {
 	}
 	// A name that is only subscribed is shown only to whoever asks for those.
 	return e.mailbox != nil || e.children || c.subscribed
+}
+
+// chosenBelow names the selection options that choose something below e, for
+// RECURSIVEMATCH.
+func (c list) chosenBelow(e *entry) []string {
+	var options []string
+	if c.recursive && c.subscribed && e.subscribedBelow {
+		options = append(options, "SUBSCRIBED")
+	}
+	if c.recursive && c.specialUse && e.roleBelow {
+		options = append(options, "SPECIAL-USE")
+	}
+	return options
 }
 
 // entry is one name in the tree of mailboxes: a mailbox, a level above one that
@@ -245,8 +261,8 @@ func (s *session) absent(extended bool) string {
 // listLine writes a LIST response.
 func (s *session) listLine(e *entry, c list) {
 	s.listStart("LIST", e, e.attributes(c.tellSubscribed, s.absent(c.extended)))
-	if c.recursive && c.subscribed && e.subscribedBelow {
-		s.w.Raw(` ("CHILDINFO" ("SUBSCRIBED"))`) // RFC 5258 §3.5
+	if below := c.chosenBelow(e); len(below) > 0 {
+		s.w.Raw(` ("CHILDINFO" ("` + strings.Join(below, `" "`) + `"))`) // RFC 5258 §3.5
 	}
 	s.w.CRLF()
 }

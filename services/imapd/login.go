@@ -44,9 +44,13 @@ func (s *session) enter(ctx context.Context, login mail.Login) error {
 	if !s.server.admitLogin(login.Account) {
 		return no("LIMIT", "This account has too many connections open")
 	}
+	defer func() {
+		if s.account == nil { // also when Open panics
+			s.server.releaseLogin(login.Account)
+		}
+	}()
 	account, err := s.server.options.Open(ctx, login.Account)
 	if err != nil {
-		s.server.releaseLogin(login.Account)
 		return fmt.Errorf("open account %s: %w", login.Account, err)
 	}
 	s.login, s.account = login, account

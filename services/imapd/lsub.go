@@ -22,14 +22,23 @@ func (c lsub) run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	hides := make(map[string]bool) // whether there is a subscribed name below that doesn't fit
+	for name, e := range entries {
+		if !e.subscribed || c.fits(name) {
+			continue
+		}
+		for parent := range parents(name) {
+			hides[parent] = true
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(entries)) {
 		e := entries[name]
-		if !c.fits(name) || !e.subscribed && !e.subscribedBelow {
+		if !e.subscribed && !hides[name] || !c.fits(name) {
 			continue
 		}
 		var attributes []string
 		if !e.subscribed {
-			// A level above a subscribed name, which "%" would hide otherwise.
+			// RFC 3501 §6.3.9: else "%" would not lead to what is below.
 			attributes = []string{`\Noselect`}
 		}
 		s.listStart("LSUB", e, attributes)

@@ -53,9 +53,14 @@ func isASCII(s string) bool {
 }
 
 // matches reports whether a mailbox name fits a LIST pattern: "*" stands for
-// anything, "%" for anything within one level (RFC 9051 §6.3.9). It takes time
-// in proportion to both lengths, whatever the pattern.
+// anything, "%" for anything within one level (RFC 9051 §6.3.9). INBOX is found
+// in any case (§5.1), as in "inbox/%". It takes time in proportion to both
+// lengths, whatever the pattern.
 func matches(pattern, name string) bool {
+	anyCase := 0 // so many bytes of name
+	if name == mail.Inbox || strings.HasPrefix(name, mail.Inbox+string(mail.Delimiter)) {
+		anyCase = len(mail.Inbox)
+	}
 	// at[i] says that name so far fits pattern[:i].
 	at := make([]bool, len(pattern)+1)
 	at[0] = true
@@ -71,7 +76,7 @@ func matches(pattern, name string) bool {
 			case '%':
 				now = at[j+1] && name[i] != mail.Delimiter
 			default:
-				now = last && pattern[j] == name[i]
+				now = last && (pattern[j] == name[i] || i < anyCase && pattern[j] == name[i]|0x20) // a small letter
 			}
 			last, at[j+1] = at[j+1], now
 		}

@@ -233,20 +233,37 @@ func (s *session) command(ctx context.Context) (tag string, err error) {
 	}
 	s.tag, s.code = tag, ""
 	err = req.run(ctx, s)
+	var late error
 	if s.view != nil && !errors.Is(err, errHangUp) && (err == nil || replyTo(err).Status == NO) {
-		if e := s.update(ctx, !cmd.hold); err == nil {
-			err = e
-		}
+		late = s.update(ctx, !cmd.hold)
 	}
 	if err != nil {
 		return tag, err
 	}
 	s.badCommands = 0
-	s.tagged(tag, "OK", s.code, name+" completed")
-	if s.startingTLS {
-		return tag, s.turnOnTLS(ctx)
+	return tag, s.completed(ctx, tag, name, late)
+}
+
+// completed writes the tagged OK of a command. It is due even where the news of
+// the mailbox could not be told: what the command has done is done, and a client
+// that reads NO might do it again. The next command tries to tell them.
+func (s *session) completed(ctx context.Context, tag, name string, late error) error {
+	ends := false
+	if late != nil {
+		reply := replyTo(late)
+		if ends = reply.Status == BYE; !ends {
+			s.log.Warn("changes of a mailbox can't be told", "err", late)
+			s.tagged("*", string(NO), reply.Code, "What is new in the mailbox can't be told just now")
+		}
 	}
-	return tag, nil
+	s.tagged(tag, "OK", s.code, name+" completed")
+	switch {
+	case ends:
+		return late
+	case s.startingTLS:
+		return s.turnOnTLS(ctx)
+	}
+	return nil
 }
 
 func wrongState(cmd command, now state) *Error {

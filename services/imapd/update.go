@@ -21,6 +21,7 @@ func (s *session) updateExcept(ctx context.Context, expunge bool, quiet func(*ma
 	v := s.view
 	changes, err := s.account.Changes(ctx, v.mailbox, v.until)
 	if err != nil {
+		v.told = nil // else it would grow for as long as this goes wrong
 		return fmt.Errorf("take in changes of mailbox %s: %w", v.mailbox, err)
 	}
 	if changes.Gone {

@@ -74,14 +74,26 @@ func (v *view) span(first, last mail.UID) (from, to int) {
 
 // expunge takes the messages that are gone out of the view, calling each with
 // the sequence number to tell, highest first so that none moves before it is told.
+// It takes one walk over the view, however many are gone.
 func (v *view) expunge(each func(mail.SeqNum)) {
+	if len(v.gone) == 0 {
+		return
+	}
 	for _, r := range slices.Backward(v.gone) {
 		from, to := v.span(r.First, r.Last)
 		for i := to; i > from; i-- {
 			each(mail.SeqNum(i))
 		}
-		v.uids = slices.Delete(v.uids, from, to)
 	}
+	gone := v.gone
+	first, _ := v.span(gone[0].First, gone[0].Last)
+	left := slices.DeleteFunc(v.uids[first:], func(uid mail.UID) bool {
+		for len(gone) > 0 && gone[0].Last < uid {
+			gone = gone[1:]
+		}
+		return len(gone) > 0 && gone[0].First <= uid
+	})
+	v.uids = v.uids[:first+len(left)]
 	v.recent = without(v.recent, v.gone)
 	v.saved = without(v.saved, v.gone)
 	v.gone = nil
@@ -166,11 +178,14 @@ func (v *view) count(set mail.UIDSet) int {
 
 // hasGone reports whether set names a message whose EXPUNGE is due.
 func (v *view) hasGone(set mail.UIDSet) bool {
-	for _, r := range v.gone {
-		for _, s := range set {
-			if s.First <= r.Last && r.First <= s.Last {
-				return true
-			}
+	for gone := v.gone; len(gone) > 0 && len(set) > 0; {
+		switch {
+		case gone[0].Last < set[0].First:
+			gone = gone[1:]
+		case set[0].Last < gone[0].First:
+			set = set[1:]
+		default:
+			return true
 		}
 	}
 	return false
@@ -181,6 +196,9 @@ func (v *view) hasGone(set mail.UIDSet) bool {
 func (v *view) learnKeywords(f mail.Flags) bool {
 	before := len(v.keywords)
 	for _, k := range f.Keywords {
+		if len(v.keywords) >= maxToldKeywords {
+			break
+		}
 		if !slices.ContainsFunc(v.keywords, func(known string) bool { return strings.EqualFold(known, k) }) {
 			v.keywords = append(v.keywords, k)
 		}

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -87,6 +88,47 @@ func TestViewExpunge(t *testing.T) {
 	}
 	if len(v.uids) != 1 || v.uids[0] != 7 || v.recent.String() != "7" || v.saved.String() != "" || v.last != 9 {
 		t.Errorf("left: %+v", v)
+	}
+}
+
+// TestViewHoles: the numbers told, each after the ones before it, take exactly
+// what is gone out of the client's list.
+func TestViewHoles(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 500 {
+		v := &view{}
+		var gone []mail.UID
+		for uid := mail.UID(1); uid < 40; uid++ {
+			if random.IntN(4) == 0 {
+				continue
+			}
+			v.add(uid)
+			if random.IntN(2) == 0 {
+				gone = append(gone, uid)
+			}
+		}
+		client := slices.Clone(v.uids)
+		v.markGone(mail.SetOf(gone...))
+		asked := mail.SetOf(mail.UID(random.IntN(40) + 1))
+		if got, want := v.hasGone(asked), slices.Contains(gone, asked[0].First); got != want {
+			t.Fatalf("hasGone(%s) of %v: got %v, want %v", asked, gone, got, want)
+		}
+		v.expunge(func(n mail.SeqNum) { client = slices.Delete(client, int(n)-1, int(n)) })
+		if !slices.Equal(client, v.uids) || slices.ContainsFunc(v.uids, func(uid mail.UID) bool { return slices.Contains(gone, uid) }) {
+			t.Fatalf("without %v the client has %v, the view %v", gone, client, v.uids)
+		}
+	}
+}
+
+// TestViewKeywords: FLAGS does not grow without end.
+func TestViewKeywords(t *testing.T) {
+	t.Parallel()
+	v := &view{}
+	for i := range 2 * maxToldKeywords {
+		if got, want := v.learnKeywords(mail.NewFlags(fmt.Sprintf("k%d", i))), i < maxToldKeywords; got != want {
+			t.Fatalf("keyword %d: told %v, want %v", i, got, want)
+		}
 	}
 }
 

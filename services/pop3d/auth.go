@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ func authenticate(ctx context.Context, s *session, arg string) error {
 	if mechanism == "" {
 		s.wire.ok("mechanisms follow")
 		lines := s.wire.lines()
-		for _, m := range s.server.options.Auth.Mechanisms(s.tls != nil) {
+		for _, m := range s.mechanisms() {
 			lines.line(m)
 		}
 		return lines.close()
@@ -51,6 +52,16 @@ func authenticate(ctx context.Context, s *session, arg string) error {
 			return err
 		}
 	}
+}
+
+// mechanisms are those that this connection may use: none that sends the
+// password where PASS may not.
+func (s *session) mechanisms() []string {
+	offered := s.server.options.Auth.Mechanisms(s.tls != nil)
+	if s.server.options.Auth.Clear(s.peer, s.tls != nil) {
+		return offered
+	}
+	return slices.DeleteFunc(slices.Clone(offered), func(m string) bool { return m == "PLAIN" || m == "LOGIN" })
 }
 
 // decodeResponse reads base64; never nil, which would mean that there is none.

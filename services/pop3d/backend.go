@@ -20,8 +20,8 @@ type Account interface {
 	// Open opens a message; the caller closes it. mail.ErrNoMessage when it is gone.
 	Open(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error)
 	// Expunge removes the messages of set, only those with \Deleted if
-	// onlyDeleted, all in one step, durable on return. What is gone already is
-	// passed over.
+	// onlyDeleted, durable on return. What is gone already is passed over. A
+	// very large set is removed in several steps: an error may come after some.
 	Expunge(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet, onlyDeleted bool) (mail.UIDSet, error)
 }
 

@@ -23,7 +23,7 @@ func (s *session) capabilities() []string {
 	if auth.Clear(s.peer, s.tls != nil) {
 		list = append(list, "USER")
 	}
-	if m := auth.Mechanisms(s.tls != nil); len(m) > 0 {
+	if m := s.mechanisms(); len(m) > 0 {
 		list = append(list, "SASL "+strings.Join(m, " "))
 	}
 	if s.tls == nil && s.server.options.TLS != nil && s.state == authorization {

@@ -80,12 +80,12 @@ func TestTrouble(t *testing.T) {
 	})
 	t.Run("expunge", func(t *testing.T) {
 		t.Parallel()
-		run(t, logIn+"C: DELE 1\nS: /\\+OK .*/\nC: QUIT\nS: -ERR [SYS/TEMP] Nothing has been deleted. The server could not do that just now, please try again\nS.\n2"+
+		run(t, logIn+"C: DELE 1\nS: /\\+OK .*/\nC: QUIT\nS: -ERR [SYS/TEMP] Not everything has been deleted. The server could not do that just now, please try again\nS.\n2"+
 			strings.ReplaceAll(strings.TrimSpace(logIn), "\n", "\n2"), func(b *box) { b.trouble.expunge = disk })
 	})
 	t.Run("full", func(t *testing.T) {
 		t.Parallel()
-		run(t, logIn+"C: DELE 1\nS: /\\+OK .*/\nC: QUIT\nS: -ERR [SYS/TEMP] Nothing has been deleted. The server's disk is full; reading still works\nS.",
+		run(t, logIn+"C: DELE 1\nS: /\\+OK .*/\nC: QUIT\nS: -ERR [SYS/TEMP] Not everything has been deleted. The server's disk is full; reading still works\nS.",
 			func(b *box) { b.trouble.expunge = fmt.Errorf("%w (%w)", mail.ErrNoSpace, syscall.ENOSPC) })
 	})
 }
@@ -172,6 +172,40 @@ C: PASS secret with spaces
 S: +OK 3 messages (113 octets)
 `)
 	})
+}
+
+// TestMechanisms: what may not be used is not offered either.
+func TestMechanisms(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBox(t, func(o *Options) {
+			logins := o.Auth.(*mailtest.Logins)
+			logins.InClear = false
+			o.Auth = generous{logins}
+		})
+		b.runner().Run(t, "mechanisms", "S: /.*/\nC: AUTH\nS: /.*/\nS: SCRAM-SHA-256\nS: .\nC: CAPA\nS: ...\nS: SASL SCRAM-SHA-256\nS: STLS\nS: /.*/\nS: .")
+	})
+}
+
+// generous has every mechanism for someone else, who may use them.
+type generous struct{ *mailtest.Logins }
+
+func (generous) Mechanisms(bool) []string { return []string{"SCRAM-SHA-256", "PLAIN", "LOGIN"} }
+
+// TestPanicAtLogIn: a programmer's error does not keep the maildrop locked.
+func TestPanicAtLogIn(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, func(o *Options) {
+		o.Open = func(context.Context, mail.AccountID) (Account, error) { panic("oops") }
+	})
+	b.runner().Run(t, "panic", "S: /.*/\nC: USER bob\nS: /.*/\nC: PASS hidden\nS.")
+	if got := b.server.panics.Swap(0); got != 1 {
+		t.Errorf("Panics: got %d, want 1", got)
+	}
+	if !b.server.lock(bob) {
+		t.Error("the maildrop is still locked")
+	}
+	b.server.unlock(bob)
 }
 
 // TestSlowReader: a client that takes little is waited for as long as it takes

@@ -34,9 +34,13 @@ func (s *session) enter(ctx context.Context, login mail.Login) error {
 	if !s.server.lock(login.Account) {
 		return &Error{Code: codeInUse, Text: "Another session has your maildrop open, try again in a moment"}
 	}
+	defer func() {
+		if s.drop == nil { // also when something panics: nobody could log in again
+			s.server.unlock(login.Account)
+		}
+	}()
 	drop, err := openMaildrop(ctx, s.server.options.Open, login.Account)
 	if err != nil {
-		s.server.unlock(login.Account)
 		return err
 	}
 	s.login, s.drop, s.state, s.bad = login, drop, transaction, 0

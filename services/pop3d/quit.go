@@ -7,9 +7,9 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// quit is RFC 1939 §5 and §6's QUIT: it removes what DELE marked, all in one
-// step, and says +OK only when that is on disk. If it can't be removed, nothing
-// is, and the client hears so.
+// quit is RFC 1939 §5 and §6's QUIT: it removes what DELE marked and says +OK
+// only when that is on disk. If not all can be removed, the client hears so; what
+// is left will be listed again.
 func quit(ctx context.Context, s *session, _ string) error {
 	if s.drop == nil {
 		s.wire.ok("good-bye")
@@ -25,7 +25,7 @@ func quit(ctx context.Context, s *session, _ string) error {
 		gone, err := s.drop.account.Expunge(ctx, s.drop.mailbox, mail.SetOf(marked...), false)
 		if err != nil {
 			e := *replyTo(fmt.Errorf("remove %d messages: %w", len(marked), err))
-			e.Text = "Nothing has been deleted. " + e.Text
+			e.Text = "Not everything has been deleted. " + e.Text
 			e.Last = true
 			return &e
 		}

@@ -10,14 +10,16 @@ import (
 // retr is RFC 1939 §5's RETR: the bytes as they are stored, in lines that end in
 // CRLF.
 func retr(ctx context.Context, s *session, arg string) error {
-	return s.send(ctx, strings.TrimSpace(arg), func(w io.Writer, message io.Reader) error {
+	say := func(size int64) string { return fmt.Sprintf("%d octets", size) }
+	return s.send(ctx, strings.TrimSpace(arg), say, func(w io.Writer, message io.Reader) error {
 		_, err := io.CopyBuffer(w, message, make([]byte, buffer))
 		return err
 	})
 }
 
-// send answers with one message, of which part writes what is wanted.
-func (s *session) send(ctx context.Context, number string, part func(w io.Writer, message io.Reader) error) error {
+// send answers with one message, of which part writes what is wanted; say is what
+// the first line tells of a message of this size.
+func (s *session) send(ctx context.Context, number string, say func(size int64) string, part func(w io.Writer, message io.Reader) error) error {
 	_, e, err := s.drop.find(number)
 	if err != nil {
 		return err
@@ -27,7 +29,7 @@ func (s *session) send(ctx context.Context, number string, part func(w io.Writer
 		return fmt.Errorf("open message %d: %w", e.uid, err)
 	}
 	defer func() { _ = m.Close() }() // only read from
-	s.wire.ok("%d octets", m.Size())
+	s.wire.ok("%s", say(m.Size()))
 	lines := s.wire.lines()
 	if err := part(lines, m.Reader()); err != nil {
 		if s.wire.out.Flush() == nil { // so it was not the client's doing

@@ -20,24 +20,27 @@ type Literal struct {
 	left   int64
 }
 
-// literalHeader recognises the header of a literal at the end of a line.
-func literalHeader(line []byte) (size int64, sync, ok bool) {
-	body, found := bytes.CutSuffix(line, []byte("}"))
+// literalHeader recognises the header of a literal at the end of a line, of
+// which tail is all or the last bytes. Its error says that there is one whose
+// size can't be told: what follows it might be taken for commands.
+func literalHeader(tail []byte) (size int64, sync, ok bool, err error) {
+	body, found := bytes.CutSuffix(tail, []byte("}"))
 	if !found {
-		return 0, false, false
+		return 0, false, false, nil
 	}
 	body, plus := bytes.CutSuffix(body, []byte("+"))
-	i := bytes.LastIndexByte(body, '{')
-	if i < 0 || i == len(body)-1 {
-		return 0, false, false
+	before := bytes.TrimRight(body, "0123456789")
+	digits := body[len(before):]
+	switch {
+	case len(digits) == 0:
+		return 0, false, false, nil
+	case len(digits) > LiteralDigits, len(before) == 0:
+		return 0, false, false, &FatalError{"literal is too large"}
+	case before[len(before)-1] != '{':
+		return 0, false, false, nil
 	}
-	for _, c := range body[i+1:] {
-		if c < '0' || c > '9' {
-			return 0, false, false
-		}
-	}
-	size, err := strconv.ParseInt(string(body[i+1:]), 10, 64)
-	return size, !plus, err == nil
+	size, _ = strconv.ParseInt(string(digits), 10, 64) // at most LiteralDigits digits
+	return size, !plus, true, nil
 }
 
 // Literal reads the header of a literal of at most limit bytes, up to the
@@ -71,6 +74,11 @@ func (r *Reader) Literal(limit int64) *Literal {
 // literalStart reads [~] "{" digits ["+"] "}" CRLF.
 func (r *Reader) literalStart() *Literal {
 	lit := &Literal{r: r, Binary: r.Accept('~'), sync: true}
+	if r.Peek() == '{' && r.lineLeft < tailSize {
+		// Discard has to find the header whole.
+		r.Fail(ErrLineTooLong)
+		return nil
+	}
 	r.Expect('{')
 	var digits []byte
 	for {
@@ -135,6 +143,9 @@ func (l *Literal) Refuse() error {
 func (l *Literal) Read(p []byte) (int, error) {
 	if l.left == 0 {
 		return 0, io.EOF
+	}
+	if l.r.broken {
+		return 0, l.r.err // nobody waits for the same silence twice
 	}
 	if int64(len(p)) > l.left {
 		p = p[:l.left]

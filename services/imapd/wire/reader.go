@@ -13,7 +13,8 @@ import (
 const readBuffer = 16 << 10
 
 // tailSize is how much of a line's end Discard keeps to recognise the longest
-// literal header that LiteralDigits allows, with its tilde, braces and plus.
+// literal header that LiteralDigits allows, with its tilde, braces and plus, and
+// to see that one is longer.
 const tailSize = LiteralDigits + 4
 
 // Limits bound what one command may send.
@@ -284,7 +285,11 @@ func (r *Reader) Discard() error {
 			r.err = err
 			return err
 		}
-		size, sync, ok := literalHeader(tail)
+		size, sync, ok, err := literalHeader(tail)
+		if err != nil {
+			r.err = err
+			return err
+		}
 		if !ok || sync {
 			r.ended = true
 			break

@@ -1,6 +1,8 @@
 package wire
 
 import (
+	"bytes"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -110,6 +112,9 @@ func (r *Reader) quoted() string {
 	for {
 		c := r.Peek()
 		switch {
+		case errors.Is(r.err, ErrLineTooLong) && bytes.IndexByte(text[max(0, len(text)-tailSize):], '{') >= 0:
+			r.err = &FatalError{"a quoted string is too long"} // as below
+			return ""
 		case r.err != nil:
 			return ""
 		case c == 0:
