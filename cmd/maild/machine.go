@@ -103,8 +103,12 @@ func (m *machine) Show(ctx context.Context, s office.Screen) error {
 	if m.pid1 == nil {
 		return nil
 	}
+	problem := m.problem
+	if s.ClaimCode == "" {
+		problem = "" // set up by the page meanwhile: what was wrong with the file is past
+	}
 	return m.pid1.PushConsole(ctx, control.ConsoleArgs{
-		State: s.State, Hostname: s.Hostname, ClaimCode: s.ClaimCode, Fingerprint: s.Fingerprint, Progress: m.problem,
+		State: s.State, Hostname: s.Hostname, ClaimCode: s.ClaimCode, Fingerprint: s.Fingerprint, Progress: problem,
 	})
 }
 

@@ -82,11 +82,11 @@ func (p *people) Credential(_ context.Context, login string) (Credential, error)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	local, domain, _ := strings.Cut(login, "@")
 	record, found := p.records[login]
 	if !found {
-		return Credential{}, mail.ErrNoAccount
+		return Credential{Login: mail.Login{Address: mail.Address{Local: local, Domain: domain}}}, mail.ErrNoAccount
 	}
-	local, domain, _ := strings.Cut(login, "@")
 	return Credential{Login: mail.Login{Account: mail.AccountID(len(local)), Address: mail.Address{Local: local, Domain: domain}}, Record: record}, nil
 }
 
@@ -331,6 +331,14 @@ func TestCheckPassword(t *testing.T) {
 		"1234567890":                 "too regular",
 		"Password2026!":              "first that anybody",
 		"P@ssw0rd12345":              "first that anybody",
+		"P@ssw0rd2026!":              "first that anybody",
+		"$ecret2026!":                "first that anybody",
+		"5unshine-2026":              "first that anybody",
+		"!!Welc0me2026!!":            "first that anybody",
+		"W3lc0meW3lc0me":             "first that anybody",
+		"$ecret$ecret":               "first that anybody",
+		"$unny$ailboat$":             "",
+		"abc\ufffdefghijkl":          "UTF-8",
 		"08154711081":                "first that anybody",
 		"correct horse battery":      "",
 		"tr0ub4dor&3xyz":             "",
@@ -442,6 +450,30 @@ func TestOwnerIsNotLockedOut(t *testing.T) {
 			t.Errorf("from the usual place %d guesses were looked at, want %d", got, want)
 		}
 	})
+}
+
+// A device that guesses doesn't lock out those who share its address.
+func TestNeighboursAreNotLockedOut(t *testing.T) {
+	t.Parallel()
+	p := newPeople(t)
+	a := p.authenticator(Options{})
+	here, there := netip.MustParseAddr("2001:db8:1:2::1"), netip.MustParseAddr("2001:db8:1:2::bad")
+	if _, err := a.Password(t.Context(), here, "alice", alicePassword); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fail(t, a, there, "carl", 40), freeFailures+1; got != want {
+		t.Errorf("%d guesses were looked at, want %d", got, want)
+	}
+	if _, err := a.Password(t.Context(), there, "carl", carlPassword); !errors.Is(err, mail.ErrTryLater) {
+		t.Errorf("somebody new in the same network = %v, want ErrTryLater", err)
+	}
+	if _, err := a.Password(t.Context(), here, "alice", alicePassword); err != nil {
+		t.Errorf("who had been here before = %v", err)
+	}
+	// Guesses at her account from here are bounded all the same.
+	if got, want := fail(t, a, there, "alice", 40), freeFailures+1; got != want {
+		t.Errorf("%d guesses at the known account were looked at, want %d", got, want)
+	}
 }
 
 // A device with an old password spends its address's allowance, not the account's.

@@ -24,6 +24,10 @@ type Directory interface {
 	// main address, or the local part alone where the box has one domain. The
 	// error is mail.ErrNoAccount, or the directory's own trouble. It must be quick
 	// and must take the same time whether or not there is such an account.
+	//
+	// With mail.ErrNoAccount, Login.Address is the address that was looked for,
+	// zero where the name is none: all spellings of a name that nobody has must
+	// count as one and have one fake salt, as all those of an account do.
 	Credential(ctx context.Context, login string) (Credential, error)
 }
 
@@ -46,12 +50,14 @@ type Options struct {
 	Logger        *slog.Logger     // nil: nothing is logged
 }
 
-// Work on passwords at one time. Four slots are 76 MiB of argon2 at most, and as
-// many cores as a small board has. Who waits behind them holds a connection and
-// little else; beyond maxWaiting (a whole office coming back from a power cut
-// is some 300) the answer is mail.ErrTryLater at once.
+// Work on passwords at one time. Two slots hold 38 MiB of argon2, and with what
+// the collector has not taken back yet some 120 MiB at the worst: a third of what
+// the process may have on a box with 512 MB (four come to 200). They check 60
+// passwords a second, so that a whole office coming back from a power cut (some
+// 300 devices) is in within seconds. Who waits behind them holds a connection and
+// little else; beyond maxWaiting the answer is mail.ErrTryLater at once.
 const (
-	argonSlots = 4
+	argonSlots = 2
 	maxWaiting = 512
 )
 
@@ -141,6 +147,9 @@ func (a *Authenticator) begin(ctx context.Context, peer netip.Addr, login string
 	}
 	switch {
 	case errors.Is(err, mail.ErrNoAccount):
+		if wanted := credential.Login.Address; wanted != (mail.Address{}) {
+			login = wanted.String()
+		}
 		t.login = canonicalLogin(login)
 		t.secrets = a.key.fakeSecrets(t.login, a.cost)
 	case err != nil:
@@ -181,10 +190,15 @@ func (t *attempt) addressKey() countKey { return t.a.hash("address", t.peer).sho
 
 // accountKey counts the owner's own places each apart: see the package comment.
 func (t *attempt) accountKey(now time.Time) countKey {
-	if t.known && t.a.known.has(t.ownPlace(), now) {
+	if t.fromOwnPlace(now) {
 		return t.a.hash("account from", t.login, t.peer).short()
 	}
 	return t.a.hash("account", t.login).short()
+}
+
+// fromOwnPlace reports whether the account's owner has logged in from here.
+func (t *attempt) fromOwnPlace(now time.Time) bool {
+	return t.known && t.a.known.has(t.ownPlace(), now)
 }
 
 func (t *attempt) ownPlace() recentKey { return t.a.hash("place", t.login, t.peer) }
@@ -193,7 +207,10 @@ func (t *attempt) ownPlace() recentKey { return t.a.hash("place", t.login, t.pee
 // again when it gets its turn, because others may have failed meanwhile.
 func (t *attempt) mayTry() error {
 	now := t.a.now()
-	if !t.trusted && t.a.addresses.wait(t.addressKey(), now) > 0 {
+	// The owner's own place has the account's count for it. Were the address's to
+	// count there too, one device that guesses would lock out all that share its
+	// address: behind a NAT, or in the one /64 that is an office's IPv6.
+	if !t.trusted && !t.fromOwnPlace(now) && t.a.addresses.wait(t.addressKey(), now) > 0 {
 		return mail.ErrTryLater
 	}
 	if t.a.accounts.wait(t.accountKey(now), now) > 0 {

@@ -6,27 +6,39 @@ import (
 )
 
 // isCommon recognises the passwords that are tried first, dressed up as people
-// dress them up: capitals, figures and signs around or for letters ("P@ssw0rd2026!").
-// lower is in lower case.
+// dress them up: capitals, figures and signs around or for letters, or the same
+// twice ("P@ssw0rd2026!", "$ecret$ecret"). lower is in lower case.
 func isCommon(lower string) bool {
 	const dress = "0123456789!@#$%&*?.,;:+-_=/ "
-	core := strings.Trim(lower, dress)
-	if core == "" {
+	if strings.Trim(lower, dress) == "" {
 		return len(lower) < 2*minPassword // figures and signs alone
 	}
-	plain := strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "0", "o", "$", "s", "5", "s", "7", "t").Replace(core)
-	for _, s := range []string{core, plain} {
-		letters := strings.Map(func(r rune) rune {
-			if strings.ContainsRune(dress, r) {
-				return -1
+	// A sign at either end may be decoration or stand for a letter.
+	for _, core := range []string{strings.Trim(lower, dress), strings.TrimRight(lower, dress), strings.TrimLeft(lower, dress), lower} {
+		plain := strings.NewReplacer("@", "a", "4", "a", "3", "e", "1", "i", "0", "o", "$", "s", "5", "s", "7", "t").Replace(core)
+		for _, s := range []string{core, plain} {
+			letters := strings.Map(func(r rune) rune {
+				if strings.ContainsRune(dress, r) {
+					return -1
+				}
+				return r
+			}, s)
+			if isStem(letters) {
+				return true
 			}
-			return r
-		}, s)
-		if _, found := slices.BinarySearch(commonPasswords(), letters); found {
-			return true
 		}
 	}
 	return false
+}
+
+// isStem reports whether letters are one of the common passwords, once or twice.
+func isStem(letters string) bool {
+	half := letters[:len(letters)/2]
+	if half+half == letters {
+		letters = half
+	}
+	_, found := slices.BinarySearch(commonPasswords(), letters)
+	return found
 }
 
 // commonPasswords are the stems that most of the often used passwords of ten

@@ -25,7 +25,8 @@
 // the allowance the wait doubles with each failure up to fifteen minutes, and
 // what comes before it is over gets mail.ErrTryLater without a look at the
 // password. An address from which the account's owner has logged in has its own
-// count for that account, so strangers can't lock anybody out of the office.
+// count for that account, and it alone counts there, so neither strangers nor a
+// device in the same network can lock anybody out of the office.
 // Trusted networks are exempt from the count per address and from nothing else.
 // An unknown name costs the same work and gets the same answers as a known one,
 // down to a stable salt in SCRAM.

@@ -240,6 +240,10 @@ func TestFakeSalt(t *testing.T) {
 		if one != again {
 			t.Errorf("%s: the salt of an unknown account changes: %s, %s", mechanism, one, again)
 		}
+		// All spellings of a real name find one record; so must those of one that isn't.
+		if whole := first(mechanism, "nobody@EXAMPLE.test"); whole != one {
+			t.Errorf("%s: the salt tells that nobody has this name: %s for the local part, %s for the address", mechanism, one, whole)
+		}
 		if one == other {
 			t.Errorf("%s: two unknown accounts have one salt: %s", mechanism, one)
 		}

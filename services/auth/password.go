@@ -43,7 +43,9 @@ func prepare(password string) (string, error) {
 		return "", weak("Please choose a password")
 	case len(password) > maxPassword:
 		return "", weak(fmt.Sprintf("The password is too long: at most %d letters fit", maxPassword))
-	case !utf8.ValidString(password):
+	case !utf8.ValidString(password), strings.ContainsRune(password, utf8.RuneError):
+		// U+FFFD is what decoders put where they could not read: two passwords that
+		// differ there would become one.
 		return "", weak("The password has characters that can't be read; they must be UTF-8")
 	case strings.ContainsFunc(password, unicode.IsControl):
 		return "", weak("The password can't contain line ends, tabs or other control characters")

@@ -66,7 +66,7 @@ func (d *Directory) AddAccount(ctx context.Context, a mail.Account, password str
 	case v.addresses[address] != 0:
 		return mail.Account{}, fmt.Errorf("directory: %s: %w", address, mail.ErrAddressTaken)
 	case utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
-		return mail.Account{}, fmt.Errorf("directory: name of %s: %w", address, ErrName)
+		return mail.Account{}, fmt.Errorf("directory: name of %s: %w", address, mail.ErrName)
 	}
 	if err := auth.CheckPassword(address, password); err != nil {
 		return mail.Account{}, err
@@ -108,7 +108,7 @@ func (d *Directory) addAccount(ctx context.Context, record accountRecord) (mail.
 
 // RemoveAccount ends an account: from now on nobody can log in to it or send to
 // it, and its tokens are gone. Its mail is set aside, recoverable for as long as
-// the store says. Errors: mail.ErrNoAccount, ErrLastAdmin.
+// the store says. Errors: mail.ErrNoAccount, mail.ErrLastAdmin.
 func (d *Directory) RemoveAccount(ctx context.Context, id mail.AccountID) error {
 	if err := d.begin(ctx); err != nil {
 		return err
@@ -138,7 +138,7 @@ func (d *Directory) SetPassword(ctx context.Context, id mail.AccountID, password
 }
 
 // SetAdmin makes an account an administrator's, or no longer. Errors:
-// mail.ErrNoAccount, ErrLastAdmin.
+// mail.ErrNoAccount, mail.ErrLastAdmin.
 func (d *Directory) SetAdmin(ctx context.Context, id mail.AccountID, admin bool) error {
 	return d.change(ctx, changeRecord{ID: id, Admin: &admin})
 }

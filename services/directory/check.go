@@ -69,7 +69,7 @@ func (r *Report) problem(format string, args ...any) {
 // pages yields what bbolt finds wrong with the file's structure.
 func (ix *Index) pages() func(yield func(error) bool) {
 	return func(yield func(error) bool) {
-		err := ix.db.View(func(tx *bbolt.Tx) error {
+		err := ix.view(func(tx *bbolt.Tx) error {
 			going := true
 			for err := range tx.Check() { // must be drained
 				going = going && yield(err)

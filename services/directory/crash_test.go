@@ -168,7 +168,7 @@ func TestAgainstModel(t *testing.T) {
 			if !there {
 				want = mail.ErrNoAccount
 			} else if p.admin && admins() == 1 {
-				want = ErrLastAdmin
+				want = mail.ErrLastAdmin
 			}
 			if !errors.Is(err, want) {
 				t.Fatalf("RemoveAccount(%s) = %v, want %v", name, err, want)
@@ -183,7 +183,7 @@ func TestAgainstModel(t *testing.T) {
 			if !there {
 				want = mail.ErrNoAccount
 			} else if p.admin && !admin && admins() == 1 {
-				want = ErrLastAdmin
+				want = mail.ErrLastAdmin
 			}
 			if !errors.Is(err, want) {
 				t.Fatalf("SetAdmin(%s, %v) = %v, want %v", name, admin, err, want)

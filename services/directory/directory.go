@@ -121,7 +121,14 @@ func (d *Directory) recover(ctx context.Context) error {
 	d.install(s)
 	d.seen = seen
 	if end := d.journal.Durable(); anew || changes > 0 || end > seen {
-		if err := d.index.saveAll(s, end); err != nil {
+		err := d.index.saveAll(s, end)
+		if errors.Is(err, errIndex) {
+			d.log.Error("directory: index can't be mended and is set aside", "err", err)
+			if err = d.index.startOver(); err == nil {
+				err = d.index.saveAll(s, end)
+			}
+		}
+		if err != nil {
 			return err
 		}
 		d.seen = end

@@ -8,10 +8,6 @@ var (
 	ErrNotSetUp = errors.New("the box has not been set up yet")
 	// ErrSetUp: the set-up was done already; it is done once.
 	ErrSetUp = errors.New("the box has been set up already")
-	// ErrLastAdmin: somebody must remain who can look after the box.
-	ErrLastAdmin = errors.New("this is the last administrator: make somebody else one first")
-	// ErrName: a person's name, or a token's, is too long or can't be shown.
-	ErrName = errors.New("the name is too long, or has characters that a name can't have")
 	// ErrNoToken: there is no such token, or no longer.
 	ErrNoToken = errors.New("there is no such token")
 	// ErrInUse: another process has the data directory, on a box the mail service.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -69,16 +70,38 @@ func OpenIndex(path string) (*Index, error) {
 	if !errors.Is(err, errIndex) {
 		return ix, err
 	}
-	// It is kept for whoever wants to know what happened to it; the one before
-	// it, if any, is given up.
-	if renameErr := os.Rename(path, path+".damaged"); renameErr != nil {
-		return nil, fmt.Errorf("directory: set damaged index aside: %w", renameErr)
+	if asideErr := setAside(path); asideErr != nil {
+		return nil, asideErr
 	}
 	reason := err
 	if ix, err = openIndex(path); err == nil {
 		ix.asideErr = reason
 	}
 	return ix, err
+}
+
+// setAside keeps a damaged index for whoever wants to know what happened to it;
+// the one before it, if any, is given up.
+func setAside(path string) error {
+	if err := os.Rename(path, path+".damaged"); err != nil {
+		return fmt.Errorf("directory: set damaged index aside: %w", err)
+	}
+	return nil
+}
+
+// startOver puts an empty index in the place of one into which nothing can be
+// written any more.
+func (ix *Index) startOver() error {
+	_ = ix.db.Close() // it is damaged
+	if err := setAside(ix.path); err != nil {
+		return err
+	}
+	fresh, err := openIndex(ix.path)
+	if err != nil {
+		return err
+	}
+	ix.db = fresh.db
+	return nil
 }
 
 func openIndex(path string) (*Index, error) {
@@ -89,8 +112,14 @@ func openIndex(path string) (*Index, error) {
 		}
 		created = true
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, InitialMmapSize: mmapSize})
+	var db *bbolt.DB
+	err := guard(func() (err error) {
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait, InitialMmapSize: mmapSize})
+		return err
+	})
 	switch {
+	case errors.Is(err, errIndex):
+		return nil, err
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, ErrInUse
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
@@ -103,6 +132,19 @@ func openIndex(path string) (*Index, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return ix, nil
+}
+
+// guard runs fn. bbolt panics on pages that make no sense, and a page that the
+// disk can't give is a fault of memory: each would end the process again at
+// every start, though all that the index holds is in the journal.
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errIndex, p)
+		}
+	}()
+	return fn()
 }
 
 // createIndex makes the file under another name first, so that one with the
@@ -150,7 +192,7 @@ func wipe(tx *bbolt.Tx) error {
 }
 
 func (ix *Index) checkVersion() error {
-	return ix.db.View(func(tx *bbolt.Tx) error {
+	return ix.view(func(tx *bbolt.Tx) error {
 		var version int
 		if found, err := get(tx, bucketMeta, []byte("version"), &version); err != nil || !found {
 			return fmt.Errorf("%w: it has no version", errIndex)
@@ -160,6 +202,14 @@ func (ix *Index) checkVersion() error {
 		}
 		return nil
 	})
+}
+
+func (ix *Index) view(fn func(tx *bbolt.Tx) error) error {
+	return guard(func() error { return ix.db.View(fn) })
+}
+
+func (ix *Index) update(fn func(tx *bbolt.Tx) error) error {
+	return guard(func() error { return ix.db.Update(fn) })
 }
 
 // Close lets go of the file.
@@ -207,7 +257,7 @@ func decodeValue(value []byte, into any) error {
 // complete. Every error is errIndex or the disk's.
 func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 	s = emptyState()
-	err = ix.db.View(func(tx *bbolt.Tx) error {
+	err = ix.view(func(tx *bbolt.Tx) error {
 		if _, err := get(tx, bucketMeta, []byte("lsn"), &seen); err != nil {
 			return err
 		}
@@ -260,7 +310,7 @@ func each[T any](tx *bbolt.Tx, bucket string, use func(*T)) error {
 // save writes the touched entries of s and the LSN up to which the index is now
 // complete, in one transaction, synced.
 func (ix *Index) save(s *state, touched []entry, seen journal.LSN) error {
-	err := ix.db.Update(func(tx *bbolt.Tx) error {
+	err := ix.update(func(tx *bbolt.Tx) error {
 		for _, e := range touched {
 			if err := saveEntry(tx, s, e); err != nil {
 				return err
@@ -289,7 +339,7 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 
 // saveAll makes the index anew.
 func (ix *Index) saveAll(s *state, seen journal.LSN) error {
-	err := ix.db.Update(func(tx *bbolt.Tx) error {
+	err := ix.update(func(tx *bbolt.Tx) error {
 		if err := wipe(tx); err != nil {
 			return err
 		}

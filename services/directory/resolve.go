@@ -68,7 +68,8 @@ func (d *Directory) Owns(ctx context.Context, account mail.AccountID, from mail.
 }
 
 // Credential finds an account by log-in name for auth: its main address, or its
-// local part where the box has one domain. The error is mail.ErrNoAccount.
+// local part where the box has one domain. The error is mail.ErrNoAccount; beside
+// it stands the address that was looked for, if the name is one.
 func (d *Directory) Credential(_ context.Context, login string) (auth.Credential, error) {
 	v := d.current.Load()
 	if v.box == nil {
@@ -88,7 +89,7 @@ func (d *Directory) Credential(_ context.Context, login string) (auth.Credential
 	}
 	a := v.accounts[v.addresses[address]]
 	if a == nil {
-		return auth.Credential{}, mail.ErrNoAccount
+		return auth.Credential{Login: mail.Login{Address: address}}, mail.ErrNoAccount
 	}
 	return auth.Credential{Login: a.login(), Record: a.Credential}, nil
 }

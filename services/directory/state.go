@@ -82,7 +82,7 @@ func (s *state) setUp(r *setUpRecord) ([]entry, error) {
 		touched = append(touched, t...)
 	}
 	if s.oldestAdmin() == 0 {
-		return nil, ErrLastAdmin
+		return nil, mail.ErrLastAdmin
 	}
 	return touched, nil
 }
@@ -128,7 +128,7 @@ func (s *state) change(r *changeRecord) ([]entry, error) {
 	}
 	s.accounts[r.ID] = &a
 	if s.oldestAdmin() == 0 {
-		return nil, ErrLastAdmin
+		return nil, mail.ErrLastAdmin
 	}
 	return []entry{{bucketAccounts, accountKey(r.ID)}}, nil
 }
@@ -145,7 +145,7 @@ func (s *state) remove(r *removeRecord) ([]entry, error) {
 	s.accounts[r.ID] = &a
 	delete(s.addresses, a.address())
 	if s.oldestAdmin() == 0 {
-		return nil, ErrLastAdmin
+		return nil, mail.ErrLastAdmin
 	}
 	touched := []entry{{bucketAccounts, accountKey(r.ID)}}
 	for hash, token := range s.tokens {

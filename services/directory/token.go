@@ -26,10 +26,10 @@ type Token struct {
 const maxTokens = 100
 
 // AddToken keeps a token. It goes with its owner's account. Errors:
-// mail.ErrNoAccount, mail.ErrTooMany, ErrName.
+// mail.ErrNoAccount, mail.ErrTooMany, mail.ErrName.
 func (d *Directory) AddToken(ctx context.Context, token Token) error {
 	if utf8.RuneCountInString(token.Name) > maxName || !utf8.ValidString(token.Name) || strings.ContainsFunc(token.Name, unicode.IsControl) {
-		return fmt.Errorf("directory: token: %w", ErrName)
+		return fmt.Errorf("directory: token: %w", mail.ErrName)
 	}
 	if token.Created.IsZero() {
 		token.Created = d.now()

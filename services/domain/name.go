@@ -92,7 +92,7 @@ func Address(a mail.Address) (mail.Address, error) {
 		return mail.Address{}, err
 	}
 	local := norm.NFC.String(strings.ToLower(norm.NFC.String(a.Local)))
-	if local == "" || !utf8.ValidString(local) || len(local) > mail.MaxLocalPart {
+	if local == "" || !utf8.ValidString(local) || strings.ContainsRune(local, utf8.RuneError) || len(local) > mail.MaxLocalPart {
 		return mail.Address{}, ErrName
 	}
 	return mail.Address{Local: local, Domain: string(name)}, nil

@@ -79,6 +79,9 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return s.desk.Shutdown(ctx)
 }
 
+// Drop cuts every session of an account at once.
+func (s *Server) Drop(account mail.AccountID) { s.desk.Drop(account) }
+
 // Panics is how many sessions have ended in a programmer's error.
 func (s *Server) Panics() int64 { return s.panics.Load() }
 

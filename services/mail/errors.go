@@ -13,6 +13,10 @@ var (
 	ErrNoSuchAddress = errors.New("nobody has this address")
 	// ErrAddressTaken: somebody has the address already.
 	ErrAddressTaken = errors.New("somebody has this address already")
+	// ErrLastAdmin: somebody must remain who can look after the box.
+	ErrLastAdmin = errors.New("this is the last administrator: make somebody else one first")
+	// ErrName: a person's name, or a token's, is too long or can't be shown.
+	ErrName = errors.New("the name is too long, or has characters that a name can't have")
 	// ErrNoMailbox: there is no such mailbox, or no longer.
 	ErrNoMailbox = errors.New("no such mailbox")
 	// ErrMailboxExists: the name is taken.

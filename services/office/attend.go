@@ -44,6 +44,26 @@ func (o *Office) attend(ctx context.Context) {
 	}
 }
 
+// checkpointEvery is how often the directory notes how far the log has come. It
+// changes rarely, and a start reads the log from its last note.
+const checkpointEvery = time.Hour
+
+// checkpoint lets the directory note that, until ctx ends.
+func (o *Office) checkpoint(ctx context.Context) {
+	ticker := time.NewTicker(checkpointEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := o.directory.Checkpoint(ctx); err != nil && ctx.Err() == nil {
+			o.log.Warn("the directory could not note how far the log has come", "err", err)
+		}
+	}
+}
+
 // settle tells the machine what was set up, once. What goes wrong is on the
 // machine's side: the office itself is set up.
 func (o *Office) settle(ctx context.Context) {

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/netip"
 	"net/textproto"
 	"strings"
@@ -359,6 +360,62 @@ func TestSetUpFile(t *testing.T) {
 	o.setUpNow(t, 0) // passed over
 	if o.machine.erased != 2 {
 		t.Errorf("the file was erased %d times; want each time it was seen", o.machine.erased)
+	}
+}
+
+// TestSetUpPageErasesFile: a set-up file that was refused doesn't keep its
+// passwords on the boot partition once the page has set the box up.
+func TestSetUpPageErasesFile(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	if err := o.SetUpFromFile(t.Context(), []byte("{}")); err == nil {
+		t.Fatal("an empty set-up file was taken")
+	}
+	if status, text := o.post(t, o.ClaimCode(), document(t, 0)); status != http.StatusOK {
+		t.Fatalf("set up by the page: %d %s", status, text)
+	}
+	o.machine.mu.Lock()
+	defer o.machine.mu.Unlock()
+	if o.machine.erased != 1 {
+		t.Errorf("the file was erased %d times; want once", o.machine.erased)
+	}
+}
+
+// TestNewPasswordSignsOut: a new password ends the account's sessions in mail
+// programs, and nobody else's.
+func TestNewPasswordSignsOut(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	o.setUpNow(t, 0)
+	bob, alice := o.imap(t, "bob", nil), o.imap(t, "alice", nil)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: insecure(), DisableKeepAlives: true}}
+	say := func(method, path, body string) {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), method, "https://"+o.addrs["https"]+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer response.Body.Close()
+		if text, _ := io.ReadAll(response.Body); response.StatusCode >= 300 {
+			t.Fatalf("%s %s: got %s %s", method, path, response.Status, text)
+		}
+	}
+	say(http.MethodPost, "/api/session", `{"address":"admin@`+testDomain+`","password":"`+testPassword+`"}`)
+	say(http.MethodPut, "/api/accounts/bob@"+testDomain+"/password", `{"password":"another harbour 43 lamps"}`)
+	if err := bob.Noop().Wait(); err == nil {
+		t.Error("a session of the account with the old password still answers")
+	}
+	if err := alice.Noop().Wait(); err != nil {
+		t.Errorf("somebody else was signed out: %v", err)
 	}
 }
 

@@ -47,3 +47,30 @@ type tokens struct{ *directory.Directory }
 func (t tokens) AddToken(ctx context.Context, token web.Token) error {
 	return t.Directory.AddToken(ctx, directory.Token(token))
 }
+
+// people is the directory as the pages change it: whoever has a new password,
+// or is gone, is signed out of every program at once.
+type people struct {
+	*directory.Directory
+	servers *servers
+}
+
+// SetPassword changes a password and ends the account's sessions.
+func (p people) SetPassword(ctx context.Context, id mail.AccountID, password string) error {
+	// The sessions end also when the outcome is unknown: signing in again is
+	// cheaper than somebody staying who should not.
+	defer p.servers.drop(id)
+	return p.Directory.SetPassword(ctx, id, password)
+}
+
+// RemoveAccount removes an account and ends its sessions.
+func (p people) RemoveAccount(ctx context.Context, id mail.AccountID) error {
+	defer p.servers.drop(id)
+	return p.Directory.RemoveAccount(ctx, id)
+}
+
+func (s *servers) drop(id mail.AccountID) {
+	s.smtp.Drop(id)
+	s.imap.Drop(id)
+	s.pop3.Drop(id)
+}

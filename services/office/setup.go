@@ -81,12 +81,17 @@ func (o *Office) erase(ctx context.Context) {
 type box struct{ *Office }
 
 // SetUp is what the page posts: a person who sits there can be told that a
-// password is too weak, as a *setup.FieldError.
+// password is too weak, as a *setup.FieldError. A set-up file that was refused
+// before still stands there with its passwords, and is erased.
 func (b box) SetUp(ctx context.Context, s *setup.Setup) error {
 	if err := s.CheckPasswords(); err != nil {
 		return err
 	}
-	return b.Office.SetUp(ctx, s)
+	if err := b.Office.SetUp(ctx, s); err != nil {
+		return err
+	}
+	b.erase(ctx)
+	return nil
 }
 
 // State is what the pages show.

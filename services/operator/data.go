@@ -24,6 +24,9 @@ import (
 	"github.com/sanduk-mail/sanduk/services/store"
 )
 
+// errNoKey says that the key to all passwords is lost.
+var errNoKey = errors.New(auth.KeyFile + " is missing: put it back from a backup, nobody can log in without it")
+
 // mailDir holds everything but the keys, below the data directory.
 const mailDir = "mail"
 
@@ -58,6 +61,9 @@ func openData(ctx context.Context, path string) (_ *data, err error) {
 	}
 	d.closers = append(d.closers, index.Close)
 	key, err := auth.OpenKey(root, auth.KeyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNoKey
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +80,7 @@ func openData(ctx context.Context, path string) (_ *data, err error) {
 func mayOpen(path string) error {
 	info, err := os.Stat(path + "/" + mailDir + "/log")
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%s is not a data directory: there is no %s/log in it", path, mailDir)
 	case err != nil:
 		return err

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,8 +16,9 @@ import (
 const maxInput = 4096
 
 // askPassword prompts for a password on a terminal, twice when it is a new one,
-// and reads one line from anything else.
-func (t *task) askPassword(what string, twice bool) (string, error) {
+// and reads one line from anything else. When ctx ends, which is what Ctrl-C
+// does, it gives up and leaves the terminal as it was.
+func (t *task) askPassword(ctx context.Context, what string, twice bool) (string, error) {
 	in := bufio.NewReader(io.LimitReader(t.In, 2*maxInput))
 	file, isFile := t.In.(*os.File)
 	if t.flags.passwordStdin || !isFile || !isTerminal(file) {
@@ -27,15 +29,11 @@ func (t *task) askPassword(what string, twice bool) (string, error) {
 		return "", fmt.Errorf("turn the terminal's echo off: %w", err)
 	}
 	defer quiet()
-	fmt.Fprintf(t.Err, "%s: ", what)
-	first, err := readLine(in)
-	fmt.Fprintln(t.Err)
+	first, err := t.prompt(ctx, in, what)
 	if err != nil || !twice {
 		return first, err
 	}
-	fmt.Fprint(t.Err, "And once more: ")
-	second, err := readLine(in)
-	fmt.Fprintln(t.Err)
+	second, err := t.prompt(ctx, in, "And once more")
 	if err != nil {
 		return "", err
 	}
@@ -43,6 +41,28 @@ func (t *task) askPassword(what string, twice bool) (string, error) {
 		return "", errors.New("the two passwords differ: nothing was changed")
 	}
 	return first, nil
+}
+
+// prompt asks on the terminal. The goroutine that still reads when ctx has ended
+// ends with the program.
+func (t *task) prompt(ctx context.Context, in *bufio.Reader, what string) (string, error) {
+	fmt.Fprintf(t.Err, "%s: ", what)
+	defer fmt.Fprintln(t.Err)
+	type answer struct {
+		line string
+		err  error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		line, err := readLine(in)
+		read <- answer{line, err}
+	}()
+	select {
+	case got := <-read:
+		return got.line, got.err
+	case <-ctx.Done():
+		return "", errors.New("given up: nothing was changed")
+	}
 }
 
 // readLine reads one line without its end. A file may lack the line's end.

@@ -39,6 +39,7 @@ func explain(err error) error {
 	for known, text := range map[error]string{
 		directory.ErrInUse:    "a mail service is running on this data directory: stop it first, or use --box",
 		directory.ErrNotSetUp: "this box has not been set up yet: open its set-up page first",
+		mail.ErrName:          mail.ErrName.Error(),
 		mail.ErrNoAccount:     "nobody here has this address",
 		mail.ErrAddressTaken:  "somebody has this address already",
 		mail.ErrNotOurDomain:  "this address is in none of the office's domains",

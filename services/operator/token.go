@@ -12,7 +12,7 @@ import (
 func tokenAdd(ctx context.Context, t *task) error {
 	return t.at(ctx, func(p place) error {
 		text, err := p.addToken(ctx, t.args[0], t.flags.owner, func() (string, error) {
-			return t.askPassword("Password of "+t.flags.owner, false)
+			return t.askPassword(ctx, "Password of "+t.flags.owner, false)
 		})
 		if err != nil {
 			return err

@@ -51,7 +51,7 @@ func userAdd(ctx context.Context, t *task) error {
 		return err
 	}
 	return t.at(ctx, func(p place) error {
-		password, err := t.newPassword(address)
+		password, err := t.newPassword(ctx, address)
 		if err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func userPasswd(ctx context.Context, t *task) error {
 		return err
 	}
 	return t.at(ctx, func(p place) error {
-		password, err := t.newPassword(address)
+		password, err := t.newPassword(ctx, address)
 		if err != nil {
 			return err
 		}
@@ -96,8 +96,8 @@ func userRemove(ctx context.Context, t *task) error {
 }
 
 // newPassword asks for a password and refuses a weak one before anything is sent.
-func (t *task) newPassword(address mail.Address) (string, error) {
-	password, err := t.askPassword("New password for "+address.String(), true)
+func (t *task) newPassword(ctx context.Context, address mail.Address) (string, error) {
+	password, err := t.askPassword(ctx, "New password for "+address.String(), true)
 	if err != nil {
 		return "", err
 	}

@@ -44,6 +44,7 @@ func (s *session) enter(ctx context.Context, login mail.Login) error {
 		return err
 	}
 	s.login, s.drop, s.state, s.bad = login, drop, transaction, 0
+	s.server.desk.Own(s, login.Account)
 	s.link.until = time.Time{}
 	s.log = s.log.With("account", login.Address.String())
 	s.log.Info("logged in", "messages", len(drop.entries))

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // Session is one connection as a protocol server sees it.
@@ -40,7 +42,7 @@ type Desk struct {
 	mu        sync.Mutex
 	closed    bool
 	listeners map[net.Listener]struct{}
-	sessions  map[Session]struct{}
+	sessions  map[Session]mail.AccountID // whose it is; 0 before the log-in
 	addresses map[netip.Addr]int
 	running   sync.WaitGroup // one for each of sessions
 }
@@ -54,7 +56,7 @@ func New(limits Limits, log *slog.Logger) *Desk {
 		limits:    limits,
 		log:       log,
 		listeners: make(map[net.Listener]struct{}),
-		sessions:  make(map[Session]struct{}),
+		sessions:  make(map[Session]mail.AccountID),
 		addresses: make(map[netip.Addr]int),
 	}
 }
@@ -155,7 +157,7 @@ func (d *Desk) admit(addr netip.Addr, s Session) string {
 	case d.addresses[addr] >= d.limits.PerAddress && !exempt:
 		return "Too many connections from your address, try again later"
 	}
-	d.sessions[s] = struct{}{}
+	d.sessions[s] = 0
 	d.addresses[addr]++
 	d.running.Add(1)
 	return ""
@@ -169,6 +171,27 @@ func (d *Desk) release(addr netip.Addr, s Session) {
 	}
 	d.mu.Unlock()
 	d.running.Done()
+}
+
+// Own notes whose session s is from now on.
+func (d *Desk) Own(s Session, account mail.AccountID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, runs := d.sessions[s]; runs {
+		d.sessions[s] = account
+	}
+}
+
+// Drop cuts every session of an account: its password has changed, or it is
+// gone. A log-in that was being checked at this very moment may still come after.
+func (d *Desk) Drop(account mail.AccountID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for s, owner := range d.sessions {
+		if owner == account {
+			s.Cut()
+		}
+	}
 }
 
 // Closing reports whether Shutdown has been called.

@@ -153,3 +153,30 @@ func TestAcceptErrors(t *testing.T) {
 		}
 	})
 }
+
+// TestDrop cuts an account's sessions, and nobody else's.
+func TestDrop(t *testing.T) {
+	t.Parallel()
+	d, dial, _ := startDesk(t, Limits{Total: 3, PerAddress: 3}, true)
+	dial()
+	dial()
+	d.mu.Lock()
+	var sessions []Session
+	for s := range d.sessions {
+		sessions = append(sessions, s)
+	}
+	d.mu.Unlock()
+	d.Own(sessions[0], 7)
+	d.Own(sessions[1], 8)
+	d.Own(&echoSession{}, 7) // has ended already
+	d.Drop(7)
+	if _, err := sessions[0].(*echoSession).Write([]byte("x")); err == nil {
+		t.Error("the account's session can still be written to")
+	}
+	if _, err := sessions[1].(*echoSession).Write([]byte("x")); err != nil {
+		t.Errorf("somebody else's session was cut: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = d.Shutdown(ctx) // cuts the other one
+}

@@ -44,6 +44,7 @@ func (c *conn) auth(arguments string) error {
 		return c.authFailed(name, err)
 	}
 	c.peer.Login = exchange.Login()
+	c.desk.Own(c, c.peer.Login.Account)
 	c.wire.reply(235, mail.Status2_7_0Authenticated, "Welcome")
 	return nil
 }

@@ -94,5 +94,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return errors.Join(s.desks[0].Shutdown(ctx), <-submission)
 }
 
+// Drop cuts every session of an account at once.
+func (s *Server) Drop(account mail.AccountID) { s.desks[1].Drop(account) } // only submission has log-ins
+
 // Panics is how many sessions have ended in a programmer's error.
 func (s *Server) Panics() int64 { return s.panics.Load() }

@@ -17,7 +17,8 @@
 // # Decisions
 //
 //   - The authority is made at the first start, before there is a domain, and
-//     stays: the fingerprint on the console is the one that people install. So it
+//     stays: people install it once. (The console shows the leaf's fingerprint,
+//     which a browser's warning shows; the page behind it vouches for the CA's.) It
 //     carries no name constraints, which would need the domain (and which some
 //     clients reject or ignore). It may only sign server certificates, by its
 //     extended key usage and a path length of zero.

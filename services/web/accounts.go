@@ -16,7 +16,8 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// maxName bounds a person's name, in bytes: it stands in header fields.
+// maxName bounds a person's name, in characters as in the set-up: it stands in
+// header fields.
 const maxName = 200
 
 // person is an account as the API shows it.
@@ -63,7 +64,7 @@ func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, who mail.Lo
 		return mail.ErrAddress
 	}
 	name := strings.TrimSpace(in.Name)
-	if len(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
+	if utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
 		return &Problem{Status: http.StatusBadRequest, Field: "name", Message: "This name is too long, or has characters in it that a name can't have."}
 	}
 	state, err := s.state(r.Context())
@@ -85,7 +86,9 @@ func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, who mail.Lo
 	return nil
 }
 
-// putPassword is PUT /api/accounts/{address}/password: 204.
+// putPassword is PUT /api/accounts/{address}/password: 204. An administrator's
+// browser can't change its own account's here, where the present password isn't
+// asked for; a script with a token can.
 func (s *Server) putPassword(w http.ResponseWriter, r *http.Request, who mail.Login) error {
 	var in struct {
 		Password string `json:"password"`
@@ -96,6 +99,10 @@ func (s *Server) putPassword(w http.ResponseWriter, r *http.Request, who mail.Lo
 	account, _, err := s.find(r.Context(), r.PathValue("address"))
 	if err != nil {
 		return err
+	}
+	if _, token := credential(r, "Bearer"); !token && account.ID == who.Account {
+		return &Problem{Status: http.StatusConflict, Message: "This is your own account.",
+			WhatToDo: "Change your password under “Your account”, where the present one is asked for."}
 	}
 	return s.setPassword(w, r, account, in.Password, who)
 }
@@ -114,7 +121,7 @@ func (s *Server) putOwnPassword(w http.ResponseWriter, r *http.Request) error {
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), who.Address.String())
+	account, err := s.opt.Accounts.Account(r.Context(), who.Account)
 	if err != nil {
 		return err
 	}
@@ -133,10 +140,11 @@ func (s *Server) setPassword(w http.ResponseWriter, r *http.Request, account mai
 	if err := auth.CheckPassword(account.Address, password); err != nil {
 		return err
 	}
-	if err := s.opt.Accounts.SetPassword(r.Context(), account.ID, password); err != nil {
+	err := s.opt.Accounts.SetPassword(r.Context(), account.ID, password)
+	s.sessions.endAll(account.ID, cookieOf(r)) // also when nobody knows whether it worked
+	if err != nil {
 		return err
 	}
-	s.sessions.endAll(account.ID, cookieOf(r))
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "password changed", slog.String("account", account.Address.String()), slog.String("by", who.Address.String()))
 	s.reply(w, r, http.StatusNoContent, nil)
 	return nil
@@ -154,10 +162,11 @@ func (s *Server) deleteAccount(w http.ResponseWriter, r *http.Request, who mail.
 		return &Problem{Status: http.StatusConflict, Field: "address", Message: "This is the account you are using, or the last administrator's.",
 			WhatToDo: "Somebody has to be left who can run the box."}
 	}
-	if err := s.opt.Accounts.RemoveAccount(r.Context(), account.ID); err != nil {
+	err = s.opt.Accounts.RemoveAccount(r.Context(), account.ID)
+	s.sessions.endAll(account.ID, "") // also when not all of it worked: signing in again is little to ask
+	if err != nil {
 		return err
 	}
-	s.sessions.endAll(account.ID, "")
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "account removed", slog.String("account", account.Address.String()), slog.String("by", who.Address.String()))
 	s.reply(w, r, http.StatusNoContent, nil)
 	return nil

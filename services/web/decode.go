@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 )
 
 // read takes the body of a JSON request, at most limit bytes of it.
@@ -33,10 +35,14 @@ func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 }
 
 // decode reads a small JSON request into v, strictly: a field that v doesn't
-// have is an error with its name, and so is anything behind the document.
+// have is an error with its name, so is one that stands twice, and anything
+// behind the document.
 func decode(w http.ResponseWriter, r *http.Request, v any) error {
 	body, err := read(w, r, maxRequest)
 	if err != nil {
+		return err
+	}
+	if err := checkFields(body); err != nil {
 		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -49,6 +55,45 @@ func decode(w http.ResponseWriter, r *http.Request, v any) error {
 	}
 	return nil
 }
+
+// checkFields refuses what encoding/json takes in silence: text that isn't UTF-8
+// (two passwords could become one), a document that isn't an object, fields that
+// stand twice, and names in capitals, which it takes for those in small letters.
+func checkFields(body []byte) error {
+	if !utf8.Valid(body) {
+		return &Problem{Status: http.StatusBadRequest, Message: "This isn't text in UTF-8."}
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+		return decodeProblem(cmp.Or(err, errNoObject))
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		if err != nil {
+			return decodeProblem(err)
+		}
+		name, _ := token.(string) // JSON has no other names
+		switch {
+		case seen[name]:
+			return &Problem{Status: http.StatusBadRequest, Field: name, Message: "This field stands twice."}
+		case name != strings.ToLower(name):
+			return &Problem{Status: http.StatusBadRequest, Field: name, Message: "The box doesn't know this field."}
+		}
+		seen[name] = true
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return decodeProblem(err)
+		}
+		if string(value) == "null" {
+			return &Problem{Status: http.StatusBadRequest, Field: name, Message: "There is nothing in this field."}
+		}
+	}
+	return nil
+}
+
+// errNoObject is for the log alone.
+var errNoObject = errors.New("not a JSON object")
 
 func decodeProblem(err error) *Problem {
 	var kind *json.UnmarshalTypeError

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -174,9 +175,11 @@ func portOf(host string) string {
 	return port
 }
 
+// isIP takes no zone: what stands behind its "%" is any text, and would go into
+// the links and redirections that carry the host on.
 func isIP(host string) bool {
-	_, err := netip.ParseAddr(host)
-	return err == nil
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.Zone() == ""
 }
 
 // login tells who a request comes from: a bearer token, or a session's cookie.
@@ -184,10 +187,26 @@ func (s *Server) login(r *http.Request) (mail.Login, error) {
 	if text, ok := credential(r, "Bearer"); ok {
 		return s.tokenLogin(r.Context(), text)
 	}
-	if login, ok := s.sessions.find(cookieOf(r)); ok {
-		return login, nil
+	cookie := cookieOf(r)
+	id, ok := s.sessions.find(cookie)
+	if !ok {
+		return mail.Login{}, problemSignedOut()
 	}
-	return mail.Login{}, &Problem{Status: http.StatusUnauthorized, Message: "You are not signed in, or were away for too long.", WhatToDo: "Sign in."}
+	// What the account may do is asked for each time, so that a session doesn't
+	// outlive it, by whatever way the account was ended.
+	account, err := s.opt.Accounts.Account(r.Context(), id)
+	if errors.Is(err, mail.ErrNoAccount) {
+		s.sessions.end(cookie)
+		return mail.Login{}, &Problem{Status: http.StatusUnauthorized, Message: "This account has been removed.", WhatToDo: "Ask the person who runs the box.", Cause: err}
+	}
+	if err != nil {
+		return mail.Login{}, err
+	}
+	return mail.Login{Account: account.ID, Address: account.Address, Admin: account.Admin}, nil
+}
+
+func problemSignedOut() *Problem {
+	return &Problem{Status: http.StatusUnauthorized, Message: "You are not signed in, or were away for too long.", WhatToDo: "Sign in."}
 }
 
 // admin wraps handlers that only an administrator may use.

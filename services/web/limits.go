@@ -33,6 +33,9 @@ const (
 	// each.
 	maxConns     = 512
 	maxPeerConns = 32
+	// maxOutsideConns are left to addresses outside the office, where the pages
+	// are refused and only a certificate authority has something to ask.
+	maxOutsideConns = 64
 
 	// sessionIdle and sessionLife end a session: after a long lunch, and at the
 	// end of a working day.

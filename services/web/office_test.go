@@ -88,6 +88,17 @@ func (o *office) Accounts(context.Context) ([]mail.Account, error) {
 	return slices.Clone(o.accounts), o.trouble
 }
 
+func (o *office) Account(_ context.Context, id mail.AccountID) (mail.Account, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, a := range o.accounts {
+		if a.ID == id {
+			return a, o.trouble
+		}
+	}
+	return mail.Account{}, cmp.Or(o.trouble, mail.ErrNoAccount)
+}
+
 func (o *office) AddAccount(_ context.Context, a mail.Account, password string) (mail.Account, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -16,7 +16,7 @@ func TestPlainPort(t *testing.T) {
 		return b.send(b.PlainHandler(), "GET", path, "", header...)
 	}
 	w := get("/")
-	for _, want := range []string{fingerprint(b.office.ca), fingerprint(b.office.leaf), "https://192.168.1.20", "mail.example.test"} {
+	for _, want := range []string{fingerprint(b.office.ca), fingerprint(b.office.leaf), "https://192.168.1.20", "https://192.168.1.20/connect", "mail.example.test"} {
 		if !strings.Contains(strings.ReplaceAll(w.Body.String(), "<wbr>", ""), want) {
 			t.Errorf("the page lacks %q", want)
 		}

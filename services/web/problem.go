@@ -77,6 +77,9 @@ func problem(err error) *Problem {
 			WhatToDo: "Write the part after the @ as the office's own addresses have it."}},
 		{mail.ErrAddress, problemAddress()},
 		{mail.ErrTooMany, Problem{Status: http.StatusConflict, Message: "There are too many of these already.", WhatToDo: "Remove some that are no longer needed, then try again."}},
+		{mail.ErrLastAdmin, Problem{Status: http.StatusConflict, Message: "This is the last administrator.",
+			WhatToDo: "Make somebody else an administrator first."}},
+		{mail.ErrName, Problem{Status: http.StatusBadRequest, Field: "name", Message: "This name is too long, or has characters in it that a name can't have."}},
 		{mail.ErrNoSpace, Problem{Status: http.StatusInsufficientStorage, Message: "The box's disk is full, so nothing was changed.",
 			WhatToDo: "Delete mail that is no longer needed, then try again."}},
 	} {

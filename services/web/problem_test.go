@@ -30,6 +30,8 @@ func TestProblem(t *testing.T) {
 		{mail.ErrNoAccount, 404, "address"},
 		{mail.ErrAddress, 400, "address"},
 		{mail.ErrAddressTaken, 409, "address"},
+		{mail.ErrLastAdmin, 409, ""},
+		{mail.ErrName, 400, "name"},
 		{mail.ErrNotOurDomain, 400, "address"},
 		{mail.ErrTooMany, 409, ""},
 		{mail.ErrNoSpace, 507, ""},

@@ -36,6 +36,8 @@ type Box interface {
 // auth.ErrWeakPassword, or the box's own trouble.
 type Accounts interface {
 	Accounts(ctx context.Context) ([]mail.Account, error)
+	// Account is cheap: it is asked on every request of a signed-in browser.
+	Account(ctx context.Context, id mail.AccountID) (mail.Account, error)
 	AddAccount(ctx context.Context, account mail.Account, password string) (mail.Account, error)
 	SetPassword(ctx context.Context, id mail.AccountID, password string) error
 	// RemoveAccount ends the account's log-ins at once. Its mail stays

@@ -125,7 +125,7 @@ func (s *Server) httpServer(h http.Handler) *http.Server {
 // Serve answers on l until Shutdown, and then returns nil. The listener is plain
 // TCP in both modes.
 func (s *Server) Serve(l net.Listener, mode Mode) error {
-	limited := newLimitListener(l, s.opt.Trusted)
+	limited := newLimitListener(l, s.opt.Trusted, s.opt.Local)
 	var err error
 	if mode == Secure {
 		err = s.secure.ServeTLS(limited, "", "")

@@ -19,7 +19,7 @@ type sessionKey [sha256.Size]byte
 
 // session is one signed-in browser.
 type session struct {
-	login   mail.Login
+	account mail.AccountID
 	created time.Time
 	seen    time.Time
 }
@@ -29,24 +29,38 @@ type session struct {
 type sessions struct {
 	now func() time.Time
 
-	mu sync.Mutex
-	m  map[sessionKey]*session
+	mu    sync.Mutex
+	m     map[sessionKey]*session
+	ends  uint64                    // how many times endAll was called
+	ended map[mail.AccountID]uint64 // ends at the last time for the account
 }
 
-// start opens a session and returns the cookie's value.
-func (s *sessions) start(login mail.Login) string {
+// mark is taken before a password is looked at, for start.
+func (s *sessions) mark() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ends
+}
+
+// start opens a session and returns the cookie's value. It doesn't when endAll
+// has ended the account's sessions since mark: the password that was right then
+// may not be any more.
+func (s *sessions) start(account mail.AccountID, mark uint64) (value string, ok bool) {
 	var secret [32]byte
 	rand.Read(secret[:])
-	value := base64.RawURLEncoding.EncodeToString(secret[:])
+	value = base64.RawURLEncoding.EncodeToString(secret[:])
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	if s.m == nil {
 		s.m = make(map[sessionKey]*session)
 	}
-	s.makeRoom(login.Account, now)
-	s.m[sha256.Sum256([]byte(value))] = &session{login: login, created: now, seen: now}
-	return value
+	if s.ended[account] > mark {
+		return "", false
+	}
+	s.makeRoom(account, now)
+	s.m[sha256.Sum256([]byte(value))] = &session{account: account, created: now, seen: now}
+	return value, true
 }
 
 // makeRoom drops what is over, and the longest unused when there are too many.
@@ -62,7 +76,7 @@ func (s *sessions) makeRoom(account mail.AccountID, now time.Time) {
 		if t.IsZero() || v.seen.Before(t) {
 			oldest, t = k, v.seen
 		}
-		if v.login.Account == account {
+		if v.account == account {
 			if own++; tOwn.IsZero() || v.seen.Before(tOwn) {
 				oldestOwn, tOwn = k, v.seen
 			}
@@ -81,7 +95,7 @@ func (v *session) over(now time.Time) bool {
 }
 
 // find tells who a cookie belongs to.
-func (s *sessions) find(value string) (mail.Login, bool) {
+func (s *sessions) find(value string) (mail.AccountID, bool) {
 	key := sessionKey(sha256.Sum256([]byte(value)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,10 +103,10 @@ func (s *sessions) find(value string) (mail.Login, bool) {
 	now := s.now()
 	if v == nil || v.over(now) {
 		delete(s.m, key)
-		return mail.Login{}, false
+		return 0, false
 	}
 	v.seen = now
-	return v.login, true
+	return v.account, true
 }
 
 // end closes one session.
@@ -107,8 +121,13 @@ func (s *sessions) endAll(account mail.AccountID, keep string) {
 	kept := sessionKey(sha256.Sum256([]byte(keep)))
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended == nil {
+		s.ended = make(map[mail.AccountID]uint64)
+	}
+	s.ends++
+	s.ended[account] = s.ends
 	for k, v := range s.m {
-		if v.login.Account == account && k != kept {
+		if v.account == account && k != kept {
 			delete(s.m, k)
 		}
 	}

@@ -23,10 +23,7 @@ func (s *Server) getSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), who.Address.String())
-	if errors.Is(err, mail.ErrNoAccount) {
-		return &Problem{Status: http.StatusUnauthorized, Message: "This account has been removed.", WhatToDo: "Ask the person who runs the box.", Cause: err}
-	}
+	account, err := s.opt.Accounts.Account(r.Context(), who.Account)
 	if err != nil {
 		return err
 	}
@@ -46,18 +43,26 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
 	if setUp, err := s.isSetUp(r.Context()); err != nil || !setUp {
 		return errors.Join(err, mail.ErrDenied)
 	}
+	mark := s.sessions.mark()
 	who, err := s.opt.Authenticator.Password(r.Context(), addrOf(r.RemoteAddr), strings.TrimSpace(in.Address), in.Password)
 	if err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), who.Address.String())
+	account, err := s.opt.Accounts.Account(r.Context(), who.Account)
+	if errors.Is(err, mail.ErrNoAccount) {
+		return mail.ErrDenied // removed this moment
+	}
 	if err != nil {
 		return err
 	}
 	// A new session each time, never the browser's old one: nobody can plant a
 	// cookie and wait for it to become worth something.
 	s.sessions.end(cookieOf(r))
-	setCookie(w, s.sessions.start(who), sessionLife)
+	cookie, ok := s.sessions.start(who.Account, mark)
+	if !ok {
+		return mail.ErrDenied
+	}
+	setCookie(w, cookie, sessionLife)
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "signed in", slog.String("account", who.Address.String()), slog.String("peer", r.RemoteAddr))
 	s.reply(w, r, http.StatusOK, personOf(account))
 	return nil

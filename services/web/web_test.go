@@ -95,6 +95,7 @@ func TestWhoGetsIn(t *testing.T) {
 		{[]string{"Host", "127.0.0.1:2443"}, 200},
 		{[]string{"Host", "[fd00::20]"}, 200},
 		{[]string{"Host", "fd00::20"}, 200},
+		{[]string{"Host", "[fe80::1%evil.test]"}, 421},
 		{[]string{"Host", "evil.test"}, 421},
 		{[]string{"Host", "localhost"}, 421},
 		{[]string{"Host", "192.168.1.20.evil.test"}, 421},
@@ -159,7 +160,14 @@ func TestSessions(t *testing.T) {
 	b.want(b.do("POST", "/api/session", `{"address":"admin@example.test","password":"wrong"}`), http.StatusUnauthorized, "password")
 	b.want(b.do("POST", "/api/session", `{"address":"admin@example.test","password":"x","more":1}`), http.StatusBadRequest, "more")
 	b.want(b.do("POST", "/api/session", `{"address":"admin@example.test","password":7}`), http.StatusBadRequest, "password")
-	b.want(b.do("POST", "/api/session", `{} {}`), http.StatusBadRequest, "")
+	for body, field := range map[string]string{
+		`{} {}`: "", `[]`: "", `null`: "", `"x"`: "", `{"address":`: "", "{\"password\":\"\xff\"}": "", strings.Repeat(`{"a":`, 3000): "",
+		`{"address":"a@example.test","password":"x","password":"y"}`: "password",
+		`{"address":"a@example.test","Password":"x"}`:                "Password",
+		`{"address":null,"password":"x"}`:                            "address",
+	} {
+		b.want(b.do("POST", "/api/session", body), http.StatusBadRequest, field)
+	}
 	cookie := b.signIn("admin@example.test", "a long enough one")
 	get := func(c string) int { return b.do("GET", "/api/session", "", "Cookie", c).Code }
 	if got := get(cookie); got != 200 {
@@ -229,6 +237,7 @@ func TestAccounts(t *testing.T) {
 
 	b.want(b.do("PUT", "/api/accounts/alice@example.test/password", `{"password":"another long one"}`, admin...), 204, "")
 	b.want(b.do("GET", "/api/session", "", alice...), 401, "")
+	b.want(b.do("PUT", "/api/accounts/admin@example.test/password", `{"password":"another long one"}`, admin...), 409, "")
 	b.want(b.do("PUT", "/api/accounts/nobody@example.test/password", `{"password":"another long one"}`, admin...), 404, "address")
 	alice = []string{"Cookie", b.signIn("alice@example.test", "another long one")}
 	b.want(b.do("PUT", "/api/me/password", `{"current":"wrong","password":"yet another one"}`, alice...), 403, "current")
@@ -246,6 +255,32 @@ func TestAccounts(t *testing.T) {
 	}
 }
 
+// A session doesn't outlive what it was opened with, whoever ended that.
+func TestSessionsEndWithAccounts(t *testing.T) {
+	t.Parallel()
+	b := setUpBox(t)
+	alice := []string{"Cookie", b.signIn("alice@example.test", "her long password")}
+	admin := []string{"Cookie", b.signIn("admin@example.test", "a long enough one")}
+	b.want(b.do("GET", "/api/session", "", alice...), 200, "")
+
+	// The log-in was looked at before the password was changed, and is done after it.
+	mark := b.sessions.mark()
+	b.want(b.do("PUT", "/api/accounts/alice@example.test/password", `{"password":"another long one"}`, admin...), 204, "")
+	if _, ok := b.sessions.start(2, mark); ok {
+		t.Error("a session was opened with a password that had been changed meanwhile")
+	}
+	alice = []string{"Cookie", b.signIn("alice@example.test", "another long one")}
+
+	// Not through the API: the page learns of it all the same.
+	if err := b.office.RemoveAccount(t.Context(), 2); err != nil {
+		t.Fatal(err)
+	}
+	b.want(b.do("GET", "/api/session", "", alice...), 401, "")
+	b.want(b.do("PUT", "/api/me/password", `{"current":"another long one","password":"yet another one"}`, alice...), 401, "")
+	b.office.accounts[0].Admin = false
+	b.want(b.do("GET", "/api/accounts", "", admin...), 403, "")
+}
+
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	b := setUpBox(t)
@@ -254,6 +289,9 @@ func TestTokens(t *testing.T) {
 	token := b.want(b.do("POST", "/api/tokens", `{"name":"boxctl"}`, "Cookie", cookie), 201, "")["token"].(string)
 	b.want(b.do("GET", "/api/accounts", "", "Authorization", "Bearer "+token), 200, "")
 	b.want(b.do("GET", "/api/accounts", "", "Authorization", "Bearer "+token+"x"), 401, "")
+	b.want(b.do("PUT", "/api/accounts/admin@example.test/password", `{"password":"a long enough one"}`, "Authorization", "Bearer "+token), 204, "")
+	b.want(b.do("GET", "/api/session", "", "Cookie", cookie), 401, "")
+	cookie = b.signIn("admin@example.test", "a long enough one")
 	// A bad token isn't rescued by a good cookie: what was sent must be right.
 	b.want(b.do("GET", "/api/accounts", "", "Authorization", "Bearer x", "Cookie", cookie), 401, "")
 	without := setUpBox(t, func(o *Options) { o.Tokens = nil })
@@ -289,27 +327,43 @@ func TestPanicIsCaught(t *testing.T) {
 
 func TestListenerLimits(t *testing.T) {
 	t.Parallel()
-	l := newLimitListener(nil, func(a netip.Addr) bool { return a.String() == "10.0.2.2" })
+	local := func(a netip.Addr) bool { return a.IsPrivate() }
+	l := newLimitListener(nil, func(a netip.Addr) bool { return a.String() == "10.0.2.2" }, local)
 	peer, trusted := netip.MustParseAddr("192.168.1.7"), netip.MustParseAddr("10.0.2.2")
-	for range maxPeerConns {
-		if !l.enter(peer) {
-			t.Fatal("refused below the limit")
+	var leaves []func()
+	fill := func(a netip.Addr, n int) {
+		t.Helper()
+		for i := range n {
+			leave := l.enter(a)
+			if leave == nil {
+				t.Fatalf("connection %d of %s was refused below the limit of %d", i+1, a, n)
+			}
+			leaves = append(leaves, leave)
 		}
 	}
-	if l.enter(peer) {
-		t.Errorf("connection %d of one address was taken", maxPeerConns+1)
-	}
-	for range maxConns - maxPeerConns {
-		if !l.enter(trusted) {
-			t.Fatal("a trusted address was refused below the limit for all")
+	refuse := func(a netip.Addr, why string) {
+		t.Helper()
+		if l.enter(a) != nil {
+			t.Errorf("%s was let in: %s", a, why)
 		}
 	}
-	if l.enter(trusted) {
-		t.Errorf("connection %d was taken", maxConns+1)
+	fill(peer, maxPeerConns)
+	refuse(peer, "one address has too many")
+	fill(netip.MustParseAddr("fd00::1"), maxPeerConns)
+	refuse(netip.MustParseAddr("fd00::2"), "one /64 has too many")
+	for i := range byte(maxOutsideConns) {
+		fill(netip.AddrFrom4([4]byte{203, 0, 113, i}), 1)
 	}
-	l.leave(peer)
-	if !l.enter(peer) {
-		t.Error("refused although one has left")
+	refuse(netip.MustParseAddr("203.0.113.200"), "there are too many from outside")
+	fill(trusted, maxConns-2*maxPeerConns-maxOutsideConns)
+	refuse(trusted, "there are too many in all")
+	leaves[0]()
+	fill(peer, 1)
+	for _, leave := range leaves[1:] {
+		leave()
+	}
+	if l.total != 0 || l.outside != 0 || len(l.peers) != 0 {
+		t.Errorf("after all have left: %d, %d from outside, %d addresses", l.total, l.outside, len(l.peers))
 	}
 	client, server := net.Pipe()
 	_ = client.Close()

@@ -90,6 +90,28 @@ describe.skipIf(realBox)('an office at work', () => {
     await context.close()
   })
 
+  test('an administrator changes their own password where the present one is asked for', async () => {
+    const box = await newBox({ people: true })
+    const { page, context } = await open(browser)
+    // A link with a slip in it opens the list, not an empty page.
+    await page.goto(box.url + '/admin/people/%E0%A4/password')
+    await page.getByLabel('Address').fill('admin')
+    await page.getByLabel('Password', { exact: true }).fill('a long enough one')
+    await page.keyboard.press('Enter')
+    await heading(page, /People/)
+    await page.getByRole('row', { name: /admin@/ }).getByRole('link', { name: /New password/ }).click()
+    await page.getByLabel('Present password').waitFor()
+    await context.close()
+  })
+
+  test('a code with a slip in it is asked for again', async () => {
+    const box = await newBox()
+    const { page, context } = await open(browser)
+    await page.goto(box.url + '/setup#olive%-harbor')
+    await heading(page, /Welcome/)
+    await context.close()
+  })
+
   test('the first page is light, and nothing comes from elsewhere', async () => {
     const box = await newBox()
     const { page, context } = await open(browser)

@@ -132,7 +132,7 @@ describe.skipIf(realBox)('with a fresh box each', () => {
     // The box refuses one address: the list says so and leads there.
     await page.getByRole('alert').getByText("Alice Kola: This address can't be used.").waitFor()
     await shot(page, 'setup-6-check-refused-desktop-light')
-    await page.getByRole('link', { name: 'Mend it' }).click()
+    await page.getByRole('link', { name: 'Correct it' }).click()
     await heading(page, /gets a mailbox/)
     await page.getByText("This address can't be used.").waitFor()
     await page.getByLabel('Address', { exact: true }).first().fill('alice')

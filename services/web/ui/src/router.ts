@@ -18,6 +18,15 @@ export function go(to: string, options: { replace?: boolean } = {}) {
   read()
 }
 
+/** A piece of an address as text; "" when a slip has made it unreadable. */
+export function decoded(piece: string): string {
+  try {
+    return decodeURIComponent(piece)
+  } catch {
+    return ''
+  }
+}
+
 /** Puts a value into the query without a new entry in the history. */
 export function setQuery(name: string, value: string) {
   const q = new URLSearchParams(location.search)

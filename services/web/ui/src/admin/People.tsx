@@ -2,7 +2,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { api, problemOf, type Person, type Problem, type Status } from '../api'
 import { Icon } from '../parts/Icon'
 import { Busy, Note, ProblemNote, Title } from '../parts/parts'
-import { go, path, query, setQuery } from '../router'
+import { decoded, go, path, query, setQuery } from '../router'
 import { count, locale, t } from '../texts'
 import { AddDialog, PasswordDialog, RemoveDialog } from './dialogs'
 import { me } from './session'
@@ -94,7 +94,7 @@ function PeopleTable({ people }: { people: Person[] }) {
             <td class="break">{p.address}</td>
             <td class="soft">{p.created ? date.format(new Date(p.created)) : ''}</td>
             <td class="acts">
-              <a class="button quiet" href={'/admin/people/' + encodeURIComponent(p.address) + '/password'}>
+              <a class="button quiet" href={p.address === me.value?.address ? '/me' : '/admin/people/' + encodeURIComponent(p.address) + '/password'}>
                 <Icon name="key" />
                 {t('people.act.password')}
                 <span class="unseen"> {p.name || p.address}</span>
@@ -118,7 +118,7 @@ function PeopleTable({ people }: { people: Person[] }) {
 function Dialog({ status, people, close }: { status: Status; people: Person[] | undefined; close: (said?: string) => void }) {
   const [, , , who, act] = path.value.split('/')
   if (who === 'add') return <AddDialog domain={status.domains?.[0] ?? ''} close={close} />
-  const person = people?.find((p) => p.address === decodeURIComponent(who ?? ''))
+  const person = people?.find((p) => p.address === decoded(who ?? ''))
   if (!person) return null
   if (act === 'password') return <PasswordDialog person={person} close={close} />
   if (act === 'remove') return <RemoveDialog person={person} days={status.recoverable_days ?? 0} close={close} />

@@ -3,7 +3,7 @@ import { newPassword, passwordFault, strength } from './password'
 
 describe('passwords', () => {
   test.each([
-    '', 'short', 'ninechars', 'aaaaaaaaaaaa', 'abcabcabcabc', 'abcdefghijkl', 'qwertyuiop', 'poiuytrewq', 'Password123!', 'P@ssw0rd2026', '1234567890', '20261122031245',
+    '', 'short', 'ninechars', 'aaaaaaaaaaaa', 'abcabcabcabc', 'abcdefghijkl', 'qwertyuiop', 'poiuytrewq', 'Password123!', 'P@ssw0rd2026', 'P@ssw0rd2026!', '$ecret2026!!', '!!Welc0me2026!!', 'W3lc0meW3lc0me', '1234567890', '20261122031245',
     'alice.kola.1', 'x'.repeat(600), 'with\ttab and more',
   ])('%j is refused, and the reason is two sentences', (s) => {
     const fault = passwordFault(s, 'alice.kola')
@@ -19,7 +19,7 @@ describe('passwords', () => {
     expect(strength(s, 'alice').level).toBe(level)
   })
 
-  test('a short local part may stand in it', () => expect(passwordFault('editor-lamp-wagon', 'ed')).toBeUndefined())
+  test('a short local part may stand in it', () => expect(passwordFault('seven-lamp-wagon', 'eve')).toBeUndefined())
 
   test('first passwords are good, readable and different', () => {
     const seen = new Set(Array.from({ length: 2000 }, newPassword))

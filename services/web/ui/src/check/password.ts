@@ -12,11 +12,17 @@ const common = ['password', 'passwort', 'kennwort', 'lozinka', 'parola', 'qwerty
 const runs = 'abcdefghijklmnopqrstuvwxyz 01234567890123456789 qwertyuiopasdfghjklzxcvbnm qwertzuiopasdfghjklyxcvbnm 1qaz2wsx3edc4rfv5tgb 1q2w3e4r5t6y7u8i9o0p'
 
 function isCommon(lower: string): boolean {
-  const plain = lower.replace(/[^\p{L}]+$/u, '').replace(/[@4301$57]/g, (c) => ({ '@': 'a', 4: 'a', 3: 'e', 0: 'o', 1: 'i', $: 's', 5: 's', 7: 't' })[c] ?? c)
-  return [lower, plain].some((s) => {
-    const letters = s.replace(/[^\p{L}]/gu, '')
-    return common.some((w) => letters === w || letters === w + w) || (letters === '' && s.length < 20)
-  })
+  const letter: Record<string, string> = { '@': 'a', 4: 'a', 3: 'e', 0: 'o', 1: 'i', $: 's', 5: 's', 7: 't' }
+  if (!/\p{L}/u.test(lower)) return lower.length < 20
+  // A sign at either end may be decoration or stand for a letter.
+  const left = lower.replace(/^[^\p{L}]+/u, '')
+  const cores = [lower, left, lower.replace(/[^\p{L}]+$/u, ''), left.replace(/[^\p{L}]+$/u, '')]
+  return cores.some((core) =>
+    [core, core.replace(/[@4301$57]/g, (c) => letter[c] ?? c)].some((s) => {
+      const letters = s.replace(/[^\p{L}]/gu, '')
+      return common.some((w) => letters === w || letters === w + w)
+    }),
+  )
 }
 
 function isRegular(lower: string): boolean {
@@ -32,7 +38,7 @@ export function passwordFault(password: string, local = ''): Fault | undefined {
   if ([...password].length < MIN_PASSWORD) return { message: t('password.short', { n: [...password].length }), mend: t('password.short.mend', { min: MIN_PASSWORD }) }
   if (new TextEncoder().encode(password).length > MAX_BYTES) return { message: t('password.long'), mend: t('password.long.mend') }
   if (/\p{Cc}/u.test(password)) return { message: t('password.control'), mend: t('password.control.mend') }
-  if (local.length >= 3 && lower.includes(local.toLowerCase())) return { message: t('password.name'), mend: t('password.name.mend') }
+  if ([...local].length >= 4 && lower.includes(local.toLowerCase())) return { message: t('password.name'), mend: t('password.name.mend') }
   if (isRegular(lower)) return { message: t('password.regular'), mend: t('password.regular.mend') }
   if (isCommon(lower)) return { message: t('password.common'), mend: t('password.common.mend') }
   return undefined

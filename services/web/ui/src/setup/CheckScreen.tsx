@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks'
 import { Icon } from '../parts/Icon'
 import { Note, Title } from '../parts/parts'
 import { count, t } from '../texts'
-import { goStep, StepForm } from './Setup'
+import { goStep, StepForm } from './step'
 import { adminPassword, boxFaults, domain, draft, hostname, isClean, faultsOf, passwordsRenewed, stepOf, type Step } from './state'
 
 /** How many people the list names before it only counts them. */

@@ -5,7 +5,7 @@ import { Field } from '../parts/Field'
 import { Fingerprint, Note, Title } from '../parts/parts'
 import { t } from '../texts'
 import { Drawing } from './Drawing'
-import { leave, next, shown, StepForm } from './Setup'
+import { leave, next, shown, StepForm } from './step'
 import { change, draft, faultsOf } from './state'
 
 /** Screen 1: the code that stands on the box's own screen. */

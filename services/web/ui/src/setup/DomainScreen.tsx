@@ -3,7 +3,7 @@ import { suggestInternal, tidyDomain } from '../check/address'
 import { Field } from '../parts/Field'
 import { Title } from '../parts/parts'
 import { t } from '../texts'
-import { leave, shown, StepForm } from './Setup'
+import { leave, shown, StepForm } from './step'
 import { boxFaults, change, domain, draft, faultsOf, hostname, usualHostname, type Draft } from './state'
 
 /** Screen 4: the part behind the @, and the box's own name. */

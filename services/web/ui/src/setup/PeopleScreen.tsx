@@ -9,7 +9,7 @@ import { Field } from '../parts/Field'
 import { Icon } from '../parts/Icon'
 import { Note, Title } from '../parts/parts'
 import { count, t } from '../texts'
-import { leave, next, shown, StepForm } from './Setup'
+import { leave, next, shown, StepForm } from './step'
 import { addPerson, change, changePerson, domain, draft, faultsOf, passwordsRenewed, peoplePasswords, removePerson, type Faults, type PersonDraft } from './state'
 
 /** Screen 5: who gets a mailbox. */

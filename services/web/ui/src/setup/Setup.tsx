@@ -1,50 +1,20 @@
 // The set-up: which screen stands under which address, the rail beside it, and
 // the rules of walking through it.
-import { signal } from '@preact/signals'
-import type { ComponentChildren } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import type { Status } from '../api'
 import { Icon, Mark } from '../parts/Icon'
-import { go, path } from '../router'
+import { decoded, path } from '../router'
 import { t } from '../texts'
 import { CheckScreen } from './CheckScreen'
 import { ClosedScreen, DoneScreen } from './DoneScreen'
 import { CodeScreen } from './CodeScreen'
 import { DomainScreen } from './DomainScreen'
 import { PeopleScreen } from './PeopleScreen'
-import { boxFaults, change, draft, faultsOf, firstOpen, outcome, stepOf, steps, walked, type Faults, type Step } from './state'
+import { boxFaults, change, draft, firstOpen, outcome, stepOf, steps, walked, type Step } from './state'
+import { address, all, goStep, left } from './step'
 import { TimeScreen } from './TimeScreen'
 import { WorkingScreen } from './WorkingScreen'
 import { YouScreen } from './YouScreen'
-
-const address = (step: Step) => (step === 'code' ? '/setup' : '/setup/' + step)
-
-/** Fields that have been left, or all of them after "next": only these show faults. */
-export const left = signal<Record<string, boolean>>({})
-const all = '*'
-
-/** What to show under a field now. */
-export const shown = (faults: Faults, field: string) => (left.value[field] || left.value[all] ? faults[field] : undefined)
-export const leave = (field: string) => () => {
-  if (!left.value[field]) left.value = { ...left.value, [field]: true }
-}
-
-export function goStep(step: Step, options?: { replace?: boolean }) {
-  go(address(step), options)
-}
-
-/** Moves on from a step if it is complete, else shows what is missing and puts
- * the focus there. */
-export function next(from: Step, form: HTMLElement | null, via?: Step) {
-  if (Object.values(faultsOf(from)).some(Boolean)) {
-    left.value = { [all]: true }
-    requestAnimationFrame(() => form?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus())
-    return
-  }
-  const to = via ?? steps[steps.indexOf(from) + 1]!
-  change({ reached: Math.max(draft.value.reached, steps.indexOf(to)) })
-  goStep(to)
-}
 
 export function Setup({ status }: { status: Status }) {
   takeCode()
@@ -84,7 +54,7 @@ function screenOf(step: Step, status: Status) {
 /** Takes the code from behind the # and out of the address bar, so that it
  * doesn't stay in the history. */
 function takeCode() {
-  const code = decodeURIComponent(location.hash.slice(1))
+  const code = decoded(location.hash.slice(1))
   if (!code) return
   history.replaceState(null, '', location.pathname + location.search)
   if (/^[\w -]{5,64}$/.test(code)) change({ code, codeGood: false })
@@ -123,45 +93,5 @@ function Rail({ step }: { step: Step }) {
       </nav>
       <p class="rail-foot">{t('rail.foot')}</p>
     </aside>
-  )
-}
-
-/** The form of one step: Enter and the button go on, Back goes back. */
-export function StepForm({ step, children, label, submit, busy, calm }: {
-  step: Step
-  children: ComponentChildren
-  label?: string
-  submit?: (form: HTMLFormElement) => void
-  busy?: boolean
-  calm?: boolean // something else on the screen is the main act for now
-}) {
-  const ref = useRef<HTMLFormElement>(null)
-  const before = steps[steps.indexOf(step) - 1]
-  return (
-    <form
-      ref={ref}
-      noValidate
-      onSubmit={(e) => {
-        e.preventDefault()
-        if (busy) return
-        if (submit) submit(ref.current!)
-        else next(step, ref.current)
-      }}
-    >
-      {children}
-      <div class="actions">
-        <button type="submit" class={calm ? '' : 'primary'} aria-disabled={busy}>
-          {busy && <Icon name="busy" />}
-          {label ?? t('next')}
-          {!busy && !label && <Icon name="next" />}
-        </button>
-        {before && (
-          <button type="button" class="quiet" onClick={() => goStep(before)}>
-            <Icon name="back" />
-            {t('back')}
-          </button>
-        )}
-      </div>
-    </form>
   )
 }

@@ -2,7 +2,7 @@ import { useEffect, useId, useState } from 'preact/hooks'
 import { FaultText } from '../parts/Field'
 import { Title } from '../parts/parts'
 import { locale, t } from '../texts'
-import { StepForm } from './Setup'
+import { StepForm } from './step'
 import { change, draft, faultsOf } from './state'
 
 /** Zones by region, the browser's own first in the list. */

@@ -3,7 +3,7 @@ import { api, problemOf, type Problem } from '../api'
 import { Icon } from '../parts/Icon'
 import { ProblemNote, Title } from '../parts/parts'
 import { count, t, type Key } from '../texts'
-import { goStep } from './Setup'
+import { goStep } from './step'
 import { adminPassword, boxFaults, domain, draft, firstOpen, forget, outcome, passwordsSent, setupDocument, stepOf } from './state'
 
 type Stage = 'sending' | 'watching' | 'signing' | 'over'

@@ -3,7 +3,7 @@ import { strength } from '../check/password'
 import { Field, PasswordField } from '../parts/Field'
 import { Title } from '../parts/parts'
 import { t } from '../texts'
-import { leave, shown, StepForm } from './Setup'
+import { leave, shown, StepForm } from './step'
 import { adminPassword, change, domain, draft, faultsOf } from './state'
 
 /** How strong a password is: a bar and its word. */
