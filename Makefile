@@ -15,9 +15,13 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
 .PHONY: run
-run: image build/vm ## boot the image in QEMU, ports on 127.0.0.1 (FRESH=1: empty disk, SETUP=FILE: set it up)
+run: build/vm ports image ## boot the image in QEMU, ports on 127.0.0.1 (FRESH=1: empty disk, SETUP=FILE: set it up)
 	@scripts/deps run
 	@scripts/interrupt $$PPID $$$$ & exec build/vm $(if $(FRESH),-fresh) $(if $(SETUP),-setup '$(SETUP)')
+
+.PHONY: ports
+ports: build/vm
+	@build/vm -check $(if $(SETUP),-setup '$(SETUP)')
 
 .PHONY: dev
 dev: web ## maild on this machine, without QEMU; data in build/dev-data (FRESH=1, SETUP=FILE as above)

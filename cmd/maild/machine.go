@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sanduk-mail/sanduk/platform/control"
 	"github.com/sanduk-mail/sanduk/platform/netconf"
@@ -29,6 +31,7 @@ const maxFile = 4 << 20
 // machine is the computer under the office: the kernel, and on a box PID 1.
 type machine struct {
 	pid1    *control.Client // nil on a developer's computer
+	also    []netip.Addr    // under which the box is reached from outside its machine
 	problem string          // with the set-up file, shown on the screen
 }
 
@@ -48,10 +51,12 @@ func openMachine(dev bool) (*machine, []netip.Prefix, error) {
 	}
 	var extra struct {
 		TrustedNetworks []netip.Prefix `json:"trusted_networks"`
+		Addresses       []netip.Addr   `json:"addresses"`
 	}
 	if err := json.Unmarshal(text, &extra); err != nil {
 		return nil, nil, fmt.Errorf("read %s: %w", devFile, err)
 	}
+	m.also = extra.Addresses
 	return m, extra.TrustedNetworks, nil
 }
 
@@ -91,9 +96,9 @@ func (m *machine) Addresses() []netip.Addr {
 	if err != nil {
 		return nil // asked again with the next request
 	}
-	addrs := make([]netip.Addr, len(list))
-	for i, a := range list {
-		addrs[i] = a.Prefix.Addr()
+	addrs := slices.Clone(m.also)
+	for _, a := range list {
+		addrs = append(addrs, a.Prefix.Addr())
 	}
 	return addrs
 }
@@ -114,10 +119,25 @@ func (m *machine) Show(ctx context.Context, s office.Screen) error {
 
 // refused remembers what was wrong with the set-up file.
 func (m *machine) refused(err error) {
-	m.problem = "The set-up file was not used: " + err.Error()
+	text := "The set-up file was not used: " + err.Error()
 	if field, ok := errors.AsType[*setup.FieldError](err); ok {
-		m.problem = "The set-up file was not used: " + field.Error()
+		text = "The set-up file was not used: " + field.Error()
 	}
+	m.problem = shorten(text, control.MaxLine)
+}
+
+// shorten cuts a text to so many bytes, between characters: the screen refuses
+// longer ones, and half a sentence that names the field is better than none.
+func shorten(text string, most int) string {
+	const more = "…"
+	if len(text) <= most {
+		return text
+	}
+	text = text[:most-len(more)]
+	for !utf8.ValidString(text) {
+		text = text[:len(text)-1]
+	}
+	return text + more
 }
 
 // Settle gives the machine its name and its network.

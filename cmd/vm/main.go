@@ -17,6 +17,7 @@ import (
 
 	"github.com/sanduk-mail/sanduk/image/run"
 	"github.com/sanduk-mail/sanduk/image/vm"
+	"github.com/sanduk-mail/sanduk/services/setup"
 )
 
 func main() {
@@ -32,9 +33,14 @@ func start(ctx context.Context) error {
 	image := flag.String("image", "build/sanduk-pc-amd64.img", "disk `image` to run")
 	dir := flag.String("dir", "build/run", "keep the box's disk in this `directory`")
 	fresh := flag.Bool("fresh", false, "begin with an empty disk")
-	setup := flag.String("setup", "", "provisioning `file` for a box that has not been set up")
+	provisioning := flag.String("setup", "", "provisioning `file` for a box that has not been set up")
 	accelCache := flag.String("accel-cache", "build/accel.json", "`file` that remembers whether KVM works")
+	check := flag.Bool("check", false, "only say whether the ports are free and what the box will say of the provisioning file")
 	flag.Parse()
+	if *check {
+		reviewSetup(*provisioning)
+		return run.CheckPorts(run.Ports())
+	}
 	if _, err := os.Stat(*image); err != nil {
 		return run.ErrNoImage
 	}
@@ -46,8 +52,23 @@ func start(ctx context.Context) error {
 	in, restore := keyboard(int(os.Stdin.Fd()))
 	defer restore()
 	return run.Run(ctx, run.Options{
-		Image: *image, Dir: *dir, Fresh: *fresh, Setup: *setup, Accel: accel, Ports: run.Ports(), Out: os.Stdout, In: in,
+		Image: *image, Dir: *dir, Fresh: *fresh, Setup: *provisioning, Accel: accel, Ports: run.Ports(), Out: os.Stdout, In: in,
 	})
+}
+
+// reviewSetup warns of a provisioning file that the box will refuse: here it can
+// be mended before the box has been built.
+func reviewSetup(name string) {
+	if name == "" {
+		return
+	}
+	document, err := os.ReadFile(name)
+	if err == nil {
+		_, err = setup.Parse(document)
+	}
+	if err != nil {
+		fmt.Printf("run: the box will not use %s: %v\n", name, err)
+	}
 }
 
 // keyboard returns the terminal, set to give each key at once and not to show it: the box's console does. Ctrl-C stays a

@@ -26,7 +26,7 @@ const (
 const (
 	readyLine   = `(?m)^sanduk: ready in (\d+) ms$`
 	portsLine   = `(?m)^sanduk: all ports answering after (\d+) ms$`
-	codeLine    = `(?m)^sanduk: setup code (\S+)$`
+	codeLine    = `(?m)^sanduk: setup code (\S+)\r?\n`
 	memoryLine  = `(?m)^sanduk: memory used (\d+) MB of (\d+) MB$`
 	runningLine = `(?m)^sanduk: state running$`
 )

@@ -46,15 +46,16 @@ type Options struct {
 const (
 	// offTime is how long the box may take to end its services and unmount its disk; it gives them 20 s itself.
 	offTime = 40 * time.Second
-	// development is the file that makes the box trust QEMU's gateway, as which every caller on this machine appears.
-	development = `{"trusted_networks": ["10.0.2.2/32"]}` + "\n"
+	// development is the file that makes the box trust QEMU's gateway, as which every caller on this machine appears, and
+	// answer to the address under which its ports are forwarded.
+	development = `{"trusted_networks": ["10.0.2.2/32"], "addresses": ["127.0.0.1"]}` + "\n"
 	// crashLoop is how many starts in a row may end before they are ready. More are a fault to look at.
 	crashLoop = 5
 )
 
 // Run runs the box until ctx ends, and then switches it off. A box that restarts itself is started again.
 func Run(ctx context.Context, o Options) error {
-	if err := checkPorts(o.Ports); err != nil {
+	if err := CheckPorts(o.Ports); err != nil {
 		return err
 	}
 	if o.Fresh {
@@ -85,8 +86,8 @@ func Run(ctx context.Context, o Options) error {
 	}
 }
 
-// checkPorts names every port that is taken, instead of QEMU's message about the first.
-func checkPorts(ports []Port) error {
+// CheckPorts names every port that is taken, instead of QEMU's message about the first.
+func CheckPorts(ports []Port) error {
 	var taken []string
 	for _, p := range ports {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", p.Host))
@@ -143,7 +144,7 @@ func prepare(o Options, c *console) (*vm.Machine, error) {
 }
 
 // codeLine is what the box writes to its serial port, on a line of its own, when it waits to be set up.
-var codeLine = regexp.MustCompile(`(?m)^sanduk: setup code (\S+)$`)
+var codeLine = regexp.MustCompile(`(?m)^sanduk: setup code (\S+)\r?\n`)
 
 // readyLine is what the box writes when mail works.
 var readyLine = regexp.MustCompile(`(?m)^sanduk: ready\b`)

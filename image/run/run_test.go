@@ -54,11 +54,11 @@ func TestCheckPortsNamesEveryTakenPort(t *testing.T) {
 		defer l.Close()
 		ports = append(ports, Port{name, 1, l.Addr().(*net.TCPAddr).Port})
 	}
-	err := checkPorts(ports)
+	err := CheckPorts(ports)
 	if err == nil || !strings.Contains(err.Error(), "(smtp)") || !strings.Contains(err.Error(), "(imap)") {
 		t.Errorf("checkPorts = %v, want both named", err)
 	}
-	if err := checkPorts(nil); err != nil {
+	if err := CheckPorts(nil); err != nil {
 		t.Errorf("checkPorts of nothing = %v", err)
 	}
 }

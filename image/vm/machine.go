@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,9 @@ type Direct struct{ Kernel, Initrd, Cmdline string }
 type Options struct {
 	Dir   string // the machine's own directory: disk, firmware variables, logs; made when missing
 	Image string // raw disk image to copy when Dir has no disk yet; may be empty with Direct
+	// DiskURL is where QEMU finds the disk when another program serves it, such as nbd+unix:///?socket=FILE; empty: it
+	// opens the file itself.
+	DiskURL string
 
 	Accel      Accel
 	DiskSize   int64 // bytes the disk grows to; 0: 4 GiB
@@ -198,7 +202,7 @@ func (m *Machine) arguments(serial, control string) []string {
 			"-drive", "if=pflash,unit=1,format=raw,file="+m.vars())
 	}
 	if exists(m.Disk()) {
-		a = append(a, drive("disk", m.Disk(), o.Controller)...)
+		a = append(a, drive("disk", cmp.Or(o.DiskURL, m.Disk()), o.Controller)...)
 	}
 	for i, file := range o.Extra {
 		a = append(a, drive(fmt.Sprintf("extra%d", i), file, VirtioDisk)...)

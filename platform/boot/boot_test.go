@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 	"unicode/utf16"
 
@@ -71,13 +72,64 @@ func TestModulesLoadDependenciesOnce(t *testing.T) {
 	if err := m.insert("no_such"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("insert of an unknown module = %v", err)
 	}
-	m.aliases = aliasTable{"pci": {{"pci:a*", "one"}, {"pci:ab*", "two"}}}
+	m.aliases = aliasTable{"pci": {newAlias("pci:a*", "one"), newAlias("pci:ab*", "two")}}
 	if got := m.resolve([]string{"pci:ab", "pci:ab", "pci:ac"}); !slices.Equal(got, []string{"one", "two"}) {
 		t.Errorf("resolve = %q, want each once", got)
 	}
 	if got := m.resolve([]string{"pci:ab"}); len(got) != 0 {
 		t.Errorf("resolve again = %q, want none", got)
 	}
+}
+
+func TestDriversForDisksComeFirst(t *testing.T) {
+	t.Parallel()
+	m := &modules{log: slog.New(slog.DiscardHandler), files: map[string]*moduleFile{}, asked: map[string]bool{}}
+	for name, path := range map[string]string{
+		"e1000e": "kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko", "evdev": "kernel/drivers/input/evdev.ko",
+		"ahci": "kernel/drivers/ata/ahci.ko", "virtio_pci": "kernel/drivers/virtio/virtio_pci.ko",
+		"usb_storage": "kernel/drivers/usb/storage/usb-storage.ko", "nvme": "kernel/drivers/nvme/host/nvme.ko",
+	} {
+		m.files[name] = &moduleFile{path: filepath.Join("/no/such", path)}
+	}
+	d := newDrivers(m)
+	d.add([]string{"evdev", "e1000e", "usb-storage", "ahci", "no_such", "nvme", "virtio_pci"})
+	var got []string
+	for name := d.next(); name != ""; name = d.next() {
+		got = append(got, name)
+	}
+	if want := []string{"virtio_pci", "nvme", "ahci", "usb-storage", "evdev", "e1000e", "no_such"}; !slices.Equal(got, want) {
+		t.Errorf("order %q, want %q", got, want)
+	}
+	for path, want := range map[string]bool{"e1000e": true, "virtio_pci": true, "ahci": false, "evdev": false} {
+		if got := inOrder(m.files[path].path); got != want {
+			t.Errorf("inOrder(%s) = %v, want %v", path, got, want)
+		}
+	}
+}
+
+// TestDriversRun: a driver that hangs holds up nobody, and the queue says when
+// it was empty for the first time.
+func TestDriversRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &modules{log: slog.New(slog.DiscardHandler), files: map[string]*moduleFile{}, asked: map[string]bool{}}
+		hang := make(chan struct{})
+		m.tuned = hang // which network drivers wait for
+		m.files["card"] = &moduleFile{path: "/no/such/drivers/net/card.ko"}
+		m.aliases = aliasTable{"pci": {newAlias("pci:a*", "card"), newAlias("pci:b*", "other")}}
+		d := newDrivers(m)
+		ctx, cancel := context.WithCancel(t.Context())
+		d.ask([]string{"pci:a"})
+		go d.run(ctx, func(fn func()) { go fn() })
+		d.ask([]string{"pci:b", "pci:a", ""})
+		began := time.Now()
+		<-d.idle
+		if took := time.Since(began); took != driverPatience {
+			t.Errorf("the queue was empty after %v, want %v: the time that a hanging driver is waited for", took, driverPatience)
+		}
+		close(hang)
+		cancel()
+	})
 }
 
 func TestGlobMatch(t *testing.T) {

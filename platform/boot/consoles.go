@@ -2,6 +2,7 @@ package boot
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -152,12 +153,15 @@ func (m *Machine) picture() console.State {
 		Product: product, Version: m.cfg.Version,
 		Keys: []console.Key{console.KeyRestart, console.KeyPowerOff},
 	}
-	s.Network, s.Problems = networkFacts()
-	s.URLs = m.urls()
-	degraded := m.supervisor != nil && m.supervisor.Degraded()
-
+	var name string
+	s.Network, s.Problems, name = networkFacts()
+	s.URLs = urls(name)
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.furnished {
+		s.Disk = diskFact(dataDir)
+	}
+	degraded := m.supervisor != nil && m.supervisor.Degraded()
 	s.Host, s.Fingerprint, s.Progress = m.pushed.Hostname, m.pushed.Fingerprint, m.pushed.Progress
 	s.Code, s.Prompt = m.pushed.ClaimCode, m.prompt
 	if s.Code != "" && len(s.URLs) > 0 {
@@ -188,24 +192,51 @@ func (m *Machine) picture() console.State {
 // networkStatus is where netd says how the network is.
 const networkStatus = "/run/netd/status.json"
 
-func networkFacts() (lines, problems []string) {
+func networkFacts() (lines, problems []string, name string) {
 	status, err := netconf.ReadStatus(networkStatus)
 	if err != nil {
-		return nil, nil // netd has not come up yet
+		return nil, nil, "" // netd has not come up yet
 	}
-	return status.Lines(), status.Problems()
+	return status.Lines(), status.Problems(), status.Name
 }
 
-// urls are the addresses under which the pages can be opened: numbers first,
-// because they always work.
-func (m *Machine) urls() []string {
+// urls are the addresses under which the pages can be opened: a number first,
+// because that always works, then the name that the box answers to in its
+// network, then what else there is.
+func urls(name string) []string {
 	addresses, err := netconf.Addresses()
+	if err != nil || len(addresses) == 0 {
+		return nil // a name without an address leads nowhere
+	}
+	var list []string
+	for i, a := range addresses {
+		list = append(list, "https://"+a.URLHost())
+		if i == 0 && name != "" {
+			list = append(list, "https://"+name)
+		}
+	}
+	return list
+}
+
+// diskFact is the room for mail, "512 GB, 498 GB free".
+func diskFact(dir string) string {
+	total, free, err := space(dir)
 	if err != nil {
-		return nil
+		return ""
 	}
-	var urls []string
-	for _, a := range addresses {
-		urls = append(urls, "https://"+a.URLHost())
+	return formatBytes(total) + ", " + formatBytes(free) + " free"
+}
+
+// formatBytes counts in thousands, as disks are sold. It is coarse: the serial
+// line gets a line for each new value.
+func formatBytes(n int64) string {
+	const gb = 1e9
+	switch f := float64(n); {
+	case f >= 1000*gb:
+		return fmt.Sprintf("%.1f TB", f/(1000*gb))
+	case f >= 10*gb:
+		return fmt.Sprintf("%.0f GB", f/gb)
+	default:
+		return fmt.Sprintf("%.1f GB", f/gb)
 	}
-	return urls
 }

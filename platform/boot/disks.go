@@ -59,7 +59,7 @@ func (m *Machine) openBootDisk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	m.own, err = disk.Locate(ctx, system(), loader)
+	m.own, err = disk.Locate(ctx, system(), loader, m.settle)
 	if err != nil {
 		return err
 	}
@@ -200,6 +200,9 @@ func (m *Machine) furnishData() error {
 	}
 	m.useSavedTime()
 	m.useHostname()
+	m.mu.Lock()
+	m.furnished = true
+	m.mu.Unlock()
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -60,7 +61,7 @@ type Machine struct {
 	log      *slog.Logger
 	book     *logbook.Book
 	children *supervise.Children
-	modules  *modules
+	drivers  *drivers // nil: everything is built into the kernel
 	tools    disk.Tools
 
 	units      supervise.Units
@@ -68,7 +69,8 @@ type Machine struct {
 	runner     *supervise.Runner
 	supervisor *supervise.Supervisor
 
-	dog *watchdog.Device // nil: none
+	dog   atomic.Pointer[watchdog.Device] // nil: none, or not yet
+	tuned chan struct{}                   // closed when the kernel's settings are made
 
 	own       *disk.Own // nil: not found
 	espDevice string    // "" when not known
@@ -81,15 +83,16 @@ type Machine struct {
 	stopOnce sync.Once
 	stop     chan Action // what to do at the end; capacity 1
 
-	mu       sync.Mutex // guards all below
-	phases   []control.Phase
-	problem  *disk.RecoveryError // set: recovery
-	notes    []string            // what a person should look at, in sentences
-	pushed   control.ConsoleArgs // what maild wants shown
-	stopping bool
-	answered bool // the probe got every answer
-	prompt   string
-	buttons  map[string]bool // power buttons listened to
+	mu        sync.Mutex // guards all below
+	phases    []control.Phase
+	problem   *disk.RecoveryError // set: recovery
+	notes     []string            // what a person should look at, in sentences
+	pushed    control.ConsoleArgs // what maild wants shown
+	stopping  bool
+	answered  bool // the probe got every answer
+	furnished bool // the data disk is mounted and in use
+	prompt    string
+	buttons   map[string]bool // power buttons listened to
 }
 
 // Action is how the machine ends.
@@ -116,6 +119,7 @@ func Run(cfg Config) error {
 		log:      slog.New(book.Handler("init", slog.LevelInfo)),
 		children: supervise.NewChildren(),
 		stop:     make(chan Action, 1),
+		tuned:    make(chan struct{}),
 		serial:   io.Discard,
 	}
 	m.tools = disk.Tools{Runner: feeding{m}, Log: m.log, Scratch: sandukDir, Dir: toolDir, Skeleton: []string{mailDir}}
@@ -216,10 +220,11 @@ func (f feeding) Run(ctx context.Context, t supervise.Tool) ([]byte, supervise.E
 
 // feed restarts the hardware watchdog's timer.
 func (m *Machine) feed() {
-	if m.dog == nil {
+	dog := m.dog.Load()
+	if dog == nil {
 		return
 	}
-	if err := m.dog.Feed(); err != nil {
+	if err := dog.Feed(); err != nil {
 		m.log.Error("watchdog cannot be fed", "err", err)
 	}
 }

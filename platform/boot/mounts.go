@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sanduk-mail/sanduk/platform/netconf"
 	"github.com/sanduk-mail/sanduk/platform/supervise"
 )
 
@@ -46,7 +47,10 @@ func (m *Machine) mountAll(context.Context) error {
 		}
 	}
 	catchFatal()
-	m.spawn(func() { applySysctls(m.log.Warn) }) // some of them make the kernel wait for its own locks
+	m.spawn(func() { // some of them make the kernel wait for its own locks
+		defer close(m.tuned)
+		applySysctls(m.log.Warn)
+	})
 	for _, dir := range []string{dataDir, espDir, sandukDir, setupDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("mounts: %w", err)
@@ -115,19 +119,25 @@ func sysctls() map[string]string {
 		// Every line of the kernel's below an error would draw over the screen.
 		"kernel/printk": "4 4 1 7",
 		// The backlog in which connections wait while a service restarts.
-		"net/core/somaxconn":          "4096",
-		"net/ipv4/tcp_syncookies":     "1",
-		"net/ipv4/conf/all/rp_filter": "1",
+		"net/core/somaxconn":      "4096",
+		"net/ipv4/tcp_syncookies": "1",
 	}
 }
 
-// applySysctls sets what this kernel has.
+// applySysctls sets what this kernel has. No network card appears before it is
+// done: a card takes its settings from the defaults.
 func applySysctls(warn func(string, ...any)) {
-	for name, value := range sysctls() {
-		err := os.WriteFile(filepath.Join("/proc/sys", name), []byte(value), 0)
+	set := func(file, value string) {
+		err := os.WriteFile(file, []byte(value), 0)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			warn("kernel setting refused", "name", name, "err", err)
+			warn("kernel setting refused", "file", file, "err", err)
 		}
+	}
+	for _, s := range netconf.Sysctls() {
+		set(s.Path, s.Value)
+	}
+	for name, value := range sysctls() {
+		set(filepath.Join("/proc/sys", name), value)
 	}
 }
 

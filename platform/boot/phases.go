@@ -21,7 +21,6 @@ func (m *Machine) phaseList() []phase {
 		{"mounts", m.mountAll},
 		{"modules", m.loadModules},
 		{"console", m.openConsoles},
-		{"watchdog", m.openWatchdog},
 		{"clock", m.setClockFloor},
 		{"boot disk", m.openBootDisk},
 		{"data disk", m.openDataDisk},

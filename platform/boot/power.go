@@ -140,8 +140,8 @@ func (m *Machine) shutDown(action Action, stopServices context.CancelFunc, super
 	m.say("stopped after %d ms", m.uptime().Milliseconds())
 	time.Sleep(flushPause)
 	if action == PowerOff {
-		if m.dog != nil {
-			_ = m.dog.Disarm() // it would only switch on again what was switched off
+		if dog := m.dog.Load(); dog != nil {
+			_ = dog.Disarm() // it would only switch on again what was switched off
 		}
 		return unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
 	}

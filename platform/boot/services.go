@@ -47,9 +47,12 @@ func (m *Machine) prepareServices(ctx context.Context) error {
 	if m.recovering() {
 		units = supervise.Units{} // nothing to run, but the heartbeat goes on
 	}
-	m.supervisor = supervise.New(supervise.Config{
+	supervisor := supervise.New(supervise.Config{
 		Units: units, Starter: m.runner, Log: m.log, Heartbeat: m.feed,
 	})
+	m.mu.Lock()
+	m.supervisor = supervisor // the screen looks at it already
+	m.mu.Unlock()
 	return m.openControl(ctx)
 }
 

@@ -79,15 +79,16 @@ func (m *Machine) watchDevices(ctx context.Context, events *os.File) {
 		if err != nil {
 			// ENOBUFS: some were lost. Looking at everything again finds them.
 			m.log.Warn("device events lost", "err", err)
-			m.modules.loadAll(m.modules.resolve(scanModaliases("/sys")))
+			m.drivers.ask(scanModaliases("/sys"))
 			continue
 		}
 		e, ok := parseUevent(buf[:n])
 		if !ok || e.Action != "add" {
 			continue
 		}
-		if names := m.modules.resolve([]string{e.Modalias}); len(names) > 0 {
-			m.spawn(func() { m.modules.loadAll(names) })
+		m.drivers.seen.Add(1)
+		if e.Modalias != "" {
+			m.drivers.ask([]string{e.Modalias})
 		}
 		if e.Subsystem == "input" && strings.HasPrefix(e.Device, "input/event") {
 			m.listenButton(ctx, e.Device)

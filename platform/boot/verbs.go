@@ -62,8 +62,8 @@ func (m *Machine) verbStatus(context.Context, json.RawMessage) (any, error) {
 		return nil, err
 	}
 	s.Memory = memory
-	if m.dog != nil {
-		s.Watchdog = m.dog.Name
+	if dog := m.dog.Load(); dog != nil {
+		s.Watchdog = dog.Name
 	}
 	if total, free, err := space(dataDir); err == nil && m.boxFS != nil {
 		s.Data = &control.Space{Total: total, Free: free}
@@ -182,11 +182,8 @@ func (m *Machine) verbEnd(a Action) func(context.Context, json.RawMessage) (any,
 	}
 }
 
-// Limits of what maild may put on the screen, in bytes.
-const (
-	maxConsoleLine = 200
-	maxClaimCode   = 100
-)
+// maxClaimCode is in bytes.
+const maxClaimCode = 100
 
 func (m *Machine) verbConsole(_ context.Context, raw json.RawMessage) (any, error) {
 	var args control.ConsoleArgs
@@ -194,8 +191,8 @@ func (m *Machine) verbConsole(_ context.Context, raw json.RawMessage) (any, erro
 		return nil, err
 	}
 	for name, line := range map[string]string{"state": args.State, "hostname": args.Hostname, "fingerprint": args.Fingerprint, "progress": args.Progress} {
-		if len(line) > maxConsoleLine {
-			return nil, control.Invalid("%s: longer than %d bytes", name, maxConsoleLine)
+		if len(line) > control.MaxLine {
+			return nil, control.Invalid("%s: longer than %d bytes", name, control.MaxLine)
 		}
 	}
 	if len(args.ClaimCode) > maxClaimCode {

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -43,6 +44,55 @@ func TestGolden(t *testing.T) {
 		}
 		if got != string(want) {
 			t.Errorf("%s: got\n%s\nwant\n%s(go test -update writes it anew)", name, got, want)
+		}
+	}
+}
+
+// TestPaint: colours change nothing but colours.
+func TestPaint(t *testing.T) {
+	t.Parallel()
+	sgr := regexp.MustCompile(`\x1b\[[0-9;]*m`)
+	for name, s := range samples() {
+		plain := Render(s, 100, 37)
+		painted := paint(s, plain)
+		for i := range plain {
+			if got := sgr.ReplaceAllString(painted[i], ""); got != plain[i] {
+				t.Errorf("%s: row %d without colours is %q, want %q", name, i, got, plain[i])
+			}
+		}
+	}
+	s := samples()["recovery"]
+	rows := strings.Join(paint(s, Render(s, 80, 25)), "\n")
+	for _, want := range []string{colourBad + "  " + headlineMark, colourBad + "  " + problemMark, colourTitle + " SANDUK"} {
+		if !strings.Contains(rows, want) {
+			t.Errorf("recovery has no %q in\n%q", want, rows)
+		}
+	}
+	s = samples()["setup"]
+	rows = strings.Join(paint(s, Render(s, 80, 25)), "\n")
+	for _, want := range []string{colourStrong + "  " + headlineMark, colourStrong + "█", colourLabel + "  " + labelCode + colourStrong} {
+		if !strings.Contains(rows, want) {
+			t.Errorf("set-up has no %q in\n%q", want, rows)
+		}
+	}
+}
+
+// TestMailSaysNothingTwice: the line about mail is left out where the headline
+// says the same.
+func TestMailSaysNothingTwice(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		s    State
+		want string
+	}{
+		{State{Health: Running, Mail: "Everything is running"}, ""},
+		{State{Health: SetUp, Mail: "Not set up yet"}, ""},
+		{State{Health: Degraded, Mail: "Everything is running"}, "Everything is running"},
+		{State{Health: Running, Mail: "132 in, 45 out today"}, "132 in, 45 out today"},
+		{State{Health: Running}, ""},
+	} {
+		if got := tt.s.mail(); got != tt.want {
+			t.Errorf("mail line of %+v = %q, want %q", tt.s, got, tt.want)
 		}
 	}
 }

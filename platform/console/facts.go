@@ -29,7 +29,7 @@ func Facts(s State) []string {
 		add("network", n)
 	}
 	add("disk", s.Disk)
-	add("mail:", s.Mail)
+	add("mail:", s.mail())
 	add("", s.Prompt)
 	return facts
 }

@@ -16,6 +16,9 @@ const (
 	sideMargin = 2
 	// minTextColumn is what the text needs next to the square code.
 	minTextColumn = 34
+	// headlineMark and problemMark begin the sentences that matter.
+	headlineMark = "■ "
+	problemMark  = "! "
 	// labelWidth is the column of "Code", "Network", …
 	labelWidth = 13
 )
@@ -153,23 +156,26 @@ type block struct {
 
 // textBlocks lists what is to be read, in order.
 func textBlocks(s State, width int, square bool) []block {
-	blocks := []block{{0, wrap(s.headline(), width)}}
+	blocks := []block{{0, indented(headlineMark, s.headline(), width)}}
 	add := func(rank int, rows ...string) {
 		if len(rows) > 0 {
 			blocks = append(blocks, block{rank, rows})
 		}
 	}
 	for i, p := range s.Problems {
-		add(1+i, indented("! ", p, width)...)
+		add(1+i, indented(problemMark, p, width)...)
 	}
 	add(3, wrap(s.Progress, width)...)
 	var urls []string
+	if len(s.URLs) > 0 && (s.Health == Running || s.Health == Degraded) {
+		urls = wrap("Mail and settings, on any computer in this network:", width)
+	}
 	for _, u := range s.URLs {
 		urls = append(urls, indented("   ", u, width)...)
 	}
 	add(1, urls...)
 	if s.Code != "" {
-		add(1, labelled("Set-up code", s.Code, width)...)
+		add(1, labelled(labelCode, s.Code, width)...)
 		if square {
 			add(6, wrap("Or point a phone's camera at the square.", width)...)
 		}
@@ -181,23 +187,32 @@ func textBlocks(s State, width int, square bool) []block {
 func machineBlocks(s State, width int) []block {
 	var blocks []block
 	if s.Fingerprint != "" {
-		blocks = append(blocks, block{5, labelled("Certificate", s.Fingerprint, width)})
+		blocks = append(blocks, block{5, labelled(labelCertificate, s.Fingerprint, width)})
 	}
 	var rows []string
 	for i, n := range s.Network {
-		label := "Network"
+		label := labelNetwork
 		if i > 0 {
 			label = ""
 		}
 		rows = append(rows, labelled(label, n, width)...)
 	}
-	rows = append(rows, labelled("Disk", s.Disk, width)...)
-	rows = append(rows, labelled("Mail", s.Mail, width)...)
+	rows = append(rows, labelled(labelDisk, s.Disk, width)...)
+	rows = append(rows, labelled(labelMail, s.mail(), width)...)
 	if len(rows) > 0 {
 		blocks = append(blocks, block{4, rows})
 	}
 	return blocks
 }
+
+// What stands before facts.
+const (
+	labelCode        = "Set-up code"
+	labelCertificate = "Certificate"
+	labelNetwork     = "Network"
+	labelDisk        = "Disk"
+	labelMail        = "Mail"
+)
 
 // labelled is "Network  eth0 up", with the text's further rows below its first.
 func labelled(label, text string, width int) []string {

@@ -54,10 +54,10 @@ func (s *Screen) Show(state State) error {
 		b.WriteString(seqNoBlank + seqClear)
 	}
 	b.WriteString(seqHome)
-	for i, line := range Render(state, width, height) {
+	for i, line := range paint(state, Render(state, width, height)) {
 		fmt.Fprintf(&b, seqLine, i+1)
 		b.WriteString(line)
-		b.WriteString(seqClearRest)
+		b.WriteString(seqPlain + seqClearRest)
 	}
 	if _, err := s.w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("draw console: %w", err)

@@ -1,5 +1,7 @@
 package console
 
+import "strings"
+
 // Health is how the box is, in one word.
 type Health int
 
@@ -47,6 +49,15 @@ type State struct {
 	Keys []Key
 	// Prompt replaces the keys for a moment: "Press F2 again to restart."
 	Prompt string
+}
+
+// mail is the line about mail, or nothing where the headline says it already.
+func (s State) mail() string {
+	said := strings.TrimRight(s.Mail, ".")
+	if said != "" && strings.HasPrefix(s.headline(), said) {
+		return ""
+	}
+	return s.Mail
 }
 
 // headline is the sentence about the box's health.

@@ -20,6 +20,9 @@ const SocketPath = "/run/sanduk/control"
 // and address is below 16 KiB.
 const MaxFrame = 64 << 10
 
+// MaxLine bounds each text of ConsoleArgs in bytes: some lines of a screen.
+const MaxLine = 400
+
 // Verb is what a peer may ask for.
 type Verb string
 

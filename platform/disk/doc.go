@@ -27,6 +27,21 @@
 // say "-new"), and a freshly flashed image whose free space begins with the
 // data file system of its predecessor takes that over, mail and all.
 //
+// # Identifiers
+//
+// An image has identifiers (disk and partition GUIDs) derived from its version,
+// marked by their version number 8; every box flashed from it has the same. The
+// first start replaces them by random ones (version 4), in the write that makes
+// the data partition's entry:
+//
+//	state    GUIDs        who moves it on, and how
+//	flashed  version 8    Ensure: random ones, with its first write
+//	own      version 4    nobody
+//
+// While they are the image's, or the loader did not say which disk it came from,
+// a second disk may fit as well: Locate then waits for all drivers before it
+// believes that there is only one.
+//
 // # Order of writes
 //
 // The GPT is written backup first, synced, then primary, synced. A power cut

@@ -58,13 +58,14 @@ func Ensure(ctx context.Context, dev Device, t *Table, m Machine, log *slog.Logg
 	if err != nil {
 		return nil, err
 	}
+	fresh := t.individualize()
 	if number == 0 {
 		if number, err = t.create(dev, log); err != nil {
 			return nil, err
 		}
-	} else if t.fromBackup || t.backupBad {
+	} else if t.fromBackup || t.backupBad || fresh {
 		// Bring both halves into agreement before relying on either.
-		log.Warn("partition table repaired", "primary_damaged", t.fromBackup)
+		log.Warn("partition table repaired", "primary_damaged", t.fromBackup, "identifiers_renewed", fresh)
 		if err := t.Write(dev); err != nil {
 			return nil, &RecoveryError{Text: "The disk's partition table is damaged and cannot be repaired. The disk is probably failing: replace it.", Err: err}
 		}
@@ -86,6 +87,28 @@ func Ensure(ctx context.Context, dev Device, t *Table, m Machine, log *slog.Logg
 		d.Grown = t.hasGrown(dev, d.Entry)
 	}
 	return d, nil
+}
+
+// individualize gives the disk and its partitions identifiers of their own in
+// place of those that the image came with, and says whether it changed any. Two
+// boxes flashed from one image can then be told apart, also when the disks of
+// both hang on one machine. It writes nothing: the caller's Write does, so that
+// a power cut leaves either the old identifiers, and the next start tries
+// again, or the new ones.
+//
+// LoaderDevicePartUUID goes on naming the old one until the machine restarts;
+// nothing looks for the disk again before.
+func (t *Table) individualize() bool {
+	changed := false
+	if t.DiskGUID.factory() {
+		t.DiskGUID, changed = newGUID(), true
+	}
+	for i := range t.Entries {
+		if e := &t.Entries[i]; e.used() && e.Unique.factory() {
+			e.Unique, changed = newGUID(), true
+		}
+	}
+	return changed
 }
 
 // findData returns the number of the data partition, 0 when there is none.

@@ -3,6 +3,7 @@ package disk
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -28,9 +29,13 @@ func TestEnsureFirstBoot(t *testing.T) {
 		t.Errorf("partition %d..%d, want 4096..%d", data.Entry.First, data.Entry.Last, testDisk-34)
 	}
 	d.mount(t, data)
+	own := d.identifiers(t)
 	again, err := d.boot(m)
 	if err != nil || again.Created || m.formats != 1 || again.Entry != data.Entry {
 		t.Errorf("second boot: %+v, %v, formats %d; want the same partition, not formatted again", again, err, m.formats)
+	}
+	if now := d.identifiers(t); !slices.Equal(now, own) {
+		t.Errorf("identifiers %v after the first boot, %v after the second; want them kept", own, now)
 	}
 	table, err := readHalf(d, d.geometry, testDisk-1)
 	if err != nil || table.Entries[1].Name != DataName {
@@ -89,10 +94,74 @@ func recoverFromCut(t *testing.T, d *memoryDisk, what string) {
 		t.Fatalf("%s: next boot: %v", what, err)
 	}
 	d.mount(t, data)
+	own := d.identifiers(t)
 	used := &fakeMachine{}
 	again, err := d.boot(used)
 	if err != nil || used.formats != 0 || again.Created {
 		t.Fatalf("%s: boot after use: %+v, %v, %d formats; data lost", what, again, err, used.formats)
+	}
+	if now := d.identifiers(t); !slices.Equal(now, own) {
+		t.Fatalf("%s: identifiers %v, then %v; want them kept once the disk has its own", what, own, now)
+	}
+}
+
+// identifiers returns the GUIDs of the disk and its partitions in both halves of
+// the table, and wants none of them to be the image's.
+func (d *memoryDisk) identifiers(t *testing.T) []GUID {
+	t.Helper()
+	var list []GUID
+	for _, lba := range []uint64{primaryHeader, d.geometry.Sectors - 1} {
+		table, err := readHalf(d, d.geometry, lba)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, table.DiskGUID)
+		for _, e := range table.Entries {
+			if e.used() {
+				list = append(list, e.Unique)
+			}
+		}
+	}
+	for _, g := range list {
+		if g.factory() || g == (GUID{}) {
+			t.Fatalf("identifier %v is the image's; want one of the disk's own", g)
+		}
+	}
+	return list
+}
+
+// TestEnsureRenewsIdentifiers: two disks flashed from one image become two, also
+// where the data partition has been made already.
+func TestEnsureRenewsIdentifiers(t *testing.T) {
+	t.Parallel()
+	one := newMemoryDisk(testDisk)
+	one.writeImage(t, testImage)
+	two := one.clone()
+	for _, d := range []*memoryDisk{one, two} {
+		if _, err := d.boot(&fakeMachine{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, g := range one.identifiers(t) {
+		if slices.Contains(two.identifiers(t), g) {
+			t.Errorf("both disks have %v", g)
+		}
+	}
+	table, err := ReadTable(one, one.geometry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := table.Entries[1].Unique
+	table.DiskGUID, table.Entries[0].Unique = mustGUID(diskGUID), mustGUID(espGUID)
+	if err := table.Write(one); err != nil {
+		t.Fatal(err)
+	}
+	m := &fakeMachine{}
+	if _, err := one.boot(m); err != nil || m.formats != 0 {
+		t.Fatalf("boot of a disk that was not individual yet: %v, %d formats", err, m.formats)
+	}
+	if got := one.identifiers(t); got[2] != data {
+		t.Errorf("the data partition's own identifier became %v, want it kept: %v", got[2], data)
 	}
 }
 

@@ -49,6 +49,13 @@ func newGUID() GUID {
 	return g
 }
 
+// factoryVersion marks identifiers that came with the image (RFC 9562 §5.8:
+// made by a rule of one's own). Every box flashed from one image has the same.
+const factoryVersion = 8
+
+// factory says whether g came with the image and is nobody's own yet.
+func (g GUID) factory() bool { return g[7]>>4 == factoryVersion && g[8]>>6 == 2 }
+
 // typeESP and typeLinux are the partition types in use.
 func typeESP() GUID   { return mustGUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b") }
 func typeLinux() GUID { return mustGUID("0fc63daf-8483-4772-8e79-3d69d8477de4") }

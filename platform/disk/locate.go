@@ -31,12 +31,19 @@ var errNotYet = errors.New("no boot disk yet")
 // Locate waits for the own disk: the one with the partition that the loader
 // was read from (LoaderDevicePartUUID), or, when the loader did not say (loader
 // is zero), the only disk with a Sanduk boot partition. Two that fit are never
-// chosen between.
-func Locate(ctx context.Context, s System, loader GUID) (*Own, error) {
+// chosen between. settle waits until the drivers loaded so far have looked at
+// their devices; it is called only where another disk could fit as well.
+func Locate(ctx context.Context, s System, loader GUID, settle func()) (*Own, error) {
 	ctx, cancel := context.WithTimeout(ctx, locateTimeout)
 	defer cancel()
+	settled := false
 	for {
 		own, err := locateNow(s, loader)
+		if err == nil && !settled && !own.distinct(loader) {
+			settle()
+			settled = true
+			continue
+		}
 		if !errors.Is(err, errNotYet) {
 			return own, err
 		}
@@ -46,6 +53,12 @@ func Locate(ctx context.Context, s System, loader GUID) (*Own, error) {
 		case <-time.After(locatePoll):
 		}
 	}
+}
+
+// distinct says that no other disk can fit: the loader named the partition by
+// an identifier that no other has.
+func (o *Own) distinct(loader GUID) bool {
+	return loader != (GUID{}) && !o.Table.Entries[o.ESP-1].Unique.factory()
 }
 
 func locateNow(s System, loader GUID) (*Own, error) {

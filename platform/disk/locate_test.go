@@ -69,6 +69,53 @@ func TestLocate(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	_, err := Locate(ctx, fakeSystem(t, nil), loader)
+	_, err := Locate(ctx, fakeSystem(t, nil), loader, func() { t.Error("waited for drivers without a disk") })
 	wantRecovery(t, err, "does not appear")
+}
+
+// TestLocateWaitsWhereAnotherMayFit: a second disk from the same image may come
+// up later than the first.
+func TestLocateWaitsWhereAnotherMayFit(t *testing.T) {
+	t.Parallel()
+	first := newMemoryDisk(testDisk)
+	first.writeImage(t, testImage)
+	second := first.clone()
+	late := func(s System) func() {
+		return func() {
+			for _, dir := range []string{"block", "class/block"} {
+				if err := os.Rename(filepath.Join(s.Sys, dir, "late"), filepath.Join(s.Sys, dir, "sdb")); err != nil && !errors.Is(err, os.ErrNotExist) {
+					t.Error(err)
+				}
+			}
+		}
+	}
+	hidden := func(a, b *memoryDisk) System { // b has no device yet
+		s := fakeSystem(t, map[string]*memoryDisk{"sda": a, "sdb": b})
+		for _, dir := range []string{"block", "class/block"} {
+			if err := os.Rename(filepath.Join(s.Sys, dir, "sdb"), filepath.Join(s.Sys, dir, "late")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+	for name, loader := range map[string]GUID{"the image's identifier": mustGUID(espGUID), "loader unknown": {}} {
+		s := hidden(first, second)
+		if own, err := Locate(t.Context(), s, loader, late(s)); err == nil {
+			t.Errorf("%s: %+v, want it refused", name, own)
+		} else {
+			wantRecovery(t, err, "two Sanduk disks")
+		}
+	}
+	if _, err := first.boot(&fakeMachine{}); err != nil {
+		t.Fatal(err)
+	}
+	table, err := ReadTable(first, first.geometry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := hidden(first, second)
+	own, err := Locate(t.Context(), s, table.Entries[0].Unique, func() { t.Error("waited although no other disk can fit") })
+	if err != nil || own.Disk.Name != "sda" {
+		t.Errorf("an individual disk: %+v, %v, want it found at once", own, err)
+	}
 }

@@ -108,8 +108,11 @@ func (d *memoryDisk) clone() *memoryDisk {
 	return c
 }
 
-// espGUID is the boot partition's in the tests.
-const espGUID = "11111111-2222-3333-4444-555555555555"
+// espGUID and diskGUID are the image's in the tests, made by its rule.
+const (
+	espGUID  = "11111111-2222-8333-8444-555555555555"
+	diskGUID = "66666666-2222-8333-8444-555555555555"
+)
 
 const espSectors = 2048
 
@@ -124,7 +127,7 @@ func (d *memoryDisk) writeImage(t *testing.T, imageSectors uint64) {
 		t.Fatal(err)
 	}
 	table := &Table{
-		Geometry: Geometry{SectorSize: 512, Sectors: imageSectors}, DiskGUID: newGUID(),
+		Geometry: Geometry{SectorSize: 512, Sectors: imageSectors}, DiskGUID: mustGUID(diskGUID),
 		FirstUsable: 34, Entries: make([]Entry, 128), entrySize: 128,
 	}
 	table.Entries[0] = Entry{Type: typeESP(), Unique: mustGUID(espGUID), First: 2048, Last: 2048 + espSectors - 1, Name: "sanduk-esp"}

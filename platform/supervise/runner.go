@@ -155,6 +155,12 @@ func copyOutput(dst io.WriteCloser, src *os.File) {
 	_ = dst.Close()
 }
 
+// memoryTarget is the share of MemoryMax=, in percent, above which a service
+// written in Go collects its garbage more eagerly (GOMEMLIMIT) instead of
+// growing until the kernel ends it. The rest is for what the runtime does not
+// count: files that are mapped, and the kernel's buffers.
+const memoryTarget = 75
+
 func (r *Runner) shimConfig(s *Service, a Account, sockets []Socket, notifyPath string) shimConfig {
 	c := shimConfig{
 		Exec: s.Exec, Dir: s.WorkingDirectory,
@@ -165,6 +171,9 @@ func (r *Runner) shimConfig(s *Service, a Account, sockets []Socket, notifyPath 
 		Watchdog: s.WatchdogEvery > 0,
 	}
 	c.Env = append(append(c.Env, r.Environment...), s.Environment...)
+	if limit := s.Confine.Memory.Of(r.TotalMemory); limit > 0 { // after the unit's own: the first counts
+		c.Env = append(c.Env, fmt.Sprintf("GOMEMLIMIT=%d", limit/100*memoryTarget))
+	}
 	c.Env = append(c.Env, "NOTIFY_SOCKET="+notifyPath)
 	if s.Confine.User != "" {
 		c.Env = append(c.Env, "USER="+s.Confine.User, "LOGNAME="+s.Confine.User)

@@ -24,13 +24,20 @@ type Store interface {
 type Mailroom struct {
 	directory Directory
 	store     Store
-	hostname  func() string // of Received; may change at set-up
+	place     Place
 	log       *slog.Logger
 }
 
+// Place is where a message is received, as Received says it. Both may change at
+// the set-up.
+type Place struct {
+	Hostname func() string
+	Zone     func() *time.Location
+}
+
 // New makes a Mailroom.
-func New(directory Directory, store Store, hostname func() string, log *slog.Logger) *Mailroom {
-	return &Mailroom{directory: directory, store: store, hostname: hostname, log: log}
+func New(directory Directory, store Store, place Place, log *slog.Logger) *Mailroom {
+	return &Mailroom{directory: directory, store: store, place: place, log: log}
 }
 
 // Deliver makes a message durable for all its recipients with one commit. The
@@ -76,6 +83,8 @@ func (m *Mailroom) targets(ctx context.Context, envelope *mail.Envelope) ([]mail
 func (m *Mailroom) prefix(envelope *mail.Envelope, to mail.Address) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "Return-Path: <%s>\r\nDelivered-To: %s\r\n", envelope.From, to)
-	_ = message.WriteReceived(&b, m.hostname(), envelope) // a Buffer doesn't fail
+	here := *envelope
+	here.Received = envelope.Received.In(m.place.Zone())
+	_ = message.WriteReceived(&b, m.place.Hostname(), &here) // a Buffer doesn't fail
 	return b.Bytes()
 }

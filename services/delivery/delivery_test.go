@@ -52,7 +52,10 @@ func (s *fakeStore) Deliver(_ context.Context, _ *mail.Envelope, targets []mail.
 func newTestRoom() (*Mailroom, *fakeStore) {
 	store := &fakeStore{}
 	directory := fakeDirectory{"alice@example.test": 1, "info@example.test": 1, "bob@example.test": 2}
-	return New(directory, store, func() string { return "box.example.test" }, slog.New(slog.NewTextHandler(io.Discard, nil))), store
+	return New(directory, store, Place{
+		Hostname: func() string { return "box.example.test" },
+		Zone:     func() *time.Location { return time.FixedZone("", 3600) },
+	}, slog.New(slog.NewTextHandler(io.Discard, nil))), store
 }
 
 func address(t *testing.T, s string) mail.Address {
@@ -121,7 +124,7 @@ func TestDeliver(t *testing.T) {
 		t.Fatalf("targets are %+v; want one for each of the two accounts", store.targets)
 	}
 	prefix := string(store.targets[0].Prefix)
-	for _, want := range []string{"Return-Path: <bob@else.test>\r\nDelivered-To: info@example.test\r\nReceived: from else.test ([192.0.2.7])", "by box.example.test", envelope.ID.String()} {
+	for _, want := range []string{"Return-Path: <bob@else.test>\r\nDelivered-To: info@example.test\r\nReceived: from else.test ([192.0.2.7])", "by box.example.test", envelope.ID.String(), "11:00:00 +0100"} {
 		if !strings.Contains(prefix, want) {
 			t.Errorf("the prefix %q lacks %q", prefix, want)
 		}

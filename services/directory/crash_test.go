@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"errors"
 	"math/rand/v2"
 	"os"
@@ -121,6 +122,44 @@ func TestIndexIsDamaged(t *testing.T) {
 		again := newBox(t, path)
 		if got := again.summary(); got != want {
 			t.Errorf("%s index:\n got %s\nwant %s", name, got, want)
+		}
+	}
+	b.start()
+}
+
+// Whatever happens to a page of the index, the box starts, with everything that
+// the journal has. bbolt panics on many of these, or reads beyond the file.
+func TestPagesAreDamaged(t *testing.T) {
+	t.Parallel()
+	b := newOffice(t)
+	b.mustAdd("bob@example.test")
+	want := b.summary()
+	b.stop()
+	data, err := os.ReadFile(filepath.Join(b.path, File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const page = 4096
+	for at := 0; at+page <= len(data); at += page {
+		if len(bytes.Trim(data[at:at+page], "\x00")) == 0 {
+			continue // never written
+		}
+		for name, damage := range map[string]func(hurt []byte) []byte{
+			"zero":  func(hurt []byte) []byte { clear(hurt[at : at+page]); return hurt },
+			"noise": func(hurt []byte) []byte { copy(hurt[at:], bytes.Repeat([]byte{0xa5, 3, 0, 0xff}, page/4)); return hurt },
+			"cut":   func(hurt []byte) []byte { return hurt[:at] },
+		} {
+			path := copyDir(t, b.path)
+			if err := os.WriteFile(filepath.Join(path, File), damage(bytes.Clone(data)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, start := range []string{"first", "second"} {
+				again := newBox(t, path)
+				if got := again.summary(); got != want {
+					t.Errorf("%s from %d, %s start:\n got %s\nwant %s", name, at, start, got, want)
+				}
+				again.stop()
+			}
 		}
 	}
 	b.start()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -118,20 +119,27 @@ func openIndex(path string) (*Index, error) {
 		return err
 	})
 	switch {
-	case errors.Is(err, errIndex):
-		return nil, err
 	case errors.Is(err, berrors.ErrTimeout):
 		return nil, ErrInUse
-	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrChecksum), errors.Is(err, berrors.ErrVersionMismatch):
-		return nil, fmt.Errorf("%w: %w", errIndex, err)
-	case err != nil:
+	case isSystemError(err):
 		return nil, fmt.Errorf("directory: open index: %w", err)
+	case err != nil:
+		// What bbolt says beyond that is about what is in the file, partly in errors
+		// that have no name.
+		return nil, fmt.Errorf("%w: %w", errIndex, err)
 	}
 	ix := &Index{db: db, path: path, new: created}
 	if err := ix.checkVersion(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return ix, nil
+}
+
+// isSystemError reports whether the file could not be read now, whatever is in it.
+func isSystemError(err error) bool {
+	var errno syscall.Errno
+	var pathError *fs.PathError
+	return errors.As(err, &errno) || errors.As(err, &pathError)
 }
 
 // guard runs fn. bbolt panics on pages that make no sense, and a page that the

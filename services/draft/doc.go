@@ -1,13 +1,12 @@
-// Package draft holds a message while it comes in: counted, bounded, hashed and
-// scanned as it is written, in memory while it is small, else in a file of the
-// spool directory.
+// Package draft holds a message while it comes in: counted, bounded and scanned
+// as it is written, in memory while it is small, else in a file of the spool
+// directory.
 //
 // What comes in: the bytes of one message, in pieces of any size, from a
 // network connection or from the box itself.
 //
-// What goes out: a [Draft] that has been finished: its size, its SHA-256, its
-// digest, and its bytes to be read at any offset, ready for the store to
-// commit.
+// What goes out: a [Draft] that has been finished: its size, its digest, and its
+// bytes to be read at any offset, ready for the store to commit.
 //
 // Durability: none, on purpose. A draft is acknowledged to nobody; the store
 // writes it into its log and syncs that. What a crash leaves in the spool

@@ -2,10 +2,8 @@ package draft
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"syscall"
 	"time"
@@ -28,7 +26,6 @@ type Draft struct {
 	memory  []byte       // the bytes, while file is nil
 	file    durable.File // the bytes, once they are more than MemoryLimit
 	name    string       // of file in the spool
-	sum     hash.Hash
 	scanner *message.Scanner
 
 	err    error // the first failure, which every later Write and Finish repeats
@@ -76,8 +73,7 @@ func (d *Draft) write(p []byte) error {
 		return fmt.Errorf("draft: write spool file: %w", diskError(err))
 	}
 	d.size += int64(len(p))
-	d.sum.Write(p)            // hash.Hash never fails
-	_, _ = d.scanner.Write(p) // nor does the Scanner
+	_, _ = d.scanner.Write(p) // it never fails
 	return nil
 }
 
@@ -136,12 +132,6 @@ func (d *Draft) Size() int64 { return d.size }
 // Digest is the message's digest; nil before Finish. It is shared: nobody may
 // change it.
 func (d *Draft) Digest() *message.Digest { return d.digest }
-
-// Sum is the SHA-256 of the bytes written so far.
-func (d *Draft) Sum() (sum [sha256.Size]byte) {
-	d.sum.Sum(sum[:0])
-	return sum
-}
 
 // Reader gives the message's bytes after Finish, from the beginning, to be read
 // in order or at any offset. It is good until Discard; any number may be in use.

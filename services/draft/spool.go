@@ -1,7 +1,6 @@
 package draft
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"path"
@@ -24,7 +23,7 @@ const (
 	MemoryBudget = 32 << 20
 	// Reserve is what the spool leaves free on the disk, in bytes: more than the
 	// log's own reserve, so that a draft is refused before anything else is.
-	Reserve = 192 << 20
+	Reserve = 96 << 20
 	// freeEvery is how many bytes are written to files between two looks at the
 	// free space.
 	freeEvery = 1 << 20
@@ -65,7 +64,7 @@ func NewSpool(fs durable.FS, dir string, free func() (int64, error)) (*Spool, er
 
 // New begins a draft of at most limit bytes. The caller discards it.
 func (s *Spool) New(limit int64) *Draft {
-	return &Draft{spool: s, limit: limit, sum: sha256.New(), scanner: message.NewScanner(message.Limits{})}
+	return &Draft{spool: s, limit: limit, scanner: message.NewScanner(message.Limits{})}
 }
 
 func (s *Spool) create() (durable.File, string, error) {

@@ -37,7 +37,8 @@ type Entry struct {
 	// all earlier entries left, of which some may not be durable. A nil payload
 	// without error means that there is nothing to write: the entry succeeds
 	// with the batch, without Apply. An error goes to the waiter. It may be
-	// called a second time, after Abort.
+	// called a second time, after Abort. More than MaxPayload bytes are a
+	// programmer's error, and stop the journal.
 	Prepare func(Slot) ([]byte, error)
 	// Apply makes the change visible, in LSN order, when it is durable. May be nil.
 	Apply func(Slot)
@@ -78,20 +79,21 @@ func (j *Journal) run() {
 	}
 }
 
-// take removes the next batch from the queue.
+// take removes the next batch from the queue. It is empty only when the queue
+// is: were those whose waiters have gone counted, a batch of nothing else would
+// send the commit goroutine to sleep with others waiting behind it.
 func (j *Journal) take() (batch []*request, closing bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	n, size := 0, 0
-	for n < len(j.queue) && n < maxEntries && size < maxBatch {
-		for _, b := range j.queue[n].entry.Bodies {
-			size += len(b.frames) + len(b.meta)
+	for ; n < len(j.queue) && len(batch) < maxEntries && size < maxBatch; n++ {
+		r := j.queue[n]
+		if !r.taken.CompareAndSwap(false, true) {
+			continue
 		}
-		n++
-	}
-	for _, r := range j.queue[:n] {
-		if r.taken.CompareAndSwap(false, true) {
-			batch = append(batch, r)
+		batch = append(batch, r)
+		for _, b := range r.entry.Bodies {
+			size += len(b.frames) + len(b.meta)
 		}
 	}
 	rest := copy(j.queue, j.queue[n:])
@@ -111,7 +113,12 @@ func (j *Journal) commit(batch []*request, buf []byte) []byte {
 		j.refuse(batch, err)
 		return buf
 	}
-	buf = j.prepare(batch, buf)
+	buf, err := j.prepare(batch, buf)
+	if err != nil {
+		abort(batch)
+		finishAll(batch, j.fail(err))
+		return buf
+	}
 	if len(buf) == 0 {
 		finish(batch, nil)
 		return buf
@@ -152,7 +159,7 @@ func (j *Journal) stamp() stamp {
 }
 
 // prepare encodes the batch behind buf.
-func (j *Journal) prepare(batch []*request, buf []byte) []byte {
+func (j *Journal) prepare(batch []*request, buf []byte) ([]byte, error) {
 	w := j.records
 	at := j.stamp()
 	for _, r := range batch {
@@ -186,11 +193,14 @@ func (j *Journal) prepare(batch []*request, buf []byte) []byte {
 			buf, w.pending, at.lsn = buf[:before], w.pending[:pending], lsn
 			continue
 		}
+		if len(payload) > MaxPayload {
+			return nil, fmt.Errorf("record %d has a payload of %d bytes", at.lsn, len(payload))
+		}
 		buf = w.append(buf, &header, meta, payload, own, at)
 		r.written = true
 		at.lsn++
 	}
-	return buf
+	return buf, nil
 }
 
 // inlineBody says which body goes into the record itself: the only one, if it

@@ -215,6 +215,95 @@ func checkDamage(t *testing.T, disk *crashfs.FS, opts journal.Options, name stri
 	}
 }
 
+// TestLastBodyDamaged turns one bit anywhere in the newest large body, which was
+// acknowledged. The rest of it stays readable, and no later body ever goes by
+// its name.
+func TestLastBodyDamaged(t *testing.T) {
+	t.Parallel()
+	disk := crashfs.New()
+	j := open(t, disk, options())
+	text := noise(3, journal.LargeBody+2000)
+	slot := mustPut(t, j, "large", stage(t, j, text))
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ref := slot.Bodies[0]
+	name := fmt.Sprintf("log/%08d.seg", ref.Segment)
+	for off := int64(64); off < disk.Size(name); off += disk.Size(name) / 9 {
+		broken := disk.Crash(disk.Ops(), crashfs.Nothing())
+		broken.Flip(name, off)
+		j := open(t, broken, options())
+		other := mustPut(t, j, "other", stage(t, j, noise(4, journal.LargeBody+2000)))
+		if other.Bodies[0] == ref {
+			t.Errorf("flipped at %d: two bodies are called %s", off, ref)
+		}
+		later := broken.Crash(broken.Ops(), crashfs.Nothing())
+		later.Flip(name, off) // a crash brings back what was written
+		again := open(t, later, options())
+		for what, j := range map[string]*journal.Journal{"": j, ", after a start": again} {
+			if got := readBody(t, j, other.Bodies[0]); got != noise(4, journal.LargeBody+2000) {
+				t.Errorf("flipped at %d%s: the new body differs", off, what)
+			}
+			b, err := j.Body(ref)
+			if off < 64+88 { // the record's header: then nothing is left to find it by
+				if !errors.Is(err, journal.ErrDamaged) {
+					t.Errorf("flipped at %d%s: Body = %v; want ErrDamaged", off, what, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("flipped at %d%s: Body = %v", off, what, err)
+				continue
+			}
+			good := 0
+			for at := 0; at < len(text); at += 1000 {
+				p := make([]byte, min(1000, len(text)-at))
+				if _, err := b.ReadAt(p, int64(at)); err == nil {
+					good++
+					if string(p) != text[at:at+len(p)] {
+						t.Errorf("flipped at %d%s: wrong bytes at %d", off, what, at)
+					}
+				} else if !errors.Is(err, journal.ErrDamaged) {
+					t.Errorf("flipped at %d%s: read at %d: %v; want ErrDamaged", off, what, at, err)
+				}
+			}
+			if good == 0 && off < disk.Size(name)-40 {
+				t.Errorf("flipped at %d%s: nothing of the body can be read", off, what)
+			}
+			_ = b.Close()
+		}
+	}
+}
+
+// TestTornBody stops while a large body is written: it is taken off, for nobody
+// was told, and its ordinal is not used again.
+func TestTornBody(t *testing.T) {
+	t.Parallel()
+	disk := crashfs.New()
+	j := open(t, disk, options())
+	text := noise(5, journal.LargeBody+2000)
+	slot := mustPut(t, j, "large", stage(t, j, text))
+	name := fmt.Sprintf("log/%08d.seg", slot.Bodies[0].Segment)
+	whole := disk.Size(name)
+	point := disk.Ops() + 1 // the first frame is written
+	stage(t, j, noise(6, journal.LargeBody+2000))
+	after := disk.Crash(point, crashfs.Everything())
+	if after.Size(name) <= whole {
+		t.Fatalf("the segment has %d bytes; want more than %d", after.Size(name), whole)
+	}
+	j = open(t, after, options())
+	if got := after.Size(name); got != whole {
+		t.Errorf("the segment has %d bytes after a start; want %d", got, whole)
+	}
+	other := mustPut(t, j, "other", stage(t, j, noise(7, journal.LargeBody+2000)))
+	if other.Bodies[0].Segment == slot.Bodies[0].Segment {
+		t.Errorf("the new body is %s, in the torn segment", other.Bodies[0])
+	}
+	if got := readBody(t, j, slot.Bodies[0]); got != text {
+		t.Error("the whole body differs")
+	}
+}
+
 // TestForgery proves that the bytes of records inside a body don't pass for
 // records, also when the record around them is torn.
 func TestForgery(t *testing.T) {

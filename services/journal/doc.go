@@ -99,5 +99,7 @@
 // is a torn tail when no valid record behind it has a floor at or above the LSN
 // expected there: nobody was told that it is durable, so it is cut off. When one
 // has, the missing record had been acknowledged: that is damage, which is
-// reported ([Journal.Damage]) and left as it is.
+// reported ([Journal.Damage]) and left as it is. A segment for bodies has no
+// floors, so where one of its bodies is not valid it is left as it is and not
+// written to any more; only a body without any header is cut off.
 package journal

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
@@ -309,6 +310,60 @@ func TestContext(t *testing.T) {
 	}
 	close(hold)
 	mustPut(t, j, "after")
+}
+
+// TestWithdrawnCrowd has more waiters go away than fit into two batches, as when
+// a disk stands still for longer than they wait: who comes behind them is served.
+func TestWithdrawnCrowd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		j := open(t, crashfs.New(), options())
+		defer j.Close()
+		hold := make(chan struct{})
+		go func() {
+			_ = j.Commit(context.Background(), &journal.Entry{Prepare: func(journal.Slot) ([]byte, error) {
+				<-hold
+				return nil, nil
+			}})
+		}()
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(context.Background())
+		for range 3000 {
+			go func() {
+				_ = j.Commit(ctx, &journal.Entry{Prepare: func(journal.Slot) ([]byte, error) { return []byte("gone"), nil }})
+			}()
+		}
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		done := make(chan error)
+		go func() { _, err := put(j, "behind"); done <- err }()
+		synctest.Wait()
+		close(hold)
+		if err := <-done; err != nil { // synctest ends a wait that has no end
+			t.Errorf("Commit = %v", err)
+		}
+		if got := payloads(replay(t, j, 1)); got != "behind" {
+			t.Errorf("the log has %q; want only what was not withdrawn", got)
+		}
+	})
+}
+
+// TestPayloadBound: what no reader would believe is never acknowledged.
+func TestPayloadBound(t *testing.T) {
+	t.Parallel()
+	disk := crashfs.New()
+	j := open(t, disk, options())
+	mustPut(t, j, "small")
+	err := j.Commit(context.Background(), &journal.Entry{Family: journal.FamilyStore, Prepare: func(journal.Slot) ([]byte, error) {
+		return make([]byte, journal.MaxPayload+1), nil
+	}})
+	if !errors.Is(err, mail.ErrClosed) {
+		t.Errorf("Commit of %d bytes = %v; want ErrClosed", journal.MaxPayload+1, err)
+	}
+	if got := payloads(replay(t, open(t, disk, options()), 1)); got != "small" {
+		t.Errorf("after a new start: %q; want what was acknowledged", got)
+	}
 }
 
 // TestSyncFails proves that a failed sync is final, and that what had been

@@ -67,10 +67,13 @@ const (
 	alignment     = 8
 )
 
+// MaxPayload is the size of the largest payload, in bytes: far above a delivery
+// to all of 300 accounts (30 KiB). Whoever makes an Entry sees to it: an
+// acknowledged record that no reader believes would be a lost one.
+const MaxPayload = 64 << 20
+
 // Bounds of what a reader believes; a writer never goes beyond.
 const (
-	// maxPayload is far above a delivery to all of 300 accounts (30 KiB).
-	maxPayload = 64 << 20
 	// maxMeta is far above the largest digest (some 4 MiB at the scanner's caps).
 	maxMeta = 32 << 20
 	// maxBody is the size up to which rows keep a message's size.
@@ -190,7 +193,7 @@ func (h *segmentHeader) decodeRecord(b []byte) (recordHeader, error) {
 		payloadSum: le.Uint32(b[72:]), metaSum: le.Uint32(b[76:]),
 	}
 	copy(r.id[:], b[40:56])
-	if r.payload > maxPayload || r.meta > maxMeta || r.body < 0 || r.body > 2*maxBody {
+	if r.payload > MaxPayload || r.meta > maxMeta || r.body < 0 || r.body > 2*maxBody {
 		return recordHeader{}, ErrDamaged
 	}
 	return r, nil

@@ -126,14 +126,15 @@ type gap struct {
 }
 
 // recoverTail reads the newest segment of a kind, cuts off a torn tail, and
-// makes it the one that is written to. It gives the last LSN.
+// makes it the one that is written to; nil when it isn't to be. It gives the
+// last LSN.
 func (j *Journal) recoverTail(seg *segment) (*writer, LSN, error) {
 	f, err := j.shelf.fs.OpenFile(segmentName(seg.number), os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, 0, err
 	}
 	w, lsn, err := j.readTail(seg, f)
-	if err != nil {
+	if err != nil || w == nil {
 		return nil, 0, errors.Join(err, f.Close())
 	}
 	return w, lsn, nil
@@ -159,7 +160,7 @@ func (j *Journal) readTail(seg *segment, f durable.File) (*writer, LSN, error) {
 		}
 		for i := range gaps {
 			g := &gaps[i]
-			if g.offset == end && seg.kind == kindBodies || g.offset+g.length == r.offset && r.lsn == g.expected {
+			if g.offset+g.length == r.offset && r.lsn == g.expected {
 				g.filler = true
 			}
 			g.acknowledged = g.acknowledged || r.floor >= g.expected
@@ -167,9 +168,12 @@ func (j *Journal) readTail(seg *segment, f durable.File) (*writer, LSN, error) {
 		lsn, next, end = r.lsn, r.ordinal+1, r.offset+r.size()
 		offsets = put(offsets, r.ordinal, r.offset)
 	}
+	if seg.kind == kindBodies && len(gaps) > 0 {
+		return nil, 0, j.leave(seg, f, gaps[len(gaps)-1], size)
+	}
 	for _, g := range gaps {
 		switch {
-		case g.offset >= end && g.offset+g.length == size, seg.kind == kindRecords && !g.filler && !g.acknowledged:
+		case g.offset >= end && g.offset+g.length == size, !g.filler && !g.acknowledged:
 			if err := j.cut(seg, f, g, size); err != nil {
 				return nil, 0, err
 			}
@@ -178,12 +182,33 @@ func (j *Journal) readTail(seg *segment, f durable.File) (*writer, LSN, error) {
 			}
 			seg.offsets = offsets[:min(int(next), len(offsets))]
 			return j.adopt(seg, f, end, next), lsn, nil
-		case seg.kind == kindRecords && !g.filler:
+		case !g.filler:
 			j.report(Damage{Segment: seg.number, Offset: g.offset, Length: g.length, LSN: g.expected})
 		}
 	}
 	seg.offsets = offsets
 	return j.adopt(seg, f, end, next), lsn, nil
+}
+
+// leave ends the writing to a segment for bodies that holds a place without a
+// valid one. Nothing in it says whether that body was acknowledged: it may be
+// torn, or one bit of it may have turned. So it stays, and no other ever gets
+// its ordinal, or somebody would read another's mail under an old name. Only
+// what a process left that stopped while it wrote is taken off: a body's header
+// is written last, and there is none.
+func (j *Journal) leave(seg *segment, f durable.File, last gap, size int64) error {
+	j.log.Info("journal: segment of bodies is not written to any more", "segment", seg.number, "offset", last.offset, "length", last.length)
+	if last.offset+last.length < size {
+		return nil
+	}
+	head := make([]byte, min(recordSize, last.length))
+	if _, err := f.ReadAt(head, last.offset); err != nil {
+		return noEOF(err)
+	}
+	if slices.ContainsFunc(head, func(b byte) bool { return b != 0 }) {
+		return nil
+	}
+	return j.cut(seg, f, last, size)
 }
 
 // cut takes a torn tail off and makes that durable, so that none of it comes

@@ -110,7 +110,7 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	if o.certs, err = tlscert.Open(tlscert.Options{FS: o.files, Identity: o.identity(), Floor: options.Built, Logger: o.log}); err != nil {
 		return nil, fmt.Errorf("office: open certificates: %w", err)
 	}
-	o.mailroom = delivery.New(addresses{o}, o.store, o.hostname, o.log)
+	o.mailroom = delivery.New(addresses{o}, o.store, delivery.Place{Hostname: o.hostname, Zone: o.zone}, o.log)
 	return o, nil
 }
 
@@ -236,6 +236,16 @@ func (o *Office) hostname() string {
 		return string(box.Hostname)
 	}
 	return mailboxName
+}
+
+// zone is the office's time, once it has said which.
+func (o *Office) zone() *time.Location {
+	box, _ := o.directory.Box()
+	zone, err := time.LoadLocation(box.Timezone)
+	if err != nil { // it was good at the set-up; a later program may know fewer zones
+		return time.UTC
+	}
+	return zone
 }
 
 // names are those that the certificate is for and that pages are asked by.

@@ -13,7 +13,7 @@ import (
 // this order, and in no other:
 //
 //  1. its ID is minted, and its bytes are streamed into a draft: bounded,
-//     hashed, never whole in memory;
+//     scanned, never whole in memory if it is large;
 //  2. it is refused if it is too large, holds what mail may not, or loops;
 //  3. the Mailroom makes it durable;
 //  4. only then the client reads 250.
@@ -43,7 +43,10 @@ func (c *conn) begin() {
 	t.envelope.Received = time.Now()
 	t.envelope.ID = mail.NewID(t.envelope.Received)
 	t.body = c.server.options.Draft(c.server.options.MaxSize)
-	t.text = &checkedText{to: t.body}
+	if c.gathered == nil {
+		c.gathered = make([]byte, 0, gatherSize)
+	}
+	t.text = &checkedText{to: t.body, gathered: c.gathered}
 }
 
 // cutOff ends a session whose message can't be read to its end: what follows

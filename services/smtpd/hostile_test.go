@@ -308,6 +308,37 @@ func FuzzReadDotted(f *testing.F) {
 	})
 }
 
+// TestTextInPieces cuts texts anywhere, as BDAT may: what is wrong with them and
+// what is passed on must not depend on where.
+func TestTextInPieces(t *testing.T) {
+	t.Parallel()
+	alphabet := []byte("a\r\n\x00")
+	for n := range 1 << 10 { // every text of five bytes
+		var text []byte
+		for k := n; len(text) < 5; k /= len(alphabet) {
+			text = append(text, alphabet[k%len(alphabet)])
+		}
+		text = append(text, "\r\n"...)
+		clean := !bytes.ContainsAny(bytes.ReplaceAll(text, []byte("\r\n"), nil), "\r\n\x00")
+		for cut := range text {
+			for _, long := range []int{0, gatherSize - 3, gatherSize, 2*gatherSize + 1} {
+				var got bytes.Buffer
+				c := &checkedText{to: &got}
+				front := bytes.Repeat([]byte("x"), long)
+				for _, piece := range [][]byte{front, text[:cut], text[cut:]} {
+					_, _ = c.Write(piece) // it never fails
+				}
+				if err := c.finish(); (err == nil) != clean {
+					t.Fatalf("%q cut at %d: %v; want it clean: %v", text, cut, err, clean)
+				}
+				if clean && got.String() != string(front)+string(text) {
+					t.Fatalf("%q cut at %d behind %d bytes: it comes out otherwise", text, cut, long)
+				}
+			}
+		}
+	}
+}
+
 // stepConn gives at most step bytes at a time; 0 means as many as asked for.
 type stepConn struct {
 	scriptConn

@@ -178,7 +178,14 @@ type checkedText struct {
 	fault string
 	cr    bool // the last byte was a CR
 	size  int64
+	// gathered waits to be written: what to does with each piece costs more than
+	// what it does with a line's bytes.
+	gathered []byte
 }
+
+// gatherSize is how much is written at a time: most messages at once, and less
+// than a connection's buffers take.
+const gatherSize = 8 << 10
 
 // Write never fails: the message must be read to its end whatever it holds,
 // or its rest would be taken for commands.
@@ -187,10 +194,26 @@ func (c *checkedText) Write(p []byte) (int, error) {
 	if c.fault == "" {
 		c.look(p)
 	}
-	if c.fault == "" && c.err == nil {
+	if c.fault != "" || c.err != nil {
+		return len(p), nil
+	}
+	if len(c.gathered)+len(p) > gatherSize {
+		c.pass()
+	}
+	if c.err == nil && len(p) > gatherSize {
 		_, c.err = c.to.Write(p)
+	} else {
+		c.gathered = append(c.gathered, p...)
 	}
 	return len(p), nil
+}
+
+// pass writes what has been gathered.
+func (c *checkedText) pass() {
+	if c.err == nil && len(c.gathered) > 0 {
+		_, c.err = c.to.Write(c.gathered)
+	}
+	c.gathered = c.gathered[:0]
 }
 
 func (c *checkedText) look(p []byte) {
@@ -198,30 +221,37 @@ func (c *checkedText) look(p []byte) {
 		c.fault = "a NUL byte"
 		return
 	}
-	for rest := p; len(rest) > 0; {
-		if c.cr {
-			if rest[0] != '\n' {
-				c.fault = "a CR without its LF"
-				return
-			}
-			c.cr, rest = false, rest[1:]
-			continue
-		}
-		i := bytes.IndexAny(rest, "\r\n")
-		if i < 0 {
+	for len(p) > 0 {
+		if c.cr && p[0] != '\n' {
+			c.fault = "a CR without its LF"
 			return
 		}
-		if rest[i] == '\n' {
+		line := p
+		end := bytes.IndexByte(p, '\n')
+		if end >= 0 {
+			line = p[:end]
+		}
+		switch at := bytes.IndexByte(line, '\r'); {
+		case at >= 0 && at < len(line)-1:
+			c.fault = "a CR without its LF"
+			return
+		case end < 0:
+			c.cr = at >= 0
+			return
+		case at < 0 && !(c.cr && end == 0):
 			c.fault = "an LF without its CR"
 			return
 		}
-		c.cr, rest = true, rest[i+1:]
+		c.cr, p = false, p[end+1:]
 	}
 }
 
 // finish is the error of the whole message, if any: too large and a full disk
 // before a fault of the text, because the text was not looked at any more.
 func (c *checkedText) finish() error {
+	if c.fault == "" {
+		c.pass()
+	}
 	if c.cr && c.fault == "" {
 		c.fault = "a CR without its LF"
 	}

@@ -38,6 +38,15 @@ type section struct {
 	ops     []op
 }
 
+// creates says whether the section is an account's first.
+func (s *section) creates() bool {
+	if len(s.ops) == 0 {
+		return false
+	}
+	_, ok := s.ops[0].(createAccount)
+	return ok
+}
+
 // op is one thing done to an account.
 type op interface{ kind() opKind }
 

@@ -56,7 +56,7 @@ func (s *Store) Check(ctx context.Context) (Report, error) {
 	s.mu.RUnlock()
 	for _, id := range ids {
 		s.loading.Lock()
-		a, err := s.loadAccount(ctx, id)
+		a, err := s.loadAccount(s.life, id)
 		s.loading.Unlock()
 		if err != nil {
 			return report, fmt.Errorf("check: %w", err)
@@ -88,7 +88,16 @@ type checker struct {
 	boxes   map[mail.MailboxID]box
 	emails  map[mail.EmailID]references
 	threads map[mail.ThreadID]map[mail.MailboxID]int64
-	count   int // of problems
+	bodies  map[journal.BodyRef]reference
+	log     *account // as the log has it
+	count   int      // of problems
+}
+
+// reference is a message that names a body of so many bytes.
+type reference struct {
+	mailbox mail.MailboxID
+	uid     mail.UID
+	size    int64
 }
 
 func (c *checker) problem(format string, args ...any) {
@@ -99,6 +108,9 @@ func (c *checker) problem(format string, args ...any) {
 	c.report.Problems = append(c.report.Problems, Problem{c.account.id, fmt.Sprintf(format, args...)})
 }
 
+// run checks the account. The log and the bodies, which take long, are read
+// outside of the transaction: while one is open the index grows with every
+// checkpoint, and where it has to be mapped anew everybody waits.
 func (c *checker) run() error {
 	a := c.account
 	if a.spoiled.Load() {
@@ -108,10 +120,17 @@ func (c *checker) run() error {
 	if err := a.checkpoint(); err != nil {
 		return err
 	}
+	a.mu.RLock()
+	until := a.indexed
+	a.mu.RUnlock()
+	c.log = newAccount(a.store, a.id)
+	if err := c.follow(until); err != nil {
+		return err
+	}
 	err := a.index.with(func(db *bolt.DB) error {
 		return db.View(func(tx *bolt.Tx) error {
 			c.tx = tx
-			for _, step := range []func() error{c.meta, c.rows, c.expunged, c.references, c.memory, c.log} {
+			for _, step := range []func() error{c.meta, c.rows, c.expunged, c.references, c.memory, c.compareLog} {
 				if err := step(); err != nil {
 					return err
 				}
@@ -123,7 +142,10 @@ func (c *checker) run() error {
 		c.problem("%v", err)
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return c.readBodies()
 }
 
 // meta reads counters and mailboxes.
@@ -131,6 +153,7 @@ func (c *checker) meta() error {
 	c.boxes = map[mail.MailboxID]box{}
 	c.emails = map[mail.EmailID]references{}
 	c.threads = map[mail.ThreadID]map[mail.MailboxID]int64{}
+	c.bodies = map[journal.BodyRef]reference{}
 	var err error
 	if c.last, c.lsn, err = decodeMeta(c.account.id, c.tx.Bucket([]byte("meta")).Get([]byte("account"))); err != nil {
 		return err
@@ -243,7 +266,8 @@ func (c *checker) row(id mail.MailboxID, r *row) error {
 	if int64(r.size) != m.size+int64(len(m.prefix)) || m.thread != mail.ThreadID(r.thread) || m.id != r.id {
 		c.problem("message %d of mailbox %s and email %d don't agree", r.uid, id, r.email)
 	}
-	return c.body(r, id, m)
+	c.body(r, id, m)
+	return nil
 }
 
 // noted checks that the changes bucket tells of the row.
@@ -264,22 +288,35 @@ func (c *checker) noted(id mail.MailboxID, kind byte, r *row) error {
 	return nil
 }
 
-// body reads a body, once however many refer to it.
-func (c *checker) body(r *row, id mail.MailboxID, m indexedEmail) error {
-	size, done := c.read[m.body]
-	if !done {
-		var err error
-		if size, err = c.readBody(m.body); err != nil {
-			if !errors.Is(err, journal.ErrDamaged) && c.ctx.Err() != nil {
+// body notes a body to be read, once however many refer to it.
+func (c *checker) body(r *row, id mail.MailboxID, m indexedEmail) {
+	other, noted := c.bodies[m.body]
+	if !noted {
+		c.bodies[m.body] = reference{id, r.uid, m.size}
+	} else if other.size != m.size {
+		c.problem("messages %d of mailbox %s and %d of mailbox %s say that body %s has %d and %d bytes",
+			r.uid, id, other.uid, other.mailbox, m.body, m.size, other.size)
+	}
+}
+
+// readBodies reads those that no other account's check has read.
+func (c *checker) readBodies() error {
+	for ref, by := range c.bodies {
+		size, done := c.read[ref]
+		if !done {
+			if err := c.ctx.Err(); err != nil {
 				return err
 			}
-			c.problem("message %d of mailbox %s: body %s can't be read: %v", r.uid, id, m.body, err)
-			return nil
+			var err error
+			if size, err = c.readBody(ref); err != nil {
+				c.problem("message %d of mailbox %s: body %s can't be read: %v", by.uid, by.mailbox, ref, err)
+				continue
+			}
+			c.read[ref] = size
 		}
-		c.read[m.body] = size
-	}
-	if size != m.size {
-		c.problem("message %d of mailbox %s: body %s has %d bytes; want %d", r.uid, id, m.body, size, m.size)
+		if size != by.size {
+			c.problem("message %d of mailbox %s: body %s has %d bytes; want %d", by.uid, by.mailbox, ref, size, by.size)
+		}
 	}
 	return nil
 }
@@ -363,27 +400,23 @@ func (c *checker) memory() error {
 	return nil
 }
 
-// log reads the log up to where the index is, into memory, and compares.
-func (c *checker) log() error {
-	fresh := newAccount(c.account.store, c.account.id)
-	created := false
-	err := c.account.store.journal.Replay(c.ctx, journal.FamilyStore, 1, func(r journal.Record) error {
+// follow applies to c.log what the log has up to an LSN.
+func (c *checker) follow(until journal.LSN) error {
+	err := c.account.store.journal.Replay(c.ctx, journal.FamilyStore, c.log.applied+1, func(r journal.Record) error {
+		if r.LSN > until {
+			return errStop
+		}
 		ch, err := decodeChange(r.Payload)
 		if err != nil {
 			return err
 		}
 		for i := range ch {
-			if ch[i].account != fresh.id || r.LSN > c.lsn {
+			if ch[i].account != c.log.id || c.log.applied == 0 && !ch[i].creates() {
 				continue
 			}
-			if _, ok := ch[i].ops[0].(createAccount); ok {
-				created = true
-			}
-			if !created {
-				return nil
-			}
-			if err := fresh.apply(&ch[i], moment{lsn: r.LSN, time: r.Time}); err != nil {
+			if err := c.log.apply(&ch[i], moment{lsn: r.LSN, time: r.Time}); err != nil {
 				c.problem("the log can't be applied: %v", err)
+				c.log.lost = true
 				return errStop
 			}
 		}
@@ -392,13 +425,24 @@ func (c *checker) log() error {
 	if errors.Is(err, errStop) {
 		return nil
 	}
-	if err != nil {
-		return err
+	return err
+}
+
+// compareLog compares what the log gave with the index, which a checkpoint may
+// have brought on by a little.
+func (c *checker) compareLog() error {
+	if !c.log.lost {
+		if err := c.follow(c.lsn); err != nil {
+			return err
+		}
 	}
-	if fresh.applied != c.lsn {
-		c.problem("the index is at LSN %d; the log has the account at %d", c.lsn, fresh.applied)
+	if c.log.lost {
+		return nil // follow has said so
 	}
-	c.compare("the log", fresh, func(id mail.MailboxID) *table { return fresh.boxes[id].rows })
+	if c.log.applied != c.lsn {
+		c.problem("the index is at LSN %d; the log has the account at %d", c.lsn, c.log.applied)
+	}
+	c.compare("the log", c.log, func(id mail.MailboxID) *table { return c.log.boxes[id].rows })
 	return nil
 }
 

@@ -3,9 +3,11 @@ package store
 import (
 	"cmp"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -46,6 +48,11 @@ func (a *account) checkpoint() error {
 			return w.write()
 		})
 	})
+	if errors.Is(err, syscall.EIO) {
+		// Whatever was not synced is lost, though the kernel may show it until the
+		// next start, and a second sync may succeed (package durable).
+		a.index.condemn(err)
+	}
 	if err != nil {
 		return fmt.Errorf("checkpoint of account %s: %w", a.id, err)
 	}
@@ -97,6 +104,7 @@ func (a *account) endFlush(w *flush) {
 	defer a.mu.Unlock()
 	a.indexed, a.flushing, a.flush = w.lsn, nil, nil
 	a.flushes++
+	a.retryAt = time.Time{}
 	for _, m := range a.boxes {
 		// What is in the index may leave the memory, but never what is not.
 		for len(m.vanished) > keepVanished && m.vanished[0].modSeq <= w.last.modSeq {

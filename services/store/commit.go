@@ -42,23 +42,28 @@ func (a *account) pend() *pending {
 func momentOf(slot journal.Slot) moment { return moment{lsn: slot.LSN, time: slot.Time} }
 
 // prepareRecord runs on the commit goroutine.
-func (t *transaction) prepareRecord(slot journal.Slot) ([]byte, error) {
+func (t *transaction) prepareRecord(slot journal.Slot) (payload []byte, err error) {
+	defer func() {
+		if payload == nil {
+			t.dropIdle()
+		}
+	}()
 	for _, a := range t.accounts {
 		// Loading and checkpoints may go on beside; commits don't.
 		a.mu.RLock()
 		defer a.mu.RUnlock()
-		switch p := a.pend(); {
-		case p.broken != nil:
-			return nil, p.broken
-		case p.last.removed:
-			return nil, mail.ErrNoAccount
+		if err := a.usable(); err != nil {
+			return nil, err
 		}
 	}
 	at := momentOf(slot)
 	c, err := t.prepare(at, slot)
 	if err != nil || len(c) == 0 {
-		t.dropIdle()
 		return nil, err
+	}
+	payload = c.encode()
+	if len(payload) > journal.MaxPayload {
+		return nil, mail.ErrTooMany
 	}
 	for i := range c {
 		a := t.find(c[i].account)
@@ -74,7 +79,27 @@ func (t *transaction) prepareRecord(slot journal.Slot) ([]byte, error) {
 	for _, a := range t.accounts {
 		a.pendingUsers++
 	}
-	return c.encode(), nil
+	return payload, nil
+}
+
+// maxUnwritten is how many changes an account gathers at most while its index
+// can't be written: some ten megabytes, of a process that may have few.
+const maxUnwritten = 100_000
+
+// usable says why the account can't be changed now. It is asked on the commit
+// goroutine; the caller holds mu.
+func (a *account) usable() error {
+	switch p := a.pend(); {
+	case a.lost:
+		return fmt.Errorf("account %s: %w", a.id, mail.ErrClosed)
+	case !a.retryAt.IsZero() && a.dirty.size >= maxUnwritten:
+		return fmt.Errorf("index of account %s can't be written: %w", a.id, mail.ErrNoSpace)
+	case p.broken != nil:
+		return p.broken
+	case p.last.removed:
+		return mail.ErrNoAccount
+	}
+	return nil
 }
 
 // dropIdle forgets pending state that nobody's entry is in.
@@ -105,6 +130,7 @@ func (t *transaction) apply(slot journal.Slot) {
 			// part here, and only the log can be believed. The index is not
 			// written any more; the next start reads the log.
 			t.store.log.Error("store: a durable change can't be applied", "account", a.id, "lsn", slot.LSN, "error", err)
+			a.lost = true
 			a.spoil()
 		}
 	}
@@ -112,7 +138,6 @@ func (t *transaction) apply(slot journal.Slot) {
 	for _, a := range t.accounts {
 		a.announce()
 	}
-	t.store.poke()
 }
 
 // abort runs on the commit goroutine when the batch failed.

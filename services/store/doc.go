@@ -32,7 +32,9 @@
 // and at Close. accounts/registry says from which LSN on the next start has to
 // read the log; each index says itself what it has, so a record is never applied
 // twice. What is lost of these files is made again from the log, with the same
-// UIDs, flags and mailboxes.
+// UIDs, flags and mailboxes, under the name index.db.building until it is whole.
+// An index that is ahead of the log is made again too: after the log was put back,
+// new records and bodies get the numbers that the index has of others.
 //
 // # The states of a message
 //

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
@@ -29,7 +30,7 @@ const (
 	// mapped anew, which would wait for everybody who is reading.
 	mmapSize = 64 << 20
 	// allocSize is by how much an index's file grows: most accounts are small.
-	allocSize = 1 << 20
+	allocSize = 256 << 10
 	// lockWait is how long another process may hold the index: none should.
 	lockWait = 2 * time.Second
 	// schemaVersion of the index; see doc.go.
@@ -47,6 +48,11 @@ var errIndex = errors.New("index is damaged")
 // each account, for whoever wants to know what happened.
 const damagedSuffix = ".damaged"
 
+// buildingSuffix is what is added to the name of an index that a rebuild has not
+// finished. Half an index would be believed: it says what it has, and the
+// registry says that nothing older needs to be read.
+const buildingSuffix = ".building"
+
 // The buckets of an index.
 func buckets() []string {
 	return []string{"meta", "mailboxes", "rows", "emails", "threads", "threadkeys", "subscriptions", "keywords", "changes", "expunged"}
@@ -58,6 +64,9 @@ type index struct {
 	// mu is held by whoever loads from or writes a checkpoint to the index, so
 	// that a load never sees half of what a checkpoint moves over.
 	mu sync.Mutex
+	// building is set while the account is rebuilt from the log: until all of it
+	// is there, the file has another name. Nobody else has the account then.
+	building bool
 
 	// Guarded by the store's indexLock:
 	db    *bolt.DB // nil while closed
@@ -69,7 +78,13 @@ func (ix *index) dir() string {
 	return path.Join(accountsDir, strconv.FormatUint(uint64(ix.account.id), 10))
 }
 
-func (ix *index) name() string { return path.Join(ix.dir(), "index.db") }
+func (ix *index) name() string {
+	name := path.Join(ix.dir(), "index.db")
+	if ix.building {
+		name += buildingSuffix
+	}
+	return name
+}
 
 // exists reports whether the account has an index file yet.
 func (ix *index) exists() (bool, error) {
@@ -112,7 +127,7 @@ func (ix *index) use(fn func(db *bolt.DB) error) error {
 		ix.users--
 		s.closeIndexes(maxOpenIndexes)
 	}()
-	return guard(db, fn)
+	return guard(func() error { return fn(db) })
 }
 
 // condemn takes an index out of use that has been found damaged: it is renamed,
@@ -132,14 +147,17 @@ func (ix *index) condemn(cause error) {
 	}
 }
 
-// guard runs fn; bbolt panics on pages that make no sense.
-func guard(db *bolt.DB, fn func(db *bolt.DB) error) (err error) {
+// guard runs fn; bbolt panics on pages that make no sense. A page that the disk
+// can't give, or that is not in the file any more, is a fault of memory, which
+// would end the process again at every start.
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%w: %v", errIndex, p)
 		}
 	}()
-	return fn(db)
+	return fn()
 }
 
 // closeIndexes closes those that nobody uses, the longest unused first, until
@@ -165,14 +183,23 @@ func (s *Store) closeIndexes(most int) {
 }
 
 // open opens the file, which exists. The caller holds indexLock.
-func (ix *index) open() (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %v", errIndex, p)
-		}
-	}()
-	ix.db, err = openBolt(ix.account.store.files.Path(ix.name()))
-	return err
+func (ix *index) open() error {
+	return guard(func() (err error) {
+		ix.db, err = openBolt(ix.account.store.files.Path(ix.name()))
+		return err
+	})
+}
+
+// close closes the file, whatever state it is in. Nobody uses it.
+func (ix *index) close() {
+	s := ix.account.store
+	s.indexLock.Lock()
+	defer s.indexLock.Unlock()
+	if ix.db != nil {
+		_ = ix.db.Close() // what was to be in it is synced, or it is given up
+		ix.db = nil
+		s.openIndexes = slices.DeleteFunc(s.openIndexes, func(other *index) bool { return other == ix })
+	}
 }
 
 func openBolt(file string) (*bolt.DB, error) {

@@ -46,11 +46,9 @@ func (s *Store) recover(ctx context.Context) error {
 
 // replay applies a section that the account's index has not got.
 func (s *Store) replay(ctx context.Context, sec *section, at moment) error {
-	if len(sec.ops) > 0 {
-		if _, isNew := sec.ops[0].(createAccount); isNew {
-			if err := s.replayCreate(sec.account); err != nil {
-				return err
-			}
+	if sec.creates() {
+		if err := s.replayCreate(sec.account); err != nil {
+			return err
 		}
 	}
 	a, err := s.loadAccount(ctx, sec.account)
@@ -118,16 +116,7 @@ func (s *Store) bound(a *account) error {
 
 // setAside takes a damaged index out of the way.
 func (s *Store) setAside(a *account) error {
-	s.indexLock.Lock()
-	for i, ix := range s.openIndexes {
-		if ix == &a.index {
-			_ = ix.db.Close() // it is damaged
-			ix.db = nil
-			s.openIndexes = append(s.openIndexes[:i], s.openIndexes[i+1:]...)
-			break
-		}
-	}
-	s.indexLock.Unlock()
+	a.index.close()
 	err := s.files.Rename(a.index.name(), a.index.name()+damagedSuffix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("set damaged index of account %s aside: %w", a.id, err)
@@ -150,6 +139,25 @@ func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*accoun
 		return nil, err
 	}
 	a := newAccount(s, id)
+	a.index.building = true
+	if err := s.files.Remove(a.index.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("rebuild: remove what an earlier one left: %w", err)
+	}
+	err := s.replayAll(ctx, a)
+	if err == nil {
+		err = a.index.finish()
+	}
+	if err != nil {
+		a.index.close()
+		_ = s.files.Remove(a.index.name()) // else the next rebuild does
+		return nil, fmt.Errorf("rebuild: %w", err)
+	}
+	s.log.Info("store: index rebuilt", "account", id, "lsn", a.applied)
+	return a, nil
+}
+
+// replayAll applies everything to the account that the log has of it.
+func (s *Store) replayAll(ctx context.Context, a *account) error {
 	created := false
 	err := s.journal.Replay(ctx, journal.FamilyStore, 1, func(r journal.Record) error {
 		c, err := decodeChange(r.Payload)
@@ -157,13 +165,10 @@ func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*accoun
 			return err
 		}
 		for i := range c {
-			if c[i].account != id {
+			if c[i].account != a.id {
 				continue
 			}
-			if _, ok := c[i].ops[0].(createAccount); ok {
-				created = true
-			}
-			if !created {
+			if created = created || c[i].creates(); !created {
 				continue
 			}
 			if err := a.apply(&c[i], moment{lsn: r.LSN, time: r.Time}); err != nil {
@@ -175,14 +180,30 @@ func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*accoun
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("rebuild: %w", err)
+	if err == nil && !created {
+		err = mail.ErrNoAccount
 	}
-	if !created {
-		return nil, mail.ErrNoAccount
+	return err
+}
+
+// finish gives an index that was rebuilt its name, when all of the account is in
+// it. What is small enough to be in memory alone has no file yet.
+func (ix *index) finish() error {
+	if ix.account.indexed == 0 {
+		ix.building = false
+		return nil
 	}
-	s.log.Info("store: index rebuilt", "account", id, "lsn", a.applied)
-	return a, nil
+	if err := ix.account.checkpoint(); err != nil {
+		return err
+	}
+	ix.close()
+	built := ix.name()
+	ix.building = false
+	files := ix.account.store.files
+	if err := files.Rename(built, ix.name()); err != nil {
+		return err
+	}
+	return files.SyncDir(ix.dir())
 }
 
 // Rebuild throws an account's index away and makes it anew from the log. Nobody

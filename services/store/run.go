@@ -23,6 +23,7 @@ func (s *Store) run() {
 	defer close(s.done)
 	tick := time.NewTimer(0)
 	defer tick.Stop()
+	var registryAt time.Time // not written before, as the last time failed
 	for {
 		select {
 		case <-s.quit:
@@ -41,9 +42,14 @@ func (s *Store) run() {
 		if dirty {
 			tick.Reset(checkpointIdle / 2)
 		}
-		if s.low() >= s.registry.last()+registryEvery {
-			if err := s.saveRegistry(); err != nil {
+		// An account that is being made is known only when it is durable: the
+		// registry must not pass it over.
+		if time.Now().After(registryAt) && s.low() >= s.registry.last()+registryEvery && s.loading.TryLock() {
+			err := s.saveRegistry()
+			s.loading.Unlock()
+			if err != nil {
 				s.log.Error("store: registry", "error", err)
+				registryAt = time.Now().Add(checkpointRetry)
 			}
 		}
 	}

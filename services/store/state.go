@@ -36,7 +36,7 @@ type account struct {
 	flushes    uint64
 	touched    time.Time // when dirty last grew
 	dirtySince time.Time // when it began to
-	retryAt    time.Time // no checkpoint before, as the last one failed
+	retryAt    time.Time // no checkpoint before, as the last one failed; zero: it did not
 
 	// spoiled is set when memory can't be believed any more: no checkpoint
 	// writes it.
@@ -45,6 +45,9 @@ type account struct {
 	watchLock sync.Mutex
 	watchers  map[chan struct{}]bool // guarded by watchLock
 
+	// lost is set when a durable change could not be applied: what would be
+	// decided from here on would be wrong. The commit goroutine's.
+	lost bool
 	// pending is what the batch under way will change; the commit goroutine's.
 	pending      *pending
 	pendingUsers int // entries of the batch that wait for their sync
@@ -233,13 +236,17 @@ func (a *account) recentThread(k threadKey) mail.ThreadID {
 func (a *account) apply(s *section, at moment) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.applied == a.indexed || a.dirty.size == 0 {
+	first := a.applied == a.indexed
+	if first || a.dirty.size == 0 {
 		a.dirtySince = time.Now()
 	}
 	err := apply(a, s, at)
 	a.applied = at.lsn
 	a.touched = time.Now()
 	a.dirty.size++
+	if first || a.dirty.size >= checkpointAfter {
+		a.store.poke() // in between the checkpointer looks by itself
+	}
 	return err
 }
 

@@ -50,6 +50,14 @@ type Store struct {
 
 	registry registry
 
+	// start is how far the log went at Open. No index that has not been written
+	// since can have more.
+	start journal.LSN
+	// life ends with Close: an account is loaded for everybody, so it is not
+	// given up with the one who asked first.
+	life context.Context
+	stop context.CancelFunc
+
 	failOnce sync.Once
 	failed   chan struct{}
 
@@ -67,6 +75,8 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 		accounts: map[mail.AccountID]*account{}, known: map[mail.AccountID]bool{},
 		failed: make(chan struct{}), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
+	s.start = j.Durable()
+	s.life, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -80,6 +90,7 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 		s.indexLock.Lock()
 		defer s.indexLock.Unlock()
 		s.closeIndexes(0)
+		s.stop()
 		return nil, fmt.Errorf("store: open: %w", err)
 	}
 	go s.run()
@@ -101,9 +112,12 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
+	s.stop()
 	close(s.quit)
 	<-s.done
+	s.loading.Lock() // whoever loads or makes an account is done with it
 	err := s.checkpointAll()
+	s.loading.Unlock()
 	s.indexLock.Lock()
 	defer s.indexLock.Unlock()
 	s.closeIndexes(0)
@@ -128,7 +142,13 @@ func (s *Store) account(ctx context.Context, id mail.AccountID) (*account, error
 	}
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	a, err := s.loadAccount(ctx, id)
+	if err := s.life.Err(); err != nil {
+		return nil, mail.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	a, err := s.loadAccount(s.life, id)
 	if err == nil && a.removed() {
 		err = mail.ErrNoAccount
 	}
@@ -154,6 +174,11 @@ func (s *Store) loadAccount(ctx context.Context, id mail.AccountID) (*account, e
 	exists, err := a.index.exists()
 	if err == nil && exists {
 		err = a.index.load()
+	}
+	if err == nil && a.indexed > s.start {
+		// The log was put back to an earlier state. New records get the same LSNs,
+		// and new bodies the same names: what the index has may be another's mail.
+		err = fmt.Errorf("it has LSN %d, the log ended at %d: %w", a.indexed, s.start, errIndex)
 	}
 	if err == nil && !exists || isBoltDamage(err) {
 		a, err = s.rebuild(ctx, a, err)

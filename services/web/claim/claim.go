@@ -152,8 +152,9 @@ func (c *Code) Redeem(ctx context.Context, peer netip.Addr, text string, setUp f
 }
 
 // Normalize brings what a person typed into the form that is compared: lower
-// case, one hyphen between groups whatever stood there. Text that is too long
-// to be a code becomes "".
+// case, one hyphen between groups whatever stood there, also where nothing did
+// between the last word and the number. Text that is too long to be a code
+// becomes "".
 func Normalize(text string) string {
 	if len(text) > MaxText {
 		return ""
@@ -161,5 +162,9 @@ func Normalize(text string) string {
 	groups := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
 	})
-	return strings.Join(groups, "-")
+	text = strings.Join(groups, "-")
+	if i := strings.IndexAny(text, "0123456789"); i > 0 && text[i-1] != '-' {
+		text = text[:i] + "-" + text[i:]
+	}
+	return text
 }

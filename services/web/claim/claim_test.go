@@ -58,6 +58,7 @@ func TestCheckForgivesTyping(t *testing.T) {
 	for _, text := range []string{
 		c.String(), strings.ToUpper(c.String()), " " + strings.ReplaceAll(c.String(), "-", " ") + "\n",
 		strings.ReplaceAll(c.String(), "-", " – "), strings.ReplaceAll(c.String(), "-", "."),
+		strings.Replace(c.String(), c.String()[strings.LastIndex(c.String(), "-"):], c.String()[strings.LastIndex(c.String(), "-")+1:], 1),
 	} {
 		if err := c.Check(p, text); err != nil {
 			t.Errorf("Check(%q) = %v; want nil", text, err)

@@ -4,7 +4,7 @@ import { domainFault, localFault, nameFault, suggestInternal, suggestLocal, tidy
 describe('addresses', () => {
   test.each([
     ['Alice Kola', 'alice.kola'], ['  Ana-Maria  Žižek ', 'ana.maria.zizek'], ['Šaban Đorđević', 'saban.djordjevic'], ['Ștefan Țăran', 'stefan.taran'],
-    ['Jürgen Weiß', 'jurgen.weiss'], ['O’Neill, Pat', 'o.neill.pat'], ['', ''], ['...', ''], ['Милан Петровић', 'милан.петровић'],
+    ['Jürgen Weiß', 'jurgen.weiss'], ['O’Neill, Pat', 'o.neill.pat'], ['', ''], ['...', ''], ['Милан Петровић', 'milan.petrovic'],
     ['x'.repeat(80), 'x'.repeat(64)],
   ])('%s becomes %s', (name, want) => {
     expect(suggestLocal(name)).toBe(want)

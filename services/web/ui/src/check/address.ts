@@ -42,6 +42,15 @@ export function nameFault(name: string): Fault | undefined {
   return undefined
 }
 
+// Most mail programs and servers can't send to an address with other letters
+// than Latin ones, so none is suggested. (Serbian, Macedonian, Bulgarian,
+// Ukrainian and Russian letters; who wants one can type it.)
+const cyrillic: Record<string, string> = {
+  а: 'a', б: 'b', в: 'v', г: 'g', д: 'd', ђ: 'dj', ѓ: 'gj', е: 'e', ж: 'z', з: 'z', ѕ: 'dz', и: 'i', ј: 'j', к: 'k', л: 'l', љ: 'lj',
+  м: 'm', н: 'n', њ: 'nj', о: 'o', п: 'p', р: 'r', с: 's', т: 't', ћ: 'c', ќ: 'kj', у: 'u', ф: 'f', х: 'h', ц: 'c', ч: 'c', џ: 'dz',
+  ш: 's', щ: 'st', ъ: 'a', ы: 'y', ь: '', э: 'e', ю: 'ju', я: 'ja', є: 'je', і: 'i', ї: 'ji', ґ: 'g', ё: 'e', й: 'j',
+}
+
 const special: Record<string, string> = { đ: 'dj', ł: 'l', ø: 'o', æ: 'ae', œ: 'oe', ß: 'ss', ı: 'i', þ: 'th', ð: 'd' }
 
 /** What somebody's address might be, from their name: "Alíce Kola" → alice.kola. */
@@ -49,6 +58,7 @@ export function suggestLocal(name: string): string {
   return name
     .toLowerCase()
     .replace(/[đłøæœßıþð]/g, (c) => special[c] ?? c)
+    .replace(/[\u0400-\u04ff]/g, (c) => cyrillic[c] ?? c)
     .normalize('NFD')
     .replace(/\p{M}/gu, '')
     .split(/[^\p{L}\p{N}]+/u)

@@ -45,7 +45,7 @@ export const en = {
   'code.sure.text': 'Your browser warned you because the box makes its own certificate. Compare: the box’s screen shows the beginning of this fingerprint (SHA-256), and so does the certificate in your browser.',
 
   'time.title': 'Which time does your office keep?',
-  'time.lead': 'It stands on every message that the box receives and in its logs.',
+  'time.lead': 'It stands on every message that the box receives.',
   'time.label': 'Time zone',
   'time.browser': 'This is what your computer says.',
   'time.chosen': 'Chosen by you.',
@@ -97,7 +97,7 @@ export const en = {
   'local.shape.mend': 'Use letters, digits, dots and hyphens.',
 
   'domain.title': 'What stands behind the @?',
-  'domain.lead': 'All addresses of your office end in its domain.',
+  'domain.lead': 'All addresses of your office end in its domain. In this version the box carries mail inside the office; mail to and from the Internet comes with a later one.',
   'domain.choice': 'Does your office have a domain?',
   'domain.own': 'We have a domain',
   'domain.own.text': 'Such as the one of your website.',
@@ -188,7 +188,7 @@ export const en = {
   'working.over': 'Ready',
 
   'done.title': 'Your office has its own mail',
-  'done.lead': '{host} is running. Now let devices trust it and set up the mail programs.',
+  'done.lead': '{host} is running, and people in the office can write to each other. Now let devices trust it and set up the mail programs.',
   'done.after': 'After that',
   'done.admin': 'Add and remove people',
   'done.print': 'Print this page',

@@ -1,0 +1,115 @@
+package clienttest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// programTime bounds one call of a mail program.
+const programTime = 2 * time.Minute
+
+// program is a mail program with a home directory of its own, in which its settings are.
+type program struct {
+	o    *office
+	home string
+}
+
+// newProgram makes a home directory.
+func (o *office) newProgram(t *testing.T) *program {
+	t.Helper()
+	home, err := os.MkdirTemp(o.dir, strings.ReplaceAll(t.Name(), "/", "-")+"-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &program{o: o, home: home}
+}
+
+// file writes a file into the home directory and returns its name.
+func (p *program) file(t *testing.T, name, text string) string {
+	t.Helper()
+	full := filepath.Join(p.home, name)
+	write(t, full, text)
+	return full
+}
+
+// result is how a program ended.
+type result struct {
+	code int
+	out  string // both outputs
+}
+
+// run starts a program and waits for its end. It sees the hosts file that knows the box's name, in a mount namespace of
+// its own; somebody who is not root gets a user namespace around it. Its output is logged when the test fails.
+func (p *program) run(t *testing.T, stdin, name string, args ...string) result {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), programTime)
+	defer cancel()
+	inside := []string{"-c", `mount --bind "$0" /etc/hosts && exec "$@"`, p.o.hosts, name}
+	cmd := exec.CommandContext(ctx, "/bin/sh", append(inside, args...)...)
+	cmd.Dir = p.home
+	cmd.Env = append(os.Environ(), "HOME="+p.home, "FETCHMAILHOME="+p.home, "TERM=xterm", "LC_ALL=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+	cmd.Stdin = strings.NewReader(stdin)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Setpgid: true}
+	// Some of them start others, which would hold the output open.
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 10 * time.Second
+	if uid := os.Getuid(); uid != 0 {
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	began := time.Now()
+	err := cmd.Run()
+	took := time.Since(began).Round(time.Millisecond)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%s %s (%v, %v):\n%s", name, strings.Join(args, " "), err, took, shorten(out.String()))
+		}
+	})
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		t.Fatalf("%s: %v", name, err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("%s did not end within %v", name, programTime)
+	}
+	return result{cmd.ProcessState.ExitCode(), out.String()}
+}
+
+// must is run for a program that has to succeed.
+func (p *program) must(t *testing.T, stdin, name string, args ...string) string {
+	t.Helper()
+	r := p.run(t, stdin, name, args...)
+	if r.code != 0 {
+		t.Fatalf("%s ended with status %d", name, r.code)
+	}
+	return r.out
+}
+
+// mustNot is run for a program that has to end with a status, and to say something that matters.
+func (p *program) mustNot(t *testing.T, code int, says, name string, args ...string) {
+	t.Helper()
+	r := p.run(t, "", name, args...)
+	if r.code != code || !strings.Contains(r.out, says) {
+		t.Errorf("%s ended with status %d; want %d, with %q in what it says", name, r.code, code, says)
+	}
+}
+
+// shorten cuts what a program said to what a person reads.
+func shorten(text string) string {
+	const limit = 6000
+	if len(text) <= limit {
+		return text
+	}
+	return fmt.Sprintf("%s\n[… %d bytes …]\n%s", text[:limit/2], len(text)-limit, text[len(text)-limit/2:])
+}
