@@ -1,0 +1,264 @@
+package powercut
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// The short form.
+const (
+	shortCuts    = 2
+	shortReplays = 200
+)
+
+// number reads a count from the environment.
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	v := os.Getenv(name)
+	if v == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < 1 {
+		t.Fatalf("%s=%q: want a number", name, v)
+	}
+	return n
+}
+
+// TestPowerCut is the whole proof, in parts that begin with the same box, set up and switched off in order.
+func TestPowerCut(t *testing.T) {
+	need(t)
+	dir := scratch(t)
+	seed := uint64(number(t, "SANDUK_SEED", int(time.Now().Unix())))
+	t.Logf("SANDUK_SEED=%d", seed)
+	fresh, err := filepath.Abs(filepath.Join(build, image))
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := newBox(t, filepath.Join(dir, "first"), fresh, 0)
+	if err := first.PutESP("setup.json", []byte(provisioning)); err != nil {
+		t.Fatal(err)
+	}
+	first.on(t, "")
+	if _, err := first.ready(t, runningLine); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.ready(t, portsLine); err != nil {
+		t.Fatal(err)
+	}
+	first.off(t)
+
+	p := &proof{dir: dir, first: first.Disk(), seed: seed}
+	p.record(t)
+	t.Run("machine", p.machine)
+	t.Run("lying disk", p.lying)
+	t.Run("replay", p.replay)
+	t.Run("replay of a lying disk", p.replayLying)
+}
+
+// proof is what the parts share.
+type proof struct {
+	dir   string
+	first string // the disk of the box that was set up
+	seed  uint64
+
+	// What record leaves.
+	h     *history
+	trace string
+	cut   string // the disk after the cut
+}
+
+// recorded operations are enough for the indexes to be written several times.
+const recordedOperations = 400
+
+// record records a start and a load up to the first cut, which machine begins with.
+func (p *proof) record(t *testing.T) {
+	b := newBox(t, filepath.Join(p.dir, "recorded"), p.first, 0)
+	p.trace, p.cut = filepath.Join(p.dir, "trace"), b.Disk()
+	b.on(t, p.trace)
+	var problems []problem
+	if p.h, problems = b.cycle(t, empty(), "r", p.seed, recordedOperations); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	loss := b.cut(t, p.seed)
+	t.Logf("recorded: %d operations; %d of %d unflushed bytes lost", p.h.count(), loss.Lost, loss.AtRisk)
+}
+
+// machine cuts the power of the running box again and again.
+func (p *proof) machine(t *testing.T) {
+	cuts := number(t, "SANDUK_CUTS", shortCuts)
+	b := newBox(t, filepath.Join(p.dir, "machine"), p.cut, 0)
+	r := rand.New(rand.NewPCG(p.seed, 1))
+	validity := make(map[string]uint32)
+	operations, early := p.h.count(), 0
+	began := time.Now()
+	h := p.h
+	for cut := 1; ; cut++ {
+		b.on(t, "")
+		got, problems := b.look(t, h.final(), validity)
+		report(t, fmt.Sprintf("cut %d", cut), problems)
+		if len(problems) > 0 {
+			return
+		}
+		if cut == cuts {
+			break
+		}
+		start := make(map[string]account)
+		for name, list := range got {
+			start[name] = hold(list)
+		}
+		h, problems = b.cycle(t, start, fmt.Sprintf("c%d", cut), r.Uint64(), 40+r.IntN(150))
+		report(t, fmt.Sprintf("load %d", cut), problems)
+		loss := b.cut(t, r.Uint64())
+		operations += h.count()
+		t.Logf("cut %d: %d operations acknowledged; %d of %d unflushed bytes lost", cut+1, h.count(), loss.Lost, loss.AtRisk)
+		if r.IntN(3) == 0 { // once more while it starts, perhaps in the middle of recovering
+			early++
+			b.on(t, "")
+			b.fail(r.Int64N(startMoves), startTime)
+			b.cut(t, r.Uint64())
+		}
+	}
+	b.off(t)
+	t.Logf("figures: %d cuts under load and %d during the start; %d operations acknowledged, 0 lost, 0 torn, 0 surprises of the file system; %v",
+		cuts, early, operations, time.Since(began).Round(time.Second))
+}
+
+func report(t *testing.T, when string, problems []problem) {
+	t.Helper()
+	for _, p := range problems[:min(len(problems), maxReported)] {
+		t.Errorf("%s: %s", when, p)
+	}
+	if len(problems) > 0 {
+		t.Errorf("%s: problems: %s", when, tally(problems))
+	}
+}
+
+// Where to cut during a start: it writes some hundred times, under TCG in half a minute.
+const (
+	startMoves = 200
+	startTime  = 25 * time.Second
+)
+
+func empty() map[string]account {
+	start := make(map[string]account)
+	for _, name := range people() {
+		start[name] = account{}
+	}
+	return start
+}
+
+// loadTime bounds how long a load may need to get enough acknowledged.
+const loadTime = 5 * time.Minute
+
+// cycle waits for the box, puts load on it, and takes the power away at a random moment after enough was acknowledged.
+// The caller is to cut.
+func (b *box) cycle(t *testing.T, start map[string]account, label string, seed uint64, enough int) (*history, []problem) {
+	t.Helper()
+	addrs, err := b.ready(t, portsLine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHistory(start, b.disk.Moves)
+	l := &load{h: h, addrs: addrs, label: label, seed: seed, ctx: t.Context()}
+	l.start()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.Now().Add(loadTime)
+	for h.count() < enough {
+		<-tick.C
+		l.mu.Lock()
+		wrong := len(l.errors) > 0
+		l.mu.Unlock()
+		if wrong || time.Now().After(deadline) {
+			break
+		}
+	}
+	b.fail(rand.New(rand.NewPCG(seed, 2)).Int64N(loadMoves), failTime)
+	l.stop()
+	b.boot.Kill()
+	l.all.Wait()
+	var problems []problem
+	for _, err := range l.errors {
+		problems = append(problems, problem{broken, "a client was told: " + err.Error()})
+	}
+	if h.count() < enough {
+		problems = append(problems, problem{broken, fmt.Sprintf("only %d operations were acknowledged: that is no load", h.count())})
+	}
+	return h, append(problems, h.problems...)
+}
+
+// Where to cut under load: within a second or two, at any point between a write and its flush.
+const (
+	loadMoves = 50
+	failTime  = 10 * time.Second
+)
+
+// fail takes the disk's power away after so many moves, or this time.
+func (b *box) fail(moves int64, atMost time.Duration) {
+	select {
+	case <-b.disk.FailAfter(moves):
+	case <-time.After(atMost):
+		<-b.disk.FailAfter(0)
+	}
+}
+
+// look reads everything and compares.
+func (b *box) look(t *testing.T, want map[string]expectation, validity map[string]uint32) (map[string][]found, []problem) {
+	t.Helper()
+	addrs, err := b.ready(t, portsLine)
+	if err != nil {
+		return nil, []problem{{broken, err.Error()}}
+	}
+	got, err := readAll(t.Context(), addrs.imaps)
+	if err != nil {
+		return nil, []problem{{broken, err.Error()}}
+	}
+	problems := surprises(b.boot.Serial())
+	return got, append(problems, judge(want, got, validity)...)
+}
+
+// judge compares all accounts, and UIDVALIDITYs with those seen before, which it adds to.
+func judge(want map[string]expectation, got map[string][]found, validity map[string]uint32) []problem {
+	var problems []problem
+	for _, name := range people() {
+		problems = append(problems, want[name].compare(name, got[name])...)
+		for _, g := range got[name] {
+			box := name + " " + g.mailbox
+			if old, ok := validity[box]; ok && old != g.validity {
+				problems = append(problems, problem{wrongUID, fmt.Sprintf("%s has UIDVALIDITY %d, before it was %d", box, g.validity, old)})
+			}
+			validity[box] = g.validity
+		}
+	}
+	return problems
+}
+
+// lying is the same with a disk that only says that it has flushed: mail must get lost, or the test could not see it.
+func (p *proof) lying(t *testing.T) {
+	b := newBox(t, filepath.Join(p.dir, "lying"), p.first, 1<<30)
+	b.on(t, "")
+	h, problems := b.cycle(t, empty(), "lying", p.seed, 60)
+	for _, p := range problems {
+		t.Error(p)
+	}
+	loss := b.lose(t)
+	b.lie = 0
+	b.on(t, "")
+	_, problems = b.look(t, h.final(), make(map[string]uint32))
+	gone := 0
+	for _, p := range problems {
+		if p.fault == lost {
+			gone++
+		}
+	}
+	t.Logf("control: a disk that lies about flushes: %d operations acknowledged, %d bytes lost; problems: %s", h.count(), loss.Lost, tally(problems))
+	if gone == 0 {
+		t.Error("a disk that lost everything lost no acknowledged mail: this test would see nothing")
+	}
+}

@@ -1,0 +1,79 @@
+package powercut
+
+import (
+	"maps"
+	"slices"
+	"testing"
+)
+
+// TestModel holds that the model itself sees what it is there to see: an oracle that is always content is worth nothing.
+func TestModel(t *testing.T) {
+	t.Parallel()
+	var moves int64
+	h := newHistory(map[string]account{"alice": {}}, func() int64 { return moves })
+	do := func(o operation, uids ...uint32) *record {
+		o.account = "alice"
+		moves++
+		r := h.ask(o)
+		moves++
+		h.answer(r, uids)
+		return r
+	}
+	do(operation{kind: deliver, mailbox: inbox, names: []string{"d1"}})
+	do(operation{kind: learn, mailbox: inbox, names: []string{"d1"}}, 1)
+	do(operation{kind: add, mailbox: "Sent", names: []string{"a1"}, flags: []string{`\Seen`}}, 1)
+	before := moves
+	do(operation{kind: flag, mailbox: "Sent", names: []string{"a1"}, mode: "+", flags: []string{`\Flagged`}})
+	do(operation{kind: copied, mailbox: "Sent", to: "Archive", names: []string{"a1"}}, 7)
+	do(operation{kind: moved, mailbox: inbox, to: "Archive", names: []string{"d1"}}, 8)
+	do(operation{kind: expunge, mailbox: "Sent", names: []string{"a1"}})
+
+	want := account{{"Archive", "a1"}: {7, `\Flagged \Seen`}, {"Archive", "d1"}: {8, ""}}
+	if got := h.account("alice"); !maps.Equal(got, want) {
+		t.Fatalf("the account holds %v, want %v", got, want)
+	}
+	early := account{{inbox, "d1"}: {1, ""}, {"Sent", "a1"}: {1, `\Seen`}}
+	if got := h.at(before)["alice"].states[0]; !maps.Equal(got, early) {
+		t.Errorf("at move %d the account holds %v, want %v", before, got, early)
+	}
+
+	h.ask(operation{kind: deliver, account: "alice", mailbox: inbox, names: []string{"d2"}})
+	h.ask(operation{kind: moved, account: "alice", mailbox: "Archive", to: "Sent", names: []string{"a1", "d1"}})
+	archived := []found{{"Archive", 1, 7, "a1", `\Flagged \Seen`, ""}, {"Archive", 1, 8, "d1", "", ""}}
+	sent := []found{{"Sent", 1, 9, "a1", `\Flagged \Seen`, ""}, {"Sent", 1, 10, "d1", "", ""}}
+	with := func(list []found, change func([]found) []found) []found { return change(slices.Clone(list)) }
+	for _, tt := range []struct {
+		name string
+		got  []found
+		want []fault
+	}{
+		{"the move did not happen", archived, nil},
+		{"the move happened", sent, nil},
+		{"the delivery happened", append(slices.Clone(archived), found{inbox, 1, 5, "d2", "", ""}), nil},
+		{"half the move happened", []found{sent[0], archived[1]}, []fault{risen, lost}},
+		{"lost", archived[:1], []fault{lost}},
+		{"all lost", nil, []fault{lost, lost}},
+		{"expunged is back", append(slices.Clone(archived), found{inbox, 1, 1, "d1", "", ""}), []fault{risen}},
+		{"twice", append(slices.Clone(archived), archived[0]), []fault{twice}},
+		{"flags", with(archived, func(l []found) []found { l[0].flags = `\Seen`; return l }), []fault{unflag}},
+		{"UID", with(archived, func(l []found) []found { l[0].uid = 6; return l }), []fault{wrongUID}},
+		{"torn", with(archived, func(l []found) []found { l[1].why = "zeros"; return l }), []fault{torn}},
+	} {
+		var faults []fault
+		for _, p := range h.final()["alice"].compare("alice", tt.got) {
+			faults = append(faults, p.fault)
+		}
+		slices.Sort(faults)
+		slices.Sort(tt.want)
+		if !slices.Equal(faults, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, faults, tt.want)
+		}
+	}
+	if len(h.problems) != 0 {
+		t.Errorf("problems %v, want none", h.problems)
+	}
+	do(operation{kind: add, mailbox: "Archive", names: []string{"a2"}}, 8)
+	if len(h.problems) != 1 || h.problems[0].fault != wrongUID {
+		t.Errorf("problems %v, want that a UID was given out again", h.problems)
+	}
+}

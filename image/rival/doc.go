@@ -1,0 +1,16 @@
+// Package rival has the benchmarks that set the box's mail service beside another: Postfix and Dovecot, as Debian ships
+// them, with LMTP between them and Maildir below. It holds no code but for that.
+//
+// In: nothing; the packages are fetched with apt into build/rival, which has lists, cache and status of its own, and
+// unpacked into a directory that the servers then take for the root. Nothing is installed, no maintainer script is run,
+// and the servers live in their own mount and process namespaces, which end with the benchmark. This needs root and
+// Debian; where one is missing, that part is skipped and says so.
+//
+// Out: messages delivered per second, from the first connection's first command to the last message's being in its
+// mailbox: at 1, 8 and 64 connections that are kept open, with the same senders, the same messages, on the same disk,
+// each server in a process of its own beside the senders'. A server that takes messages and throws them away shows what
+// the senders and the protocol alone allow; the disk's own rates stand beside.
+//
+// Both do what they promise before they answer: the box has a message in its mailbox when it says 250; Postfix has it in
+// its queue, and brings it into the mailbox afterwards.
+package rival

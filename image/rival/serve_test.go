@@ -1,0 +1,154 @@
+package rival
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/emersion/go-smtp"
+
+	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/office"
+)
+
+// serveVariable makes the test program the server of that name, in a process beside the senders.
+const serveVariable = "SANDUK_RIVAL_SERVE"
+
+const password = "olive harbour 42 lamps"
+
+func TestMain(m *testing.M) {
+	serve, ok := map[string]func(context.Context) error{"sanduk": serveOffice, "sink": serveSink}[os.Getenv(serveVariable)]
+	if !ok {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	if err := serve(ctx); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	stop()
+	os.Exit(0)
+}
+
+// process is a server in a process of its own.
+type process struct {
+	smtp, imaps string
+	stop        func()
+}
+
+// startSelf starts this program again as a server on free ports, with data in dir.
+func startSelf(b *testing.B, name, dir string) *process {
+	b.Helper()
+	cmd := exec.Command(os.Args[0], dir)
+	cmd.Env = append(os.Environ(), serveVariable+"="+name)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	stop := func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+		if err := cmd.Wait(); err != nil {
+			b.Errorf("%s: %v", name, err)
+		}
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	addrs := strings.Fields(line)
+	if err != nil || len(addrs) != 2 {
+		stop()
+		b.Fatalf("%s did not start: %v", name, err)
+	}
+	return &process{addrs[0], addrs[1], stop}
+}
+
+// serveOffice is the box's mail service, as cmd/maild starts it.
+func serveOffice(ctx context.Context) error {
+	o, err := office.Open(ctx, office.Options{
+		Data: os.Args[1], Version: "bench", Dev: true, Machine: machine{},
+		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	setup, err := document()
+	if err != nil {
+		return err
+	}
+	if err := o.SetUpFromFile(ctx, setup); err != nil {
+		return errors.Join(err, o.Close())
+	}
+	listeners := make(map[string]net.Listener)
+	for _, name := range []string{"smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https"} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return errors.Join(err, o.Close())
+		}
+		listeners[name] = l
+	}
+	fmt.Println(listeners["smtp"].Addr(), listeners["imaps"].Addr())
+	return errors.Join(o.Serve(ctx, listeners), o.Close())
+}
+
+func document() ([]byte, error) {
+	accounts := make([]map[string]string, people)
+	for i := range accounts {
+		accounts[i] = map[string]string{"address": person(i), "name": person(i), "password": password}
+	}
+	return json.Marshal(map[string]any{
+		"hostname": "mail." + domain, "domains": []string{domain}, "timezone": "Europe/Tirane", "accounts": accounts,
+		"admin": map[string]string{"address": "admin@" + domain, "password": password},
+	})
+}
+
+// machine is a computer on which nothing has to be done.
+type machine struct{}
+
+func (machine) OnLink() ([]netip.Prefix, error)             { return nil, nil }
+func (machine) Gateways() ([]netip.Addr, error)             { return nil, nil }
+func (machine) Addresses() []netip.Addr                     { return []netip.Addr{netip.MustParseAddr("127.0.0.1")} }
+func (machine) Show(context.Context, office.Screen) error   { return nil }
+func (machine) Settle(context.Context, directory.Box) error { return nil }
+func (machine) SetUpDone(context.Context) error             { return nil }
+
+// serveSink takes everything and keeps nothing.
+func serveSink(ctx context.Context) error {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return sink{}, nil }))
+	s.Domain = "sink." + domain
+	context.AfterFunc(ctx, func() { s.Close() })
+	fmt.Println(l.Addr(), "-")
+	if err := s.Serve(l); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+type sink struct{}
+
+func (sink) Mail(string, *smtp.MailOptions) error { return nil }
+func (sink) Rcpt(string, *smtp.RcptOptions) error { return nil }
+func (sink) Reset()                               {}
+func (sink) Logout() error                        { return nil }
+func (sink) Data(r io.Reader) error {
+	_, err := io.Copy(io.Discard, r)
+	return err
+}
