@@ -25,7 +25,8 @@ type Runner interface {
 type Tools struct {
 	Runner Runner
 	Log    *slog.Logger
-	// Scratch is a directory in memory for mke2fs' settings.
+	// Scratch is a directory in memory; Format makes its settings in one of
+	// its own below it.
 	Scratch string
 	// Dir is where the programs are, "/sbin" on the box.
 	Dir string
@@ -58,11 +59,16 @@ const formatTimeout = 5 * time.Minute
 // check. errors=remount-ro: a file system that found itself damaged takes no
 // more mail (senders get a temporary error and try again) but can be read.
 func (t Tools) Format(ctx context.Context, path, label string) error {
-	conf := filepath.Join(t.Scratch, "mke2fs.conf")
+	scratch, err := os.MkdirTemp(t.Scratch, "mkfs-") // its own: two disks may be made at once
+	if err != nil {
+		return fmt.Errorf("disk: settings of mke2fs: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(scratch) }() // in memory, a few bytes
+	conf := filepath.Join(scratch, "mke2fs.conf")
 	if err := os.WriteFile(conf, []byte(mkfsConf), 0o600); err != nil {
 		return fmt.Errorf("disk: settings of mke2fs: %w", err)
 	}
-	skeleton := filepath.Join(t.Scratch, "skeleton")
+	skeleton := filepath.Join(scratch, "skeleton")
 	for _, name := range t.Skeleton {
 		if err := os.MkdirAll(filepath.Join(skeleton, name), 0o700); err != nil {
 			return fmt.Errorf("disk: skeleton: %w", err)
@@ -71,7 +77,6 @@ func (t Tools) Format(ctx context.Context, path, label string) error {
 	if err := os.MkdirAll(skeleton, 0o755); err != nil {
 		return fmt.Errorf("disk: skeleton: %w", err)
 	}
-	defer func() { _ = os.RemoveAll(skeleton) }() // in memory, a few bytes
 	// mke2fs makes several identifiers and, while the kernel has no randomness
 	// yet, sleeps a second for each; waiting for it here costs one in all.
 	_, _ = rand.Read(make([]byte, 1)) // never fails (crypto/rand)
