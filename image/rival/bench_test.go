@@ -11,6 +11,8 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 	"golang.org/x/sys/unix"
+
+	"github.com/sanduk-mail/sanduk/services/figure"
 )
 
 // build is where all data goes: one disk for everybody. The system's directory for temporary files may be in memory.
@@ -72,33 +74,44 @@ func BenchmarkDisk(b *testing.B) {
 	}
 }
 
-// BenchmarkDelivery is messages per second from SMTP into mailboxes.
-func BenchmarkDelivery(b *testing.B) {
+// BenchmarkFigureDelivery is messages per second from SMTP into mailboxes: the mix, of the box, of Postfix and Dovecot, and
+// of a server that discards, in turns.
+func BenchmarkFigureDelivery(b *testing.B) {
+	const turns = 3
 	m := newMix()
+	box, sink := startSelf(b, "sanduk", scratch(b)), startSelf(b, "sink", scratch(b))
+	defer box.stop()
+	defer sink.stop()
+	rival := startPostfix(b)
+	defer rival.stop()
+	sent := 0
 	for _, r := range rounds() {
-		b.Run(fmt.Sprintf("sink/connections=%d", r.connections), func(b *testing.B) {
-			p := startSelf(b, "sink", scratch(b))
-			defer p.stop()
-			m.measure(b, p.smtp, r.connections, r.messages, func(int) error { return nil })
+		b.Run(fmt.Sprintf("SMTP_to_mailbox,_mix_of_sizes,_connections=%d", r.connections), func(b *testing.B) {
+			var busy figure.Busy
+			rates := figure.InTurn(turns,
+				func() float64 { return m.rate(b, sink.smtp, r.connections, r.messages, nil) },
+				func() float64 {
+					sent += r.messages // 250 says that they are there
+					return busy.During(b, func() float64 { return m.rate(b, box.smtp, r.connections, r.messages, nil) })
+				},
+				func() float64 {
+					return m.rate(b, rival.addr, r.connections, r.messages, func() error { return rival.wait(r.messages) })
+				})
+			figure.AtLeast(b, rates.Ratio(1, 2), "x-postfix", r.limit)
+			figure.OrAtLeast(b, rates.Ratio(1, 0), "of-sink", 0.6)
+			b.ReportMetric(rates.Median(0), "sink-msgs/s")
+			b.ReportMetric(rates.Median(1), "msgs/s")
+			b.ReportMetric(rates.Median(2), "postfix-msgs/s")
+			b.ReportMetric(busy.Percent(), "%cpu")
 		})
-		b.Run(fmt.Sprintf("sanduk/connections=%d", r.connections), func(b *testing.B) {
-			p := startSelf(b, "sanduk", scratch(b))
-			defer p.stop()
-			sent := m.measure(b, p.smtp, r.connections, r.messages, func(int) error { return nil }) // 250 says it is there
-			if got := count(b, p.imaps); got != sent {
-				b.Errorf("%d messages were acknowledged, and %d are in the mailboxes", sent, got)
-			}
-		})
-		b.Run(fmt.Sprintf("postfix-dovecot/connections=%d", r.connections), func(b *testing.B) {
-			p := startPostfix(b)
-			defer p.stop()
-			m.measure(b, p.addr, r.connections, r.messages, p.wait)
-		})
+	}
+	if got := count(b, box.imaps); got != sent {
+		b.Errorf("%d messages were acknowledged, and %d are in the mailboxes", sent, got)
 	}
 }
 
-// measure sends rounds; wait is to return when so many messages in all are in the mailboxes. It returns that number.
-func (m *mix) measure(b *testing.B, addr string, connections, messages int, wait func(total int) error) int {
+// rate sends one round and gives its messages per second; wait, if any, returns when all of them are in the mailboxes.
+func (m *mix) rate(b *testing.B, addr string, connections, messages int, wait func() error) float64 {
 	b.Helper()
 	senders := make([]*sender, connections)
 	for i := range senders {
@@ -109,23 +122,17 @@ func (m *mix) measure(b *testing.B, addr string, connections, messages int, wait
 		defer s.conn.Close()
 		senders[i] = s
 	}
-	total := 0
-	var accepted time.Duration
-	for b.Loop() {
-		began := time.Now()
-		m.round(b, senders, messages)
-		accepted += time.Since(began)
-		total += messages
-		if b.Failed() {
-			return total
-		}
-		if err := wait(total); err != nil {
+	began := time.Now()
+	m.round(b, senders, messages)
+	if b.Failed() {
+		b.FailNow()
+	}
+	if wait != nil {
+		if err := wait(); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(total)/b.Elapsed().Seconds(), "msgs/s")
-	b.ReportMetric(float64(total)/accepted.Seconds(), "accepted/s")
-	return total
+	return float64(messages) / time.Since(began).Seconds()
 }
 
 // count is how many messages are in all INBOXes of the office.

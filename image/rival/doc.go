@@ -8,7 +8,7 @@
 //
 // Out: messages delivered per second, from the first connection's first command to the last message's being in its
 // mailbox: at 1, 8 and 64 connections that are kept open, with the same senders, the same messages, on the same disk,
-// each server in a process of its own beside the senders'. A server that takes messages and throws them away shows what
+// each server in a process of its own beside the senders', all taking turns. A server that takes messages and throws them away shows what
 // the senders and the protocol alone allow; the disk's own rates stand beside.
 //
 // Both do what they promise before they answer: the box has a message in its mailbox when it says 250; Postfix has it in

@@ -21,10 +21,14 @@ const (
 
 func person(i int) string { return fmt.Sprintf("person%03d@%s", i%people, domain) }
 
-// connections at once, and how many messages each round has: enough for some seconds of the slower server.
-func rounds() []struct{ connections, messages int } {
-	return []struct{ connections, messages int }{{1, 200}, {8, 600}, {64, 1200}}
+// round is so many connections at once, how many messages they send: enough for some seconds of the slower server, and
+// how many times as quick the box is to be.
+type round struct {
+	connections, messages int
+	limit                 float64
 }
+
+func rounds() []round { return []round{{1, 200, 4}, {8, 600, 10}, {64, 1200, 10}} }
 
 // mix is what an office gets: 70 % letters of 4 KiB, 25 % of 60 KiB, and 5 % of 1 MiB, some of each. Letters are words;
 // what is larger is attachments, in base64 of what does not compress.

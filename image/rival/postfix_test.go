@@ -25,6 +25,7 @@ func packages() []string {
 type postfix struct {
 	addr string
 	root string
+	sent int // waited for so far
 	stop func()
 }
 
@@ -125,8 +126,9 @@ func (p *postfix) ready(ended <-chan struct{}) error {
 // deliveryTime bounds the wait for the queue to empty: Postfix tries again after five minutes what failed once.
 const deliveryTime = 10 * time.Minute
 
-// wait looks into the mailboxes until all messages are there.
-func (p *postfix) wait(total int) error {
+// wait looks into the mailboxes until so many messages more are there.
+func (p *postfix) wait(messages int) error {
+	p.sent += messages
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	timeout := time.After(deliveryTime)
@@ -140,13 +142,13 @@ func (p *postfix) wait(total int) error {
 			}
 			n += len(list)
 		}
-		if n >= total {
+		if n >= p.sent {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-timeout:
-			return fmt.Errorf("%d of %d messages are in the mailboxes; see %s/var/log", n, total, p.root)
+			return fmt.Errorf("%d of %d messages are in the mailboxes; see %s/var/log", n, p.sent, p.root)
 		}
 	}
 }

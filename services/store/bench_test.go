@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/figure"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/store/storetest"
@@ -113,18 +114,20 @@ func million(b *testing.B, box *box, n int) (*store.Account, mail.Mailbox) {
 	return a, m
 }
 
-// BenchmarkSelect measures what an IMAP SELECT and a FETCH of all rows need of a
-// mailbox of a million messages: cold (after a start), and warm.
-func BenchmarkSelect(b *testing.B) {
+// BenchmarkFigureMillion measures what IMAP needs of a mailbox of a million
+// messages: SELECT cold (after a start, with nothing of the index in the page
+// cache) and warm, a FETCH of all flags, and changes.
+func BenchmarkFigureMillion(b *testing.B) {
 	const n = 1_000_000
 	ctx := context.Background()
 	box := newBox(b).open()
 	_, m := million(b, box, n)
-	if err := box.Store.Close(); err != nil {
-		b.Fatal(err)
-	}
 	var a *store.Account
 	reopen := func() {
+		if err := box.Store.Close(); err != nil {
+			b.Fatal(err)
+		}
+		forget(b, box.files.Path("accounts/1/index.db"))
 		var err error
 		if box.Store, err = store.Open(ctx, box.journal, box.files, box.opts); err != nil {
 			b.Fatal(err)
@@ -133,77 +136,100 @@ func BenchmarkSelect(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	heap := func() uint64 {
-		runtime.GC()
-		var s runtime.MemStats
-		runtime.ReadMemStats(&s)
-		return s.HeapAlloc
+	uids := func() {
+		if uids, _, err := a.UIDs(ctx, m.ID); err != nil || len(uids) != n {
+			b.Fatalf("%d messages, %v", len(uids), err)
+		}
 	}
-	b.Run("cold", func(b *testing.B) {
-		var grown uint64
-		for b.Loop() {
-			b.StopTimer()
+	b.Run("SELECT_of_1,000,000,_cold", func(b *testing.B) {
+		grown := 0.0
+		took := figure.InTurn(9, func() float64 {
 			reopen()
 			before := heap()
-			b.StartTimer()
-			uids, _, err := a.UIDs(ctx, m.ID)
-			if err != nil || len(uids) != n {
-				b.Fatalf("%d messages, %v", len(uids), err)
-			}
-			b.StopTimer()
-			uids = nil
-			grown = heap() - before
-			if err := box.Store.Close(); err != nil {
-				b.Fatal(err)
-			}
-			b.StartTimer()
-		}
-		b.ReportMetric(float64(grown)/(1<<20), "MiB")
+			took := milliseconds(uids)
+			grown = max(grown, float64(heap()-before)/1e6)
+			return took
+		})
+		figure.AtMost(b, took.Median(0), "ms", 150)
+		figure.AtMost(b, grown, "MB-above-idle", 64)
 	})
-	reopen()
-	b.Run("warm", func(b *testing.B) {
-		for b.Loop() {
-			if uids, _, err := a.UIDs(ctx, m.ID); err != nil || len(uids) != n {
-				b.Fatalf("%d messages, %v", len(uids), err)
-			}
-		}
+	b.Run("SELECT_of_1,000,000,_warm", func(b *testing.B) {
+		uids()
+		figure.AtMost(b, figure.InTurn(99, func() float64 { return milliseconds(uids) }).Median(0), "ms", 5)
 	})
-	b.Run("rows", func(b *testing.B) {
-		begin, rows := time.Now(), 0
-		for b.Loop() {
-			for _, err := range a.Rows(ctx, m.ID, storetest.Every()) {
-				if err != nil {
-					b.Fatal(err)
+	b.Run("FETCH_1:*_(UID_FLAGS)_of_it,_store_level", func(b *testing.B) {
+		took := figure.InTurn(9, func() float64 {
+			return milliseconds(func() {
+				rows := 0
+				for _, err := range a.Rows(ctx, m.ID, storetest.Every()) {
+					if err != nil {
+						b.Fatal(err)
+					}
+					rows++
 				}
-				rows++
-			}
-		}
-		b.ReportMetric(float64(rows)/time.Since(begin).Seconds()/1e6, "Mrows/s")
+				if rows != n {
+					b.Fatalf("%d rows", rows)
+				}
+			})
+		})
+		figure.AtLeast(b, n/took.Median(0)*1000, "msg/s", 1e6)
 	})
-	b.Run("changes", func(b *testing.B) {
+	setFlags := func(set mail.UIDSet, op mail.FlagOp, flags mail.SystemFlags) {
+		if _, err := a.SetFlags(ctx, m.ID, set, op, mail.Flags{System: flags}, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("all_marked_read,_and_unread_again", func(b *testing.B) {
+		took := milliseconds(func() {
+			setFlags(storetest.Every(), mail.FlagsAdd, mail.Seen)
+			setFlags(storetest.Every(), mail.FlagsRemove, mail.Seen)
+		})
+		b.ReportMetric(took, "ms")
+	})
+	b.Run("one_flag_changed_and_read_by_Changes", func(b *testing.B) {
 		_, since, err := a.UIDs(ctx, m.ID)
 		if err != nil {
 			b.Fatal(err)
 		}
-		for b.Loop() {
-			if _, err := a.SetFlags(ctx, m.ID, mail.SetOf[mail.UID](500_000), mail.FlagsReplace, mail.Flags{System: mail.SystemFlags(b.N & 1)}, nil); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := a.Changes(ctx, m.ID, since); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("seen", func(b *testing.B) {
-		for b.Loop() {
-			for _, op := range []mail.FlagOp{mail.FlagsAdd, mail.FlagsRemove} {
-				if _, err := a.SetFlags(ctx, m.ID, storetest.Every(), op, mail.Flags{System: mail.Seen}, nil); err != nil {
+		i := 0
+		took := figure.InTurn(999, func() float64 {
+			i++
+			return milliseconds(func() {
+				setFlags(mail.SetOf[mail.UID](500_000), mail.FlagsReplace, mail.SystemFlags(i&1))
+				if _, err := a.Changes(ctx, m.ID, since); err != nil {
 					b.Fatal(err)
 				}
-			}
-		}
+			})
+		})
+		b.ReportMetric(took.Median(0), "ms")
 	})
 	if err := box.Store.Close(); err != nil {
 		b.Fatal(err)
 	}
+}
+
+func milliseconds(run func()) float64 {
+	began := time.Now()
+	run()
+	return time.Since(began).Seconds() * 1000
+}
+
+// forget drops a file from the page cache.
+func forget(b *testing.B, name string) {
+	f, err := os.Open(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// heap is what is in use after a collection.
+func heap() uint64 {
+	runtime.GC()
+	var s runtime.MemStats
+	runtime.ReadMemStats(&s)
+	return s.HeapAlloc
 }
