@@ -233,14 +233,15 @@ func testConcurrent[A Account](o *office[A]) {
 func followChanges[A Account](o *office[A], stop chan struct{}) {
 	w := o.a.Watch()
 	defer w.Close()
-	uids, since, err := o.a.UIDs(o.ctx, o.inbox.ID)
+	_, since, err := o.a.UIDs(o.ctx, o.inbox.ID)
 	if err != nil {
 		o.Errorf("UIDs: %v", err)
 		return
 	}
+	// What changes between the two is told once more.
 	view := map[mail.UID]mail.ModSeq{}
-	for _, uid := range uids {
-		view[uid] = 0
+	for _, r := range o.rows(o.inbox.ID) {
+		view[r.UID] = r.ModSeq
 	}
 	for done := false; !done; {
 		select {
