@@ -237,7 +237,7 @@ func TestServerBoundsLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	endless := bytes.Repeat([]byte("x"), 4*MaxFrame)

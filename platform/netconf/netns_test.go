@@ -169,7 +169,7 @@ func realManager(t *testing.T, config Config) (dir string, states <-chan Status)
 func await(t *testing.T, states <-chan Status, what string, fits func(Status) bool) Status {
 	t.Helper()
 	var last Status
-	deadline := time.After(30 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		select {
 		case last = <-states:
@@ -259,7 +259,7 @@ func TestNamespaceConflict(t *testing.T) {
 	n.serveDHCP(s)
 	_, states := realManager(t, Config{})
 	await(t, states, "refusal", func(st Status) bool { return len(st.Problems()) > 0 && st.Cards[0].Cable })
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !slices.Contains(s.took(), dhcpv4.MessageTypeDecline) {
 		if time.Now().After(deadline) {
 			t.Fatal("taken address not declined")

@@ -182,7 +182,7 @@ func runReal(t *testing.T, role string, change func(*Service, *Runner)) *harness
 	spec := Service{
 		Name: "test.service", Required: true, Notify: true, Exec: []string{self, "-test.run=^$"},
 		Environment: []string{roleVariable + "=" + role}, Restart: RestartAlways, RestartDelay: 10 * time.Millisecond,
-		StartTimeout: 20 * time.Second, StopTimeout: 5 * time.Second, WatchdogEvery: time.Minute,
+		StartTimeout: time.Minute, StopTimeout: 20 * time.Second, WatchdogEvery: time.Minute,
 	}
 	spec.Confine.Bounding = allCapabilities
 	spec.Confine.UMask = 0o027
@@ -222,12 +222,12 @@ func runReal(t *testing.T, role string, change func(*Service, *Runner)) *harness
 // ask connects and returns what the service says about itself.
 func (h *harness) ask(t *testing.T) selfReport {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", h.address, 10*time.Second)
+	conn, err := net.DialTimeout("tcp", h.address, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	var r selfReport
@@ -241,7 +241,7 @@ func waitReady(t *testing.T, h *harness) {
 	t.Helper()
 	select {
 	case <-h.s.Ready():
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("not ready: %+v; output:\n%s", h.s.Status(), h.log)
 	}
 }
@@ -286,7 +286,7 @@ func TestRealRestartLosesNoConnection(t *testing.T) {
 	// The next connection may come before, while or after the service is gone:
 	// it is answered by the successor at the latest.
 	second := h.ask(t)
-	for deadline := time.Now().Add(20 * time.Second); second.Pid == first.Pid; second = h.ask(t) {
+	for deadline := time.Now().Add(time.Minute); second.Pid == first.Pid; second = h.ask(t) {
 		if time.Now().After(deadline) {
 			t.Fatal("the killed service still answers")
 		}
@@ -384,7 +384,7 @@ func readableCopy(t *testing.T, program string) string {
 func TestRealImpostorIsNotHeard(t *testing.T) {
 	t.Parallel()
 	h := runReal(t, "impostor", func(s *Service, _ *Runner) { s.StopTimeout = 10 * time.Millisecond })
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		st := h.s.Status()[0]
 		if st.State == Ready {
 			t.Fatal("READY=1 from a process that is not the main one was believed")
@@ -407,7 +407,7 @@ func TestRealMissingProgram(t *testing.T) {
 		s.Exec = []string{"/nonexistent/program"}
 		s.Restart = RestartNo
 	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		st := h.s.Status()[0]
 		if st.State == Failed {
 			if want := fmt.Sprintf("ended with exit status %d", ExitExec); st.LastEnd != want {
@@ -419,7 +419,7 @@ func TestRealMissingProgram(t *testing.T) {
 			t.Fatalf("status %+v", st)
 		}
 	}
-	for deadline := time.Now().Add(5 * time.Second); !strings.Contains(h.log.String(), "/nonexistent/program"); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(h.log.String(), "/nonexistent/program"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the log does not name the program: %q", h.log)
 		}
@@ -487,7 +487,7 @@ func playReaper() {
 		})
 	}
 	wg.Wait()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil)
 		if errors.Is(err, unix.ECHILD) {
 			fmt.Println("no child left")

@@ -94,7 +94,7 @@ func newBox(t testing.TB, change ...func(*Options)) *box {
 	serving.Go(func() { _ = b.server.Serve(b.plain, Mode{}) })
 	serving.Go(func() { _ = b.server.Serve(b.implicit, Mode{ImplicitTLS: true}) })
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := b.server.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)

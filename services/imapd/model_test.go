@@ -57,7 +57,7 @@ func newModelClient(t *testing.T, b *box, seed uint64) *modelClient {
 }
 
 func (c *modelClient) line() string {
-	_ = c.conn.SetReadDeadline(time.Now().Add(30 * time.Second)) // the read fails if this does
+	_ = c.conn.SetReadDeadline(time.Now().Add(time.Minute)) // the read fails if this does
 	line, err := c.in.ReadString('\n')
 	if err != nil {
 		c.t.Errorf("read: %v; so far:\n%s", err, c.tail())

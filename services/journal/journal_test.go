@@ -8,12 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/services/journal"
@@ -214,7 +214,7 @@ func TestGroupCommit(t *testing.T) {
 			// A disk takes its time; the others queue up meanwhile. (Not the
 			// wall clock: a yield for each of them.)
 			for range 1000 {
-				time.Sleep(0)
+				runtime.Gosched()
 			}
 		}
 		return nil

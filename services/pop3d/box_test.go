@@ -111,7 +111,7 @@ func newBox(t testing.TB, change ...func(*Options)) *box {
 		})
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := b.server.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)

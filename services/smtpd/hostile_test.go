@@ -175,7 +175,7 @@ func TestShutdownOfWaiting(t *testing.T) {
 	thinking.startTLS()
 	thinking.expect("220")
 	thinking.dialogue("C: EHLO client.test\nS: 250-\nC: AUTH PLAIN\nS: 334")
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown: %v; want it done in time", err)

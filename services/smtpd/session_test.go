@@ -207,7 +207,7 @@ func TestUnfinished(t *testing.T) {
 	c.dialogue("C: EHLO client.test\nS: 250-\nC: MAIL FROM:<b@c.test>\nS: 250\nC: RCPT TO:<alice@example.test>\nS: 250")
 	c.send("BDAT 100 LAST\r\nonly a part")
 	c.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		t.Fatal(err)
@@ -227,7 +227,7 @@ func TestCutChunkOverTLS(t *testing.T) {
 	c.dialogue("C: EHLO client.test\nS: 250-\nC: MAIL FROM:<b@c.test>\nS: 250\nC: RCPT TO:<alice@example.test>\nS: 250")
 	c.send("BDAT 100 LAST\r\nonly a part")
 	c.Conn.Close() // sends close_notify
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		t.Fatal(err)

@@ -148,7 +148,7 @@ func (s *testServer) listen(t testing.TB, mode Mode) string {
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(l, mode) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			t.Errorf("Shutdown: %v", err)
@@ -194,7 +194,7 @@ func (c *client) send(text string) {
 func (c *client) reply() (string, error) {
 	var lines []string
 	for {
-		if err := c.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			return "", err
 		}
 		line, err := c.w.readLine(4096)

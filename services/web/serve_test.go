@@ -56,7 +56,7 @@ func TestServe(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = conn.SetDeadline(time.Now().Add(time.Minute))
 		_, _ = io.WriteString(conn, request)
 		line, _ := bufio.NewReader(conn).ReadString('\n')
 		if !strings.Contains(line, " "+want+" ") {
@@ -66,7 +66,7 @@ func TestServe(t *testing.T) {
 	}
 
 	client.CloseIdleConnections()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := b.Shutdown(ctx); err != nil {
 		t.Errorf("Shutdown: %v", err)
