@@ -125,3 +125,101 @@ func BenchmarkBesideLarge(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkBesideCompaction measures how long a commit of a 4 KiB message takes,
+// alone and while segments are rewritten at the pace of every day, in turns of
+// the same run, so that both see the same disk.
+func BenchmarkBesideCompaction(b *testing.B) {
+	files, err := durable.NewOS(b.TempDir())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer files.Close()
+	j, err := Open(files, Options{Logger: slog.New(slog.DiscardHandler), Segment: 8 << 20})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer j.Release()
+	defer j.Close()
+	text := attachment(32 << 10)
+	var old []BodyRef
+	for len(old) < 2000 {
+		old = append(old, commitBody(b, j, text))
+	}
+	small := attachment(4 << 10)
+	var alone, beside []time.Duration
+	round, worked, took := 0, int64(0), time.Duration(0)
+	for b.Loop() {
+		alone = append(alone, commitsTook(b, j, small, 2000)...)
+		round++
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		pace := j.Pace(BackgroundRate)
+		go func() {
+			defer close(done)
+			// All but a 64th more of each segment lives, so that nearly all is copied.
+			_, err := j.Compact(ctx, Compaction{Owners: []Owner{allBut(old, round)}, Share: 1e-9, Pace: func(ctx context.Context, n int64) error {
+				worked += n
+				return pace(ctx, n)
+			}})
+			if err != nil && ctx.Err() == nil {
+				b.Error(err)
+			}
+		}()
+		begin := time.Now()
+		beside = append(beside, commitsTook(b, j, small, 2000)...)
+		cancel()
+		<-done
+		took += time.Since(begin)
+	}
+	slices.Sort(alone)
+	slices.Sort(beside)
+	at := func(d []time.Duration, percent int) float64 { return float64(d[len(d)*percent/100].Microseconds()) }
+	b.ReportMetric(at(alone, 50), "µs-median-alone")
+	b.ReportMetric(at(beside, 50), "µs-median-beside")
+	b.ReportMetric(at(alone, 99), "µs-p99-alone")
+	b.ReportMetric(at(beside, 99), "µs-p99-beside")
+	b.ReportMetric(at(beside, 99)/at(alone, 99), "p99-ratio")
+	b.ReportMetric(float64(worked)/took.Seconds()/(1<<20), "MiB/s-compacted")
+}
+
+func commitBody(b *testing.B, j *Journal, text string) (ref BodyRef) {
+	s, err := j.Stage(context.Background(), nil, strings.NewReader(text), int64(len(text)))
+	if err == nil {
+		err = j.Commit(context.Background(), &Entry{Bodies: []*Staged{s}, Prepare: func(at Slot) ([]byte, error) {
+			ref = at.Bodies[0]
+			return []byte("x"), nil
+		}})
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	return ref
+}
+
+func commitsTook(b *testing.B, j *Journal, text string, n int) (took []time.Duration) {
+	for range n {
+		begin := time.Now()
+		commitBody(b, j, text)
+		took = append(took, time.Since(begin))
+	}
+	return took
+}
+
+// some are the bodies that live.
+type some func(note func(BodyRef))
+
+func (s some) Live(_ context.Context, note func(BodyRef)) error {
+	s(note)
+	return nil
+}
+
+func allBut(refs []BodyRef, round int) some {
+	return func(note func(BodyRef)) {
+		for i, ref := range refs {
+			if i%64 >= round%64 {
+				note(ref)
+			}
+		}
+	}
+}

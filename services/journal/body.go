@@ -84,12 +84,12 @@ func appendTable(b, table []byte, size int64, h *segmentHeader, lsn LSN, ordinal
 	b = le.AppendUint32(b, uint32(len(table)/frameEntry))
 	b = le.AppendUint32(b, frameSize)
 	b = le.AppendUint32(b, 0)
-	return le.AppendUint32(b, h.sum(place(lsn, ordinal), table, b[at:]))
+	return le.AppendUint32(b, h.sum(bodyPlace(lsn, ordinal), table, b[at:]))
 }
 
-// place ties a body part to its record, so that what an earlier, cut off record
+// bodyPlace ties a body part to its record, so that what an earlier, cut off record
 // left behind never passes for it.
-func place(lsn LSN, ordinal uint32) []byte {
+func bodyPlace(lsn LSN, ordinal uint32) []byte {
 	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 12), uint64(lsn))
 	return binary.LittleEndian.AppendUint32(b, ordinal)
 }
@@ -122,7 +122,7 @@ func (h *segmentHeader) readFrames(f io.ReaderAt, r *recordHeader, begin int64) 
 	if _, err := f.ReadAt(table, begin+r.body-trailerSize-int64(len(table))); err != nil {
 		return nil, noEOF(err)
 	}
-	if le.Uint32(trailer[20:]) != h.sum(place(r.lsn, r.ordinal), table, trailer[:20]) {
+	if le.Uint32(trailer[20:]) != h.sum(bodyPlace(r.lsn, r.ordinal), table, trailer[:20]) {
 		return nil, fmt.Errorf("body table: %w", ErrDamaged)
 	}
 	fr := &frames{size: int64(le.Uint64(trailer[:])), frameSize: int64(le.Uint32(trailer[12:])), offsets: make([]int64, 0, count+1)}

@@ -99,6 +99,7 @@ func (j *Journal) take() (batch []*request, closing bool) {
 	rest := copy(j.queue, j.queue[n:])
 	clear(j.queue[rest:])
 	j.queue = j.queue[:rest]
+	j.busy = len(batch) > 0
 	return batch, j.closing && rest == 0
 }
 
@@ -140,6 +141,7 @@ func (j *Journal) commit(batch []*request, buf []byte) []byte {
 				r.entry.Apply(r.slot)
 			}
 			j.durable.Store(uint64(r.slot.LSN))
+			j.named(r.entry.Bodies)
 		}
 	}
 	finish(batch, nil)

@@ -46,7 +46,7 @@
 //	 0  8  magic "SANDUKLG"
 //	 8  2  version, 1
 //	10  1  kind: 1 records, 2 bodies
-//	11  1  zero
+//	11  1  flags: bit 0: compacted, records may be missing
 //	12  4  number of the segment
 //	16  8  LSN of its first record (kind 1)
 //	24  4  tag: random, begins every record, so that no content passes for one
@@ -62,7 +62,7 @@
 //	 8  1  version, 1
 //	 9  1  family (see Family)
 //	10  1  type, as the family says
-//	11  1  zero
+//	11  1  flags: bit 0: it had a body, which was dropped on purpose
 //	12  4  ordinal: position among the segment's records, from 0
 //	16  8  LSN, one more than that of the record before; 0 in segments of bodies
 //	24  8  floor: the LSN up to which all was durable when this was written
@@ -92,6 +92,31 @@
 // as unsigned varints; followed by 16 bytes: the seal's offset (8), magic
 // "SKE1" (4), CRC32C of seed and offset (4). It spares a reader the scan; where
 // it is damaged or missing the segment is scanned.
+//
+// # Compaction
+//
+// [Journal.Compact] gives back the space of bodies that nobody can ask for any
+// more. It writes a sealed segment anew as log/%08d.seg.new, syncs it, gives it
+// the name, and syncs the directory: a power cut leaves one or the other. All
+// records stay, with their ordinals, LSNs and payloads; of one whose body is dead
+// the body and the meta go, and bit 0 of its flags says so, so that what was
+// dropped is never taken for damage. Tag and seed of the segment stay, which lets
+// records be copied byte by byte. Before a body is copied it is read and its CRCs
+// are checked.
+//
+// Which bodies are alive is asked of all owners of indexes (see Owner), once for
+// all segments that were sealed by then. It can't go wrong while commits go on:
+// a body that nobody could ask for stays so, as a new reference is made only
+// from one that there is; a body that waits for its record counts as alive, and
+// is looked for before the owners are asked.
+//
+// In a compacted segment LSNs may be missing, but every byte before its end mark
+// belongs to a valid record: any other place is damage. A segment of records in
+// which there is damage is not compacted.
+//
+// Compacting, as everything in the background, keeps to a [Pace] and rests while
+// commits are waiting or under way. It syncs each MiB, so that no commit's sync
+// has much of it to wait for.
 //
 // # Recovery
 //

@@ -64,11 +64,17 @@ type Journal struct {
 	numberLock sync.Mutex
 	lastNumber uint32 // of the newest segment; guarded by numberLock
 
-	mu      sync.Mutex
-	queue   []*request // guarded by mu
-	closing bool       // guarded by mu
-	failure error      // guarded by mu; set once
-	damage  []Damage   // guarded by mu
+	compacting sync.Mutex // held by whoever rewrites segments
+
+	mu    sync.Mutex
+	queue []*request // guarded by mu
+	busy  bool       // a batch is being committed; guarded by mu
+	// staged are the large bodies that no record names yet; guarded by mu. One
+	// whose record never comes stays in it until the next start.
+	staged  map[BodyRef]bool
+	closing bool     // guarded by mu
+	failure error    // guarded by mu; set once
+	damage  []Damage // guarded by mu
 	wake    chan struct{}
 	failed  chan struct{}
 	stopped chan struct{}
@@ -87,7 +93,7 @@ func Open(fsys durable.FS, opts Options) (*Journal, error) {
 		opts.Segment = DefaultSegment
 	}
 	j := &Journal{
-		opts: opts, log: opts.Logger, shelf: shelf{fs: fsys, segments: map[uint32]*segment{}},
+		opts: opts, log: opts.Logger, shelf: shelf{fs: fsys, segments: map[uint32]*segment{}}, staged: map[BodyRef]bool{},
 		wake: make(chan struct{}, 1), failed: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	var err error

@@ -23,7 +23,8 @@ type Body struct {
 }
 
 // Body opens the body that a record named. An error that wraps ErrDamaged or
-// fs.ErrNotExist means that it is lost.
+// fs.ErrNotExist means that it is lost, one that wraps ErrDropped that a
+// compaction took it away.
 func (j *Journal) Body(ref BodyRef) (*Body, error) {
 	seg, err := j.shelf.take(ref.Segment)
 	if err != nil {
@@ -39,7 +40,10 @@ func (j *Journal) Body(ref BodyRef) (*Body, error) {
 
 func (j *Journal) body(seg *segment, ref BodyRef) (*Body, error) {
 	off, ok := j.shelf.offset(seg, ref.Ordinal)
-	if !ok {
+	switch {
+	case !ok && seg.compacted():
+		return nil, ErrDropped // with its record
+	case !ok:
 		return nil, fmt.Errorf("no such record: %w", ErrDamaged)
 	}
 	var head [recordSize]byte
@@ -49,6 +53,9 @@ func (j *Journal) body(seg *segment, ref BodyRef) (*Body, error) {
 	r, err := seg.decodeRecord(head[:])
 	if err != nil {
 		return nil, err
+	}
+	if r.ordinal == ref.Ordinal && r.dropped() {
+		return nil, ErrDropped
 	}
 	if r.ordinal != ref.Ordinal || r.body == 0 {
 		return nil, fmt.Errorf("record has no body: %w", ErrDamaged)

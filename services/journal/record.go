@@ -54,6 +54,10 @@ type Record struct {
 // ErrDamaged says that bytes on disk are not what was written there.
 var ErrDamaged = errors.New("damaged record")
 
+// ErrDropped says that a body was taken away on purpose, by a compaction: at that
+// time nobody could ask for it any more.
+var ErrDropped = errors.New("body was dropped: nobody could ask for it any more")
+
 const (
 	headerMagic   = "SANDUKLG"
 	formatVersion = 1
@@ -87,9 +91,14 @@ const (
 	kindBodies  segmentKind = 2
 )
 
+// segmentCompacted marks a segment that a compaction has written anew: records
+// may be missing from it.
+const segmentCompacted = 1
+
 // segmentHeader is the beginning of a segment.
 type segmentHeader struct {
 	kind      segmentKind
+	flags     byte
 	number    uint32
 	first     LSN
 	tag, seed uint32
@@ -111,7 +120,7 @@ func (h *segmentHeader) encode() []byte {
 	b := make([]byte, headerSize)
 	copy(b, headerMagic)
 	binary.LittleEndian.PutUint16(b[8:], formatVersion)
-	b[10] = byte(h.kind)
+	b[10], b[11] = byte(h.kind), h.flags
 	binary.LittleEndian.PutUint32(b[12:], h.number)
 	binary.LittleEndian.PutUint64(b[16:], uint64(h.first))
 	binary.LittleEndian.PutUint32(b[24:], h.tag)
@@ -130,16 +139,20 @@ func decodeSegmentHeader(b []byte) (segmentHeader, error) {
 		return segmentHeader{}, fmt.Errorf("segment header: format version %d is not known to this version of the box", v)
 	}
 	return segmentHeader{
-		kind: segmentKind(b[10]), number: binary.LittleEndian.Uint32(b[12:]), first: LSN(binary.LittleEndian.Uint64(b[16:])),
+		kind: segmentKind(b[10]), flags: b[11], number: binary.LittleEndian.Uint32(b[12:]), first: LSN(binary.LittleEndian.Uint64(b[16:])),
 		tag: binary.LittleEndian.Uint32(b[24:]), seed: binary.LittleEndian.Uint32(b[28:]),
 		created: time.Unix(0, int64(binary.LittleEndian.Uint64(b[32:]))),
 	}, nil
 }
 
+// recordDropped marks a record whose body was dropped on purpose.
+const recordDropped = 1
+
 // recordHeader is a record without its contents.
 type recordHeader struct {
 	family              Family
 	kind                uint8
+	flags               byte
 	ordinal             uint32
 	lsn, floor          LSN
 	time                time.Time
@@ -148,6 +161,10 @@ type recordHeader struct {
 	body                int64
 	payloadSum, metaSum uint32
 }
+
+func (h *segmentHeader) compacted() bool { return h.flags&segmentCompacted != 0 }
+
+func (r *recordHeader) dropped() bool { return r.flags&recordDropped != 0 }
 
 // size is how many bytes the whole record takes, padding included.
 func (r *recordHeader) size() int64 {
@@ -160,7 +177,7 @@ func (r *recordHeader) append(b []byte, h *segmentHeader) []byte {
 	le := binary.LittleEndian
 	b = le.AppendUint32(b, recordMagic)
 	b = le.AppendUint32(b, h.tag)
-	b = append(b, formatVersion, byte(r.family), r.kind, 0)
+	b = append(b, formatVersion, byte(r.family), r.kind, r.flags)
 	b = le.AppendUint32(b, r.ordinal)
 	b = le.AppendUint64(b, uint64(r.lsn))
 	b = le.AppendUint64(b, uint64(r.floor))
@@ -187,7 +204,7 @@ func (h *segmentHeader) decodeRecord(b []byte) (recordHeader, error) {
 		return recordHeader{}, fmt.Errorf("record format version %d is not known to this version of the box", b[8])
 	}
 	r := recordHeader{
-		family: Family(b[9]), kind: b[10], ordinal: le.Uint32(b[12:]),
+		family: Family(b[9]), kind: b[10], flags: b[11], ordinal: le.Uint32(b[12:]),
 		lsn: LSN(le.Uint64(b[16:])), floor: LSN(le.Uint64(b[24:])), time: time.Unix(0, int64(le.Uint64(b[32:]))),
 		payload: le.Uint32(b[56:]), meta: le.Uint32(b[60:]), body: int64(le.Uint64(b[64:])),
 		payloadSum: le.Uint32(b[72:]), metaSum: le.Uint32(b[76:]),

@@ -21,10 +21,15 @@ func (j *Journal) recover() error {
 		return err
 	}
 	var numbers []uint32
+	var names []string
 	for _, e := range entries {
+		names = append(names, e.Name())
 		if n, ok := segmentNumber(e.Name()); ok {
 			numbers = append(numbers, n)
 		}
+	}
+	if err := j.removeUnfinished(names); err != nil {
+		return err
 	}
 	slices.Sort(numbers)
 	for i, n := range numbers {

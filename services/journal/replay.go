@@ -66,6 +66,9 @@ func (j *Journal) walk(ctx context.Context, number uint32, bodies bool, until LS
 	}
 	expected := seg.first
 	hole := Damage{Segment: number, Offset: info.Size()}
+	// In a segment that was compacted records may rightly be missing, but every
+	// byte up to its end mark belongs to one.
+	torn, sealed := !seg.compacted(), false
 	for r, err := range seg.scan(seg.file, info.Size(), bodies) {
 		if err != nil {
 			return err
@@ -75,20 +78,25 @@ func (j *Journal) walk(ctx context.Context, number uint32, bodies bool, until LS
 		}
 		if r.gap != 0 {
 			hole.Offset, hole.Length, hole.LSN = r.offset, r.gap, expected
+			torn = torn || r.gap != endSize || !r.end || !sealed
 			continue
 		}
 		if r.lsn > until {
 			break
 		}
-		if seg.kind == kindRecords && r.lsn != expected {
+		if seg.kind == kindRecords && r.lsn != expected && torn {
 			j.report(hole)
+			torn = !seg.compacted()
 		}
 		expected = r.lsn + 1
+		sealed = r.family == FamilyJournal && r.kind == typeSeal
 		if err := fn(&r); err != nil {
 			return err
 		}
 	}
-	if seg.kind == kindRecords && expected < j.following(seg, until) {
+	// A compacted segment that ends before its seal was cut short.
+	torn = torn || !sealed
+	if seg.kind == kindRecords && expected < j.following(seg, until) && torn {
 		hole.LSN = expected
 		j.report(hole)
 	}

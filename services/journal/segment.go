@@ -43,6 +43,12 @@ type segment struct {
 	offsets []int64      // of the records by ordinal, 0 for none; nil while closed
 	users   int          // who may be reading; a segment that is written to counts as one
 	used    uint64       // the shelf's clock when it was last asked for
+	// replaced is set when a compaction has put another file in its place: those
+	// who read this one go on, and the last of them closes it.
+	replaced bool
+	// plain is how many bytes are in records without body, once somebody has
+	// counted them; 0: nobody has.
+	plain int64
 }
 
 // shelf holds the segments, a bounded number of them open.
@@ -78,6 +84,9 @@ func (s *shelf) give(seg *segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seg.users--
+	if seg.replaced && seg.users == 0 {
+		s.closeFile(seg)
+	}
 	for s.open > maxOpen {
 		if !s.closeOldest() {
 			return
@@ -97,10 +106,18 @@ func (s *shelf) closeOldest() bool {
 	if oldest == nil {
 		return false
 	}
-	_ = oldest.file.Close() // only read from
-	oldest.file, oldest.offsets = nil, nil
-	s.open--
+	s.closeFile(oldest)
 	return true
+}
+
+// closeFile closes the file of a segment that nobody uses.
+func (s *shelf) closeFile(seg *segment) {
+	if seg.file == nil {
+		return
+	}
+	_ = seg.file.Close() // only read from
+	seg.file, seg.offsets = nil, nil
+	s.open--
 }
 
 // openSegment opens a sealed segment and reads its table.

@@ -108,6 +108,9 @@ func (j *Journal) writeLarge(ctx context.Context, s *Staged, r io.ReaderAt) (*se
 	// Readers may know the place before it is durable: nobody names it yet, and
 	// the segment's seal must not miss it.
 	w.publish()
+	j.mu.Lock()
+	j.staged[BodyRef{w.seg.number, w.next - 1}] = true // before anybody can seal the segment
+	j.mu.Unlock()
 	seg, err := j.shelf.take(w.seg.number)
 	return seg, BodyRef{w.seg.number, w.next - 1}, err
 }
