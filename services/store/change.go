@@ -25,6 +25,9 @@ const (
 	verbCopy
 	verbMove
 	verbExpunge
+	verbRestore
+	verbRestoreMailbox
+	verbRestoreAccount
 )
 
 // change is what a record does: a section for each account it touches. Every
@@ -65,6 +68,9 @@ const (
 	kindFlags
 	kindCopy
 	kindRemove
+	kindPutBack
+	kindRestoreMailbox
+	kindRestoreAccount
 )
 
 type (
@@ -117,6 +123,30 @@ type (
 		mailbox mail.MailboxID
 		uids    mail.UIDSet
 	}
+	// putBack puts emails that the account has or had into a mailbox, under the
+	// UIDs from first on. It says all of a row, so that whoever reads the log
+	// needs no rows that are gone.
+	putBack struct {
+		mailbox mail.MailboxID
+		first   mail.UID
+		entries []putBackEntry
+	}
+	putBackEntry struct {
+		email  mail.EmailID
+		thread mail.ThreadID
+		size   uint32 // prefix and body
+		flags  mail.Flags
+		when   int64 // internal date as packTime makes it
+		id     mail.ID
+	}
+	// restoreMailbox makes a deleted mailbox living again, with its messages.
+	restoreMailbox struct {
+		id       mail.MailboxID
+		validity mail.UIDValidity
+		role     mail.Role
+		name     string
+	}
+	restoreAccount struct{}
 )
 
 func (createAccount) kind() opKind { return kindCreateAccount }
@@ -135,8 +165,13 @@ func (setFlags) kind() opKind { return kindFlags }
 func (copyTo) kind() opKind   { return kindCopy }
 func (remove) kind() opKind   { return kindRemove }
 
+func (putBack) kind() opKind        { return kindPutBack }
+func (restoreMailbox) kind() opKind { return kindRestoreMailbox }
+func (restoreAccount) kind() opKind { return kindRestoreAccount }
+
 // moment is what the ops of a record share.
 type moment struct {
 	lsn  journal.LSN
 	time time.Time
+	verb verb
 }

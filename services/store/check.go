@@ -344,12 +344,10 @@ func (c *checker) readBody(ref journal.BodyRef) (int64, error) {
 // expunged checks what was expunged and can be put back.
 func (c *checker) expunged() error {
 	return c.tx.Bucket([]byte("expunged")).ForEach(func(k, v []byte) error {
-		v, err := unseal(v)
-		if err != nil || len(v) != rowBytes+8 || len(k) != 12 {
+		r, _, err := decodeExpunged(v)
+		if err != nil || len(k) != 12 {
 			return fmt.Errorf("expunged: %w", errIndex)
 		}
-		var r row
-		r.decode(v)
 		e := c.emails[mail.EmailID(r.email)]
 		e.kept++
 		c.emails[mail.EmailID(r.email)] = e
@@ -414,7 +412,7 @@ func (c *checker) follow(until journal.LSN) error {
 			if ch[i].account != c.log.id || c.log.applied == 0 && !ch[i].creates() {
 				continue
 			}
-			if err := c.log.apply(&ch[i], moment{lsn: r.LSN, time: r.Time}); err != nil {
+			if err := c.log.apply(&ch[i], momentOfRecord(&r)); err != nil {
 				c.problem("the log can't be applied: %v", err)
 				c.log.lost = true
 				return errStop

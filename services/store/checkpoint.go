@@ -226,8 +226,8 @@ func (w *flush) references(r row) *references {
 // keep notes an expunged row, to be told of and to be put back.
 func (w *flush) keep(id mail.MailboxID, r row) error {
 	w.references(r).kept++
-	v := binary.LittleEndian.AppendUint64(r.append(nil), uint64(w.time))
-	return w.bucket("expunged").Put(expungedKey(id, r.uid), seal(v))
+	left := w.account.flushing.left[r.modSeq]
+	return w.bucket("expunged").Put(expungedKey(id, r.uid), encodeExpunged(r, left))
 }
 
 // writeChanges notes which messages of a mailbox were touched at which ModSeq.
@@ -254,8 +254,14 @@ func (w *flush) writeEmails(dirty *overlay) error {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.emails)) {
-		m := indexedEmail{email: dirty.emails[id]}
-		if v := b.Get(key64(id)); v != nil {
+		e, isNew := dirty.emails[id]
+		m := indexedEmail{email: e}
+		v := b.Get(key64(id))
+		switch {
+		case v == nil && !isNew:
+			// Whoever refers to it was to be told that it is gone.
+			return fmt.Errorf("email %s is missing: %w", id, errIndex)
+		case v != nil:
 			var err error
 			if m, err = decodeEmail(id, v); err != nil {
 				return err

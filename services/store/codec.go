@@ -170,7 +170,7 @@ func (c change) encode() []byte {
 
 func (e *encoder) op(o op) {
 	switch o := o.(type) {
-	case createAccount, removeAccount:
+	case createAccount, removeAccount, restoreAccount:
 	case createMailbox:
 		e.uint(uint64(o.id))
 		e.uint(uint64(o.validity))
@@ -197,6 +197,13 @@ func (e *encoder) op(o op) {
 	case remove:
 		e.uint(uint64(o.mailbox))
 		e.set(o.uids)
+	case putBack:
+		e.putBack(o)
+	case restoreMailbox:
+		e.uint(uint64(o.id))
+		e.uint(uint64(o.validity))
+		e.b = append(e.b, byte(o.role))
+		e.string(o.name)
 	}
 }
 
@@ -215,6 +222,21 @@ func (e *encoder) add(o add) {
 	e.uint(uint64(len(o.keys)))
 	for _, k := range o.keys {
 		e.b = append(e.b, k[:]...)
+	}
+}
+
+func (e *encoder) putBack(o putBack) {
+	e.uint(uint64(o.mailbox))
+	e.uint(uint64(o.first))
+	e.uint(uint64(len(o.entries)))
+	for i := range o.entries {
+		m := &o.entries[i]
+		e.uint(uint64(m.email))
+		e.uint(uint64(m.thread))
+		e.uint(uint64(m.size))
+		e.flags(m.flags)
+		e.int(m.when)
+		e.b = append(e.b, m.id[:]...)
 	}
 }
 
@@ -263,6 +285,14 @@ func (d *decoder) op(kind opKind) op {
 		return copyTo{from: mail.MailboxID(d.uint()), to: mail.MailboxID(d.uint()), first: mail.UID(d.uint32()), uids: d.set()}
 	case kindRemove:
 		return remove{mail.MailboxID(d.uint()), d.set()}
+	case kindPutBack:
+		return d.putBack()
+	case kindRestoreMailbox:
+		return restoreMailbox{
+			id: mail.MailboxID(d.uint()), validity: mail.UIDValidity(d.uint32()), role: mail.Role(d.byte()), name: d.string(),
+		}
+	case kindRestoreAccount:
+		return restoreAccount{}
 	}
 	d.fail()
 	return removeAccount{}
@@ -279,6 +309,16 @@ func (d *decoder) add() op {
 		var k threadKey
 		copy(k[:], d.take(uint64(len(k))))
 		o.keys = append(o.keys, k)
+	}
+	return o
+}
+
+func (d *decoder) putBack() op {
+	o := putBack{mailbox: mail.MailboxID(d.uint()), first: mail.UID(d.uint32())}
+	for range d.count() {
+		m := putBackEntry{email: mail.EmailID(d.uint32()), thread: mail.ThreadID(d.uint32()), size: d.uint32(), flags: d.flags(), when: d.int()}
+		copy(m.id[:], d.take(16))
+		o.entries = append(o.entries, m)
 	}
 	return o
 }

@@ -23,6 +23,10 @@ func everything() change {
 				flags: mail.NewFlags(`\Seen`, "k"), when: -8, id: mail.ID{9}, keys: []threadKey{{1}, {2}},
 			},
 			setFlags{1, mail.NewFlags(`\Deleted`, "a", "b"), set}, copyTo{from: 1, to: 2, uids: set, first: 9}, remove{1, set}, removeAccount{},
+			restoreAccount{}, restoreMailbox{id: 3, validity: 5, role: 2, name: "c"},
+			putBack{mailbox: 1, first: 9, entries: []putBackEntry{
+				{email: 3, thread: 4, size: 5, flags: mail.NewFlags(`\Seen`, "k"), when: -8, id: mail.ID{9}}, {email: 1<<32 - 1},
+			}},
 		}},
 		{account: 1<<32 - 1, modSeq: 1 << 60, ops: []op{deleteMailbox{1 << 50}}},
 	}
@@ -70,6 +74,8 @@ func FuzzDecodeChange(f *testing.F) {
 func FuzzDecodeIndex(f *testing.F) {
 	f.Add((&box{id: 1, name: "INBOX", uidNext: 1}).encode())
 	f.Add(encodeChanges(1, mail.SetOf[mail.UID](1, 5)))
+	f.Add(encodeExpunged(row{uid: 1}, leaving{1, verbExpunge}))
+	f.Add(seal(make([]byte, rowBytes+8))) // as the first boxes wrote it
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		for _, v := range [][]byte{b, seal(bytes.Clone(b))} {
 			_, _ = decodeBox(1, v)
@@ -78,6 +84,7 @@ func FuzzDecodeIndex(f *testing.F) {
 			_, _, _, _ = decodeThread(1, v)
 			_, _, _ = decodeChanges(v)
 			_, _, _ = decodeMeta(1, v)
+			_, _, _ = decodeExpunged(v)
 		}
 	})
 }

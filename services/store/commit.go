@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
@@ -17,14 +18,17 @@ type transaction struct {
 	// reading, perhaps twice. It may write into the pending accounts only
 	// through txn.pend.
 	prepare func(at moment, slot journal.Slot) (change, error)
+	// revives says that removed accounts may be changed: they are being restored.
+	revives bool
 
+	verb    verb
 	change  change
 	waiting bool // counted in the accounts' pendingUsers
 }
 
 // commit makes a change durable and visible.
 func (s *Store) commit(ctx context.Context, v verb, id mail.ID, bodies []*journal.Staged, t *transaction) error {
-	t.store = s
+	t.store, t.verb = s, v
 	return s.journal.Commit(ctx, &journal.Entry{
 		Family: journal.FamilyStore, Type: uint8(v), ID: id, Bodies: bodies,
 		Prepare: t.prepareRecord, Apply: t.apply, Abort: t.abort,
@@ -39,7 +43,13 @@ func (a *account) pend() *pending {
 	return a.pending
 }
 
-func momentOf(slot journal.Slot) moment { return moment{lsn: slot.LSN, time: slot.Time} }
+func (t *transaction) momentOf(slot journal.Slot) moment {
+	return moment{lsn: slot.LSN, time: slot.Time, verb: t.verb}
+}
+
+func momentOfRecord(r *journal.Record) moment {
+	return moment{lsn: r.LSN, time: r.Time, verb: verb(r.Type)}
+}
 
 // prepareRecord runs on the commit goroutine.
 func (t *transaction) prepareRecord(slot journal.Slot) (payload []byte, err error) {
@@ -52,11 +62,11 @@ func (t *transaction) prepareRecord(slot journal.Slot) (payload []byte, err erro
 		// Loading and checkpoints may go on beside; commits don't.
 		a.mu.RLock()
 		defer a.mu.RUnlock()
-		if err := a.usable(); err != nil {
+		if err := a.usable(); err != nil && !(t.revives && errors.Is(err, errRemoved)) {
 			return nil, err
 		}
 	}
-	at := momentOf(slot)
+	at := t.momentOf(slot)
 	c, err := t.prepare(at, slot)
 	if err != nil || len(c) == 0 {
 		return nil, err
@@ -97,10 +107,13 @@ func (a *account) usable() error {
 	case p.broken != nil:
 		return p.broken
 	case p.last.removed:
-		return mail.ErrNoAccount
+		return errRemoved
 	}
 	return nil
 }
+
+// errRemoved says that an account is there, but was removed.
+var errRemoved = fmt.Errorf("it was removed: %w", mail.ErrNoAccount)
 
 // dropIdle forgets pending state that nobody's entry is in.
 func (t *transaction) dropIdle() {
@@ -122,7 +135,7 @@ func (t *transaction) find(id mail.AccountID) *account {
 
 // apply runs on the commit goroutine when the record is durable.
 func (t *transaction) apply(slot journal.Slot) {
-	at := momentOf(slot)
+	at := t.momentOf(slot)
 	for i := range t.change {
 		a := t.find(t.change[i].account)
 		if err := a.apply(&t.change[i], at); err != nil {

@@ -43,7 +43,7 @@ func script(t testing.TB, seed uint64, n int) []deed {
 	spool := storetest.NewSpool(t)
 	list := []deed{{kind: 0, account: 1}, {kind: 0, account: 2}}
 	for i := range n {
-		d := deed{kind: 1 + r.IntN(9), account: mail.AccountID(1 + r.IntN(2)), box: mail.MailboxID(1 + r.IntN(2)), to: mail.MailboxID(1 + r.IntN(7))}
+		d := deed{kind: 1 + r.IntN(12), account: mail.AccountID(1 + r.IntN(2)), box: mail.MailboxID(1 + r.IntN(2)), to: mail.MailboxID(1 + r.IntN(7))}
 		d.set = mail.SetOf(mail.UID(1+r.IntN(8)), mail.UID(1+r.IntN(8)), mail.UID(1+r.IntN(8)))
 		d.flags = mail.NewFlags([]string{`\Seen`, `\Deleted`, "label"}[r.IntN(3)])
 		d.name = fmt.Sprintf("box%d/%d", r.IntN(3), r.IntN(3))
@@ -67,6 +67,9 @@ func do[A storetest.Account](s storetest.Store[A], d deed, now time.Time) error 
 		return s.CreateAccount(ctx, d.account)
 	}
 	a, err := s.Account(ctx, d.account)
+	if errors.Is(err, mail.ErrNoAccount) {
+		return s.RestoreAccount(ctx, d.account) // an earlier deed removed it
+	}
 	if err != nil {
 		return err
 	}
@@ -90,12 +93,35 @@ func do[A storetest.Account](s storetest.Store[A], d deed, now time.Time) error 
 		} else {
 			_, err = a.Copy(ctx, d.box, d.set, d.to)
 		}
+	case 10:
+		err = restoreSome(a, d.to)
+	case 11:
+		_, err = a.RestoreMailbox(ctx, d.to)
+	case 12:
+		if d.account == 2 { // the other one is always delivered to
+			err = s.RemoveAccount(ctx, d.account)
+		}
 	}
 	for _, refusal := range []error{mail.ErrNoMailbox, mail.ErrMailboxExists, mail.ErrMailboxInUse} {
 		if errors.Is(err, refusal) {
 			return nil
 		}
 	}
+	return err
+}
+
+// restoreSome puts back what went from one mailbox, by one record.
+func restoreSome(a storetest.Account, box mail.MailboxID) error {
+	ctx := context.Background()
+	page, err := a.Expunged(ctx, mail.ExpungedQuery{Mailbox: box, Moved: true})
+	if err != nil {
+		return err
+	}
+	var places []mail.Place
+	for _, e := range page.Messages {
+		places = append(places, e.Place)
+	}
+	_, err = a.Restore(ctx, places, 0)
 	return err
 }
 

@@ -45,7 +45,7 @@
 //	written     record in the log, not synced      the sync              there or gone, whole either way
 //	durable     record in the log, in no index     a checkpoint          there: read from the log
 //	indexed     log and rows of the index          Expunge, Move         there
-//	expunged    log and, with all of its row,      compaction, later     expunged, can be put back
+//	expunged    log and, with all of its row,      Restore, compaction   expunged, can be put back
 //	            "expunged" of the index
 //
 // A mailbox that is deleted keeps its rows, marked as gone with its mailbox.
@@ -53,6 +53,17 @@
 // A body is shared by all its recipients and copies. An email is one body in one
 // account, with the header lines in front that are this account's; entries in
 // mailboxes refer to it, and the index counts them (live, and expunged but kept).
+//
+// # Undo
+//
+// What is expunged, moved away, in a deleted mailbox or a removed account can be
+// put back for Options.Retention from the time of its record. An expunged row
+// stays as it is, also when its email is back: it is the history of one entry,
+// and ends with the retention. Putting back makes a new entry of the same email;
+// the op says all of the row, so that replaying it needs no row that is gone. It
+// is decided on the commit goroutine: an email may come back when it has a living
+// entry, or had its last one less than the retention ago. Whoever removes emails
+// for good must leave alone what is younger than that.
 //
 // # Payload of a record, version 1
 //
@@ -80,6 +91,10 @@
 //	    9 set flags        mailbox; flags; set
 //	   10 copy             from, to, UID of the first copy; set
 //	   11 remove messages  mailbox; set
+//	   12 put back         mailbox, UID of the first; number of messages, each: email, thread, size with
+//	                       prefix; flags; signed varint internal date; 16 bytes message ID
+//	   13 restore mailbox  id, UIDVALIDITY; byte role; string name
+//	   14 restore account
 //
 // The record's type says what was asked for (see verb); its time is the save date
 // of what it adds. A thread key is the first 8 bytes of the SHA-256 of a message
@@ -93,7 +108,8 @@
 //	bucket         key                            value
 //	meta           "account"                      schema version, account, LSN up to which this index is
 //	                                              complete, ModSeq, last mailbox, email, thread and
-//	                                              UIDVALIDITY given out (varints); byte: removed
+//	                                              UIDVALIDITY given out (varints); byte: removed; signed:
+//	                                              since when (0: it is not; missing in the first boxes)
 //	mailboxes      id (8)                         string name; bytes kind, role; UIDVALIDITY, UIDNEXT,
 //	                                              HIGHESTMODSEQ, ModSeq of its own last change, total,
 //	                                              unseen, deleted, size; byte: gone, then signed: when
@@ -109,7 +125,9 @@
 //	changes        mailbox (8), kind (1),         signed: when; set of UIDs, at most 90 ranges. Kind 1:
 //	               ModSeq (8), part (2)           changed or new (a later change may come on top);
 //	                                              kind 2: expunged
-//	expunged       mailbox (8), UID (4)           the row (its ModSeq that of the expunging), 8 bytes: when
+//	expunged       mailbox (8), UID (4)           the row (its ModSeq that of the expunging), 8 bytes: when;
+//	                                              byte: type of the record by which (missing in the first
+//	                                              boxes)
 //
 // A row, little-endian: UID (4), size (4), ModSeq (8), internal date (8, as above),
 // message ID (16), email (4), thread (4), save date (4, Unix seconds), keywords

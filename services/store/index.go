@@ -297,6 +297,7 @@ func encodeMeta(id mail.AccountID, c *counters, applied journal.LSN) []byte {
 		e.uint(n)
 	}
 	e.bool(c.removed)
+	e.int(c.removedAt)
 	return seal(e.b)
 }
 
@@ -315,6 +316,9 @@ func decodeMeta(id mail.AccountID, b []byte) (c counters, applied journal.LSN, e
 	c = counters{
 		modSeq: mail.ModSeq(d.uint()), mailbox: mail.MailboxID(d.uint()), email: mail.EmailID(d.uint()),
 		thread: mail.ThreadID(d.uint()), validity: mail.UIDValidity(d.uint32()), removed: d.byte() != 0,
+	}
+	if len(d.b) > 0 { // it came later
+		c.removedAt = d.int()
 	}
 	if d.bad {
 		return c, 0, errIndex
@@ -405,6 +409,28 @@ func decodeEmail(id mail.EmailID, v []byte) (indexedEmail, error) {
 		return indexedEmail{}, fmt.Errorf("email %s: %w", id, errIndex)
 	}
 	return m, nil
+}
+
+// encodeExpunged is a value of the expunged bucket.
+func encodeExpunged(r row, left leaving) []byte {
+	v := binary.LittleEndian.AppendUint64(r.append(make([]byte, 0, rowBytes+13)), uint64(left.unix))
+	return seal(append(v, byte(left.verb)))
+}
+
+// decodeExpunged reads what encodeExpunged wrote. Those of the first boxes don't
+// say how the row went.
+func decodeExpunged(v []byte) (r row, left leaving, err error) {
+	v, err = unseal(v)
+	if err != nil || len(v) != rowBytes+8 && len(v) != rowBytes+9 {
+		return row{}, leaving{}, fmt.Errorf("expunged: %w", errIndex)
+	}
+	r.decode(v)
+	r.gone = true
+	left.unix = int64(binary.LittleEndian.Uint64(v[rowBytes:]))
+	if len(v) > rowBytes+8 {
+		left.verb = verb(v[rowBytes+8])
+	}
+	return r, left, nil
 }
 
 // encodeBlock is the value of up to blockRows rows.

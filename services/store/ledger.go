@@ -22,8 +22,9 @@ type ledger interface {
 	setSubscribed(name string, on bool)
 	row(mailbox mail.MailboxID, uid mail.UID) (row, bool, error)
 	putRow(mailbox mail.MailboxID, r row)
-	// dropRow takes the row out; r.modSeq is that of the expunging.
-	dropRow(mailbox mail.MailboxID, r row)
+	// dropRow takes the row out; r.modSeq is that of the expunging, which came
+	// about at the moment.
+	dropRow(mailbox mail.MailboxID, r row, at moment)
 	putEmail(id mail.EmailID, e email)
 	setThread(k threadKey, t mail.ThreadID)
 	keywordSets() *keywords
@@ -37,6 +38,8 @@ type counters struct {
 	thread   mail.ThreadID
 	validity mail.UIDValidity
 	removed  bool // the account is
+	// removedAt says since when, in Unix seconds; 0 when it is not removed.
+	removedAt int64
 }
 
 // box is a mailbox without its messages.
@@ -109,7 +112,12 @@ func applyOp(l ledger, o op, seq mail.ModSeq, at moment) error {
 	case createAccount:
 		return nil
 	case removeAccount:
-		l.counters().removed = true
+		c := l.counters()
+		c.removed, c.removedAt = true, at.time.Unix()
+		return nil
+	case restoreAccount:
+		c := l.counters()
+		c.removed, c.removedAt = false, 0
 		return nil
 	case createMailbox:
 		c := l.counters()
@@ -138,6 +146,10 @@ func applyOp(l ledger, o op, seq mail.ModSeq, at moment) error {
 		l.setName(b.name, 0)
 		b.gone, b.changed, b.goneTime = true, seq, at.time
 		return nil
+	case restoreMailbox:
+		return applyRestoreMailbox(l, &o, seq)
+	case putBack:
+		return applyPutBack(l, &o, seq, at)
 	case subscribe:
 		l.setSubscribed(o.name, o.on)
 		return nil
@@ -148,7 +160,7 @@ func applyOp(l ledger, o op, seq mail.ModSeq, at moment) error {
 	case copyTo:
 		return applyCopy(l, &o, seq, at)
 	case remove:
-		return applyRemove(l, &o, seq)
+		return applyRemove(l, &o, seq, at)
 	}
 	return fmt.Errorf("op: %w", errCodec)
 }
@@ -233,7 +245,7 @@ func applyCopy(l ledger, o *copyTo, seq mail.ModSeq, at moment) error {
 	return nil
 }
 
-func applyRemove(l ledger, o *remove, seq mail.ModSeq) error {
+func applyRemove(l ledger, o *remove, seq mail.ModSeq, at moment) error {
 	b, err := livingBox(l, o.mailbox)
 	if err != nil {
 		return err
@@ -245,7 +257,7 @@ func applyRemove(l ledger, o *remove, seq mail.ModSeq) error {
 		}
 		b.uncount(&r)
 		r.modSeq, r.gone = seq, true
-		l.dropRow(o.mailbox, r)
+		l.dropRow(o.mailbox, r, at)
 	}
 	b.highest = seq
 	return nil

@@ -84,6 +84,18 @@ func (ix *index) view(fn func(tx *bolt.Tx) error) error {
 	return ix.with(func(db *bolt.DB) error { return db.View(fn) })
 }
 
+// read is view for whoever does not hold mu.
+func (ix *index) read(fn func(tx *bolt.Tx) error) error {
+	a := ix.account
+	a.mu.RLock()
+	empty := a.indexed == 0
+	a.mu.RUnlock()
+	if empty {
+		return nil
+	}
+	return ix.with(func(db *bolt.DB) error { return db.View(fn) })
+}
+
 // row reads one row.
 func (ix *index) row(id mail.MailboxID, uid mail.UID) (found row, ok bool, err error) {
 	err = ix.view(func(tx *bolt.Tx) error {

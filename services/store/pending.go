@@ -46,7 +46,9 @@ func (p *pending) setName(name string, id mail.MailboxID) { p.names[name] = id }
 func (p *pending) setSubscribed(name string, on bool)     { p.subs[name] = on }
 func (p *pending) putEmail(mail.EmailID, email)           {} // nothing that is prepared asks for one
 func (p *pending) setThread(k threadKey, t mail.ThreadID) { p.threads[k] = t }
-func (p *pending) dropRow(mailbox mail.MailboxID, r row)  { p.putRow(mailbox, r) }
+func (p *pending) dropRow(mailbox mail.MailboxID, r row, _ moment) {
+	p.putRow(mailbox, r)
+}
 
 func (p *pending) putRow(mailbox mail.MailboxID, r row) {
 	t := p.rows[mailbox]
@@ -123,6 +125,20 @@ func (p *pending) each(fn func(b *box)) {
 	}
 	for _, b := range p.boxes {
 		if !b.gone {
+			fn(b)
+		}
+	}
+}
+
+// eachGone calls fn for every deleted mailbox.
+func (p *pending) eachGone(fn func(b *box)) {
+	for id, m := range p.under.boxes {
+		if p.boxes[id] == nil && m.gone {
+			fn(&m.box)
+		}
+	}
+	for _, b := range p.boxes {
+		if b.gone {
 			fn(b)
 		}
 	}

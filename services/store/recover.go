@@ -36,7 +36,7 @@ func (s *Store) recover(ctx context.Context) error {
 			return err
 		}
 		for i := range c {
-			if err := s.replay(ctx, &c[i], moment{lsn: r.LSN, time: r.Time}); err != nil {
+			if err := s.replay(ctx, &c[i], momentOfRecord(&r)); err != nil {
 				return err
 			}
 		}
@@ -97,13 +97,11 @@ func (s *Store) forget(id mail.AccountID) {
 	delete(s.accounts, id)
 }
 
+// noteRemoval notes whether the account is there, after a change of that.
 func (s *Store) noteRemoval(a *account) {
-	if !a.removed() {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known[a.id] = false
+	s.known[a.id] = !a.removed()
 }
 
 // bound writes a checkpoint when much has been replayed.
@@ -171,7 +169,7 @@ func (s *Store) replayAll(ctx context.Context, a *account) error {
 			if created = created || c[i].creates(); !created {
 				continue
 			}
-			if err := a.apply(&c[i], moment{lsn: r.LSN, time: r.Time}); err != nil {
+			if err := a.apply(&c[i], momentOfRecord(&r)); err != nil {
 				return err
 			}
 			if err := s.bound(a); err != nil {

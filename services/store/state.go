@@ -85,10 +85,19 @@ type overlay struct {
 	emails     map[mail.EmailID]email
 	threads    map[threadKey]mail.ThreadID
 	subscribed map[string]bool
+	// left says how and when the rows went that are gone, by their ModSeq.
+	left map[mail.ModSeq]leaving
+}
+
+// leaving is how and when rows went.
+type leaving struct {
+	unix int64 // seconds
+	verb verb
 }
 
 func newOverlay() overlay {
 	return overlay{
+		left: map[mail.ModSeq]leaving{},
 		rows: map[mail.MailboxID]*table{}, boxes: map[mail.MailboxID]bool{}, emails: map[mail.EmailID]email{},
 		threads: map[threadKey]mail.ThreadID{}, subscribed: map[string]bool{},
 	}
@@ -184,12 +193,13 @@ func (a *account) putRow(id mail.MailboxID, r row) {
 	a.dirty.putRow(id, r)
 }
 
-func (a *account) dropRow(id mail.MailboxID, r row) {
+func (a *account) dropRow(id mail.MailboxID, r row, at moment) {
 	m := a.boxes[id]
 	if m.rows != nil {
 		m.rows.remove(r.uid)
 	}
 	a.dirty.putRow(id, r)
+	a.dirty.left[r.modSeq] = leaving{at.time.Unix(), at.verb}
 	if n := len(m.vanished); n > 0 && m.vanished[n-1].modSeq == r.modSeq {
 		m.vanished[n-1].uids = m.vanished[n-1].uids.Add(r.uid)
 		return

@@ -23,7 +23,13 @@ type Options struct {
 	// CacheRows bounds the rows in memory; 0: DefaultCacheRows. What is being
 	// used, and what no checkpoint has written yet, is over and above.
 	CacheRows int
+	// Retention is how long what was deleted can be put back; 0: DefaultRetention.
+	Retention time.Duration
 }
+
+// DefaultRetention is how long what was deleted can be put back, if nothing else
+// is said: somebody's long holiday.
+const DefaultRetention = 30 * 24 * time.Hour
 
 // Store is the mail of all accounts, on disk.
 type Store struct {
@@ -32,6 +38,7 @@ type Store struct {
 	log       *slog.Logger
 	now       func() time.Time
 	cacheRows int
+	retention time.Duration
 
 	mu       sync.RWMutex
 	accounts map[mail.AccountID]*account // loaded ones; guarded by mu
@@ -71,7 +78,7 @@ type Store struct {
 // journal stays the caller's: close it after the store.
 func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Options) (*Store, error) {
 	s := &Store{
-		journal: j, files: files, log: opts.Logger, now: opts.Now, cacheRows: opts.CacheRows,
+		journal: j, files: files, log: opts.Logger, now: opts.Now, cacheRows: opts.CacheRows, retention: opts.Retention,
 		accounts: map[mail.AccountID]*account{}, known: map[mail.AccountID]bool{},
 		failed: make(chan struct{}), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -79,6 +86,9 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 	s.life, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.retention == 0 {
+		s.retention = DefaultRetention
 	}
 	if s.cacheRows == 0 {
 		s.cacheRows = DefaultCacheRows
@@ -96,6 +106,9 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 	go s.run()
 	return s, nil
 }
+
+// Retention is how long what was deleted can be put back.
+func (s *Store) Retention() time.Duration { return s.retention }
 
 // Failed is closed when an index was found damaged: its account can be served
 // only from what is in memory until the store is opened again, which rebuilds

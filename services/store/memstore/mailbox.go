@@ -267,7 +267,7 @@ func (h *Account) renameInbox(inbox *box, name string) error {
 	to := a.create(name, mail.RoleNone, a.modSeq, h.s.now())
 	for _, e := range slices.Clone(inbox.entries) {
 		a.copyEntry(e, to, saved(h.s.now()))
-		a.drop(inbox, e.UID)
+		a.drop(inbox, e.UID, saved(h.s.now()), true)
 	}
 	a.wake()
 	return nil
@@ -288,7 +288,7 @@ func (h *Account) DeleteMailbox(_ context.Context, id mail.MailboxID) error {
 		return mail.ErrMailboxInUse
 	}
 	h.a.modSeq++
-	m.gone = true
+	m.gone, m.goneAt, m.goneSeq = true, saved(h.s.now()), h.a.modSeq
 	h.a.wake()
 	return nil
 }

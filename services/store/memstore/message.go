@@ -69,7 +69,12 @@ func (a *account) copyEntry(e *entry, to *box, now time.Time) mail.UID {
 	return a.put(to, &c)
 }
 
-func (a *account) drop(m *box, uid mail.UID) {
+func (a *account) drop(m *box, uid mail.UID, now time.Time, moved bool) {
+	for _, e := range m.in(mail.SetOf(uid)) {
+		gone := expunged{*e, now, moved}
+		gone.ModSeq = a.modSeq
+		m.expunged = append(m.expunged, gone)
+	}
 	m.entries = slices.DeleteFunc(m.entries, func(e *entry) bool { return e.UID == uid })
 	m.vanished = append(m.vanished, vanished{uid, a.modSeq})
 	m.HighestModSeq = a.modSeq
@@ -272,7 +277,7 @@ func (h *Account) copy(from mail.MailboxID, set mail.UIDSet, to mail.MailboxID, 
 		done.Source = append(done.Source, e.UID)
 		done.Target = append(done.Target, h.a.copyEntry(e, target, saved(h.s.now())))
 		if move {
-			h.a.drop(source, e.UID)
+			h.a.drop(source, e.UID, saved(h.s.now()), true)
 		}
 	}
 	h.a.wake()
@@ -304,7 +309,7 @@ func (h *Account) Expunge(_ context.Context, mailbox mail.MailboxID, set mail.UI
 	}
 	h.a.modSeq++
 	for uid := range gone.All() {
-		h.a.drop(m, uid)
+		h.a.drop(m, uid, saved(h.s.now()), false)
 	}
 	h.a.wake()
 	return gone, nil

@@ -18,7 +18,7 @@ type Store struct {
 
 	mu       sync.Mutex
 	accounts map[mail.AccountID]*account
-	removed  map[mail.AccountID]bool
+	removed  map[mail.AccountID]*account
 	closed   bool
 }
 
@@ -26,6 +26,7 @@ type Store struct {
 type account struct {
 	id         mail.AccountID
 	gone       bool
+	goneAt     time.Time
 	modSeq     mail.ModSeq
 	lastBox    mail.MailboxID
 	lastEmail  mail.EmailID
@@ -44,8 +45,18 @@ type threadKey struct{ messageID, subject string }
 type box struct {
 	mail.Mailbox
 	gone     bool
+	goneAt   time.Time
+	goneSeq  mail.ModSeq
 	entries  []*entry // by UID
 	vanished []vanished
+	expunged []expunged
+}
+
+// expunged is an entry that is gone.
+type expunged struct {
+	entry
+	at    time.Time
+	moved bool
 }
 
 type vanished struct {
@@ -71,7 +82,7 @@ func New(now func() time.Time) *Store {
 	if now == nil {
 		now = time.Now
 	}
-	return &Store{now: now, accounts: map[mail.AccountID]*account{}, removed: map[mail.AccountID]bool{}}
+	return &Store{now: now, accounts: map[mail.AccountID]*account{}, removed: map[mail.AccountID]*account{}}
 }
 
 // Close forgets everything.
@@ -90,7 +101,7 @@ func (s *Store) CreateAccount(_ context.Context, id mail.AccountID) error {
 	switch {
 	case s.closed:
 		return mail.ErrClosed
-	case s.removed[id] || id == 0:
+	case s.removed[id] != nil || id == 0:
 		return fmt.Errorf("create account %s: %w", id, mail.ErrNoAccount)
 	case s.accounts[id] != nil:
 		return nil
@@ -107,7 +118,7 @@ func (s *Store) CreateAccount(_ context.Context, id mail.AccountID) error {
 	return nil
 }
 
-// RemoveAccount takes the account away for good.
+// RemoveAccount takes the account away.
 func (s *Store) RemoveAccount(_ context.Context, id mail.AccountID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,9 +126,10 @@ func (s *Store) RemoveAccount(_ context.Context, id mail.AccountID) error {
 	if err != nil {
 		return err
 	}
-	a.gone = true
+	a.gone, a.goneAt = true, saved(s.now())
+	a.modSeq++
 	delete(s.accounts, id)
-	s.removed[id] = true
+	s.removed[id] = a
 	a.wake()
 	return nil
 }

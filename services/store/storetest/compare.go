@@ -109,7 +109,7 @@ func (c *comparison[A, B]) same(what string, got, want error) {
 		return
 	}
 	for _, known := range []error{
-		mail.ErrNoAccount, mail.ErrNoMailbox, mail.ErrMailboxExists, mail.ErrMailboxName, mail.ErrMailboxInUse, mail.ErrNoMessage, mail.ErrTooMany,
+		mail.ErrNoAccount, mail.ErrNoMailbox, mail.ErrMailboxExists, mail.ErrMailboxName, mail.ErrMailboxInUse, mail.ErrNoMessage, mail.ErrTooMany, mail.ErrGone,
 	} {
 		if errors.Is(got, known) && errors.Is(want, known) {
 			return
@@ -142,10 +142,14 @@ func (c *comparison[A, B]) step() {
 		c.expunge()
 	case n < 85:
 		c.mailbox()
-	case n < 90:
+	case n < 88:
 		c.subscribe()
-	default:
+	case n < 94:
 		c.changes()
+	case n < 96:
+		c.restoreMailbox()
+	default:
+		c.restore()
 	}
 }
 
@@ -352,6 +356,7 @@ func (c *comparison[A, B]) compareAll() {
 		for _, m := range list2 {
 			c.compareMailbox(a, b, m.ID)
 		}
+		c.compareExpunged(a, b)
 	}
 }
 

@@ -22,8 +22,15 @@ type Store[A Account] interface {
 	// It does nothing when the account exists.
 	CreateAccount(ctx context.Context, id mail.AccountID) error
 	// RemoveAccount takes the account away: mail.ErrNoAccount from then on,
-	// also for handles that are in use. Its number can't be used again.
+	// also for handles that are in use. Its number can't be used again. Its mail
+	// stays, and can be brought back for the retention.
 	RemoveAccount(ctx context.Context, id mail.AccountID) error
+	// RestoreAccount brings a removed account back with all its mail, as long as
+	// it can be. It does nothing when the account is there. mail.ErrGone;
+	// mail.ErrNoAccount if it never was. Handles have to be asked for anew.
+	RestoreAccount(ctx context.Context, id mail.AccountID) error
+	// RemovedAccounts lists, by number, the removed accounts that can be put back.
+	RemovedAccounts(ctx context.Context) ([]mail.RemovedAccount, error)
 	// Account gives a handle, which is cheap and needs no closing.
 	// mail.ErrNoAccount if there is none.
 	Account(ctx context.Context, id mail.AccountID) (A, error)
@@ -110,6 +117,37 @@ type Account interface {
 	// Watch wakes its owner after every change of the account. Whoever asks
 	// Changes on waking misses nothing.
 	Watch() *mail.Watch
+
+	// Expunged lists, newest first, what is gone from mailboxes, deleted ones
+	// too, and can be put back: for the retention from its going. Messages of a
+	// deleted mailbox went when it did. A page takes bounded time and memory
+	// however much there is.
+	Expunged(ctx context.Context, q mail.ExpungedQuery) (mail.ExpungedPage, error)
+	// DeletedMailboxes lists, newest first, the deleted mailboxes that can be put
+	// back.
+	DeletedMailboxes(ctx context.Context) ([]mail.DeletedMailbox, error)
+	// Restore puts expunged messages back, with new UIDs, all else as it was but
+	// for two things: \Deleted is taken off, and the save date is now, since
+	// they come into the mailbox now (RFC 8514 §1) and a program that cleans up
+	// by save date must not take them away at once. They go into the mailbox
+	// into; with zero, into their own; where that was deleted, into the one that
+	// has its name now; where there is none, into a new one of that name (and
+	// role, unless another has it). An email that stands in that mailbox is not
+	// put there again. The outcomes are in the order of places.
+	//
+	// Messages of one mailbox, up to 2,048, go in one step; more in several: an
+	// error in between leaves the earlier ones done. mail.ErrGone when none can
+	// be brought back; mail.ErrNoMailbox and mail.ErrNoMessage for a place that
+	// never was.
+	Restore(ctx context.Context, places []mail.Place, into mail.MailboxID) ([]mail.Restored, error)
+	// RestoreMailbox puts a deleted mailbox back with its messages, UIDs, and
+	// MAILBOXID, under a new UIDVALIDITY; so do the mailboxes below it that were
+	// deleted within an hour of it, of each name the last. Where its name is
+	// taken it gets " (restored)" behind it; where a child's is, that stays
+	// deleted. It has its role again unless another mailbox has that. The answer
+	// is all that came back, itself first; it alone when it is there already.
+	// mail.ErrGone; mail.ErrNoMailbox.
+	RestoreMailbox(ctx context.Context, id mail.MailboxID) ([]mail.Mailbox, error)
 }
 
 // Threading, as every store does it: a message joins the thread of the first
