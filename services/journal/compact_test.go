@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"syscall"
 	"testing"
 
@@ -157,11 +158,7 @@ func TestCompactCrash(t *testing.T) {
 		j := open(t, disk, opts)
 		began := disk.Ops()
 		compact(t, j, o)
-		step := 1
-		if testing.Short() {
-			step = 5
-		}
-		for point := began; point <= disk.Ops(); point += step {
+		for point := range crashfs.Points(began, disk.Ops()) {
 			for i, chance := range []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))} {
 				what := fmt.Sprintf("seed %d, crash behind operation %d, chance %d", seed, point, i)
 				after := disk.Crash(point, chance)
@@ -197,12 +194,11 @@ func TestCompactFaults(t *testing.T) {
 	full, opts, done := loaded(t, 1)
 	o := ownerOf(done, third)
 	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EIO} {
-		for at, hit := 1, true; hit; at++ {
+		for at := range crashfs.Points(1, math.MaxInt) {
 			disk := full.Crash(full.Ops(), crashfs.Nothing())
 			j := open(t, disk, opts)
 			var failed crashfs.Op
-			n := 0
-			hit = false
+			n, hit := 0, false
 			disk.Fault(func(op crashfs.Op) error {
 				if n++; n != at || errno == syscall.ENOSPC && op.Kind != crashfs.Write && op.Kind != crashfs.Create {
 					return nil
@@ -214,8 +210,6 @@ func TestCompactFaults(t *testing.T) {
 			_, err := j.Compact(context.Background(), journal.Compaction{Owners: []journal.Owner{o}, Share: 1e-9})
 			disk.Fault(nil)
 			switch {
-			case !hit && n >= at:
-				hit = true // an operation that can't fail in this way
 			case hit && failed.Kind != crashfs.Remove && !errors.Is(err, errno):
 				t.Errorf("%s (%+v): Compact = %v", what, failed, err)
 			case hit && errno == syscall.ENOSPC && !errors.Is(err, mail.ErrNoSpace):
@@ -228,6 +222,9 @@ func TestCompactFaults(t *testing.T) {
 			checkCompacted(t, what+", after a crash", open(t, disk.Crash(disk.Ops(), crashfs.Nothing()), opts), done, o)
 			if t.Failed() {
 				return
+			}
+			if n < at { // there were no more
+				break
 			}
 		}
 	}

@@ -276,11 +276,7 @@ func TestCrashEverywhere(t *testing.T) {
 	}
 	ops := r.log.Ops()
 	r.abandon()
-	step := 1
-	if testing.Short() {
-		step = 7
-	}
-	for point := 0; point <= ops; point += step {
+	for point := range crashfs.Points(0, ops) {
 		acked := 0
 		for i, at := range done {
 			if at <= point {
