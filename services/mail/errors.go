@@ -41,6 +41,11 @@ var (
 	ErrDenied = errors.New("address or password is wrong")
 	// ErrTryLater: too many failed log-ins, or too many at once.
 	ErrTryLater = errors.New("too many attempts, try again later")
+	// ErrResync: it is no longer known, or not yet, what happened after that moment.
+	// Whoever follows begins anew from what there is.
+	ErrResync = errors.New("what has happened since then is not known: everything must be read again")
+	// ErrNewer: something on the disk was written by a later version of the box's software.
+	ErrNewer = errors.New("written by a newer version of the box's software: start that version again, nothing has been changed")
 	// ErrClosed: the box is shutting down or has set a damaged file aside.
 	ErrClosed = errors.New("the mail store is closed")
 )

@@ -85,6 +85,8 @@ type checker struct {
 
 	last    counters
 	lsn     journal.LSN
+	floor   mail.ModSeq
+	live    int // rows of the index
 	boxes   map[mail.MailboxID]box
 	emails  map[mail.EmailID]references
 	threads map[mail.ThreadID]map[mail.MailboxID]int64
@@ -130,7 +132,7 @@ func (c *checker) run() error {
 	err := a.index.with(func(db *bolt.DB) error {
 		return db.View(func(tx *bolt.Tx) error {
 			c.tx = tx
-			for _, step := range []func() error{c.meta, c.rows, c.expunged, c.references, c.memory, c.compareLog} {
+			for _, step := range []func() error{c.meta, c.rows, c.expunged, c.references, c.feed, c.memory, c.compareLog} {
 				if err := step(); err != nil {
 					return err
 				}
@@ -154,12 +156,14 @@ func (c *checker) meta() error {
 	c.emails = map[mail.EmailID]references{}
 	c.threads = map[mail.ThreadID]map[mail.MailboxID]int64{}
 	c.bodies = map[journal.BodyRef]reference{}
-	var err error
-	if c.last, c.lsn, err = decodeMeta(c.account.id, c.tx.Bucket([]byte("meta")).Get([]byte("account"))); err != nil {
+	m, err := readMeta(c.account.id, c.tx)
+	if err != nil {
 		return err
 	}
+	c.last, c.lsn, c.floor = m.last, m.applied, m.floor
 	names := map[string]mail.MailboxID{}
-	return c.tx.Bucket([]byte("mailboxes")).ForEach(func(k, v []byte) error {
+	var usage mail.Usage
+	err = c.tx.Bucket([]byte("mailboxes")).ForEach(func(k, v []byte) error {
 		id := mail.MailboxID(binary.BigEndian.Uint64(k))
 		b, err := decodeBox(id, v)
 		if err != nil {
@@ -167,6 +171,8 @@ func (c *checker) meta() error {
 		}
 		c.boxes[id] = b
 		c.report.Mailboxes++
+		usage.Messages += b.usage().Messages
+		usage.Bytes += b.usage().Bytes
 		if id > c.last.mailbox || b.validity > c.last.validity || b.highest > c.last.modSeq || b.changed > c.last.modSeq {
 			c.problem("mailbox %s (%s) is ahead of the account's counters", id, b.name)
 		}
@@ -179,6 +185,10 @@ func (c *checker) meta() error {
 		names[b.name] = id
 		return nil
 	})
+	if err == nil && usage != c.last.usage {
+		c.problem("its mailboxes hold %+v; noted are %+v", usage, c.last.usage)
+	}
+	return err
 }
 
 // rows checks every row and, from them, the counts of the mailboxes.
@@ -236,6 +246,10 @@ func (c *checker) rows() error {
 // row checks one message that is there.
 func (c *checker) row(id mail.MailboxID, r *row) error {
 	c.report.Messages++
+	c.live++
+	if c.tx.Bucket([]byte("entries")).Get(entryKey(r.email, id, r.uid)) == nil {
+		c.problem("message %d of mailbox %s is not among the places of email %d", r.uid, id, r.email)
+	}
 	e := c.emails[mail.EmailID(r.email)]
 	e.live++
 	c.emails[mail.EmailID(r.email)] = e
@@ -383,6 +397,36 @@ func (c *checker) references() error {
 		}
 		return nil
 	})
+}
+
+// feed checks that there are no more places of emails than rows, and that the
+// feed tells of every change after its floor.
+func (c *checker) feed() error {
+	n := 0
+	if err := c.tx.Bucket([]byte("entries")).ForEach(func(_, _ []byte) error { n++; return nil }); err != nil {
+		return err
+	}
+	if n != c.live {
+		c.problem("emails stand in %d places, but there are %d messages", n, c.live)
+	}
+	next := c.floor + 1
+	first := true
+	err := c.tx.Bucket([]byte("feed")).ForEach(func(k, v []byte) error {
+		var e feedEntry
+		if err := e.add(v); err != nil {
+			return err
+		}
+		seq := mail.ModSeq(binary.BigEndian.Uint64(k))
+		if seq != next && (first || seq != next-1) {
+			c.problem("the feed tells of change %d where %d should stand", seq, next)
+		}
+		next, first = seq+1, false
+		return nil
+	})
+	if err == nil && next != c.last.modSeq+1 {
+		c.problem("the feed ends with change %d; the account is at %d", next-1, c.last.modSeq)
+	}
+	return err
 }
 
 // memory compares what is in memory with the index, if nothing has changed

@@ -66,6 +66,7 @@ type flush struct {
 	tx      *bolt.Tx
 	lsn     journal.LSN
 	last    counters
+	floor   mail.ModSeq
 	boxes   []box
 	time    int64
 
@@ -103,6 +104,7 @@ func (a *account) endFlush(w *flush) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.indexed, a.flushing, a.flush = w.lsn, nil, nil
+	a.floor = w.floor
 	a.flushes++
 	a.retryAt = time.Time{}
 	for _, m := range a.boxes {
@@ -118,18 +120,20 @@ func (a *account) endFlush(w *flush) {
 func (w *flush) write() error {
 	w.emails = map[mail.EmailID]*references{}
 	w.threads = map[mail.ThreadID]map[mail.MailboxID]int64{}
+	w.floor = w.account.floor // only a checkpoint changes it
 	dirty := w.account.flushing
 	for _, id := range slices.Sorted(maps.Keys(dirty.rows)) {
 		if err := w.writeRows(id, dirty.rows[id]); err != nil {
 			return err
 		}
 	}
-	for _, step := range []func(*overlay) error{w.writeEmails, w.writeThreads, w.writeKeys, w.writeNames} {
+	for _, step := range []func(*overlay) error{w.writeEmails, w.writeThreads, w.writeKeys, w.writeNames, w.writeFeed} {
 		if err := step(dirty); err != nil {
 			return err
 		}
 	}
-	return w.tx.Bucket([]byte("meta")).Put([]byte("account"), encodeMeta(w.account.id, &w.last, w.lsn))
+	m := meta{version: schemaVersion, applied: w.lsn, last: w.last, floor: w.floor}
+	return w.tx.Bucket([]byte("meta")).Put([]byte("account"), m.encode(w.account.id))
 }
 
 // bucket gives a bucket that is mostly written in the order of its keys.
@@ -185,7 +189,9 @@ func (w *flush) writeBlock(id mail.MailboxID, dirty []row) error {
 		case r.gone:
 			if found {
 				rows = slices.Delete(rows, i, i+1)
-				w.refer(r, id, -1)
+				if err := w.refer(r, id, -1); err != nil {
+					return err
+				}
 			}
 			if err := w.keep(id, r); err != nil {
 				return err
@@ -194,7 +200,9 @@ func (w *flush) writeBlock(id mail.MailboxID, dirty []row) error {
 			rows[i] = r
 		default:
 			rows = slices.Insert(rows, i, r)
-			w.refer(r, id, 1)
+			if err := w.refer(r, id, 1); err != nil {
+				return err
+			}
 		}
 	}
 	if len(rows) == 0 {
@@ -203,8 +211,9 @@ func (w *flush) writeBlock(id mail.MailboxID, dirty []row) error {
 	return b.Put(key, encodeBlock(rows))
 }
 
-// refer counts an entry of an email and of a thread.
-func (w *flush) refer(r row, id mail.MailboxID, n int64) {
+// refer notes an entry of an email and of a thread that came (n is 1) or went
+// (-1).
+func (w *flush) refer(r row, id mail.MailboxID, n int64) error {
 	w.references(r).live += n
 	t := w.threads[mail.ThreadID(r.thread)]
 	if t == nil {
@@ -212,6 +221,10 @@ func (w *flush) refer(r row, id mail.MailboxID, n int64) {
 		w.threads[mail.ThreadID(r.thread)] = t
 	}
 	t[id] += n
+	if n < 0 {
+		return w.bucket("entries").Delete(entryKey(r.email, id, r.uid))
+	}
+	return w.bucket("entries").Put(entryKey(r.email, id, r.uid), []byte{})
 }
 
 func (w *flush) references(r row) *references {

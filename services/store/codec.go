@@ -10,7 +10,8 @@ import (
 )
 
 // changeVersion stands first in the payload of every record of family store.
-// doc.go has the format. A reader refuses versions it does not know.
+// doc.go has the format. A reader refuses versions it does not know, and ops: to
+// pass over what a later version has done would be to undo it.
 const changeVersion = 1
 
 // errCodec says that bytes are not what this version of the box writes.
@@ -51,8 +52,9 @@ func (e *encoder) set(s mail.UIDSet) {
 // decoder takes values off the front of b. After the first that is not there,
 // bad is set and everything is zero.
 type decoder struct {
-	b   []byte
-	bad bool
+	b     []byte
+	bad   bool
+	newer opKind // an op that is not known, if that was what was bad
 }
 
 func (d *decoder) fail() { d.bad, d.b = true, nil }
@@ -243,7 +245,9 @@ func (e *encoder) putBack(o putBack) {
 // decodeChange reads what encode wrote. The result shares no memory with b.
 func decodeChange(b []byte) (change, error) {
 	d := &decoder{b: b}
-	if v := d.byte(); v != changeVersion {
+	if v := d.byte(); v > changeVersion {
+		return nil, fmt.Errorf("change of version %d: %w", v, mail.ErrNewer)
+	} else if v != changeVersion {
 		return nil, fmt.Errorf("change of version %d: %w", v, errCodec)
 	}
 	var c change
@@ -254,7 +258,10 @@ func decodeChange(b []byte) (change, error) {
 		}
 		c = append(c, s)
 	}
-	if d.bad || len(d.b) != 0 {
+	switch {
+	case d.newer != 0:
+		return nil, fmt.Errorf("change with op %d: %w", d.newer, mail.ErrNewer)
+	case d.bad || len(d.b) != 0:
 		return nil, fmt.Errorf("change: %w", errCodec)
 	}
 	return c, nil
@@ -293,6 +300,9 @@ func (d *decoder) op(kind opKind) op {
 		}
 	case kindRestoreAccount:
 		return restoreAccount{}
+	}
+	if !d.bad {
+		d.newer = kind
 	}
 	d.fail()
 	return removeAccount{}

@@ -76,6 +76,8 @@ func FuzzDecodeIndex(f *testing.F) {
 	f.Add(encodeChanges(1, mail.SetOf[mail.UID](1, 5)))
 	f.Add(encodeExpunged(row{uid: 1}, leaving{1, verbExpunge}))
 	f.Add(seal(make([]byte, rowBytes+8))) // as the first boxes wrote it
+	f.Add((&feedEntry{modSeq: 3, boxes: []mail.MailboxID{1, 2}, names: []string{"x"}, emails: mail.SetOf[uint32](4, 5)}).encode(0))
+	f.Add((&meta{version: schemaVersion, last: counters{modSeq: 9}}).encode(1))
 	f.Fuzz(func(_ *testing.T, b []byte) {
 		for _, v := range [][]byte{b, seal(bytes.Clone(b))} {
 			_, _ = decodeBox(1, v)
@@ -83,8 +85,9 @@ func FuzzDecodeIndex(f *testing.F) {
 			_, _ = decodeBlock(nil, v)
 			_, _, _, _ = decodeThread(1, v)
 			_, _, _ = decodeChanges(v)
-			_, _, _ = decodeMeta(1, v)
 			_, _, _ = decodeExpunged(v)
+			_, _ = decodeMeta(1, v)
+			_ = new(feedEntry).add(v)
 		}
 	})
 }

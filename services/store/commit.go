@@ -148,9 +148,13 @@ func (t *transaction) apply(slot journal.Slot) {
 		}
 	}
 	t.release()
+	for i := range t.change {
+		t.store.positions.note(t.change[i].account, slot.LSN)
+	}
 	for _, a := range t.accounts {
 		a.announce()
 	}
+	t.store.positions.reach(slot.LSN)
 }
 
 // abort runs on the commit goroutine when the batch failed.

@@ -4,7 +4,8 @@
 // What comes in: deliveries and the changes that IMAP, POP3 and the web ask for,
 // in the words of package mail; bodies as finished drafts.
 //
-// What goes out: rows, opened messages, changes since a ModSeq, wake-ups.
+// What goes out: rows, opened messages, changes since a ModSeq or a Position,
+// wake-ups.
 //
 // What is durable on return: everything that was asked for, by one sync that all
 // who wait share (package journal). An error means that nothing was changed;
@@ -65,6 +66,40 @@
 // entry, or had its last one less than the retention ago. Whoever removes emails
 // for good must leave alone what is younger than that.
 //
+// # Following what changes
+//
+// A Watch only says "ask again": one wake-up stands for all that have come since
+// the last, so nobody's slowness fills anything. What has happened is asked for,
+// from where one had come to, and comes from what memory and index keep anyway:
+// nothing is kept for each reader, so none can lose anything, and none holds a
+// writer up.
+//
+//	who follows                       wakes by        asks                                  keeps
+//	IMAP session (IDLE, NOOP, a       Account.Watch   Changes(mailbox, ModSeq)              ModSeq, in the session
+//	    selected mailbox)
+//	IMAP QRESYNC, CONDSTORE           –               Changes(mailbox, ModSeq)              ModSeq, at the client
+//	IMAP NOTIFY, JMAP push, webmail   Account.Watch   ChangedSince(ModSeq), page by page    ModSeq = JMAP's state string
+//	JMAP Email/get                    –               Entries(email)                        –
+//	search index, webhooks, trace     Store.Watch     ChangedAccounts(Position), then of    Position, on disk; a ModSeq
+//	                                                  each ChangedSince or Changes          for each account
+//
+// A Position is the LSN of a record; it survives restarts and rebuilds. One that
+// the log has not come to (it was put back from a copy) is mail.ErrResync. A
+// ModSeq is the number of a change in an account's history. ChangedSince tells of
+// every change after it for 35 days, then it is mail.ErrResync; it is too for what
+// was before an index came from version 1, which kept no feed. Changes (of one
+// mailbox) needs no feed.
+//
+// # Newer versions
+//
+// An index of a later schema version is made anew from the log. A record with an
+// op, or of a payload version, that this version does not know stops Open (or the
+// rebuild of one account) with mail.ErrNewer, in words that an administrator can
+// act on; nothing is written into the log, and the version that knows it goes on
+// where it was. Passing over it would be worse: what comes behind was decided on
+// top of it. The record's type is for people and may be any. Records of a family
+// that nobody here asks for are not looked at; compaction keeps them.
+//
 // # Payload of a record, version 1
 //
 // Varints are those of encoding/binary, unsigned if nothing else is said. A
@@ -100,16 +135,19 @@
 // of what it adds. A thread key is the first 8 bytes of the SHA-256 of a message
 // ID, a NUL, and the base subject; only those are listed that were new.
 //
-// # The index, schema version 1
+// # The index, schema version 2
 //
 // Values end in a CRC32C of what is before it (little-endian; bbolt's pages have
-// none), but those of threadkeys and subscriptions. Keys are big-endian.
+// none), but those of threadkeys, subscriptions and entries. Keys are big-endian.
 //
 //	bucket         key                            value
 //	meta           "account"                      schema version, account, LSN up to which this index is
 //	                                              complete, ModSeq, last mailbox, email, thread and
 //	                                              UIDVALIDITY given out (varints); byte: removed; signed:
-//	                                              since when (0: it is not; missing in the first boxes)
+//	                                              since when (0: it is not; missing in
+//	                                              the first boxes); since version 2: messages and bytes
+//	                                              in all mailboxes, ModSeq up to which the feed tells
+//	                                              nothing
 //	mailboxes      id (8)                         string name; bytes kind, role; UIDVALIDITY, UIDNEXT,
 //	                                              HIGHESTMODSEQ, ModSeq of its own last change, total,
 //	                                              unseen, deleted, size; byte: gone, then signed: when
@@ -125,6 +163,14 @@
 //	changes        mailbox (8), kind (1),         signed: when; set of UIDs, at most 90 ranges. Kind 1:
 //	               ModSeq (8), part (2)           changed or new (a later change may come on top);
 //	                                              kind 2: expunged
+//	feed           ModSeq (8), part (2)           signed: when (Unix seconds); the first numbers that the
+//	(version 2)                                   change may have given to an email, a thread, a mailbox;
+//	                                              number of mailboxes touched, each; the same of those
+//	                                              that went or came back whole; strings: names of
+//	                                              subscriptions; sets (as of UIDs) of emails and
+//	                                              threads. Of each list a part has 90 at most
+//	entries        email (8), mailbox (8),        nothing: the email stands there
+//	(version 2)    UID (4)
 //	expunged       mailbox (8), UID (4)           the row (its ModSeq that of the expunging), 8 bytes: when;
 //	                                              byte: type of the record by which (missing in the first
 //	                                              boxes)
@@ -133,6 +179,11 @@
 // message ID (16), email (4), thread (4), save date (4, Unix seconds), keywords
 // (2), system flags (1), zero (1).
 //
-// accounts/registry: version 1, LSN up to which all indexes are complete, number
-// of accounts, each its number and a byte (0: removed); CRC32C.
+// Version 2 is version 1 with the buckets feed and entries and the last three
+// fields of meta. Migrations (migrate.go) lead from each version to the next, in
+// steps of one synced transaction each; the last of them writes the new version.
+//
+// accounts/registry: version 2, LSN up to which all indexes are complete, number
+// of accounts, each its number, a byte (0: removed), and LSN of its last change;
+// CRC32C. Version 1 had not the last.
 package store

@@ -1,7 +1,45 @@
 package store
 
+import (
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
 // Checkpoint writes everything into the indexes now, as rest would.
 func (s *Store) Checkpoint() error { return s.checkpointAll() }
 
 // SaveRegistry writes the registry now.
 func (s *Store) SaveRegistry() error { return s.saveRegistry() }
+
+// CutMigrations has migrations go in steps of so many blocks, and calls cut
+// behind each; its error ends the migration, as a power cut does.
+func CutMigrations(o Options, blocks int, cut func() error) Options {
+	o.migrateBlocks, o.migrated = blocks, cut
+	return o
+}
+
+// SchemaVersion is the present one.
+const SchemaVersion = schemaVersion
+
+// SetSchemaVersion has an account's index say that it is of this version.
+func (s *Store) SetSchemaVersion(id mail.AccountID, version uint64) error {
+	ix := &s.accounts[id].index
+	return ix.use(func(db *bolt.DB) error {
+		return db.Update(func(tx *bolt.Tx) error {
+			m, err := readMeta(id, tx)
+			if err != nil {
+				return err
+			}
+			m.version = version
+			return tx.Bucket([]byte("meta")).Put([]byte("account"), m.encode(id))
+		})
+	})
+}
+
+// UnknownChange is a change with an op that a later version may have.
+func UnknownChange() []byte {
+	b := change{{account: 1, modSeq: 9, ops: []op{deleteMailbox{1}}}}.encode()
+	b[len(b)-2] = 255
+	return b
+}

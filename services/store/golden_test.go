@@ -4,43 +4,51 @@ import (
 	"bytes"
 	"encoding/hex"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
+	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/store/storetest"
 )
 
-// TestGolden opens a box that version 1 of all formats wrote: log, bodies,
-// indexes and registry. It must show what it showed then, for ever. The files
-// are written anew with -golden only before a version is released.
+// TestGolden opens boxes that every version of the formats so far wrote: log,
+// bodies, indexes and registry. They must show what they showed then, for ever.
+// The files of the present version are written anew with -golden, only before it
+// is released.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	const dir = "testdata/v1"
 	if *golden {
-		writeGolden(t, dir)
+		writeGolden(t, fmt.Sprintf("testdata/v%d", store.SchemaVersion))
 	}
-	want, err := os.ReadFile(dir + "/shown.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, part := range []string{"with indexes", "from the log alone"} {
-		t.Run(part, func(t *testing.T) {
-			t.Parallel()
-			b := newBoxAt(t, copyDir(t, dir))
-			if part != "with indexes" {
-				if err := os.RemoveAll(b.files.Path("accounts")); err != nil {
-					t.Fatal(err)
+	for version := 1; version <= store.SchemaVersion; version++ {
+		dir := fmt.Sprintf("testdata/v%d", version)
+		want, err := os.ReadFile(dir + "/shown.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{"with indexes", "from the log alone"} {
+			t.Run(fmt.Sprintf("v%d %s", version, part), func(t *testing.T) {
+				t.Parallel()
+				b := newBoxAt(t, copyDir(t, dir))
+				if part != "with indexes" {
+					if err := os.RemoveAll(b.files.Path("accounts")); err != nil {
+						t.Fatal(err)
+					}
 				}
-			}
-			b.open()
-			defer b.close()
-			if got := dump(t, b.Store); got != string(want) {
-				t.Errorf("got\n%s\nwant\n%s", got, want)
-			}
-		})
+				b.open()
+				defer b.close()
+				if got := dump(t, b.Store); got != string(want) {
+					t.Errorf("got\n%s\nwant\n%s", got, want)
+				}
+				if aside, _ := filepath.Glob(b.files.Path("accounts") + "/*/*.damaged"); aside != nil {
+					t.Errorf("indexes were made anew: %q", aside)
+				}
+			})
+		}
 	}
 }
 

@@ -33,8 +33,6 @@ const (
 	allocSize = 256 << 10
 	// lockWait is how long another process may hold the index: none should.
 	lockWait = 2 * time.Second
-	// schemaVersion of the index; see doc.go.
-	schemaVersion = 1
 	// blockRows is how many UIDs share a value of the rows bucket: 16 rows are
 	// 900 bytes, four values to a page.
 	blockRows = 16
@@ -55,7 +53,7 @@ const buildingSuffix = ".building"
 
 // The buckets of an index.
 func buckets() []string {
-	return []string{"meta", "mailboxes", "rows", "emails", "threads", "threadkeys", "subscriptions", "keywords", "changes", "expunged"}
+	return []string{"meta", "mailboxes", "rows", "emails", "threads", "threadkeys", "subscriptions", "keywords", "changes", "expunged", "feed", "entries"}
 }
 
 // index is the bbolt file of one account.
@@ -288,42 +286,61 @@ func changesKey(id mail.MailboxID, kind byte, seq mail.ModSeq, part uint16) []by
 	return binary.BigEndian.AppendUint16(b, part)
 }
 
-// encodeMeta is the value under "account" in the meta bucket.
-func encodeMeta(id mail.AccountID, c *counters, applied journal.LSN) []byte {
+// meta is the value under "account" in the meta bucket.
+type meta struct {
+	version uint64 // of the schema
+	applied journal.LSN
+	last    counters
+	floor   mail.ModSeq
+}
+
+func (m *meta) encode(id mail.AccountID) []byte {
 	var e encoder
+	c := &m.last
 	for _, n := range []uint64{
-		schemaVersion, uint64(id), uint64(applied), uint64(c.modSeq), uint64(c.mailbox), uint64(c.email), uint64(c.thread), uint64(c.validity),
+		m.version, uint64(id), uint64(m.applied), uint64(c.modSeq), uint64(c.mailbox), uint64(c.email), uint64(c.thread), uint64(c.validity),
 	} {
 		e.uint(n)
 	}
 	e.bool(c.removed)
 	e.int(c.removedAt)
+	if m.version >= 2 {
+		e.uint(uint64(c.usage.Messages))
+		e.uint(uint64(c.usage.Bytes))
+		e.uint(uint64(m.floor))
+	}
 	return seal(e.b)
 }
 
-func decodeMeta(id mail.AccountID, b []byte) (c counters, applied journal.LSN, err error) {
+// decodeMeta reads the meta of this schema version or an earlier one.
+func decodeMeta(id mail.AccountID, b []byte) (m meta, err error) {
 	if b, err = unseal(b); err != nil {
-		return c, 0, err
+		return m, err
 	}
 	d := &decoder{b: b}
-	if v := d.uint(); v != schemaVersion {
-		return c, 0, fmt.Errorf("schema version %d: %w", v, errIndex)
+	m.version = d.uint()
+	if m.version > schemaVersion {
+		return m, fmt.Errorf("schema version %d: %w: %w", m.version, mail.ErrNewer, errIndex)
 	}
 	if got := d.uint(); got != uint64(id) {
-		return c, 0, fmt.Errorf("it is of account %d: %w", got, errIndex)
+		return m, fmt.Errorf("it is of account %d: %w", got, errIndex)
 	}
-	applied = journal.LSN(d.uint())
-	c = counters{
+	m.applied = journal.LSN(d.uint())
+	m.last = counters{
 		modSeq: mail.ModSeq(d.uint()), mailbox: mail.MailboxID(d.uint()), email: mail.EmailID(d.uint()),
 		thread: mail.ThreadID(d.uint()), validity: mail.UIDValidity(d.uint32()), removed: d.byte() != 0,
 	}
-	if len(d.b) > 0 { // it came later
-		c.removedAt = d.int()
+	if m.version >= 2 || len(d.b) > 0 { // it came late into version 1
+		m.last.removedAt = d.int()
 	}
-	if d.bad {
-		return c, 0, errIndex
+	if m.version >= 2 {
+		m.last.usage = mail.Usage{Messages: int64(d.uint()), Bytes: int64(d.uint())}
+		m.floor = mail.ModSeq(d.uint())
 	}
-	return c, applied, nil
+	if d.bad || m.version == 0 {
+		return m, errIndex
+	}
+	return m, nil
 }
 
 func (e *encoder) bool(v bool) {

@@ -37,6 +37,7 @@ type counters struct {
 	email    mail.EmailID
 	thread   mail.ThreadID
 	validity mail.UIDValidity
+	usage    mail.Usage
 	removed  bool // the account is
 	// removedAt says since when, in Unix seconds; 0 when it is not removed.
 	removedAt int64
@@ -98,12 +99,15 @@ func (b *box) public(subscribed bool) mail.Mailbox {
 // means that ledger and section don't belong together: the index is damaged, or
 // can't be read.
 func apply(l ledger, s *section, at moment) error {
+	t := newTracker(l)
+	before := *l.counters()
 	l.counters().modSeq = s.modSeq
 	for _, o := range s.ops {
-		if err := applyOp(l, o, s.modSeq, at); err != nil {
+		if err := applyOp(t, o, s.modSeq, at); err != nil {
 			return fmt.Errorf("apply op %d of change %d of account %s: %w", o.kind(), s.modSeq, s.account, err)
 		}
 	}
+	t.finish(&before, s.modSeq, at)
 	return nil
 }
 

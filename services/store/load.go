@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -13,9 +14,13 @@ import (
 )
 
 // load reads everything of the account but rows, emails and threads from its
-// index, which exists. Nobody else has the account yet.
-func (ix *index) load() error {
+// index, which exists, and brings it to the present schema first. Nobody else
+// has the account yet.
+func (ix *index) load(ctx context.Context) error {
 	a := ix.account
+	if err := ix.migrate(ctx); err != nil {
+		return err
+	}
 	return ix.use(func(db *bolt.DB) error {
 		return db.View(func(tx *bolt.Tx) error {
 			for _, name := range buckets() {
@@ -23,14 +28,11 @@ func (ix *index) load() error {
 					return fmt.Errorf("bucket %s: %w", name, errIndex)
 				}
 			}
-			meta := tx.Bucket([]byte("meta")).Get([]byte("account"))
-			if meta == nil {
-				return errIndex
-			}
-			var err error
-			if a.last, a.indexed, err = decodeMeta(a.id, meta); err != nil {
+			m, err := readMeta(a.id, tx)
+			if err != nil {
 				return err
 			}
+			a.last, a.indexed, a.floor = m.last, m.applied, m.floor
 			a.applied = a.indexed
 			if err := ix.loadKeywords(tx); err != nil {
 				return err
@@ -74,6 +76,18 @@ func (ix *index) loadKeywords(tx *bolt.Tx) error {
 		}
 		return nil
 	})
+}
+
+func readMeta(id mail.AccountID, tx *bolt.Tx) (meta, error) {
+	b := tx.Bucket([]byte("meta"))
+	if b == nil {
+		return meta{}, fmt.Errorf("bucket meta: %w", errIndex)
+	}
+	v := b.Get([]byte("account"))
+	if v == nil {
+		return meta{}, errIndex
+	}
+	return decodeMeta(id, v)
 }
 
 // view reads from the index; what is not there yet is simply not found.

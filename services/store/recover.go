@@ -19,7 +19,7 @@ import (
 func isBoltDamage(err error) bool {
 	var errno syscall.Errno
 	var pathError *fs.PathError
-	return err != nil && !errors.Is(err, bolterrors.ErrTimeout) && !errors.As(err, &errno) && !errors.As(err, &pathError)
+	return err != nil && !errors.Is(err, bolterrors.ErrTimeout) && !errors.Is(err, errMigration) && !errors.As(err, &errno) && !errors.As(err, &pathError)
 }
 
 // recover brings the store to what the log says.
@@ -46,6 +46,7 @@ func (s *Store) recover(ctx context.Context) error {
 
 // replay applies a section that the account's index has not got.
 func (s *Store) replay(ctx context.Context, sec *section, at moment) error {
+	s.positions.note(sec.account, at.lsn)
 	if sec.creates() {
 		if err := s.replayCreate(sec.account); err != nil {
 			return err

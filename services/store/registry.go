@@ -18,7 +18,7 @@ const (
 	// registryMax bounds what is read of it: a million accounts.
 	registryMax = 16 << 20
 	// registryVersion; see doc.go.
-	registryVersion = 1
+	registryVersion = 2
 	// registryEvery is how far the log may run ahead of the registry: what a
 	// start has to read again at most, for some seconds.
 	registryEvery = 20_000
@@ -49,6 +49,7 @@ func (g *registry) load(s *Store) (journal.LSN, error) {
 	// Nothing is known: what has a directory is an account, and the log says
 	// the rest. The indexes know what they have.
 	clear(s.known)
+	s.positions = newPositions()
 	g.written = 0
 	ids, err := s.accountDirs()
 	for _, id := range ids {
@@ -63,13 +64,19 @@ func (g *registry) decode(s *Store, b []byte) error {
 		return err
 	}
 	d := &decoder{b: b}
-	if d.uint() != registryVersion {
-		return errIndex
+	version := d.uint()
+	if version < 1 || version > registryVersion {
+		return errIndex // of a later version: the log has it all
 	}
 	lsn := journal.LSN(d.uint())
 	for range d.count() {
 		id := mail.AccountID(d.uint32())
 		s.known[id] = d.byte() != 0
+		last := lsn // version 1 does not say: any time before
+		if version > 1 {
+			last = journal.LSN(d.uint())
+		}
+		s.positions.note(id, last)
 	}
 	if d.bad || lsn > s.journal.Durable() {
 		return errIndex
@@ -90,6 +97,7 @@ func (g *registry) save(s *Store, lsn journal.LSN) error {
 	for _, id := range slices.Sorted(maps.Keys(s.known)) {
 		e.uint(uint64(id))
 		e.bool(s.known[id])
+		e.uint(uint64(s.positions.of(id)))
 	}
 	s.mu.RUnlock()
 	if err := durable.ReplaceBytes(s.files, registryName, 0o600, seal(e.b)); err != nil {

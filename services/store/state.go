@@ -28,6 +28,7 @@ type account struct {
 	keywords   *keywords
 	applied    journal.LSN // of the last record that touched the account
 	indexed    journal.LSN // up to which the index holds everything
+	floor      mail.ModSeq // the feed tells of what came after this
 	dirty      overlay
 	flushing   *overlay // nil when no checkpoint is under way
 	flush      *flush   // the checkpoint that is to write flushing
@@ -85,6 +86,7 @@ type overlay struct {
 	emails     map[mail.EmailID]email
 	threads    map[threadKey]mail.ThreadID
 	subscribed map[string]bool
+	feed       []feedEntry // by ModSeq
 	// left says how and when the rows went that are gone, by their ModSeq.
 	left map[mail.ModSeq]leaving
 }
@@ -216,6 +218,8 @@ func (a *account) setThread(k threadKey, t mail.ThreadID) {
 	a.dirty.threads[k] = t
 	a.dirty.size++
 }
+
+func (a *account) putFeed(e feedEntry) { a.dirty.feed = append(a.dirty.feed, e) }
 
 // email finds an email. The caller holds mu.
 func (a *account) email(id mail.EmailID) (email, error) {

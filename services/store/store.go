@@ -25,6 +25,10 @@ type Options struct {
 	CacheRows int
 	// Retention is how long what was deleted can be put back; 0: DefaultRetention.
 	Retention time.Duration
+
+	// For tests: how much a step of a migration does, and what cuts it short.
+	migrateBlocks int
+	migrated      func() error
 }
 
 // DefaultRetention is how long what was deleted can be put back, if nothing else
@@ -39,6 +43,9 @@ type Store struct {
 	now       func() time.Time
 	cacheRows int
 	retention time.Duration
+
+	migrateBlocks int
+	migrated      func() error // nil but in tests
 
 	mu       sync.RWMutex
 	accounts map[mail.AccountID]*account // loaded ones; guarded by mu
@@ -55,7 +62,8 @@ type Store struct {
 	indexClock  uint64
 	openIndexes []*index
 
-	registry registry
+	registry  registry
+	positions *positions
 
 	// start is how far the log went at Open. No index that has not been written
 	// since can have more.
@@ -80,7 +88,12 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 	s := &Store{
 		journal: j, files: files, log: opts.Logger, now: opts.Now, cacheRows: opts.CacheRows, retention: opts.Retention,
 		accounts: map[mail.AccountID]*account{}, known: map[mail.AccountID]bool{},
-		failed: make(chan struct{}), wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+		failed: make(chan struct{}), positions: newPositions(),
+		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
+	}
+	s.migrateBlocks, s.migrated = opts.migrateBlocks, opts.migrated
+	if s.migrateBlocks == 0 {
+		s.migrateBlocks = migrateBlocks
 	}
 	s.start = j.Durable()
 	s.life, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -103,6 +116,7 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 		s.stop()
 		return nil, fmt.Errorf("store: open: %w", err)
 	}
+	s.positions.reach(s.start)
 	go s.run()
 	return s, nil
 }
@@ -186,7 +200,7 @@ func (s *Store) loadAccount(ctx context.Context, id mail.AccountID) (*account, e
 	a = newAccount(s, id)
 	exists, err := a.index.exists()
 	if err == nil && exists {
-		err = a.index.load()
+		err = a.index.load(ctx)
 	}
 	if err == nil && a.indexed > s.start {
 		// The log was put back to an earlier state. New records get the same LSNs,

@@ -12,7 +12,7 @@ import (
 
 // bareAccount is an account with an INBOX, of a store without disk.
 func bareAccount() *account {
-	s := &Store{log: slog.New(slog.DiscardHandler), failed: make(chan struct{}), wake: make(chan struct{}, 1)}
+	s := &Store{log: slog.New(slog.DiscardHandler), failed: make(chan struct{}), wake: make(chan struct{}, 1), positions: newPositions()}
 	a := newAccount(s, 1)
 	a.addBox(box{id: 1, name: mail.Inbox, role: mail.RoleInbox, validity: 1, uidNext: 1})
 	a.setName(mail.Inbox, 1)

@@ -56,15 +56,6 @@ func (a *account) byRole(r mail.Role) *box {
 	return nil
 }
 
-func (a *account) wake() {
-	for c := range a.watchers {
-		select {
-		case c <- struct{}{}:
-		default: // a wake-up is waiting there already
-		}
-	}
-}
-
 // view is the mailbox as everybody sees it: counted anew each time.
 func (a *account) view(m *box) mail.Mailbox {
 	v := m.Mailbox
@@ -90,6 +81,7 @@ func (a *account) create(name string, role mail.Role, seq mail.ModSeq, now time.
 		ID: a.lastBox, Name: name, Role: role, UIDValidity: a.validity, UIDNext: 1, HighestModSeq: seq,
 	}}
 	a.boxes[m.ID] = m
+	a.touchBox(m)
 	return m
 }
 
@@ -190,7 +182,7 @@ func (h *Account) CreateMailbox(_ context.Context, name string, role mail.Role) 
 	if a.living()+len(parents)+1 > mail.MaxMailboxes {
 		return mail.Mailbox{}, mail.ErrTooMany
 	}
-	a.modSeq++
+	a.begin()
 	for _, p := range parents {
 		a.create(p, mail.RoleNone, a.modSeq, h.s.now())
 	}
@@ -243,9 +235,10 @@ func (h *Account) RenameMailbox(_ context.Context, id mail.MailboxID, name strin
 	if a.living()+len(parents) > mail.MaxMailboxes {
 		return mail.ErrTooMany
 	}
-	a.modSeq++
+	a.begin()
 	for m, to := range renamed {
 		m.Name = to
+		a.touchBox(m)
 	}
 	for _, p := range parents {
 		a.create(p, mail.RoleNone, a.modSeq, h.s.now())
@@ -260,7 +253,7 @@ func (h *Account) renameInbox(inbox *box, name string) error {
 	if a.living()+len(parents)+1 > mail.MaxMailboxes {
 		return mail.ErrTooMany
 	}
-	a.modSeq++
+	a.begin()
 	for _, p := range parents {
 		a.create(p, mail.RoleNone, a.modSeq, h.s.now())
 	}
@@ -287,7 +280,8 @@ func (h *Account) DeleteMailbox(_ context.Context, id mail.MailboxID) error {
 	if m.Role == mail.RoleInbox {
 		return mail.ErrMailboxInUse
 	}
-	h.a.modSeq++
+	h.a.begin()
+	h.a.flip(m)
 	m.gone, m.goneAt, m.goneSeq = true, saved(h.s.now()), h.a.modSeq
 	h.a.wake()
 	return nil
@@ -310,25 +304,8 @@ func (h *Account) Subscribe(_ context.Context, name string, on bool) error {
 	if on && len(a.subscribed) >= mail.MaxSubscriptions {
 		return mail.ErrTooMany
 	}
-	a.modSeq++
-	if on {
-		a.subscribed[name] = true
-	} else {
-		delete(a.subscribed, name)
-	}
+	a.begin()
+	a.subscribe(name, on)
 	a.wake()
 	return nil
-}
-
-// Watch wakes after every change of the account.
-func (h *Account) Watch() *mail.Watch {
-	c := make(chan struct{}, 1)
-	h.s.mu.Lock()
-	defer h.s.mu.Unlock()
-	h.a.watchers[c] = true
-	return mail.NewWatch(c, func() {
-		h.s.mu.Lock()
-		defer h.s.mu.Unlock()
-		delete(h.a.watchers, c)
-	})
 }

@@ -28,6 +28,7 @@ func (a *account) put(m *box, e *entry) mail.UID {
 	m.UIDNext++
 	m.HighestModSeq = e.ModSeq
 	m.entries = append(m.entries, e)
+	a.touch(m, e)
 	return e.UID
 }
 
@@ -74,6 +75,7 @@ func (a *account) drop(m *box, uid mail.UID, now time.Time, moved bool) {
 		gone := expunged{*e, now, moved}
 		gone.ModSeq = a.modSeq
 		m.expunged = append(m.expunged, gone)
+		a.touch(m, e)
 	}
 	m.entries = slices.DeleteFunc(m.entries, func(e *entry) bool { return e.UID == uid })
 	m.vanished = append(m.vanished, vanished{uid, a.modSeq})
@@ -191,7 +193,7 @@ func (h *Account) Append(_ context.Context, mailbox mail.MailboxID, messages []d
 	if len(messages) == 0 {
 		return done, nil
 	}
-	h.a.modSeq++
+	h.a.begin()
 	for i, msg := range messages {
 		done.UIDs = append(done.UIDs, h.a.add(m, mail.Row{
 			ModSeq: h.a.modSeq, Flags: msg.Flags, Size: int64(len(bodies[i].data)),
@@ -234,9 +236,10 @@ func (h *Account) SetFlags(_ context.Context, mailbox mail.MailboxID, set mail.U
 	if len(outcome) == 0 {
 		return modified, nil
 	}
-	h.a.modSeq++
+	h.a.begin()
 	for e, f := range outcome {
 		e.Flags, e.ModSeq = f, h.a.modSeq
+		h.a.touch(m, e)
 	}
 	m.HighestModSeq = h.a.modSeq
 	h.a.wake()
@@ -272,7 +275,7 @@ func (h *Account) copy(from mail.MailboxID, set mail.UIDSet, to mail.MailboxID, 
 	if len(found) == 0 {
 		return done, nil
 	}
-	h.a.modSeq++
+	h.a.begin()
 	for _, e := range found {
 		done.Source = append(done.Source, e.UID)
 		done.Target = append(done.Target, h.a.copyEntry(e, target, saved(h.s.now())))
@@ -307,7 +310,7 @@ func (h *Account) Expunge(_ context.Context, mailbox mail.MailboxID, set mail.UI
 	if len(gone) == 0 {
 		return nil, nil
 	}
-	h.a.modSeq++
+	h.a.begin()
 	for uid := range gone.All() {
 		h.a.drop(m, uid, saved(h.s.now()), false)
 	}

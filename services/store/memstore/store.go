@@ -20,10 +20,14 @@ type Store struct {
 	accounts map[mail.AccountID]*account
 	removed  map[mail.AccountID]*account
 	closed   bool
+	position mail.Position // counts changes
+	changed  map[mail.AccountID]mail.Position
+	watchers map[chan struct{}]bool
 }
 
 // account is everything of one account; the Store's lock guards it.
 type account struct {
+	store      *Store
 	id         mail.AccountID
 	gone       bool
 	goneAt     time.Time
@@ -36,6 +40,7 @@ type account struct {
 	subscribed map[string]bool
 	threads    map[threadKey]mail.ThreadID
 	watchers   map[chan struct{}]bool
+	events     []*event // by ModSeq
 }
 
 // threadKey is a message ID that was had or named under a base subject.
@@ -45,6 +50,7 @@ type threadKey struct{ messageID, subject string }
 type box struct {
 	mail.Mailbox
 	gone     bool
+	changed  mail.ModSeq // of the mailbox itself
 	goneAt   time.Time
 	goneSeq  mail.ModSeq
 	entries  []*entry // by UID
@@ -82,7 +88,10 @@ func New(now func() time.Time) *Store {
 	if now == nil {
 		now = time.Now
 	}
-	return &Store{now: now, accounts: map[mail.AccountID]*account{}, removed: map[mail.AccountID]*account{}}
+	return &Store{
+		now: now, accounts: map[mail.AccountID]*account{}, removed: map[mail.AccountID]*account{},
+		changed: map[mail.AccountID]mail.Position{}, watchers: map[chan struct{}]bool{},
+	}
 }
 
 // Close forgets everything.
@@ -107,14 +116,16 @@ func (s *Store) CreateAccount(_ context.Context, id mail.AccountID) error {
 		return nil
 	}
 	a := &account{
-		id: id, modSeq: 1, boxes: map[mail.MailboxID]*box{}, subscribed: map[string]bool{},
+		store: s, id: id, boxes: map[mail.MailboxID]*box{}, subscribed: map[string]bool{},
 		threads: map[threadKey]mail.ThreadID{}, watchers: map[chan struct{}]bool{},
 	}
+	a.begin()
 	for _, m := range mail.FirstMailboxes() {
 		a.create(m.Name, m.Role, 1, s.now())
-		a.subscribed[m.Name] = true
+		a.subscribe(m.Name, true)
 	}
 	s.accounts[id] = a
+	a.wake()
 	return nil
 }
 
@@ -126,8 +137,8 @@ func (s *Store) RemoveAccount(_ context.Context, id mail.AccountID) error {
 	if err != nil {
 		return err
 	}
+	a.begin()
 	a.gone, a.goneAt = true, saved(s.now())
-	a.modSeq++
 	delete(s.accounts, id)
 	s.removed[id] = a
 	a.wake()
@@ -177,7 +188,7 @@ func (s *Store) Deliver(_ context.Context, env *mail.Envelope, targets []mail.Ta
 		a := s.accounts[t.Account]
 		if !touched[a] {
 			touched[a] = true
-			a.modSeq++
+			a.begin()
 		}
 		m := a.byRole(t.Role)
 		if m == nil {

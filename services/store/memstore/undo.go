@@ -224,7 +224,7 @@ func (h *Account) putBack(from, into mail.MailboxID, places []mail.Place, lost m
 			if to == nil && a.living()+len(a.missing(source.Name))+1 > mail.MaxMailboxes {
 				return mail.ErrTooMany
 			}
-			a.modSeq++
+			a.begin()
 		}
 		if to == nil {
 			to = h.again(source)
@@ -293,7 +293,7 @@ func (h *Account) RestoreMailbox(_ context.Context, id mail.MailboxID) ([]mail.M
 	if a.living()+len(parents)+len(tree) > mail.MaxMailboxes {
 		return nil, mail.ErrTooMany
 	}
-	a.modSeq++
+	a.begin()
 	for _, p := range parents {
 		a.create(p, mail.RoleNone, a.modSeq, h.s.now())
 	}
@@ -304,6 +304,7 @@ func (h *Account) RestoreMailbox(_ context.Context, id mail.MailboxID) ([]mail.M
 		}
 		a.validity = max(a.validity+1, mail.UIDValidity(h.s.now().Unix()))
 		b.gone, b.Name, b.UIDValidity = false, names[b], a.validity
+		a.flip(b)
 		list = append(list, a.view(b))
 	}
 	a.wake()
@@ -346,7 +347,7 @@ func (s *Store) RestoreAccount(_ context.Context, id mail.AccountID) error {
 		return mail.ErrGone
 	}
 	a.gone = false
-	a.modSeq++
+	a.begin()
 	delete(s.removed, id)
 	s.accounts[id] = a
 	a.wake()

@@ -109,7 +109,7 @@ func (c *comparison[A, B]) same(what string, got, want error) {
 		return
 	}
 	for _, known := range []error{
-		mail.ErrNoAccount, mail.ErrNoMailbox, mail.ErrMailboxExists, mail.ErrMailboxName, mail.ErrMailboxInUse, mail.ErrNoMessage, mail.ErrTooMany, mail.ErrGone,
+		mail.ErrNoAccount, mail.ErrNoMailbox, mail.ErrMailboxExists, mail.ErrMailboxName, mail.ErrMailboxInUse, mail.ErrNoMessage, mail.ErrTooMany, mail.ErrGone, mail.ErrResync,
 	} {
 		if errors.Is(got, known) && errors.Is(want, known) {
 			return
@@ -144,8 +144,10 @@ func (c *comparison[A, B]) step() {
 		c.mailbox()
 	case n < 88:
 		c.subscribe()
-	case n < 94:
+	case n < 92:
 		c.changes()
+	case n < 94:
+		c.changedSince()
 	case n < 96:
 		c.restoreMailbox()
 	default:
@@ -316,6 +318,43 @@ func (c *comparison[A, B]) changes() {
 	c.equalRows("Changes", got.Rows, want.Rows)
 	got.Rows, want.Rows = nil, nil
 	c.equal(fmt.Sprintf("Changes(%s, %d)", id, since), normal(got), normal(want))
+}
+
+// changedSince compares the account's feed from some moment on, in pages of some
+// size, and where the emails stand that it tells of.
+func (c *comparison[A, B]) changedSince() {
+	a, b := c.as[c.account], c.bs[c.account]
+	since, most := mail.ModSeq(c.r.IntN(400)), []int{0, 1, 5, 40}[c.r.IntN(4)]
+	c.log("changes of %s since %d, %d at most", c.account, since, most)
+	for {
+		got, err1 := a.ChangedSince(c.ctx, since, most)
+		want, err2 := b.ChangedSince(c.ctx, since, most)
+		c.same("ChangedSince", err1, err2)
+		c.equal(fmt.Sprintf("ChangedSince(%d, %d)", since, most), got, want)
+		for _, id := range append(append(want.Emails.Created, want.Emails.Updated...), want.Emails.Destroyed...) {
+			c.entries(a, b, id)
+		}
+		if !want.More || c.Failed() {
+			return
+		}
+		since = want.Until
+	}
+}
+
+func (c *comparison[A, B]) entries(a A, b B, id mail.EmailID) {
+	got, err1 := a.Entries(c.ctx, id)
+	want, err2 := b.Entries(c.ctx, id)
+	c.same("Entries", err1, err2)
+	var rows1, rows2 []mail.Row
+	var boxes1, boxes2 []mail.MailboxID
+	for _, e := range got {
+		rows1, boxes1 = append(rows1, e.Row), append(boxes1, e.Mailbox)
+	}
+	for _, e := range want {
+		rows2, boxes2 = append(rows2, e.Row), append(boxes2, e.Mailbox)
+	}
+	c.equal(fmt.Sprintf("Entries(%s): mailboxes", id), boxes1, boxes2)
+	c.equalRows(fmt.Sprintf("Entries(%s)", id), rows1, rows2)
 }
 
 // normal makes an empty set nil.

@@ -40,6 +40,13 @@ type Store[A Account] interface {
 	// draft is finished; it stays the caller's. mail.ErrNoAccount if any target
 	// is missing.
 	Deliver(ctx context.Context, env *mail.Envelope, targets []mail.Target, d *draft.Draft) error
+	// ChangedAccounts says which accounts have changed after since, the removed
+	// ones too, for those that follow the whole store: they keep Until where a
+	// restart finds it again. mail.ErrResync when the store has not come to since
+	// yet, as after it was put back from a copy.
+	ChangedAccounts(ctx context.Context, since mail.Position) (mail.StoreChanges, error)
+	// Watch wakes its owner after every change of any account.
+	Watch() *mail.Watch
 	// Close makes everything as it should be on disk. Later calls of anything
 	// fail with mail.ErrClosed; a message that is open may be read on.
 	Close() error
@@ -114,8 +121,19 @@ type Account interface {
 	// every UID taken away since then, also those that came after since. A
 	// mailbox that was deleted is Gone; one that never was is mail.ErrNoMailbox.
 	Changes(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
+	// ChangedSince gives a page of what has happened in the whole account after
+	// since: the changes in order, until most emails, threads, mailboxes and
+	// subscriptions are told of, counted anew for each change. A change is never
+	// divided, so one alone may be more. most ≤ 0 asks for as many as the store
+	// gives at once, which is always bounded. mail.ErrResync when it is no longer
+	// known what happened then (it is for thirty days), or since is still to come:
+	// then whoever follows begins anew from what there is.
+	ChangedSince(ctx context.Context, since mail.ModSeq, most int) (mail.AccountChanges, error)
+	// Entries says where an email stands, by mailbox and UID. mail.ErrNoMessage
+	// when it stands nowhere any more.
+	Entries(ctx context.Context, id mail.EmailID) ([]mail.Entry, error)
 	// Watch wakes its owner after every change of the account. Whoever asks
-	// Changes on waking misses nothing.
+	// Changes, or ChangedSince, on waking misses nothing.
 	Watch() *mail.Watch
 
 	// Expunged lists, newest first, what is gone from mailboxes, deleted ones
