@@ -11,6 +11,10 @@ const (
 	MaxKeywords = 100
 	// MaxKeyword is the most bytes of one keyword.
 	MaxKeyword = 255
+	// MaxMessage is the largest message that the box takes by default, in bytes:
+	// what a scan of a long contract or a folder of photographs comes to, in
+	// base64.
+	MaxMessage = 150 << 20
 )
 
 // Check says whether the flags are within the bounds; the error is ErrTooMany.

@@ -25,10 +25,6 @@ import (
 	"github.com/sanduk-mail/sanduk/services/web/claim"
 )
 
-// MaxMessage is the largest message that is taken by default, in bytes: what a
-// scan of a long contract or a folder of photographs comes to, in base64.
-const MaxMessage = 150 << 20
-
 // mailboxName is the name the box answers to on the LAN before anybody has
 // given it one.
 const mailboxName = "mailbox.local"

@@ -83,11 +83,11 @@ func (o *Office) newServers() (*servers, error) {
 	s := &servers{
 		smtp: smtpd.New(smtpd.Options{
 			Hostname: o.hostname, Mailroom: o.mailroom, Auth: o.auth, TLS: config,
-			Draft: o.spool.New, MaxSize: MaxMessage, Trusted: o.lan.Trusted, Log: o.log.With("protocol", "smtp"),
+			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Log: o.log.With("protocol", "smtp"),
 		}),
 		imap: imapd.New(imapd.Options{
 			Open: o.openIMAP, Auth: o.auth, TLS: config,
-			Draft: o.spool.New, MaxSize: MaxMessage, Trusted: o.lan.Trusted, Version: o.options.Version, Log: o.log.With("protocol", "imap"),
+			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Version: o.options.Version, Log: o.log.With("protocol", "imap"),
 		}),
 		pop3: pop3d.New(pop3d.Options{
 			Open: o.openPOP3, Auth: o.auth, TLS: config, Trusted: o.lan.Trusted, Log: o.log.With("protocol", "pop3"),

@@ -19,6 +19,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/domain"
+	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/store"
@@ -34,6 +35,7 @@ const mailDir = "mail"
 type data struct {
 	directory *directory.Directory
 	store     *store.Store
+	spool     *draft.Spool
 	closers   []func() error
 }
 
@@ -94,11 +96,12 @@ func mayOpen(path string) error {
 
 func (d *data) openMail(ctx context.Context, index *directory.Index, key *auth.Key, files *durable.OS) error {
 	log := slog.New(slog.DiscardHandler) // Check reports what is wrong
-	j, err := journal.Open(files, journal.Options{Logger: log, Free: func() (int64, error) {
+	free := func() (int64, error) {
 		var s unix.Statfs_t
 		err := unix.Statfs(files.Path("."), &s)
 		return int64(s.Bavail) * s.Bsize, err
-	}})
+	}
+	j, err := journal.Open(files, journal.Options{Logger: log, Free: free})
 	if err != nil {
 		return err
 	}
@@ -107,6 +110,9 @@ func (d *data) openMail(ctx context.Context, index *directory.Index, key *auth.K
 		j.Release()
 		return err
 	})
+	if d.spool, err = draft.NewSpool(files, "spool", free); err != nil {
+		return err
+	}
 	if d.store, err = store.Open(ctx, j, files, store.Options{Logger: log}); err != nil {
 		return err
 	}

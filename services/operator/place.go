@@ -9,6 +9,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/transfer"
 )
 
 // place is where people are looked after: a running box or a data directory.
@@ -43,6 +44,10 @@ func explain(err error) error {
 		mail.ErrNoAccount:     "nobody here has this address",
 		mail.ErrAddressTaken:  "somebody has this address already",
 		mail.ErrNotOurDomain:  "this address is in none of the office's domains",
+		mail.ErrNoSpace:       "the disk is full: make room on it first",
+		mail.ErrOverQuota:     "this person's mailbox is full: allow more space for it first",
+		mail.ErrMailboxName:   "that is no possible folder name: levels are separated by one /, and must not be empty",
+		transfer.ErrUnknown:   transfer.ErrUnknown.Error(),
 		auth.ErrKey:           "private/box.key is damaged: put it back from a backup, nobody can log in without it",
 	} {
 		if errors.Is(err, known) {

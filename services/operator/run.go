@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/sanduk-mail/sanduk/services/transfer"
 )
 
 // Streams are the command's surroundings.
@@ -45,6 +47,7 @@ type task struct {
 type values struct {
 	data, box, token, tokenFile, ca string
 	name, owner                     string
+	into, to, format                string
 	admin, passwordStdin            bool
 }
 
@@ -58,6 +61,8 @@ func commands() []command {
 		{"token list", "--data DIR", "list the tokens", tokenList},
 		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it", tokenAdd},
 		{"token remove", "ID --data DIR", "end a token; token list shows its ID", tokenRemove},
+		{"export", "ADDRESS --to PATH [--format maildir|mbox] --data DIR", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz", exportMail},
+		{"import", "ADDRESS PATH [--into FOLDER] --data DIR", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out", importMail},
 	}
 }
 
@@ -120,6 +125,9 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.StringVar(&t.flags.ca, "ca", "", "")
 	set.StringVar(&t.flags.name, "name", "", "")
 	set.StringVar(&t.flags.owner, "owner", "", "")
+	set.StringVar(&t.flags.into, "into", "", "")
+	set.StringVar(&t.flags.to, "to", "", "")
+	set.StringVar(&t.flags.format, "format", string(transfer.Maildir), "")
 	set.BoolVar(&t.flags.admin, "admin", false, "")
 	set.BoolVar(&t.flags.passwordStdin, "password-stdin", false, "")
 	for {
@@ -163,9 +171,12 @@ func known(c command, flag string) bool {
 
 // wanted is how many arguments the usage names.
 func wanted(c command) int {
-	first, _, _ := strings.Cut(c.args, " ")
-	if first == "WHERE" || strings.HasPrefix(first, "--") {
-		return 0
+	n := 0
+	for word := range strings.FieldsSeq(c.args) {
+		if word == "WHERE" || strings.HasPrefix(word, "-") || strings.HasPrefix(word, "[") {
+			break
+		}
+		n++
 	}
-	return 1
+	return n
 }

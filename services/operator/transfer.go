@@ -1,0 +1,230 @@
+package operator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/store"
+	"github.com/sanduk-mail/sanduk/services/transfer"
+)
+
+// errLeftOut says that not every message made the journey; which ones has been
+// printed.
+var errLeftOut = errors.New("not all messages could be taken: they are listed above. The others are safe")
+
+// exportMail writes a person's mail for other programs.
+func exportMail(ctx context.Context, t *task) error {
+	address, err := t.address()
+	if err != nil {
+		return err
+	}
+	format := transfer.Format(t.flags.format)
+	switch {
+	case t.flags.to == "":
+		return fmt.Errorf("%w: --to is missing: where the mail is to be written", errUsage)
+	case format != transfer.Maildir && format != transfer.Mbox:
+		return fmt.Errorf("%w: --format is maildir or mbox", errUsage)
+	}
+	return t.atData(ctx, func(d *data) error {
+		show := newProgress(t.Err, "written")
+		account, err := d.account(ctx, address)
+		if err != nil {
+			return err
+		}
+		done, err := transfer.Export(ctx, account, t.flags.to, transfer.ExportOptions{
+			Format:   format,
+			Progress: func(e transfer.Exported) { show.say(e.Messages, e.Total, e.Bytes) },
+		})
+		show.end()
+		if errors.Is(err, transfer.ErrTaken) {
+			return err
+		}
+		if err == nil {
+			err = syncTo(t.flags.to)
+		}
+		if err != nil {
+			return fmt.Errorf("%w. What is at %s is not complete: remove it and try again", err, t.flags.to)
+		}
+		fmt.Fprintf(t.Out, "%s messages of %d folders, %s, are in %s\n", number(done.Messages), done.Folders, size(done.Bytes), t.flags.to)
+		t.problems(done.Problems, done.Omitted)
+		if done.Failed > 0 {
+			return errLeftOut
+		}
+		return nil
+	})
+}
+
+// syncTo makes what was exported durable: a stick is pulled out at once.
+func syncTo(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
+}
+
+// importMail reads mail of other programs in.
+func importMail(ctx context.Context, t *task) error {
+	address, err := t.address()
+	if err != nil {
+		return err
+	}
+	archive, err := transfer.Open(t.args[1])
+	if err != nil {
+		return err
+	}
+	defer func() { _ = archive.Close() }() // only read from
+	return t.atData(ctx, func(d *data) error {
+		account, err := d.account(ctx, address)
+		if err != nil {
+			return err
+		}
+		show := newProgress(t.Err, "read")
+		done, err := transfer.Import(ctx, account, archive, transfer.ImportOptions{
+			Draft: d.spool.New, Limit: mail.MaxMessage, Into: t.flags.into,
+			Progress: func(s transfer.Summary) {
+				show.share(archive.Read())
+				show.say(s.Imported+s.Present, 0, s.Bytes)
+			},
+		})
+		show.end()
+		return t.imported(done, err)
+	})
+}
+
+// imported says what an import has done, however it ended.
+func (t *task) imported(done transfer.Summary, err error) error {
+	parts := []string{number(done.Imported) + " messages in"}
+	for _, p := range []struct {
+		n    int
+		text string
+	}{
+		{done.Present, "already there"}, {done.TooLarge, "too large"}, {done.Failed, "that can't be read"},
+		{done.Gone, "deleted by the program they come from"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, number(p.n)+" "+p.text)
+		}
+	}
+	fmt.Fprintf(t.Out, "%s (%s)\n", strings.Join(parts, ", "), size(done.Bytes))
+	t.problems(done.Problems, done.Omitted)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return errors.New("stopped. What is said to be in stays; run the same command again to go on")
+	case err != nil:
+		return fmt.Errorf("%w. What is said to be in stays; run the same command again to go on", explain(err))
+	case done.TooLarge+done.Failed > 0:
+		return errLeftOut
+	}
+	return nil
+}
+
+// problems lists what is wrong with single messages.
+func (t *task) problems(list []string, omitted int) {
+	for _, p := range list {
+		fmt.Fprintf(t.Out, "  %s\n", p)
+	}
+	if omitted > 0 {
+		fmt.Fprintf(t.Out, "  and %s more\n", number(omitted))
+	}
+}
+
+// account gives a person's mail.
+func (d *data) account(ctx context.Context, address mail.Address) (*store.Account, error) {
+	person, err := d.find(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return d.store.Account(ctx, person.ID)
+}
+
+// progress shows how far long work is: on a terminal one line that changes, else
+// a line now and then.
+type progress struct {
+	w     io.Writer
+	what  string // "read"
+	every time.Duration
+	began time.Time
+	last  time.Time
+	part  string
+	line  bool // there is one to be ended
+}
+
+// How often progress is shown.
+const (
+	showEvery = 500 * time.Millisecond
+	noteEvery = 30 * time.Second
+)
+
+func newProgress(w io.Writer, what string) *progress {
+	now := time.Now()
+	p := &progress{w: w, what: what, every: noteEvery, began: now, last: now}
+	if f, ok := w.(*os.File); ok && isTerminal(f) {
+		p.every, p.line = showEvery, true
+	}
+	return p
+}
+
+// share says how much of the whole has been gone through, if that is known.
+func (p *progress) share(done, total int64) {
+	p.part = ""
+	if total > 0 {
+		p.part = strconv.FormatInt(min(100, done*100/total), 10) + " % "
+	}
+}
+
+// say shows counts; total 0 is not known.
+func (p *progress) say(messages, total int, bytes int64) {
+	now := time.Now()
+	if now.Sub(p.last) < p.every {
+		return
+	}
+	p.last = now
+	if total > 0 {
+		p.share(int64(messages), int64(total))
+	}
+	rate := float64(messages) / now.Sub(p.began).Seconds()
+	text := fmt.Sprintf("%s%s messages %s, %s, %s a second", p.part, number(messages), p.what, size(bytes), number(int(rate)))
+	if p.line {
+		fmt.Fprintf(p.w, "\r\x1b[K%s", text)
+	} else {
+		fmt.Fprintln(p.w, text)
+	}
+}
+
+func (p *progress) end() {
+	if p.line {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
+
+// number writes a number with commas between thousands.
+func number(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// size writes a number of bytes as a person reads it.
+func size(n int64) string {
+	switch {
+	case n < 1000:
+		return strconv.FormatInt(n, 10) + " bytes"
+	case n < 1_000_000:
+		return strconv.FormatFloat(float64(n)/1e3, 'f', 1, 64) + " kB"
+	case n < 1_000_000_000:
+		return strconv.FormatFloat(float64(n)/1e6, 'f', 1, 64) + " MB"
+	}
+	return strconv.FormatFloat(float64(n)/1e9, 'f', 1, 64) + " GB"
+}
