@@ -128,6 +128,10 @@ func (ix *index) row(id mail.MailboxID, uid mail.UID) (found row, ok bool, err e
 	return found, ok, err
 }
 
+// readAheadStep is what one request for reading ahead asks for: the kernel cuts
+// larger ones off at what its device takes at once.
+const readAheadStep = 128 << 10
+
 // readAhead asks the kernel for the whole file. bbolt maps it for access at
 // random, so a walk over many pages would wait for the disk page by page.
 func (ix *index) readAhead() {
@@ -136,7 +140,13 @@ func (ix *index) readAhead() {
 		return // the walk itself will say so
 	}
 	defer f.Close()
-	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_WILLNEED) // only advice
+	info, err := f.Stat()
+	if err != nil {
+		return
+	}
+	for at := int64(0); at < info.Size(); at += readAheadStep {
+		_ = unix.Fadvise(int(f.Fd()), at, readAheadStep, unix.FADV_WILLNEED) // only advice
+	}
 }
 
 // rows reads all rows of a mailbox.
