@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -81,6 +82,8 @@ type Office struct {
 
 	mu        sync.Mutex
 	addresses []netip.Addr // guarded by mu; the box's own, all that it has had since Open
+
+	lastZone atomic.Pointer[time.Location] // what zone gave last
 
 	settling   sync.Mutex
 	settleFrom time.Time // guarded by settling; see SetUp
@@ -237,10 +240,14 @@ func (o *Office) hostname() string {
 // zone is the office's time, once it has said which.
 func (o *Office) zone() *time.Location {
 	box, _ := o.directory.Box()
+	if last := o.lastZone.Load(); last != nil && last.String() == box.Timezone {
+		return last // reading its file is work, for each message
+	}
 	zone, err := time.LoadLocation(box.Timezone)
 	if err != nil { // it was good at the set-up; a later program may know fewer zones
 		return time.UTC
 	}
+	o.lastZone.Store(zone)
 	return zone
 }
 
