@@ -1,7 +1,6 @@
 package draft
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +12,10 @@ import (
 	"github.com/sanduk-mail/sanduk/services/message"
 )
 
-// MemoryLimit is how many bytes of a draft are kept in memory: nine of ten
-// messages are smaller, and a hundred of them at once are 25 MiB.
-const MemoryLimit = 256 << 10
+// MemoryLimit is how many bytes of a draft are kept in memory: what most
+// attachments come to. A file costs as much again as all else that is done with
+// a message of a megabyte.
+const MemoryLimit = 2 << 20
 
 // Draft is a message on its way in. Whoever made it discards it, whatever
 // became of it.
@@ -23,13 +23,14 @@ type Draft struct {
 	spool   *Spool
 	limit   int64
 	size    int64
-	memory  []byte       // the bytes, while file is nil
+	memory  memory       // the bytes, while file is nil
 	file    durable.File // the bytes, once they are more than MemoryLimit
 	name    string       // of file in the spool
 	scanner *message.Scanner
 
 	err    error // the first failure, which every later Write and Finish repeats
 	digest *message.Digest
+	hops   int
 	done   bool // discarded
 }
 
@@ -62,13 +63,13 @@ func (d *Draft) write(p []byte) error {
 	if int64(len(p)) > d.limit-d.size {
 		return mail.ErrTooLarge
 	}
-	if d.file == nil && (len(d.memory)+len(p) > MemoryLimit || !d.spool.takeMemory(len(p))) {
+	if d.file == nil && !d.spool.grow(&d.memory, d.size+int64(len(p))) {
 		if err := d.moveToFile(); err != nil {
 			return fmt.Errorf("draft: make spool file: %w", diskError(err))
 		}
 	}
 	if d.file == nil {
-		d.memory = append(d.memory, p...)
+		d.memory.writeAt(p, d.size)
 	} else if err := d.writeFile(p); err != nil {
 		return fmt.Errorf("draft: write spool file: %w", diskError(err))
 	}
@@ -91,16 +92,13 @@ func (d *Draft) moveToFile() error {
 		return err
 	}
 	d.file, d.name = f, name
-	if err := d.writeFile(d.memory); err != nil {
-		return err
+	for rest := d.size; rest > 0; rest -= blockSize {
+		if err := d.writeFile(d.memory[(d.size-rest)/blockSize][:min(rest, blockSize)]); err != nil {
+			return err
+		}
 	}
-	d.dropMemory()
+	d.spool.release(&d.memory)
 	return nil
-}
-
-func (d *Draft) dropMemory() {
-	d.spool.giveMemory(len(d.memory))
-	d.memory = nil
 }
 
 // diskError gives a full disk (or quota) the vocabulary's name.
@@ -120,7 +118,7 @@ func (d *Draft) Finish() error {
 	case d.err != nil:
 		return d.err
 	case d.digest == nil:
-		d.digest = d.scanner.Finish()
+		d.digest, d.hops = d.scanner.Finish(), d.scanner.Hops()
 		d.scanner = nil
 	}
 	return nil
@@ -133,13 +131,17 @@ func (d *Draft) Size() int64 { return d.size }
 // change it.
 func (d *Draft) Digest() *message.Digest { return d.digest }
 
+// Hops is how many servers have handled the message, as message.Scanner counts
+// them; 0 before Finish.
+func (d *Draft) Hops() int { return d.hops }
+
 // Reader gives the message's bytes after Finish, from the beginning, to be read
 // in order or at any offset. It is good until Discard; any number may be in use.
 func (d *Draft) Reader() *io.SectionReader {
 	if d.file != nil {
 		return io.NewSectionReader(d.file, 0, d.size)
 	}
-	return io.NewSectionReader(bytes.NewReader(d.memory), 0, d.size)
+	return io.NewSectionReader(d.memory, 0, d.size)
 }
 
 // Discard frees what the draft holds. It may be called at any time and as often
@@ -149,7 +151,7 @@ func (d *Draft) Discard() {
 		return
 	}
 	d.done = true
-	d.dropMemory()
+	d.spool.release(&d.memory)
 	if d.file != nil {
 		// Nothing depends on these: NewSpool removes what could not be.
 		_ = d.file.Close()

@@ -41,7 +41,7 @@ func files(t *testing.T, dir string) int {
 
 func TestDraft(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{0, 1, MemoryLimit, MemoryLimit + 1, 3 * MemoryLimit} {
+	for _, size := range []int{0, 1, blockSize, blockSize + 1, 3*blockSize - 1, MemoryLimit, MemoryLimit + 1} {
 		spool, dir := newSpool(t)
 		text := append([]byte("Subject: hello\r\n\r\n"), bytes.Repeat([]byte("x"), size)...)[:max(size, 18)]
 		d := spool.New(int64(len(text)))
@@ -55,9 +55,7 @@ func TestDraft(t *testing.T) {
 		if err := d.Finish(); err != nil {
 			t.Fatal(err)
 		}
-		if err := iotest.TestReader(d.Reader(), text); err != nil {
-			t.Errorf("%d bytes: %v", size, err)
-		}
+		checkReader(t, d, text)
 		if d.Size() != int64(len(text)) || d.Digest().Envelope.Subject != "hello" {
 			t.Errorf("%d bytes: size %d, digest %+v", size, d.Size(), d.Digest())
 		}
@@ -77,6 +75,49 @@ func TestDraft(t *testing.T) {
 		}
 		if err := d.Finish(); err == nil {
 			t.Error("Finish after Discard succeeded")
+		}
+	}
+}
+
+// checkReader holds that the draft reads as text, in order and at offsets. What
+// iotest does with a large one takes long.
+func checkReader(t *testing.T, d *Draft, text []byte) {
+	t.Helper()
+	if len(text) <= 4*blockSize {
+		if err := iotest.TestReader(d.Reader(), text); err != nil {
+			t.Errorf("%d bytes: %v", len(text), err)
+		}
+		return
+	}
+	if got, err := io.ReadAll(d.Reader()); err != nil || !bytes.Equal(got, text) {
+		t.Errorf("%d bytes: %d come out, %v; want the same", len(text), len(got), err)
+	}
+}
+
+// TestNoMemory: a draft goes on in a file, with the same bytes, wherever in it
+// the memory ends.
+func TestNoMemory(t *testing.T) {
+	t.Parallel()
+	for _, blocks := range []int64{0, 1, 2} {
+		spool, dir := newSpool(t)
+		spool.memory.Store(MemoryBudget - blocks*blockSize)
+		text := bytes.Repeat([]byte("0123456789"), 4*blockSize/10)
+		d := spool.New(1 << 30)
+		for rest := text; len(rest) > 0; rest = rest[min(len(rest), 1000):] {
+			if _, err := d.Write(rest[:min(len(rest), 1000)]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := d.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		checkReader(t, d, text)
+		if got := files(t, dir); got != 1 {
+			t.Errorf("%d files in the spool; want the draft", got)
+		}
+		d.Discard()
+		if got := spool.memory.Load(); got != MemoryBudget-blocks*blockSize {
+			t.Errorf("%d bytes are counted after Discard; want as many as before", got)
 		}
 	}
 }
@@ -181,22 +222,28 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// TestMemoryBudget: a crowd of small drafts goes to files when the memory for
-// all is used up, and gives it back.
+// TestMemoryBudget: a crowd of drafts goes to files when the memory for all is
+// used up, and gives it back. Large ones leave half of it to small ones.
 func TestMemoryBudget(t *testing.T) {
 	t.Parallel()
 	spool, dir := newSpool(t)
-	full := make([]byte, MemoryLimit)
 	var drafts []*Draft
-	for range MemoryBudget/MemoryLimit + 3 {
-		d := spool.New(MemoryLimit)
-		if _, err := d.Write(full); err != nil {
-			t.Fatal(err)
+	write := func(n, size int) {
+		for range n {
+			d := spool.New(MemoryLimit)
+			if _, err := d.Write(make([]byte, size)); err != nil {
+				t.Fatal(err)
+			}
+			drafts = append(drafts, d)
 		}
-		drafts = append(drafts, d)
 	}
+	write(MemoryBudget/2/MemoryLimit+3, MemoryLimit)
 	if got := files(t, dir); got != 3 {
-		t.Errorf("%d drafts are files; want the 3 beyond the budget", got)
+		t.Errorf("%d drafts are files; want the 3 beyond half the budget", got)
+	}
+	write(MemoryBudget/2/smallDraft+2, smallDraft)
+	if got := files(t, dir); got != 5 {
+		t.Errorf("%d drafts are files; want these 3 and the 2 small ones beyond the budget", got)
 	}
 	for _, d := range drafts {
 		d.Discard()

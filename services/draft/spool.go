@@ -6,6 +6,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
@@ -37,6 +38,7 @@ type Spool struct {
 
 	last    atomic.Uint64 // number of the last file made
 	memory  atomic.Int64  // bytes of drafts in memory
+	blocks  sync.Pool     // of *[blockSize]byte
 	written atomic.Int64  // bytes written to files since the last look at the free space
 }
 
@@ -72,17 +74,6 @@ func (s *Spool) create() (durable.File, string, error) {
 	f, err := s.fs.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	return f, name, err
 }
-
-// takeMemory counts n more bytes in memory, or says that there is no room.
-func (s *Spool) takeMemory(n int) bool {
-	if s.memory.Add(int64(n)) <= MemoryBudget {
-		return true
-	}
-	s.memory.Add(int64(-n))
-	return false
-}
-
-func (s *Spool) giveMemory(n int) { s.memory.Add(int64(-n)) }
 
 // takeDisk says whether n more bytes may be written: mail.ErrNoSpace when too
 // little would be left. A disk that doesn't tell its free space is written to

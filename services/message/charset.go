@@ -17,10 +17,11 @@ import (
 // known. The WHATWG's list (htmlindex) comes first because senders write
 // "iso-8859-1" and mean windows-1252, as that list says.
 func charset(name string) encoding.Encoding {
+	if isUTF8(name) {
+		return textOrLatin{}
+	}
 	name = strings.ToLower(strings.TrimSpace(name))
 	switch name {
-	case "", "us-ascii", "ascii", "utf8", "utf-8", "ansi_x3.4-1968":
-		return textOrLatin{}
 	case "utf-7", "unicode-1-1-utf-7":
 		return utf7Encoding{}
 	case "utf-32":
@@ -36,6 +37,15 @@ func charset(name string) encoding.Encoding {
 		return charset("windows-" + rest)
 	}
 	return nil
+}
+
+// isUTF8 reports whether the charset of this name is UTF-8 or a part of it.
+func isUTF8(name string) bool {
+	switch strings.ToLower(strings.TrimSpace(name)) {
+	case "", "us-ascii", "ascii", "utf8", "utf-8", "ansi_x3.4-1968":
+		return true
+	}
+	return false
 }
 
 // decodeCharset converts b to UTF-8. What can't be converted becomes U+FFFD;

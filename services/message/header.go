@@ -46,6 +46,9 @@ func (s *Scanner) headerLine(line []byte) bool {
 	// A line further on that is no field is passed over: it is far more often a
 	// field that someone folded badly than a body without its blank line.
 	h.name = strings.ToLower(name)
+	if h.name == "received" && len(s.stack) == 1 {
+		s.hops++
+	}
 	if !s.wants(h.name) {
 		h.name = ""
 	}

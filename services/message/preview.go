@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // source gathers the beginning of the text part in hand. The zero value gathers
@@ -45,6 +46,9 @@ func (s *Scanner) enclosed() bool {
 
 func (s *Scanner) collect(p []byte) {
 	if room := maxPreviewSource - len(s.source.bytes); s.source.active && room > 0 {
+		if s.source.bytes == nil {
+			s.source.bytes = make([]byte, 0, 4<<10) // holds most letters
+		}
 		s.source.bytes = append(s.source.bytes, p[:min(len(p), room)]...)
 	}
 }
@@ -56,9 +60,7 @@ func (s *Scanner) endSource(p *Part) {
 	if !src.active {
 		return
 	}
-	text := *p
-	text.BodyOffset, text.BodyLen = 0, int64(len(src.bytes))
-	preview := previewOf(NewTextReader(&text, bytes.NewReader(src.bytes)))
+	preview := previewOf(src.text(p))
 	if src.html {
 		s.markup = preview
 	} else {
@@ -66,10 +68,20 @@ func (s *Scanner) endSource(p *Part) {
 	}
 }
 
+// text is what was gathered of p as people read it. Most letters are what they
+// seem, and need no decoding.
+func (src *source) text(p *Part) io.RuneReader {
+	if p.Type == "text" && !src.html && isIdentity(p.Encoding) && isUTF8(p.Param("charset")) && utf8.Valid(src.bytes) {
+		return bytes.NewReader(src.bytes)
+	}
+	text := *p
+	text.BodyOffset, text.BodyLen = 0, int64(len(src.bytes))
+	return bufio.NewReaderSize(io.LimitReader(NewTextReader(&text, bytes.NewReader(src.bytes)), maxPreviewSource), 1<<10)
+}
+
 // previewOf folds the beginning of a text to at most PreviewLen characters on
 // one line.
-func previewOf(r io.Reader) string {
-	in := bufio.NewReaderSize(io.LimitReader(r, maxPreviewSource), 1<<10)
+func previewOf(in io.RuneReader) string {
 	var out strings.Builder
 	count, space := 0, false
 	for {

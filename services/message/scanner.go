@@ -31,6 +31,8 @@ type Scanner struct {
 	nested    int // bytes read of part headers
 	addresses int // address list entries kept
 
+	hops int // Received fields of the message itself
+
 	// What Finish needs.
 	references []string
 	source     source // the text being gathered for the preview
@@ -162,6 +164,10 @@ func (s *Scanner) endLine() {
 	s.lineAt = s.offset
 	s.cr = false
 }
+
+// Hops is how many servers say that they have handled the message: its Received
+// fields (RFC 5321 §6.3), as far as its header has been written.
+func (s *Scanner) Hops() int { return s.hops }
 
 // Finish ends the message and gives the digest of everything written. A second
 // call gives the same digest.

@@ -381,3 +381,24 @@ func BenchmarkScannerSmall(b *testing.B) {
 		s.Finish()
 	}
 }
+
+// TestHops counts the Received fields of the message itself: not those of an
+// enclosed one, nor what looks like one in the body or in a folded line.
+func TestHops(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]int{
+		"":                          0,
+		"Subject: x\r\n\r\n":        0,
+		"Received: a\r\n\r\n":       1,
+		"received: a\nRECEIVED : b": 2,
+		"Received: a\r\n Received: folded\r\nReceived-SPF: no\r\nReceived: c\r\n\r\nReceived: body\r\n": 2,
+		"Content-Type: message/rfc822\r\nReceived: a\r\n\r\nReceived: inside\r\n\r\nx":                  1,
+	} {
+		s := NewScanner(Limits{})
+		_, _ = s.Write([]byte(text))
+		s.Finish()
+		if got := s.Hops(); got != want {
+			t.Errorf("%q: %d hops; want %d", text, got, want)
+		}
+	}
+}
