@@ -75,8 +75,18 @@ func (c *conn) readChunk(to io.Writer, size int64) error {
 	}
 	c.wire.beginData()
 	defer c.wire.endData()
-	if _, err := io.CopyN(to, c.wire.in, size); err != nil {
-		return fmt.Errorf("read chunk: %w", endless(err))
+	for in := c.wire.in; size > 0; {
+		if _, err := in.Peek(1); err != nil {
+			return fmt.Errorf("read chunk: %w", endless(err))
+		}
+		piece, _ := in.Peek(int(min(size, int64(in.Buffered()))))
+		size -= int64(len(piece))
+		if _, err := to.Write(piece); err != nil {
+			return fmt.Errorf("read chunk: %w", err)
+		}
+		if _, err := in.Discard(len(piece)); err != nil {
+			return fmt.Errorf("read chunk: %w", err)
+		}
 	}
 	return nil
 }

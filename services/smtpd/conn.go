@@ -37,8 +37,7 @@ type conn struct {
 	esmtp        bool // it was EHLO
 	transaction  *transaction
 	badCommands  int
-	gathered     []byte // for the messages' checkedText, one after another
-	idleCommands int    // since the last message; recipients that are accepted don't count
+	idleCommands int // since the last message; recipients that are accepted don't count
 	badRcpts     int
 	authFailures int
 

@@ -43,10 +43,7 @@ func (c *conn) begin() {
 	t.envelope.Received = time.Now()
 	t.envelope.ID = mail.NewID(t.envelope.Received)
 	t.body = c.server.options.Draft(c.server.options.MaxSize)
-	if c.gathered == nil {
-		c.gathered = make([]byte, 0, gatherSize)
-	}
-	t.text = &checkedText{to: t.body, gathered: c.gathered}
+	t.text = &checkedText{to: t.body}
 }
 
 // cutOff ends a session whose message can't be read to its end: what follows
@@ -93,7 +90,7 @@ func (c *conn) acceptable(t *transaction) error {
 	if err := t.body.Finish(); err != nil {
 		return err
 	}
-	if n := countReceived(t.body); n > maxReceivedFields {
+	if n := t.body.Hops(); n > maxReceivedFields {
 		return &Error{Code: 554, Status: mail.Status5_4_6Loop, Text: fmt.Sprintf("The message has passed through %d servers and seems to go in circles", n)}
 	}
 	return nil

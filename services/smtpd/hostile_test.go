@@ -321,7 +321,7 @@ func TestTextInPieces(t *testing.T) {
 		text = append(text, "\r\n"...)
 		clean := !bytes.ContainsAny(bytes.ReplaceAll(text, []byte("\r\n"), nil), "\r\n\x00")
 		for cut := range text {
-			for _, long := range []int{0, gatherSize - 3, gatherSize, 2*gatherSize + 1} {
+			for _, long := range []int{0, 1, wireBuffer} {
 				var got bytes.Buffer
 				c := &checkedText{to: &got}
 				front := bytes.Repeat([]byte("x"), long)

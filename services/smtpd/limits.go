@@ -27,9 +27,9 @@ const (
 	// maxAuthFailures is per connection; the account's own lock-out is the
 	// Authenticator's.
 	maxAuthFailures = 3
-	// maxConnections bounds memory: some 40 KiB each with TLS, and up to
-	// draft.MemoryLimit more while a message comes in. Port 25 and submission have
-	// as many each.
+	// maxConnections bounds memory: some 40 KiB each with TLS; what messages take
+	// while they come in has a bound of its own, draft.MemoryBudget. Port 25 and
+	// submission have as many each.
 	maxConnections = 1000
 	// maxConnectionsPerAddress keeps one sender from taking them all. Addresses
 	// of trusted networks are exempt.

@@ -178,80 +178,58 @@ type checkedText struct {
 	fault string
 	cr    bool // the last byte was a CR
 	size  int64
-	// gathered waits to be written: what to does with each piece costs more than
-	// what it does with a line's bytes.
-	gathered []byte
 }
-
-// gatherSize is how much is written at a time: most messages at once, and less
-// than a connection's buffers take.
-const gatherSize = 8 << 10
 
 // Write never fails: the message must be read to its end whatever it holds,
 // or its rest would be taken for commands.
 func (c *checkedText) Write(p []byte) (int, error) {
 	c.size += int64(len(p))
-	if c.fault == "" {
+	if c.fault == "" && len(p) > 0 {
 		c.look(p)
 	}
-	if c.fault != "" || c.err != nil {
-		return len(p), nil
-	}
-	if len(c.gathered)+len(p) > gatherSize {
-		c.pass()
-	}
-	if c.err == nil && len(p) > gatherSize {
+	if c.fault == "" && c.err == nil {
 		_, c.err = c.to.Write(p)
-	} else {
-		c.gathered = append(c.gathered, p...)
 	}
 	return len(p), nil
 }
 
-// pass writes what has been gathered.
-func (c *checkedText) pass() {
-	if c.err == nil && len(c.gathered) > 0 {
-		_, c.err = c.to.Write(c.gathered)
-	}
-	c.gathered = c.gathered[:0]
-}
-
+// look looks at p, which is not empty. Each LF must have a CR in front, and
+// there may be no more CRs than LFs, but for one at the end of p.
 func (c *checkedText) look(p []byte) {
 	if bytes.IndexByte(p, 0) >= 0 {
 		c.fault = "a NUL byte"
 		return
 	}
-	for len(p) > 0 {
-		if c.cr && p[0] != '\n' {
-			c.fault = "a CR without its LF"
-			return
+	cr := c.cr
+	single := bytes.Count(p, []byte("\r"))
+	if cr {
+		single++
+	}
+	for at := 0; ; at++ {
+		i := bytes.IndexByte(p[at:], '\n')
+		if i < 0 {
+			break
 		}
-		line := p
-		end := bytes.IndexByte(p, '\n')
-		if end >= 0 {
-			line = p[:end]
+		if at += i; at > 0 {
+			cr = p[at-1] == '\r'
 		}
-		switch at := bytes.IndexByte(line, '\r'); {
-		case at >= 0 && at < len(line)-1:
-			c.fault = "a CR without its LF"
-			return
-		case end < 0:
-			c.cr = at >= 0
-			return
-		case at < 0 && !(c.cr && end == 0):
+		if !cr {
 			c.fault = "an LF without its CR"
 			return
 		}
-		c.cr, p = false, p[end+1:]
+		single--
+	}
+	if c.cr = p[len(p)-1] == '\r'; c.cr {
+		single--
+	}
+	if single > 0 {
+		c.fault = "a CR without its LF"
 	}
 }
 
 // finish is the error of the whole message, if any: too large and a full disk
 // before a fault of the text, because the text was not looked at any more.
 func (c *checkedText) finish() error {
-	if c.fault == "" {
-		c.pass()
-	}
 	if c.cr && c.fault == "" {
 		c.fault = "a CR without its LF"
 	}
@@ -269,34 +247,48 @@ func (c *checkedText) finish() error {
 // that is a dot alone. Only CR LF . CR LF ends it (RFC 5321 §4.1.1.4).
 // Its error is the connection's; the message's own is for checkedText to keep.
 //
-// Where lines begin is seen here and not in to, which stops looking at the
-// first fault: the end of a faulty message must be the same as a good one's.
+// It goes by what has been read from the connection, not by lines: all of it at
+// once where no line begins with a dot. Where lines begin is seen here and not
+// in to, which stops looking at the first fault: the end of a faulty message
+// must be the same as a good one's.
 func (w *wire) readDotted(to *checkedText, limit int64) error {
-	for lineStart, afterCR := true, false; ; {
-		fragment, err := w.in.ReadSlice('\n')
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+	for lineStart, cr := true, false; ; {
+		if _, err := w.in.Peek(1); err != nil {
 			return fmt.Errorf("read message: %w", endless(err))
 		}
-		text := fragment
-		if lineStart && len(fragment) > 0 && fragment[0] == '.' {
-			if string(fragment) == ".\r\n" {
-				return nil
+		text, _ := w.in.Peek(w.in.Buffered())
+		switch {
+		case lineStart && text[0] == '.':
+			end, err := w.in.Peek(len(".\r\n")) // no message ends before
+			if err != nil {
+				return fmt.Errorf("read message: %w", endless(err))
 			}
-			text = fragment[1:]
+			if string(end) == ".\r\n" {
+				_, err := w.in.Discard(len(end))
+				return err
+			}
+			if _, err := w.in.Discard(1); err != nil {
+				return err
+			}
+			lineStart, cr = false, false
+			continue
+		case cr && text[0] == '\n': // a dot may come behind
+			text = text[:1]
+			lineStart = true
+		default:
+			if i := bytes.Index(text, []byte("\r\n.")); i >= 0 {
+				text = text[:i+2]
+			}
+			lineStart = bytes.HasSuffix(text, []byte("\r\n"))
 		}
 		to.Write(text)
 		if to.size > 2*limit {
 			return fmt.Errorf("message goes on at twice the largest size: %w", errHangUp)
 		}
-		switch n := len(fragment); {
-		case err != nil: // the line goes on
-			lineStart = false
-		case n >= 2:
-			lineStart = fragment[n-2] == '\r'
-		default: // an LF alone, its CR may have ended the fragment before
-			lineStart = afterCR
+		cr = text[len(text)-1] == '\r'
+		if _, err := w.in.Discard(len(text)); err != nil {
+			return err
 		}
-		afterCR = bytes.HasSuffix(fragment, []byte("\r"))
 	}
 }
 
