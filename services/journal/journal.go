@@ -53,6 +53,8 @@ type Journal struct {
 	enc   *zstd.Encoder
 	dec   *zstd.Decoder
 
+	frameWriters sync.Pool // of *frameWriter, for the memory they hold
+
 	durable atomic.Uint64 // LSN up to which everything is on disk and applied
 
 	records *writer // the commit goroutine's

@@ -42,7 +42,8 @@ func (j *Journal) Stage(ctx context.Context, meta []byte, r io.ReaderAt, size in
 	if size > LargeBody {
 		return s, j.stageLarge(ctx, s, r)
 	}
-	w := frameWriter{enc: j.enc}
+	w := j.takeFrameWriter()
+	defer j.frameWriters.Put(w)
 	for {
 		frame, err := w.next(r, size)
 		if err != nil {
@@ -54,6 +55,16 @@ func (j *Journal) Stage(ctx context.Context, meta []byte, r io.ReaderAt, size in
 		}
 		s.frames = append(s.frames, frame...)
 	}
+}
+
+// takeFrameWriter gives one for a new body; who is done with it puts it back.
+func (j *Journal) takeFrameWriter() *frameWriter {
+	w, ok := j.frameWriters.Get().(*frameWriter)
+	if !ok {
+		return &frameWriter{enc: j.enc}
+	}
+	w.table, w.size = nil, 0 // the table belongs to the body before
+	return w
 }
 
 // checkSpace keeps the reserve free.
@@ -117,7 +128,8 @@ func (j *Journal) writeLarge(ctx context.Context, s *Staged, r io.ReaderAt) (*se
 
 // writeBody writes frames, table and, last, the header that makes them a record.
 func (j *Journal) writeBody(ctx context.Context, w *writer, s *Staged, r io.ReaderAt) error {
-	frames := frameWriter{enc: j.enc}
+	frames := j.takeFrameWriter()
+	defer j.frameWriters.Put(frames)
 	begin := w.end + recordSize + int64(len(s.meta))
 	at := begin
 	for {
