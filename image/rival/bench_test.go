@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"testing"
 	"time"
 
@@ -107,6 +109,86 @@ func BenchmarkFigureDelivery(b *testing.B) {
 	}
 	if got := count(b, box.imaps); got != sent {
 		b.Errorf("%d messages were acknowledged, and %d are in the mailboxes", sent, got)
+	}
+}
+
+// BenchmarkFigureSMTP is letters of 4 KiB from SMTP to being durable, on two processors for server and senders together.
+func BenchmarkFigureSMTP(b *testing.B) {
+	const turns, connections, messages = 5, 64, 8000
+	b.Run("SMTP_to_durable,_64_connections,_4_KiB,_2_cores_with_senders", func(b *testing.B) {
+		confine(b, 2)
+		m := newLetters()
+		box, sink := startSelf(b, "sanduk", scratch(b)), startSelf(b, "sink", scratch(b))
+		defer box.stop()
+		defer sink.stop()
+		var busy figure.Busy
+		var used time.Duration
+		rates := figure.InTurn(turns,
+			func() float64 {
+				before := box.cpu(b)
+				rate := busy.During(b, func() float64 { return m.rate(b, box.smtp, connections, messages, nil) })
+				used += box.cpu(b) - before
+				return rate
+			},
+			func() float64 { return m.rate(b, sink.smtp, connections, messages, nil) })
+		figure.AtLeast(b, rates.Median(0), "msgs/s", 5000)
+		b.ReportMetric(rates.Median(1), "sink-msgs/s")
+		b.ReportMetric(float64(used.Microseconds())/(turns*messages), "server-cpu-µs/msg")
+		b.ReportMetric(busy.Percent(), "%cpu")
+	})
+}
+
+// confine keeps the process, and those that it starts, to so many processors for the length of a benchmark.
+func confine(b *testing.B, processors int) {
+	b.Helper()
+	var before, few unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		b.Fatal(err)
+	}
+	for n := 0; few.Count() < min(processors, before.Count()); n++ {
+		if before.IsSet(n) {
+			few.Set(n)
+		}
+	}
+	procs := runtime.GOMAXPROCS(few.Count())
+	pin := func(set *unix.CPUSet) {
+		for range 2 { // a thread that was started meanwhile by one that was not confined yet
+			threads, err := os.ReadDir("/proc/self/task")
+			if err != nil {
+				b.Fatal(err)
+			}
+			for _, thread := range threads {
+				id, _ := strconv.Atoi(thread.Name())
+				if err := unix.SchedSetaffinity(id, set); err != nil && err != unix.ESRCH {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	pin(&few)
+	b.Cleanup(func() {
+		pin(&before)
+		runtime.GOMAXPROCS(procs)
+	})
+}
+
+// BenchmarkBox is the box alone, one message for each b.N: to be profiled, and to look at system calls.
+func BenchmarkBox(b *testing.B) {
+	for name, m := range map[string]*mix{"letters": newLetters(), "mix": newMix()} {
+		for _, r := range rounds() {
+			b.Run(fmt.Sprintf("%s/connections=%d", name, r.connections), func(b *testing.B) {
+				box := startSelf(b, "sanduk", scratch(b))
+				defer box.stop()
+				b.ResetTimer()
+				before := box.cpu(b)
+				b.ReportMetric(m.rate(b, box.smtp, r.connections, b.N, nil), "msgs/s")
+				b.StopTimer()
+				b.ReportMetric(float64((box.cpu(b)-before).Microseconds())/float64(b.N), "cpu-µs/msg")
+				if got := count(b, box.imaps); got != b.N {
+					b.Errorf("%d messages were acknowledged, and %d are in the mailboxes", b.N, got)
+				}
+			})
+		}
 	}
 }
 

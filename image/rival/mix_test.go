@@ -34,6 +34,16 @@ func rounds() []round { return []round{{1, 200, 4}, {8, 600, 10}, {64, 1200, 10}
 // what is larger is attachments, in base64 of what does not compress.
 type mix struct{ texts [20]string }
 
+// newLetters is a mix of letters of 4 KiB only.
+func newLetters() *mix {
+	r := rand.New(rand.NewPCG(1, 2))
+	var m mix
+	for i := range m.texts {
+		m.texts[i] = text(r, i, 4<<10)
+	}
+	return &m
+}
+
 func newMix() *mix {
 	r := rand.New(rand.NewPCG(1, 2))
 	var m mix

@@ -2,6 +2,7 @@ package rival
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,9 +14,12 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-smtp"
 
@@ -45,7 +49,23 @@ func TestMain(m *testing.M) {
 // process is a server in a process of its own.
 type process struct {
 	smtp, imaps string
+	id          int
 	stop        func()
+}
+
+// cpu is how long the process has kept processors busy (proc(5), stat: utime and stime, in hundredths of a second).
+func (p *process) cpu(b *testing.B) time.Duration {
+	b.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.id))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var user, system time.Duration
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // from the third on
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		b.Fatal(err)
+	}
+	return (user + system) * 10 * time.Millisecond
 }
 
 // startSelf starts this program again as a server on free ports, with data in dir.
@@ -74,7 +94,7 @@ func startSelf(b *testing.B, name, dir string) *process {
 		stop()
 		b.Fatalf("%s did not start: %v", name, err)
 	}
-	return &process{addrs[0], addrs[1], stop}
+	return &process{addrs[0], addrs[1], cmd.Process.Pid, stop}
 }
 
 // serveOffice is the box's mail service, as cmd/maild starts it.
@@ -102,7 +122,7 @@ func serveOffice(ctx context.Context) error {
 		listeners[name] = l
 	}
 	fmt.Println(listeners["smtp"].Addr(), listeners["imaps"].Addr())
-	return errors.Join(o.Serve(ctx, listeners), o.Close())
+	return errors.Join(profiled("sanduk", func() error { return o.Serve(ctx, listeners) }), o.Close())
 }
 
 func document() ([]byte, error) {
@@ -136,10 +156,12 @@ func serveSink(ctx context.Context) error {
 	s.Domain = "sink." + domain
 	context.AfterFunc(ctx, func() { s.Close() })
 	fmt.Println(l.Addr(), "-")
-	if err := s.Serve(l); ctx.Err() == nil {
-		return err
-	}
-	return nil
+	return profiled("sink", func() error {
+		if err := s.Serve(l); ctx.Err() == nil {
+			return err
+		}
+		return nil
+	})
 }
 
 type sink struct{}
@@ -151,4 +173,29 @@ func (sink) Logout() error                        { return nil }
 func (sink) Data(r io.Reader) error {
 	_, err := io.Copy(io.Discard, r)
 	return err
+}
+
+// profileVariable names a directory into which each server writes what it did with the processors while it served, as
+// NAME.cpu, and all that it allocated, as NAME.allocs: for go tool pprof.
+const profileVariable = "SANDUK_RIVAL_PROFILE"
+
+func profiled(name string, serve func() error) error {
+	dir := os.Getenv(profileVariable)
+	if dir == "" {
+		return serve()
+	}
+	f, err := os.Create(filepath.Join(dir, name+".cpu"))
+	if err != nil {
+		return err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	err = serve()
+	pprof.StopCPUProfile()
+	allocs, createErr := os.Create(filepath.Join(dir, name+".allocs"))
+	if createErr != nil {
+		return errors.Join(err, f.Close(), createErr)
+	}
+	return errors.Join(err, f.Close(), pprof.Lookup("allocs").WriteTo(allocs, 0), allocs.Close())
 }
