@@ -85,3 +85,36 @@ type Restored struct {
 	Target  Place // where the email is now; zero when it is gone
 	Outcome Outcome
 }
+
+// AsOf asks for a mailbox, or a whole account, as it was at a moment.
+type AsOf struct {
+	At      time.Time
+	Mailbox MailboxID // zero: all that there were
+	// InPlace puts back what is missing where it was, and sets flags as they
+	// were. Else everything goes into Folder, which leaves all that is there
+	// alone.
+	InPlace bool
+	// Folder is the name of the mailbox into which the messages go; for a whole
+	// account, below which its mailboxes go. "": AsOfFolder.
+	Folder string
+}
+
+// AsOfFolder is the name of a folder for what was restored as of a moment.
+func AsOfFolder(at time.Time) string { return "Restored " + at.Format("2006-01-02 15:04") }
+
+// Progress is how far long work has come.
+type Progress struct {
+	Reading bool  // the history is being read: Done and Total are records
+	Done    int64 // messages
+	Total   int64
+}
+
+// RestoredAsOf says what a restore as of a moment has done.
+type RestoredAsOf struct {
+	Folder    string // into which; "" in place
+	Mailboxes int
+	Back      int // messages that were put there
+	There     int // that were there already
+	Flagged   int // of these, whose flags were set as they had been
+	Gone      int // that can't be brought back any more
+}

@@ -28,6 +28,7 @@ const (
 	verbRestore
 	verbRestoreMailbox
 	verbRestoreAccount
+	verbRestoreAsOf
 )
 
 // change is what a record does: a section for each account it touches. Every

@@ -66,6 +66,12 @@
 // entry, or had its last one less than the retention ago. Whoever removes emails
 // for good must leave alone what is younger than that.
 //
+// "As it was at a moment" is read from the log: a lean copy of the account
+// without index and bodies is brought up to the last record before the first
+// that is younger. What it has and the account lacks is then put back, 2,048
+// messages by a record, so that nobody waits long; a restore that broke off is
+// asked for again and goes on where it ended.
+//
 // # Following what changes
 //
 // A Watch only says "ask again": one wake-up stands for all that have come since

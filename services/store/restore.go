@@ -25,6 +25,7 @@ type wish struct {
 	from  mail.Place // where it was
 	row   row
 	flags mail.Flags // that it is to have
+	again bool       // the mailbox has had the email under another UID too
 }
 
 // destination is a mailbox that may have to be made.
@@ -39,8 +40,9 @@ type putting struct {
 	account *account
 	to      destination
 	wishes  []wish
-	// flagsToo says that messages that are there get their flags as well.
-	flagsToo bool
+	// was is the mailbox as it was, when messages that are there are to get the
+	// flags they had; else nil.
+	was *table
 
 	present map[uint32][]mail.UID // by email, as the mailbox was at since
 	since   mail.ModSeq
@@ -107,11 +109,11 @@ func (h *Account) restorePiece(ctx context.Context, places []mail.Place, into ma
 		}
 	}
 	for _, id := range order {
-		done, err := h.putWhere(ctx, verbRestore, groups[id], func() destination { return a.destination(id, into) })
-		if err != nil {
+		w := &putting{wishes: groups[id]}
+		if err := h.putWhere(ctx, verbRestore, w, func() destination { return a.destination(id, into) }); err != nil {
 			return nil, err
 		}
-		for _, r := range done {
+		for _, r := range w.done {
 			outcome[r.Source] = r
 		}
 	}
@@ -162,12 +164,12 @@ func (a *account) destination(from, into mail.MailboxID) destination {
 
 // putWhere puts messages into a mailbox that may come or go while it is looked
 // for.
-func (h *Account) putWhere(ctx context.Context, v verb, wishes []wish, where func() destination) ([]mail.Restored, error) {
+func (h *Account) putWhere(ctx context.Context, v verb, w *putting, where func() destination) error {
 	for try := 1; ; try++ {
-		w := &putting{account: h.a, to: where(), wishes: wishes}
+		w.account, w.to = h.a, where()
 		err := h.put(ctx, v, w)
 		if !errors.Is(err, errAgain) || try == restoreTries {
-			return w.done, err
+			return err
 		}
 	}
 }
@@ -229,7 +231,7 @@ func (w *putting) prepare(p *pending, at moment) ([]op, error) {
 		there := w.there(p, id, m)
 		if there.uid == 0 {
 			there.uid = given[m.row.email]
-		} else if w.flagsToo {
+		} else if w.sets(id, m, there.uid) {
 			changed, err := flags.add(&there, m.flags)
 			if err != nil {
 				return nil, err
@@ -262,6 +264,15 @@ func (w *putting) prepare(p *pending, at moment) ([]op, error) {
 		ops = append(ops, put)
 	}
 	return append(ops, flags.ops(id)...), nil
+}
+
+// sets reports whether a message that is there gets the flags of the wish: it is
+// the one, or has come in its place.
+func (w *putting) sets(id mail.MailboxID, m *wish, uid mail.UID) bool {
+	if w.was == nil {
+		return false
+	}
+	return m.from == mail.Place{Mailbox: id, UID: uid} || !m.again && w.was.get(uid) == nil
 }
 
 // look brings what was looked up before up to the moment of the commit.

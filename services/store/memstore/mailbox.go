@@ -82,6 +82,7 @@ func (a *account) create(name string, role mail.Role, seq mail.ModSeq, now time.
 	}}
 	a.boxes[m.ID] = m
 	a.touchBox(m)
+	m.note(a)
 	return m
 }
 
@@ -239,6 +240,7 @@ func (h *Account) RenameMailbox(_ context.Context, id mail.MailboxID, name strin
 	for m, to := range renamed {
 		m.Name = to
 		a.touchBox(m)
+		m.note(a)
 	}
 	for _, p := range parents {
 		a.create(p, mail.RoleNone, a.modSeq, h.s.now())
@@ -283,6 +285,7 @@ func (h *Account) DeleteMailbox(_ context.Context, id mail.MailboxID) error {
 	h.a.begin()
 	h.a.flip(m)
 	m.gone, m.goneAt, m.goneSeq = true, saved(h.s.now()), h.a.modSeq
+	m.note(h.a)
 	h.a.wake()
 	return nil
 }

@@ -25,6 +25,7 @@ func (a *account) add(m *box, row mail.Row, prefix []byte, b *body) mail.UID {
 // put gives the entry the next UID of the mailbox.
 func (a *account) put(m *box, e *entry) mail.UID {
 	e.UID = m.UIDNext
+	e.born, e.history = a.now(), []flagsAt{{a.now(), e.Flags}}
 	m.UIDNext++
 	m.HighestModSeq = e.ModSeq
 	m.entries = append(m.entries, e)
@@ -72,7 +73,7 @@ func (a *account) copyEntry(e *entry, to *box, now time.Time) mail.UID {
 
 func (a *account) drop(m *box, uid mail.UID, now time.Time, moved bool) {
 	for _, e := range m.in(mail.SetOf(uid)) {
-		gone := expunged{*e, now, moved}
+		gone := expunged{entry: *e, at: now, died: a.now(), moved: moved}
 		gone.ModSeq = a.modSeq
 		m.expunged = append(m.expunged, gone)
 		a.touch(m, e)
@@ -80,6 +81,11 @@ func (a *account) drop(m *box, uid mail.UID, now time.Time, moved bool) {
 	m.entries = slices.DeleteFunc(m.entries, func(e *entry) bool { return e.UID == uid })
 	m.vanished = append(m.vanished, vanished{uid, a.modSeq})
 	m.HighestModSeq = a.modSeq
+}
+
+func (e *entry) setFlags(a *account, f mail.Flags) {
+	e.Flags, e.ModSeq = f, a.modSeq
+	e.history = append(e.history, flagsAt{a.now(), f})
 }
 
 func (m *box) in(set mail.UIDSet) []*entry {
@@ -238,7 +244,7 @@ func (h *Account) SetFlags(_ context.Context, mailbox mail.MailboxID, set mail.U
 	}
 	h.a.begin()
 	for e, f := range outcome {
-		e.Flags, e.ModSeq = f, h.a.modSeq
+		e.setFlags(h.a, f)
 		h.a.touch(m, e)
 	}
 	m.HighestModSeq = h.a.modSeq

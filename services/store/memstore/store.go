@@ -29,6 +29,7 @@ type Store struct {
 type account struct {
 	store      *Store
 	id         mail.AccountID
+	now        func() time.Time
 	gone       bool
 	goneAt     time.Time
 	modSeq     mail.ModSeq
@@ -56,14 +57,29 @@ type box struct {
 	entries  []*entry // by UID
 	vanished []vanished
 	expunged []expunged
+	history  []boxAt
 }
 
 // expunged is an entry that is gone.
 type expunged struct {
 	entry
-	at    time.Time
+	at    time.Time // to the second
+	died  time.Time
 	moved bool
 }
+
+// boxAt is what a mailbox was from a moment on, flagsAt what a message had.
+type (
+	boxAt struct {
+		at   time.Time
+		name string
+		gone bool
+	}
+	flagsAt struct {
+		at    time.Time
+		flags mail.Flags
+	}
+)
 
 type vanished struct {
 	uid    mail.UID
@@ -75,6 +91,9 @@ type entry struct {
 	mail.Row
 	prefix []byte
 	body   *body
+
+	born    time.Time
+	history []flagsAt
 }
 
 // body is shared by the entries of all its copies.
@@ -116,7 +135,7 @@ func (s *Store) CreateAccount(_ context.Context, id mail.AccountID) error {
 		return nil
 	}
 	a := &account{
-		store: s, id: id, boxes: map[mail.MailboxID]*box{}, subscribed: map[string]bool{},
+		store: s, id: id, now: s.now, boxes: map[mail.MailboxID]*box{}, subscribed: map[string]bool{},
 		threads: map[threadKey]mail.ThreadID{}, watchers: map[chan struct{}]bool{},
 	}
 	a.begin()

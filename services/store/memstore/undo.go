@@ -25,7 +25,7 @@ func (m *box) lost() []expunged {
 	all := slices.Clone(m.expunged)
 	if m.gone {
 		for _, e := range m.entries {
-			gone := expunged{*e, m.goneAt, false}
+			gone := expunged{entry: *e, at: m.goneAt}
 			gone.ModSeq = m.goneSeq
 			all = append(all, gone)
 		}
@@ -305,6 +305,7 @@ func (h *Account) RestoreMailbox(_ context.Context, id mail.MailboxID) ([]mail.M
 		a.validity = max(a.validity+1, mail.UIDValidity(h.s.now().Unix()))
 		b.gone, b.Name, b.UIDValidity = false, names[b], a.validity
 		a.flip(b)
+		b.note(a)
 		list = append(list, a.view(b))
 	}
 	a.wake()

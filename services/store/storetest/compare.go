@@ -142,8 +142,10 @@ func (c *comparison[A, B]) step() {
 		c.expunge()
 	case n < 85:
 		c.mailbox()
-	case n < 88:
+	case n < 87:
 		c.subscribe()
+	case n < 88:
+		c.asOf()
 	case n < 92:
 		c.changes()
 	case n < 94:
@@ -395,7 +397,9 @@ func (c *comparison[A, B]) compareAll() {
 		for _, m := range list2 {
 			c.compareMailbox(a, b, m.ID)
 		}
-		c.compareExpunged(a, b)
+		if c.r.IntN(2) == 0 {
+			c.compareExpunged(a, b)
+		}
 	}
 }
 

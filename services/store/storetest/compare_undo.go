@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -89,4 +90,23 @@ func (c *comparison[A, B]) compareExpunged(a A, b B) {
 		g.Row, w.Row = mail.Row{}, mail.Row{}
 		c.equal("Expunged", g, w)
 	}
+}
+
+// asOf restores a mailbox, now and then all, as of some moment of the past.
+func (c *comparison[A, B]) asOf() {
+	r := mail.AsOf{At: c.clock.Now().Add(-time.Duration(c.r.IntN(200)) * time.Second), Mailbox: c.anyMailbox(), InPlace: c.r.IntN(2) == 0}
+	switch c.r.IntN(10) {
+	case 0:
+		r.Mailbox = 0
+	case 1, 2, 3:
+		r.Mailbox = mail.MailboxID(1 + c.r.IntN(30)) // perhaps deleted
+	}
+	if c.r.IntN(3) == 0 {
+		r.Folder = c.name()
+	}
+	c.log("restore %s as %+v", c.account, r)
+	got, err1 := c.as[c.account].RestoreAsOf(c.ctx, r, nil)
+	want, err2 := c.bs[c.account].RestoreAsOf(c.ctx, r, nil)
+	c.same("RestoreAsOf", err1, err2)
+	c.equal("RestoreAsOf", got, want)
 }

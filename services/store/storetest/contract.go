@@ -166,6 +166,22 @@ type Account interface {
 	// is all that came back, itself first; it alone when it is there already.
 	// mail.ErrGone; mail.ErrNoMailbox.
 	RestoreMailbox(ctx context.Context, id mail.MailboxID) ([]mail.Mailbox, error)
+	// RestoreAsOf puts a mailbox, or all of the account, back as it was at a
+	// moment: what had been done up to it and nothing later.
+	//
+	// In place, each mailbox gets back what is missing in it, with flags as they
+	// were, and what is there gets its flags as they were; one that was deleted
+	// is restored first, and where it is gone for good made again under its name.
+	// What came later stays, so do names. Into a folder, every message goes there
+	// with the flags it had, and all else is left alone. In both, an email comes
+	// back once into each mailbox, as Restore puts it, never with \Deleted; so a
+	// restore that broke off can be asked for again.
+	//
+	// It goes in steps, and tells (from the caller's goroutine; tell may be nil)
+	// how far it has come. When it fails, what is done is done, and said. It holds
+	// what the account was at that moment in memory, 60 bytes for each message.
+	// mail.ErrNoMailbox when there was no such mailbox then.
+	RestoreAsOf(ctx context.Context, r mail.AsOf, tell func(mail.Progress)) (mail.RestoredAsOf, error)
 }
 
 // Threading, as every store does it: a message joins the thread of the first
