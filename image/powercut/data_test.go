@@ -45,7 +45,7 @@ func readData(ctx context.Context, dir string) (_ map[string][]found, problems [
 	}
 	closers = append(closers, files.Close)
 	log := slog.New(slog.DiscardHandler)
-	j, err := journal.Open(files, journal.Options{Logger: log, Free: func() (int64, error) { return 1 << 40, nil }})
+	j, err := journal.Open(files, journal.Options{Logger: log, Ring: journal.NoRing, Free: func() (int64, error) { return 1 << 40, nil }})
 	if err != nil {
 		return nil, nil, err
 	}

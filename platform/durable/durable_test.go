@@ -324,3 +324,83 @@ func TestReadDirSorted(t *testing.T) {
 		t.Errorf("Stat of a removed file = %v", err)
 	}
 }
+
+// TestDirect writes past the page cache, where the file system of the test lets
+// it, over blocks that were written before, and reads it back.
+func TestDirect(t *testing.T) {
+	t.Parallel()
+	o := newOS(t)
+	f, err := o.Create("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(make([]byte, 4*Alignment)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if f, err = o.OpenFile("a", os.O_RDWR|syscall.O_DIRECT, 0); errors.Is(err, syscall.EINVAL) {
+		t.Skip("SKIPPED: the file system of the temporary directory takes no direct writes")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b := AlignedBytes(2 * Alignment)
+	if len(b) != 2*Alignment || cap(b) != len(b) {
+		t.Errorf("AlignedBytes has length %d and capacity %d; want %d", len(b), cap(b), 2*Alignment)
+	}
+	copy(b[Alignment:], "direct")
+	if _, err := f.WriteAt(b, Alignment); err != nil {
+		t.Fatalf("WriteAt = %v", err)
+	}
+	if err := f.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadFile(o, "a", 1<<20)
+	if err != nil || len(got) != 4*Alignment || string(got[2*Alignment:2*Alignment+6]) != "direct" {
+		t.Errorf("ReadFile = %d bytes, %v; want %d with what was written", len(got), err, 4*Alignment)
+	}
+}
+
+// TestAllocate sets space aside: the size stays, and Truncate gives it back.
+func TestAllocate(t *testing.T) {
+	t.Parallel()
+	o := newOS(t)
+	f, err := o.Create("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Write([]byte("content")); err != nil {
+		t.Fatal(err)
+	}
+	blocks := func() int64 {
+		if err := f.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(o.Path("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Size() != 7 {
+			t.Errorf("size %d; want 7", info.Size())
+		}
+		return info.Sys().(*syscall.Stat_t).Blocks
+	}
+	before := blocks()
+	if err := f.Allocate(7, 1<<20); errors.Is(err, errors.ErrUnsupported) {
+		t.Skip("SKIPPED: the file system of the temporary directory sets no space aside")
+	} else if err != nil {
+		t.Fatalf("Allocate = %v", err)
+	}
+	if got := blocks(); got < before+1<<20/512 {
+		t.Errorf("%d blocks of 512 bytes, were %d; want 1 MiB more", got, before)
+	}
+	if err := f.Truncate(7); err != nil {
+		t.Fatal(err)
+	}
+	if got := blocks(); got > before+64 {
+		t.Errorf("%d blocks of 512 bytes behind Truncate; want about %d", got, before)
+	}
+}

@@ -45,6 +45,22 @@ func (f *file) Truncate(size int64) error {
 	return f.f.Truncate(size)
 }
 
+// Allocate sets blocks aside without changing the size (fallocate with
+// FALLOC_FL_KEEP_SIZE).
+func (f *file) Allocate(off, n int64) error {
+	if err := f.failed.Load(); err != nil {
+		return err
+	}
+	err := control(f.f, func(fd int) error { return unix.Fallocate(fd, unix.FALLOC_FL_KEEP_SIZE, off, n) })
+	switch {
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOSYS):
+		return &fs.PathError{Op: "allocate", Path: f.name, Err: errors.ErrUnsupported}
+	case err != nil:
+		return &fs.PathError{Op: "allocate", Path: f.name, Err: err}
+	}
+	return nil
+}
+
 func (f *file) Sync() error {
 	if err := f.failed.Load(); err != nil {
 		return err

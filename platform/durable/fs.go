@@ -21,7 +21,12 @@ type File interface {
 	// failed once, it and every write fails for ever with the same *SyncError.
 	Sync() error
 	// Truncate sets the size in bytes; it becomes durable with the next Sync.
+	// What Allocate set aside behind the new size is given back.
 	Truncate(size int64) error
+	// Allocate sets space aside for n bytes at off without changing what can be
+	// read: writing there does not meet a full disk. It becomes durable with the
+	// next Sync. errors.ErrUnsupported where the file system can't.
+	Allocate(off, n int64) error
 	Stat() (fs.FileInfo, error)
 	// Name is the name the file was opened by, relative to the FS.
 	Name() string
@@ -36,7 +41,10 @@ type FS interface {
 	// Create makes or empties a file, readable and writable by the owner only
 	// (0600), open for reading and writing.
 	Create(name string) (File, error)
-	// OpenFile takes os.O_* flags and the permission bits of a new file.
+	// OpenFile takes os.O_* flags and the permission bits of a new file. With
+	// syscall.O_DIRECT, which not every file system knows (EINVAL), writes go past
+	// the page cache: offset, length and memory (AlignedBytes) must be multiples of
+	// Alignment, and a write's error is the disk's own.
 	OpenFile(name string, flag int, perm fs.FileMode) (File, error)
 	// Rename replaces newName in one step, seen entirely or not at all, also
 	// across a power cut. It is durable after SyncDir of both directories.

@@ -110,6 +110,7 @@ func (j *Journal) commit(batch []*request, buf []byte) []byte {
 		finish(batch, err)
 		return buf
 	}
+	j.adoptRing()
 	if err := j.rotate(); err != nil {
 		j.refuse(batch, err)
 		return buf
@@ -126,11 +127,12 @@ func (j *Journal) commit(batch []*request, buf []byte) []byte {
 	}
 	if err := j.records.write(buf); err != nil {
 		abort(batch)
+		j.ring.unreserve() // cutting the file back gives its space back
 		j.refuse(batch, err)
 		return buf
 	}
-	if err := j.records.sync(); err != nil {
-		err = j.fail(fmt.Errorf("sync segment %08d: %w", j.records.seg.number, err))
+	if err := j.syncBatch(j.records, buf); err != nil {
+		err = j.fail(err)
 		abort(batch)
 		finish(batch, err)
 		return buf
@@ -215,11 +217,16 @@ func inlineBody(bodies []*Staged) int {
 }
 
 // refuse deals with a batch that could not be written. Its entries have been
-// aborted. When the disk is full, those without bodies have the reserve to go
+// aborted, or not yet prepared. Where the process has no file descriptor left for
+// a new segment, they are refused and the next may have more luck. When the disk is full, those without bodies have the reserve to go
 // into, so they get a second chance.
 func (j *Journal) refuse(batch []*request, err error) {
-	if !errors.Is(err, mail.ErrNoSpace) {
-		finish(batch, j.fail(err))
+	switch {
+	case isBusy(err):
+		finishAll(batch, fmt.Errorf("journal: %w", err))
+		return
+	case !errors.Is(err, mail.ErrNoSpace):
+		finishAll(batch, j.fail(err))
 		return
 	}
 	err = fmt.Errorf("journal: %w", err)
@@ -274,10 +281,9 @@ func (j *Journal) rotate() error {
 		return nil
 	}
 	if j.records != nil && !j.records.sealed {
-		if err := j.records.seal(j.stamp()); err != nil {
+		if err := j.seal(); err != nil {
 			return err
 		}
-		j.durable.Add(1) // the seal has an LSN too
 	}
 	w, err := j.newWriter(kindRecords, j.Durable()+1)
 	if err != nil {
@@ -288,4 +294,22 @@ func (j *Journal) rotate() error {
 	}
 	j.records = w
 	return nil
+}
+
+// seal ends the segment that is written to. The ring then holds nothing for it:
+// whoever rewrites a sealed segment need not know of the ring.
+func (j *Journal) seal() error {
+	if j.ring != nil {
+		j.ring.settle()
+	}
+	if err := j.records.seal(j.stamp()); err != nil {
+		j.ring.unreserve()
+		return err
+	}
+	j.durable.Add(1) // the seal has an LSN too
+	if j.ring == nil {
+		return nil
+	}
+	j.ring.synced()
+	return j.ring.note(j.Durable())
 }

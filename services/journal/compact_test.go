@@ -92,7 +92,7 @@ func sizeOf(disk *crashfs.FS) (total int64) {
 func loaded(t *testing.T, seed uint64) (*crashfs.FS, journal.Options, []acked) {
 	disk, opts := crashfs.New(), options()
 	opts.Segment = 6000
-	return disk, opts, load(t, disk, opts, seed, 1, 60)
+	return disk, opts, load(t, disk, opts, seed, 1, 60, 8)
 }
 
 func TestCompact(t *testing.T) {

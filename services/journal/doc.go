@@ -19,10 +19,45 @@
 // # Group commit
 //
 // The commit goroutine takes everything that waits, prepares it in order, writes
-// it with one write, syncs once, applies in order, and tells the waiters. While
-// it syncs, the next batch gathers: no timer is needed. A body over
-// [LargeBody] does not pass through it: Stage writes it to a segment for bodies
-// and syncs that, and the record only names it.
+// it, syncs once, applies in order, and tells the waiters. While it syncs, the
+// next batch gathers: no timer is needed. A body over [LargeBody] does not pass
+// through it: Stage writes it to a segment for bodies and syncs that, and the
+// record only names it.
+//
+// # The commit ring
+//
+// The one sync is that of the ring: a file of fixed size whose blocks were all
+// written when it was made. Writing over them is the quickest durable write there
+// is; appending to a segment makes the file system write its own journal each
+// time. A batch of records has its final place (segment, offset, ordinals) when
+// it is prepared. Its bytes are written there, where readers find them, but not
+// synced; then the same bytes go into the ring, behind a header that says where
+// they belong, and that is synced. When a quarter of the ring is filled a
+// checkpoint syncs the segment, beside the commits, and what it covers may be
+// overwritten. Where the ring gets full, commits wait for the checkpoint.
+//
+// What makes this safe:
+//
+//   - A batch begins at a block of its own and is padded to whole blocks: no block
+//     of an acknowledged one is written again before its time.
+//   - A batch names the oldest batch that is needed still, its tail. Only what lies
+//     before the tail of the last acknowledged batch is overwritten, so whatever a
+//     power cut tears, all that the last good batch asks for is whole. No sync is
+//     spent on that: it is a field of a header that is written anyway.
+//   - Batches are numbered and one is begun only when the one before it is on disk:
+//     at most the one with the highest number is torn, and no earlier lap passes
+//     for a later one.
+//   - The space that a batch takes in its segment has been set aside, durably,
+//     before (fallocate), or it does not go through the ring: neither a
+//     checkpoint nor a recovery meets a full disk.
+//   - When a segment is sealed, and when the journal is closed, a note (a batch
+//     without content whose tail is itself) says that the ring is empty: whoever
+//     rewrites sealed segments need not know of it.
+//
+// What does not go through the ring is written to the segment and synced there:
+// batches of more than a quarter of the ring, the first one of each segment (whose
+// sync also makes the space set aside durable), and all of them while space is
+// short or there is no ring.
 //
 // # Failure
 //
@@ -31,7 +66,8 @@
 // to be started anew, which recovers. A full disk is not a failure: the file is
 // cut back to its last good end, entries with bodies get mail.ErrNoSpace, and
 // those without are tried once more; a reserve of free space that only they may
-// use keeps flags and deletions going.
+// use keeps flags and deletions going. A process without file descriptors can't
+// begin a segment: entries are refused until it has some again.
 //
 // # Files
 //
@@ -93,6 +129,40 @@
 // "SKE1" (4), CRC32C of seed and offset (4). It spares a reader the scan; where
 // it is damaged or missing the segment is scanned.
 //
+// ring/commit.ring, of any whole number of blocks of 4,096 bytes. Its first block
+// begins with a header, and its last with the same, which are never written again;
+// the rest of these blocks is zero:
+//
+//	 0  8  magic "SANDUKRG"
+//	 8  2  version, 1
+//	10  6  zero
+//	16  4  tag: random, in every batch
+//	20  4  seed: random, goes into the CRCs of batches
+//	24  8  size of the file
+//	32  8  when it was made, Unix nanoseconds
+//	40 20  zero
+//	60  4  CRC32C of bytes 0 to 59
+//
+// Between them stand batches, each at a multiple of 4,096 bytes and padded with
+// zeros to one, none across the end:
+//
+//	 0  4  magic "SKB1"
+//	 4  4  tag of the ring
+//	 8  8  number of the batch, from 1
+//	16  8  tail: number of the oldest batch that is needed still; its own if none is
+//	24  8  floor: the LSN up to which all was durable when this was written
+//	32  4  number of the segment
+//	36  4  CRC32C in that segment's header: a segment that was rewritten has another
+//	40  8  offset in the segment
+//	48  8  length of the content; 0 for a note
+//	56  4  CRC32C of seed and content
+//	60 16  zero
+//	76  4  CRC32C of seed and bytes 0 to 75
+//	80     content: records, as they stand in the segment
+//
+// It is made as commit.ring.new and renamed. One whose both headers are damaged
+// is set aside as commit.ring.damaged.
+//
 // # Compaction
 //
 // [Journal.Compact] gives back the space of bodies that nobody can ask for any
@@ -120,11 +190,23 @@
 //
 // # Recovery
 //
-// Open reads the last segment of each kind. A place where no valid record stands
+// Open looks through the ring for the good batch with the highest number, writes
+// the batches from its tail on to their segments, also where the same bytes seem to
+// stand (after a failed sync they need not be on disk), syncs these, and writes a
+// note. A batch that isn't good is passed over; whether something is missing shows
+// in the segment, for which the floors in the ring count like those of records. So
+// a bit that turned in one copy is mended from the other. Where only the ring's had
+// reached the disk, a later batch proves that it had been acknowledged, and it is
+// reported; of the very last batch nothing later says so, and it passes for torn.
+//
+// Then Open reads the last segment of each kind. A place where no valid record stands
 // is a torn tail when no valid record behind it has a floor at or above the LSN
 // expected there: nobody was told that it is durable, so it is cut off. When one
 // has, the missing record had been acknowledged: that is damage, which is
-// reported ([Journal.Damage]) and left as it is. A segment for bodies has no
+// reported ([Journal.Damage]) and left as it is; when it is the last of its
+// segment, the next record begins another. Records that are there although nothing
+// proves that they had been durable are written once more and synced, before
+// anybody sees them. A segment for bodies has no
 // floors, so where one of its bodies is not valid it is left as it is and not
 // written to any more; only a body without any header is cut off.
 package journal

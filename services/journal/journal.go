@@ -35,6 +35,10 @@ type Options struct {
 	Free    func() (int64, error)
 	Reserve int64 // bytes; 0: DefaultReserve
 	Segment int64 // bytes; 0: DefaultSegment
+	// Ring is the size in bytes of the commit ring that is made if there is none;
+	// 0: DefaultRing at most, by the free space, and none where Free is nil;
+	// NoRing: one that is there is emptied, and no more than that.
+	Ring int64
 }
 
 // Damage is a place of the log that does not hold what was written there.
@@ -62,6 +66,11 @@ type Journal struct {
 	// bodiesLock orders the writing of large bodies; nobody holds it while
 	// syncing.
 	bodiesLock sync.Mutex
+
+	ring   *ring      // nil: none; the commit goroutine's, but for what it says
+	made   chan *ring // one that has been made and not yet been taken over
+	making sync.WaitGroup
+	floor  LSN // up to which the ring said that all was durable; of Open
 
 	numberLock sync.Mutex
 	lastNumber uint32 // of the newest segment; guarded by numberLock
@@ -96,13 +105,17 @@ func Open(fsys durable.FS, opts Options) (*Journal, error) {
 	}
 	j := &Journal{
 		opts: opts, log: opts.Logger, shelf: shelf{fs: fsys, segments: map[uint32]*segment{}}, staged: map[BodyRef]bool{},
-		wake: make(chan struct{}, 1), failed: make(chan struct{}), stopped: make(chan struct{}),
+		made: make(chan *ring, 1), wake: make(chan struct{}, 1), failed: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	var err error
 	if j.enc, j.dec, err = newCodec(min(4, runtime.GOMAXPROCS(0))); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
-	if err := j.recover(); err != nil {
+	if err = j.recover(); err == nil {
+		err = j.prepareRing()
+	}
+	if err != nil {
+		_ = j.closeRing() // the first error is the one that counts
 		return nil, fmt.Errorf("journal: open: %w", err)
 	}
 	go j.run()
@@ -179,24 +192,35 @@ func (j *Journal) Close() error {
 	if failure == nil {
 		failure = j.writeStop()
 	}
-	return errors.Join(failure, j.closeWriter(j.records), j.closeWriter(j.bodies))
+	return errors.Join(failure, j.closeRing(), j.closeWriter(j.records), j.closeWriter(j.bodies))
 }
 
 // writeStop says in the log that everything before it was durable, so that
-// damage to the very last batch is told from a torn tail.
+// damage to the very last batch is told from a torn tail, and leaves the ring
+// empty.
 func (j *Journal) writeStop() error {
-	if j.Durable() == 0 {
+	if j.Durable() == 0 || j.records == nil {
 		return nil
+	}
+	if j.ring != nil {
+		j.ring.settle()
 	}
 	r := recordHeader{family: FamilyJournal, kind: typeStop}
 	b := j.records.append(nil, &r, nil, nil, nil, j.stamp())
-	if err := j.records.write(b); err != nil {
-		if errors.Is(err, mail.ErrNoSpace) {
-			return nil // it is a help, not a need
-		}
+	err := j.records.write(b)
+	if err != nil && !errors.Is(err, mail.ErrNoSpace) {
+		return err // without space: it is a help, not a need
+	}
+	if err := j.syncSegment(j.records); err != nil {
 		return err
 	}
-	return j.records.sync()
+	if err == nil {
+		j.durable.Add(1)
+	}
+	if j.ring == nil {
+		return nil
+	}
+	return j.ring.note(j.Durable())
 }
 
 // closeWriter hands the segment that was written to over to the readers.
@@ -246,6 +270,12 @@ func (j *Journal) Commit(ctx context.Context, e *Entry) error {
 		}
 		return <-r.done
 	}
+}
+
+func (j *Journal) isClosing() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.closing
 }
 
 func (j *Journal) poke() {

@@ -130,6 +130,9 @@ func (h *segmentHeader) encode() []byte {
 	return b
 }
 
+// headerSum is the CRC of an encoded segment header, as it stands in it.
+func headerSum(b []byte) uint32 { return binary.LittleEndian.Uint32(b[headerSize-4:]) }
+
 func decodeSegmentHeader(b []byte) (segmentHeader, error) {
 	if len(b) < headerSize || string(b[:8]) != headerMagic ||
 		binary.LittleEndian.Uint32(b[60:]) != crc32.Checksum(b[:60], castagnoli()) {

@@ -16,6 +16,9 @@ func (j *Journal) recover() error {
 	if err := durable.MkdirAllSync(fsys, dir, 0o700); err != nil {
 		return err
 	}
+	if err := j.redo(); err != nil {
+		return err
+	}
 	entries, err := fsys.ReadDir(dir)
 	if err != nil {
 		return err
@@ -41,6 +44,7 @@ func (j *Journal) recover() error {
 	if err := j.checkNewest(); err != nil {
 		return err
 	}
+	j.durable.Store(uint64(j.floor)) // should there be no records at all
 	for _, kind := range []segmentKind{kindRecords, kindBodies} {
 		last := j.last(kind)
 		if last == nil {
@@ -56,6 +60,9 @@ func (j *Journal) recover() error {
 		} else {
 			j.bodies = w
 		}
+	}
+	if err := j.noteAll(); err != nil {
+		return fmt.Errorf("empty the ring: %w", err)
 	}
 	return nil
 }
@@ -150,49 +157,111 @@ func (j *Journal) readTail(seg *segment, f durable.File) (*writer, LSN, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	size := info.Size()
-	lsn, next := max(seg.first, 1)-1, uint32(0)
-	end := int64(headerSize)
-	var gaps []gap
-	var offsets []int64
+	t, err := readTail(seg, f, info.Size(), j.floor)
+	if err != nil {
+		return nil, 0, err
+	}
+	if seg.kind == kindBodies && len(t.gaps) > 0 {
+		return nil, 0, j.leave(seg, f, t.gaps[len(t.gaps)-1], t.size)
+	}
+	for _, g := range t.gaps {
+		switch {
+		case g.offset >= t.end && g.expected <= j.floor:
+			// The ring says that what stood here had been acknowledged.
+			return nil, j.floor, j.abandon(seg, t)
+		case g.offset >= t.end && g.offset+g.length == t.size, !g.filler && !g.acknowledged:
+			if err := j.cut(seg, f, g, t.size); err != nil {
+				return nil, 0, err
+			}
+			if g.offset < t.end {
+				t.lsn, t.next, t.end = g.expected-1, g.ordinal, g.offset
+			}
+			return j.resume(seg, f, t)
+		case !g.filler:
+			j.report(Damage{Segment: seg.number, Offset: g.offset, Length: g.length, LSN: g.expected})
+		}
+	}
+	if seg.kind == kindRecords && t.lsn < j.floor {
+		return nil, j.floor, j.abandon(seg, t)
+	}
+	return j.resume(seg, f, t)
+}
+
+// tail is what the newest segment of a kind holds.
+type tail struct {
+	size int64 // of the file
+	lsn  LSN   // of the last record
+	next uint32
+	end  int64 // of the last record
+	// proven is the end of the last record that some later one, or the ring, says
+	// had been durable.
+	proven  int64
+	gaps    []gap
+	offsets []int64 // of the records by ordinal
+}
+
+// readTail reads a segment up to its end. floor is the LSN up to which the ring
+// says that all had been durable.
+func readTail(seg *segment, f io.ReaderAt, size int64, floor LSN) (*tail, error) {
+	t := &tail{size: size, lsn: max(seg.first, 1) - 1, end: headerSize, proven: headerSize}
+	var unproven []scanned
 	for r, err := range seg.scan(f, size, true) {
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		if r.gap != 0 {
-			gaps = append(gaps, gap{offset: r.offset, length: r.gap, expected: lsn + 1, ordinal: next})
+			t.gaps = append(t.gaps, gap{
+				offset: r.offset, length: r.gap, expected: t.lsn + 1, ordinal: t.next, acknowledged: floor >= t.lsn+1,
+			})
 			continue
 		}
-		for i := range gaps {
-			g := &gaps[i]
+		for i := range t.gaps {
+			g := &t.gaps[i]
 			if g.offset+g.length == r.offset && r.lsn == g.expected {
 				g.filler = true
 			}
 			g.acknowledged = g.acknowledged || r.floor >= g.expected
 		}
-		lsn, next, end = r.lsn, r.ordinal+1, r.offset+r.size()
-		offsets = put(offsets, r.ordinal, r.offset)
-	}
-	if seg.kind == kindBodies && len(gaps) > 0 {
-		return nil, 0, j.leave(seg, f, gaps[len(gaps)-1], size)
-	}
-	for _, g := range gaps {
-		switch {
-		case g.offset >= end && g.offset+g.length == size, !g.filler && !g.acknowledged:
-			if err := j.cut(seg, f, g, size); err != nil {
-				return nil, 0, err
-			}
-			if g.offset < end {
-				lsn, next, end = g.expected-1, g.ordinal, g.offset
-			}
-			seg.offsets = offsets[:min(int(next), len(offsets))]
-			return j.adopt(seg, f, end, next), lsn, nil
-		case !g.filler:
-			j.report(Damage{Segment: seg.number, Offset: g.offset, Length: g.length, LSN: g.expected})
+		floor = max(floor, r.floor)
+		t.lsn, t.next, t.end = r.lsn, r.ordinal+1, r.offset+r.size()
+		t.offsets = put(t.offsets, r.ordinal, r.offset)
+		unproven = append(unproven, scanned{offset: t.end, recordHeader: recordHeader{lsn: r.lsn}})
+		for len(unproven) > 0 && unproven[0].lsn <= floor {
+			t.proven, unproven = unproven[0].offset, unproven[1:]
 		}
 	}
-	seg.offsets = offsets
-	return j.adopt(seg, f, end, next), lsn, nil
+	return t, nil
+}
+
+// resume makes a segment the one that is written to. What nobody has proved to
+// be on disk is written once more first: it may be all that is left, in memory,
+// of a write that failed or was never synced, and whoever reads it would take it
+// for durable.
+func (j *Journal) resume(seg *segment, f durable.File, t *tail) (*writer, LSN, error) {
+	seg.offsets = t.offsets[:min(int(t.next), len(t.offsets))]
+	if seg.kind == kindRecords {
+		for off := min(t.proven, t.end); off < t.end; {
+			b := make([]byte, min(windowSize, t.end-off))
+			if _, err := f.ReadAt(b, off); err != nil {
+				return nil, 0, noEOF(err)
+			}
+			if _, err := f.WriteAt(b, off); err != nil {
+				return nil, 0, fmt.Errorf("write the last records again: %w", err)
+			}
+			off += int64(len(b))
+		}
+		if err := f.Sync(); err != nil {
+			return nil, 0, err
+		}
+	}
+	return j.adopt(seg, f, t.end, t.next), t.lsn, nil
+}
+
+// abandon ends the writing to a segment whose last records are missing although
+// they had been acknowledged: no other ever gets their places or LSNs.
+func (j *Journal) abandon(seg *segment, t *tail) error {
+	j.report(Damage{Segment: seg.number, Offset: t.end, Length: t.size - t.end, LSN: t.lsn + 1})
+	return nil
 }
 
 // leave ends the writing to a segment for bodies that holds a place without a

@@ -113,9 +113,9 @@ func (w *window) ReadAt(p []byte, off int64) (int, error) {
 	}
 	if off < w.at || off+int64(len(p)) > w.at+int64(len(w.buf)) {
 		if w.buf == nil {
-			w.buf = make([]byte, windowSize)
+			w.buf = make([]byte, min(windowSize, max(0, w.size)))
 		}
-		w.buf = w.buf[:min(windowSize, max(0, w.size-off))]
+		w.buf = w.buf[:min(int64(cap(w.buf)), max(0, w.size-off))]
 		n, err := w.f.ReadAt(w.buf, off)
 		w.at, w.buf = off, w.buf[:n]
 		if err != nil && err != io.EOF {

@@ -188,7 +188,7 @@ func (j *Journal) rotateBodies() error {
 }
 
 func (j *Journal) failUnlessFull(err error) error {
-	if errors.Is(err, mail.ErrNoSpace) {
+	if errors.Is(err, mail.ErrNoSpace) || isBusy(err) {
 		return err
 	}
 	return j.fail(err)

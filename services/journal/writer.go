@@ -21,8 +21,9 @@ type writer struct {
 	end   int64 // of what is written and good
 	next  uint32
 	// pending are the offsets of records that are encoded but not written.
-	pending []int64
-	sealed  bool
+	pending   []int64
+	sealed    bool
+	headerSum uint32 // CRC of the segment's header, as it stands there
 }
 
 // stamp is what the commit goroutine knows at the moment of encoding.
@@ -132,7 +133,7 @@ func (j *Journal) adopt(seg *segment, f durable.File, end int64, next uint32) *w
 	seg.file, seg.users = f, 1
 	j.shelf.segments[seg.number] = seg
 	j.shelf.open++
-	return &writer{shelf: &j.shelf, seg: seg, file: f, end: end, next: next}
+	return &writer{shelf: &j.shelf, seg: seg, file: f, end: end, next: next, headerSum: headerSum(seg.encode())}
 }
 
 func fullError(err error) error {
@@ -140,6 +141,11 @@ func fullError(err error) error {
 		return fmt.Errorf("%w (%w)", mail.ErrNoSpace, err)
 	}
 	return err
+}
+
+// isBusy says whether files could not be opened for now: nothing was done then.
+func isBusy(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // seal ends the segment: its table is written and everything in it is durable.
@@ -158,5 +164,9 @@ func (w *writer) seal(at stamp) error {
 		return err
 	}
 	w.sealed = true
+	// What was set aside for more of it is free again.
+	if err := w.file.Truncate(w.end); err != nil {
+		return fmt.Errorf("give back space behind segment %08d: %w", w.seg.number, err)
+	}
 	return w.sync()
 }

@@ -101,7 +101,8 @@ func (d *data) openMail(ctx context.Context, index *directory.Index, key *auth.K
 		err := unix.Statfs(files.Path("."), &s)
 		return int64(s.Bavail) * s.Bsize, err
 	}
-	j, err := journal.Open(files, journal.Options{Logger: log, Free: free})
+	// A ring that is there is applied, but none is made for the moment that we look.
+	j, err := journal.Open(files, journal.Options{Logger: log, Free: free, Ring: journal.NoRing})
 	if err != nil {
 		return err
 	}

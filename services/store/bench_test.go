@@ -15,6 +15,7 @@ import (
 
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/figure"
+	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/store/storetest"
@@ -27,7 +28,9 @@ func BenchmarkDeliver(b *testing.B) {
 	text := storetest.Message(strings.Repeat("All work and no play makes Jack a dull boy. ", 93), "Subject: bench")
 	for _, writers := range []int{1, 8, 64} {
 		b.Run(fmt.Sprintf("writers=%d", writers), func(b *testing.B) {
-			box := newBox(b).open()
+			box := newBox(b)
+			box.jopts.Ring = journal.DefaultRing
+			box.open()
 			defer box.close()
 			d := storetest.NewDraft(b, storetest.NewSpool(b), text)
 			ctx := context.Background()

@@ -182,6 +182,7 @@ type rig struct {
 	log   *crashfs.FS
 	index string
 	clock *storetest.Clock
+	ring  int64 // bytes of the journal's ring; 0: none
 
 	journal *journal.Journal
 	store   *store.Store
@@ -189,7 +190,7 @@ type rig struct {
 }
 
 func (r *rig) open() error {
-	opts := journal.Options{Logger: quiet(), Now: r.clock.Now, Segment: 8000}
+	opts := journal.Options{Logger: quiet(), Now: r.clock.Now, Segment: 20000, Ring: r.ring}
 	var err error
 	if r.files, err = durable.NewOS(r.index); err != nil {
 		r.t.Fatal(err)
@@ -246,8 +247,13 @@ func copyDir(t testing.TB, from string) string {
 // model shows after what was acknowledged, or after one deed more.
 func TestCrashEverywhere(t *testing.T) {
 	t.Parallel()
+	t.Run("ring", func(t *testing.T) { t.Parallel(); crashEverywhere(t, 12*4096) })
+	t.Run("no ring", func(t *testing.T) { t.Parallel(); crashEverywhere(t, journal.NoRing) })
+}
+
+func crashEverywhere(t *testing.T, ring int64) {
 	clock := storetest.NewClock()
-	r := &rig{t: t, log: crashfs.New(), index: t.TempDir(), clock: clock}
+	r := &rig{t: t, log: crashfs.New(), index: t.TempDir(), clock: clock, ring: ring}
 	if err := r.open(); err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +297,7 @@ func TestCrashEverywhere(t *testing.T) {
 		}
 		chance := []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))}[point%3]
 		old := usable[(point/3)%len(usable)]
-		after := &rig{t: t, log: r.log.Crash(point, chance), index: copyDir(t, old.dir), clock: clock}
+		after := &rig{t: t, log: r.log.Crash(point, chance), index: copyDir(t, old.dir), clock: clock, ring: ring}
 		if point%4 == 3 { // then the log is read from its beginning, over newer indexes
 			_ = os.Remove(filepath.Join(after.index, "accounts", "registry"))
 		}

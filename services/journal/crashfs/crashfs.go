@@ -24,7 +24,9 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+	"unsafe"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 )
@@ -44,13 +46,17 @@ const (
 	Create
 	Rename
 	Remove
+	Allocate
 )
 
 // Op is one operation as Fault sees it.
 type Op struct {
 	Kind Kind
 	Name string // of the file or directory
-	Size int    // bytes, of a Write
+	Size int    // bytes, of a Write or Allocate
+	// New is how many of them need space that the file has not got, neither
+	// written nor allocated: on a full disk these have none.
+	New int
 }
 
 // FS is the disk.
@@ -70,6 +76,7 @@ type inode struct {
 	data   []byte
 	failed error // a sync has failed
 	start  []byte
+	room   int64 // bytes of the file, from its beginning, that have space on the disk
 }
 
 // op is an operation as it is played again.
@@ -80,6 +87,8 @@ type op struct {
 	newName string
 	offset  int64
 	data    []byte
+	until   int  // of a Sync: the operations that it makes safe are those before
+	lost    bool // a sync of it has failed: no later one makes it safe
 }
 
 // New makes an empty disk.
@@ -96,7 +105,9 @@ func (f *FS) Ops() int {
 
 // Fault has every operation ask fn first; what it returns is the operation's
 // error. A Write that fails with anything leaves half of it behind; a Sync that
-// fails goes on failing, as package durable promises. nil ends it.
+// fails goes on failing, as package durable promises. A Sync may wait in fn while
+// other operations go on: it makes safe what was written before it began. nil
+// ends it.
 func (f *FS) Fault(fn func(Op) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -132,6 +143,29 @@ func (c Chance) keeps() bool {
 	return c.r.Float64() < c.keep
 }
 
+// lose drops what was not synced of a file when its sync has failed: it can be
+// read, but as the kernel takes it for written no later sync brings it to the
+// disk. The caller holds mu.
+func (f *FS) lose(file *inode) {
+	safe := safeOps(f.ops)
+	for i := range f.ops {
+		o := &f.ops[i]
+		o.lost = o.lost || o.file == file && !safe[i] && (o.kind == Write || o.kind == Truncate || o.kind == Allocate)
+	}
+}
+
+// Restart is the end of the process, and the start of another, without a power
+// cut: what was written can be read, and files whose sync failed can be written
+// to once more.
+func (f *FS) Restart() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.fault = nil
+	for _, file := range f.names {
+		file.failed = nil
+	}
+}
+
 // Crash is the disk after the power went behind the first point operations.
 func (f *FS) Crash(point int, chance Chance) *FS {
 	f.mu.Lock()
@@ -143,6 +177,7 @@ func (f *FS) Crash(point int, chance Chance) *FS {
 		after.dirs[dir] = true // an empty directory does no harm
 	}
 	contents := map[*inode][]byte{}
+	rooms := map[*inode]int64{} // that allocations have left
 	names := map[string]*inode{}
 	for name, file := range f.base {
 		names[name] = file
@@ -155,6 +190,11 @@ func (f *FS) Crash(point int, chance Chance) *FS {
 		case Truncate:
 			if safe[i] || chance.keeps() {
 				contents[o.file] = resize(content(contents, o.file), o.offset)
+				rooms[o.file] = min(rooms[o.file], o.offset)
+			}
+		case Allocate:
+			if safe[i] || chance.keeps() {
+				rooms[o.file] = max(rooms[o.file], o.offset)
 			}
 		case Create, Rename, Remove:
 			dir := path.Dir(o.name)
@@ -167,7 +207,7 @@ func (f *FS) Crash(point int, chance Chance) *FS {
 	}
 	for name, file := range names {
 		data := slices.Clone(content(contents, file))
-		copied := &inode{data: data, start: slices.Clone(data)}
+		copied := &inode{data: data, start: slices.Clone(data), room: max(rooms[file], int64(len(data)))}
 		after.names[name], after.base[name] = copied, copied
 	}
 	return after
@@ -176,15 +216,15 @@ func (f *FS) Crash(point int, chance Chance) *FS {
 // safeOps tells which operations a later sync has made safe.
 func safeOps(ops []op) []bool {
 	safe := make([]bool, len(ops))
-	files, dirs := map[*inode]bool{}, map[string]bool{}
+	files, dirs := map[*inode]int{}, map[string]bool{}
 	for i, o := range slices.Backward(ops) {
 		switch o.kind {
 		case Sync:
-			files[o.file] = true
+			files[o.file] = max(files[o.file], o.until)
 		case SyncDir:
 			dirs[o.name] = true
-		case Write, Truncate:
-			safe[i] = files[o.file]
+		case Write, Truncate, Allocate:
+			safe[i] = i < files[o.file] && !o.lost
 		default:
 			safe[i] = dirs[path.Dir(o.name)]
 		}
@@ -281,7 +321,7 @@ func (f *FS) OpenFile(name string, flag int, _ fs.FileMode) (durable.File, error
 		f.names[name] = file
 		f.ops = append(f.ops, op{kind: Create, file: file, name: name})
 	}
-	h := &handle{fs: f, file: file, name: name}
+	h := &handle{fs: f, file: file, name: name, direct: flag&syscall.O_DIRECT != 0}
 	if flag&os.O_TRUNC != 0 && len(file.data) > 0 {
 		file.data = nil
 		f.ops = append(f.ops, op{kind: Truncate, file: file})
@@ -387,9 +427,10 @@ func (i info) Sys() any           { return nil }
 
 // handle is an open file.
 type handle struct {
-	fs   *FS
-	file *inode
-	name string
+	fs     *FS
+	file   *inode
+	name   string
+	direct bool // opened with O_DIRECT
 
 	end int64 // of this handle's last Write; guarded by fs.mu
 }
@@ -428,10 +469,16 @@ func (h *handle) writeAt(p []byte, off int64) (int, error) {
 	if h.file.failed != nil {
 		return 0, h.file.failed
 	}
-	err := h.fs.ask(Op{Kind: Write, Name: h.name, Size: len(p)})
+	if h.direct && (off%durable.Alignment != 0 || len(p)%durable.Alignment != 0 ||
+		uintptr(unsafe.Pointer(unsafe.SliceData(p)))%durable.Alignment != 0) {
+		return 0, &fs.PathError{Op: "write", Path: h.name, Err: syscall.EINVAL}
+	}
+	grown := max(0, off+int64(len(p))-max(h.file.room, off))
+	err := h.fs.ask(Op{Kind: Write, Name: h.name, Size: len(p), New: int(grown)})
 	if err != nil {
 		p = p[:len(p)/2]
 	}
+	h.file.room = max(h.file.room, off+int64(len(p)))
 	if end := off + int64(len(p)); end > int64(len(h.file.data)) {
 		h.file.data = resize(h.file.data, end)
 	}
@@ -450,7 +497,24 @@ func (h *handle) Truncate(size int64) error {
 		return err
 	}
 	h.file.data = resize(h.file.data, size)
+	h.file.room = min(h.file.room, size)
 	h.fs.ops = append(h.fs.ops, op{kind: Truncate, file: h.file, offset: size})
+	return nil
+}
+
+// Allocate sets space aside.
+func (h *handle) Allocate(off, n int64) error {
+	h.fs.mu.Lock()
+	defer h.fs.mu.Unlock()
+	if h.file.failed != nil {
+		return h.file.failed
+	}
+	grown := max(0, off+n-max(h.file.room, off))
+	if err := h.fs.ask(Op{Kind: Allocate, Name: h.name, Size: int(n), New: int(grown)}); err != nil {
+		return &fs.PathError{Op: "allocate", Path: h.name, Err: err}
+	}
+	h.file.room = max(h.file.room, off+n)
+	h.fs.ops = append(h.fs.ops, op{kind: Allocate, file: h.file, offset: off + n})
 	return nil
 }
 
@@ -460,11 +524,20 @@ func (h *handle) Sync() error {
 	if h.file.failed != nil {
 		return h.file.failed
 	}
-	if err := h.fs.ask(Op{Kind: Sync, Name: h.name}); err != nil {
-		h.file.failed = &durable.SyncError{Name: h.name, Err: err}
-		return h.file.failed
+	until, fault := len(h.fs.ops), h.fs.fault
+	if fault != nil {
+		h.fs.mu.Unlock()
+		err := fault(Op{Kind: Sync, Name: h.name})
+		h.fs.mu.Lock()
+		if err != nil && h.file.failed == nil {
+			h.file.failed = &durable.SyncError{Name: h.name, Err: err}
+			h.fs.lose(h.file)
+		}
+		if h.file.failed != nil { // maybe another's: the disk tells but once
+			return h.file.failed
+		}
 	}
-	h.fs.ops = append(h.fs.ops, op{kind: Sync, file: h.file})
+	h.fs.ops = append(h.fs.ops, op{kind: Sync, file: h.file, until: until})
 	return nil
 }
 
