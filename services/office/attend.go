@@ -27,7 +27,8 @@ func (o *Office) attend(ctx context.Context) {
 	for {
 		o.settle(ctx)
 		o.certify()
-		if s := o.screen(); s != shown && o.show(ctx, s) {
+		s := o.screen()
+		if (o.longWork.took() || s != shown) && o.show(ctx, s) {
 			shown = s
 		}
 		select {

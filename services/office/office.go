@@ -84,6 +84,7 @@ type Office struct {
 	addresses []netip.Addr // guarded by mu; the box's own, all that it has had since Open
 
 	lastZone atomic.Pointer[time.Location] // what zone gave last
+	longWork longWork
 
 	settling   sync.Mutex
 	settleFrom time.Time // guarded by settling; see SetUp
@@ -93,6 +94,11 @@ type Office struct {
 // closes it.
 func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	o := &Office{options: options, log: options.Log, setUp: make(chan struct{}, 1)}
+	o.longWork.show = func(text string) {
+		ctx, cancel := context.WithTimeout(ctx, showTime)
+		defer cancel()
+		o.show(ctx, Screen{State: text})
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, o.Close())
@@ -147,7 +153,7 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	if o.spool, err = draft.NewSpool(mail, "spool", free); err != nil {
 		return fmt.Errorf("office: open spool: %w", err)
 	}
-	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Logger: o.log}); err != nil {
+	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Rebuilding: o.longWork.rebuilding, Logger: o.log}); err != nil {
 		return fmt.Errorf("office: open store: %w", err)
 	}
 	o.close = append(o.close, o.store.Close)

@@ -4,6 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/store"
 )
 
 // errFound says that check found something; the report has been printed.
@@ -20,25 +27,81 @@ func check(ctx context.Context, t *task) error {
 		if err != nil {
 			return err
 		}
+		if t.flags.deep {
+			if post.Damage, err = d.journal.Scrub(ctx); err != nil {
+				return err
+			}
+		}
+		addresses, err := d.addresses(ctx)
+		if err != nil {
+			return err
+		}
 		fmt.Fprintf(t.Out, "people:    %d accounts, %d removed, %d tokens\n", people.Accounts, people.Removed, people.Tokens)
 		fmt.Fprintf(t.Out, "mail:      %d accounts, %d mailboxes, %d messages, %d bodies with %d bytes\n",
 			post.Accounts, post.Mailboxes, post.Messages, post.Bodies, post.Bytes)
-		for _, p := range people.Problems {
-			fmt.Fprintf(t.Out, "problem:   %s\n", p)
-		}
-		for _, p := range post.Problems {
-			fmt.Fprintf(t.Out, "problem:   %s\n", p)
-		}
-		if post.Omitted > 0 {
-			fmt.Fprintf(t.Out, "problem:   and %d more\n", post.Omitted)
-		}
-		for _, p := range post.Damage {
-			fmt.Fprintf(t.Out, "damage:    segment %08d has %d bytes at offset %d that are not what was written (record %d)\n", p.Segment, p.Length, p.Offset, p.LSN)
-		}
+		t.report(people, post, addresses)
 		if len(people.Problems) > 0 || !post.OK() {
 			return errFound
 		}
 		fmt.Fprintln(t.Out, "All is well")
 		return nil
 	})
+}
+
+// addresses are those of the people who are there, by account.
+func (d *data) addresses(ctx context.Context) (map[mail.AccountID]string, error) {
+	people, err := d.people(ctx)
+	if err != nil {
+		return nil, err
+	}
+	addresses := map[mail.AccountID]string{}
+	for _, a := range people {
+		addresses[a.ID] = a.Address.String()
+	}
+	return addresses, nil
+}
+
+// report lists what is wrong, and then what to do about it.
+func (t *task) report(people directory.Report, post store.Report, addresses map[mail.AccountID]string) {
+	for _, p := range people.Problems {
+		fmt.Fprintf(t.Out, "problem:   %s\n", p)
+	}
+	var index []string // whose index is wrong
+	lost := false
+	for _, p := range post.Problems {
+		who := addresses[p.Account]
+		if who == "" {
+			who = "removed account " + p.Account.String()
+		}
+		fmt.Fprintf(t.Out, "problem:   %s: %s\n", who, p.Text)
+		lost = lost || p.Lost
+		if !p.Lost && !slices.Contains(index, who) {
+			index = append(index, who)
+		}
+	}
+	if post.Omitted > 0 {
+		fmt.Fprintf(t.Out, "problem:   and %s more\n", number(post.Omitted))
+	}
+	for _, p := range post.Damage {
+		fmt.Fprintf(t.Out, "damage:    %s\n", damageText(p))
+	}
+	if len(people.Problems) > 0 {
+		fmt.Fprintln(t.Out, "→ Put private/box.key back from a backup of this box, or give these people new passwords (boxctl user passwd).")
+	}
+	if len(index) > 0 {
+		fmt.Fprintf(t.Out, "→ The index of %s does not fit the log. The log has everything: boxctl rebuild --data %s makes the index anew, and nothing is lost.\n",
+			strings.Join(index, ", "), t.flags.data)
+	}
+	if lost || len(post.Damage) > 0 {
+		fmt.Fprintf(t.Out, "→ The disk does not give back what was written to it. What is named here is lost on this disk, the rest is whole. Copy the data directory to\n"+
+			"  another disk, put these messages back from a backup (boxctl import), and replace the disk. boxctl dump --data %s shows the log.\n", t.flags.data)
+	}
+}
+
+func damageText(d journal.Damage) string {
+	text := fmt.Sprintf("file log/%08d.seg has %d bytes at offset %d that are not what was written", d.Segment, d.Length, d.Offset)
+	if d.LSN != 0 {
+		text += fmt.Sprintf(", from record %d on", d.LSN)
+	}
+	return text
 }

@@ -34,6 +34,7 @@ const mailDir = "mail"
 // data is a data directory that no mail service has open.
 type data struct {
 	directory *directory.Directory
+	journal   *journal.Journal
 	store     *store.Store
 	spool     *draft.Spool
 	closers   []func() error
@@ -106,6 +107,7 @@ func (d *data) openMail(ctx context.Context, index *directory.Index, key *auth.K
 	if err != nil {
 		return err
 	}
+	d.journal = j
 	d.closers = append(d.closers, func() error {
 		err := j.Close()
 		j.Release()

@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"setup": setUp, "serve": serve,
+			"setup": setUp, "serve": serve, "garble": garble,
 		},
 	})
 }
@@ -67,6 +67,15 @@ func setUp(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(o.SetUp(context.Background(), document))
 	}
 	ts.Check(o.Close())
+}
+
+// garble is "garble FILE": the middle of it is not what was written.
+func garble(ts *testscript.TestScript, _ bool, args []string) {
+	text := []byte(ts.ReadFile(args[0]))
+	for i := len(text) / 2; i < len(text)*3/4; i++ {
+		text[i] ^= 0x55
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
 }
 
 // serve is "serve DIR": a running box until the script ends; BOX is its address

@@ -23,6 +23,7 @@ const (
 	exitDone  = 0
 	exitNot   = 1
 	exitUsage = 2
+	exitFound = 3
 )
 
 // errUsage says that the arguments were not understood.
@@ -47,13 +48,17 @@ type task struct {
 type values struct {
 	data, box, token, tokenFile, ca string
 	name, owner                     string
-	into, to, format                string
+	into, to, format, account       string
+	since                           uint64
 	admin, passwordStdin            bool
+	deep, json                      bool
 }
 
 func commands() []command {
 	return []command{
-		{"check", "--data DIR", "read everything in a data directory and prove that it is whole", check},
+		{"check", "--data DIR [--deep]", "read all mail in a data directory and prove that it is whole; with --deep also what was deleted and nobody can see", check},
+		{"rebuild", "[ADDRESS] --data DIR", "make a person's index, or all, anew from the log, which has everything", rebuild},
+		{"dump", "--data DIR [--account ADDRESS] [--since LSN] [--json]", "print the log's records, one for each line; changes nothing, also works on a damaged copy", dump},
 		{"user list", "WHERE", "list the people", userList},
 		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
 		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
@@ -85,6 +90,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		switch {
 		case err == nil:
 			return exitDone
+		case errors.Is(err, errFound):
+			fmt.Fprintf(s.Err, "boxctl %s: %v\n", c.words, err)
+			return exitFound
 		case errors.Is(err, errUsage):
 			fmt.Fprintf(s.Err, "boxctl %s: %v\nUse it like this: boxctl %s %s\n", c.words, err, c.words, c.args)
 			return exitUsage
@@ -110,6 +118,9 @@ or a data directory:      --data DIR   (while no mail service is running on it)
 The token can also stand in SANDUK_TOKEN or after --token; FILE after --ca is the
 box's own certificate, from http://ITS-ADDRESS/ or its page "Connect".
 Passwords are asked for, or read from standard input (--password-stdin).
+
+Exit status: 0 done, 1 not done or not all of it, 2 not understood, 3 check has
+found something.
 `)
 }
 
@@ -128,6 +139,10 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.StringVar(&t.flags.into, "into", "", "")
 	set.StringVar(&t.flags.to, "to", "", "")
 	set.StringVar(&t.flags.format, "format", string(transfer.Maildir), "")
+	set.StringVar(&t.flags.account, "account", "", "")
+	set.Uint64Var(&t.flags.since, "since", 0, "")
+	set.BoolVar(&t.flags.deep, "deep", false, "")
+	set.BoolVar(&t.flags.json, "json", false, "")
 	set.BoolVar(&t.flags.admin, "admin", false, "")
 	set.BoolVar(&t.flags.passwordStdin, "password-stdin", false, "")
 	for {
@@ -146,8 +161,8 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 			err = fmt.Errorf("%w: --%s has no meaning here", errUsage, f.Name)
 		}
 	})
-	if want := wanted(c); err == nil && len(t.args) != want {
-		err = fmt.Errorf("%w: %d arguments are needed, not %d", errUsage, want, len(t.args))
+	if least, most := wanted(c); err == nil && (len(t.args) < least || len(t.args) > most) {
+		err = fmt.Errorf("%w: %d arguments are needed, not %d", errUsage, most, len(t.args))
 	}
 	if err != nil {
 		return err
@@ -169,14 +184,17 @@ func known(c command, flag string) bool {
 	return strings.Contains(c.args, "--"+flag)
 }
 
-// wanted is how many arguments the usage names.
-func wanted(c command) int {
-	n := 0
+// wanted is how many arguments the usage names, without and with those in
+// brackets.
+func wanted(c command) (least, most int) {
 	for word := range strings.FieldsSeq(c.args) {
-		if word == "WHERE" || strings.HasPrefix(word, "-") || strings.HasPrefix(word, "[") {
-			break
+		switch {
+		case word == "WHERE", strings.HasPrefix(word, "-"), strings.HasPrefix(word, "[-"):
+			return least, most
+		case !strings.HasPrefix(word, "["):
+			least++
 		}
-		n++
+		most++
 	}
-	return n
+	return least, most
 }

@@ -34,6 +34,9 @@ type Report struct {
 type Problem struct {
 	Account mail.AccountID
 	Text    string
+	// Lost says that it is in the log itself. All else is in the index, which
+	// Rebuild makes anew.
+	Lost bool
 }
 
 func (p Problem) String() string { return fmt.Sprintf("account %s: %s", p.Account, p.Text) }
@@ -102,12 +105,17 @@ type reference struct {
 	size    int64
 }
 
-func (c *checker) problem(format string, args ...any) {
+func (c *checker) problem(format string, args ...any) { c.note(false, format, args...) }
+
+// lost is a problem that is in the log.
+func (c *checker) lost(format string, args ...any) { c.note(true, format, args...) }
+
+func (c *checker) note(lost bool, format string, args ...any) {
 	if c.count++; c.count > maxProblems {
 		c.report.Omitted++
 		return
 	}
-	c.report.Problems = append(c.report.Problems, Problem{c.account.id, fmt.Sprintf(format, args...)})
+	c.report.Problems = append(c.report.Problems, Problem{c.account.id, fmt.Sprintf(format, args...), lost})
 }
 
 // run checks the account. The log and the bodies, which take long, are read
@@ -323,7 +331,7 @@ func (c *checker) readBodies() error {
 			}
 			var err error
 			if size, err = c.readBody(ref); err != nil {
-				c.problem("message %d of mailbox %s: body %s can't be read: %v", by.uid, by.mailbox, ref, err)
+				c.lost("message %d of mailbox %s: body %s can't be read: %v", by.uid, by.mailbox, ref, err)
 				continue
 			}
 			c.read[ref] = size
@@ -457,7 +465,7 @@ func (c *checker) follow(until journal.LSN) error {
 				continue
 			}
 			if err := c.log.apply(&ch[i], momentOfRecord(&r)); err != nil {
-				c.problem("the log can't be applied: %v", err)
+				c.lost("the log can't be applied: %v", err)
 				c.log.lost = true
 				return errStop
 			}

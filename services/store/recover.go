@@ -155,10 +155,19 @@ func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*accoun
 	return a, nil
 }
 
+// tellEvery is after how many records a rebuild says how far it is: several times
+// in a second.
+const tellEvery = 4096
+
 // replayAll applies everything to the account that the log has of it.
 func (s *Store) replayAll(ctx context.Context, a *account) error {
-	created := false
+	created, read := false, 0
+	of := s.journal.Durable()
+	defer s.rebuilding(Rebuilding{Account: a.id, Read: of, Of: of, Done: true})
 	err := s.journal.Replay(ctx, journal.FamilyStore, 1, func(r journal.Record) error {
+		if read++; read%tellEvery == 0 {
+			s.rebuilding(Rebuilding{Account: a.id, Read: r.LSN, Of: of})
+		}
 		c, err := decodeChange(r.Payload)
 		if err != nil {
 			return err

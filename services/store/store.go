@@ -16,10 +16,20 @@ import (
 // asking for: two mailboxes of a million, 112 MB.
 const DefaultCacheRows = 2_000_000
 
+// Rebuilding says how far the making of an index from the log is.
+type Rebuilding struct {
+	Account  mail.AccountID
+	Read, Of journal.LSN
+	Done     bool // or given up
+}
+
 // Options says how to open a store.
 type Options struct {
 	Logger *slog.Logger     // required
 	Now    func() time.Time // nil: time.Now
+	// Rebuilding is told of an index that is made anew, after every few thousand
+	// records; may be nil. The account waits for it.
+	Rebuilding func(Rebuilding)
 	// CacheRows bounds the rows in memory; 0: DefaultCacheRows. What is being
 	// used, and what no checkpoint has written yet, is over and above.
 	CacheRows int
@@ -42,7 +52,9 @@ type Store struct {
 	log       *slog.Logger
 	now       func() time.Time
 	cacheRows int
-	retention time.Duration
+	// rebuilding is Options.Rebuilding, never nil
+	rebuilding func(Rebuilding)
+	retention  time.Duration
 
 	migrateBlocks int
 	migrated      func() error // nil but in tests
@@ -102,6 +114,9 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 	}
 	if s.retention == 0 {
 		s.retention = DefaultRetention
+	}
+	if s.rebuilding = opts.Rebuilding; s.rebuilding == nil {
+		s.rebuilding = func(Rebuilding) {}
 	}
 	if s.cacheRows == 0 {
 		s.cacheRows = DefaultCacheRows

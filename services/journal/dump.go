@@ -1,0 +1,119 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
+)
+
+// Found is what Dump found at one place of the log: a record, or bytes that are
+// none.
+type Found struct {
+	Segment uint32
+	Offset  int64
+	Length  int64 // in bytes, up to the next place
+	Record  Record
+	// Floor is the LSN up to which all was durable when the record was written.
+	Floor LSN
+	// Size is how many bytes of the record are a body's, as they are on disk.
+	Size int64
+	// Dropped says that the record had a body, which compaction has dropped.
+	Dropped bool
+	// Damage says what is wrong; "" for a record that is whole. What stands at the
+	// end of the last segment may be no damage but a record that nobody was told
+	// of, since the power went before it was written.
+	Damage string
+}
+
+// Dump gives what stands in the log below log/ of fsys, segment by segment, in
+// order, as it is: it recovers and changes nothing, needs no index, and works on
+// a damaged log and on a copy of a box that crashed. The bodies of segments that
+// have nothing else are passed over. A Record is good until the next one. An
+// error of fn ends it and is returned; others are the disk's.
+func Dump(ctx context.Context, fsys durable.FS, fn func(Found) error) error {
+	entries, err := fsys.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("journal: dump: %w", err)
+	}
+	var numbers []uint32
+	for _, e := range entries {
+		if n, ok := segmentNumber(e.Name()); ok {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	for _, n := range numbers {
+		if err := dumpSegment(ctx, fsys, n, fn); err != nil {
+			return fmt.Errorf("journal: dump segment %08d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+func dumpSegment(ctx context.Context, fsys durable.FS, number uint32, fn func(Found) error) error {
+	f, err := fsys.Open(segmentName(number))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	b := make([]byte, min(headerSize, info.Size()))
+	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
+		return err
+	}
+	h, err := decodeSegmentHeader(b)
+	if err != nil {
+		// Without the header nobody knows by what its records begin.
+		return fn(Found{Segment: number, Length: info.Size(), Damage: err.Error()})
+	}
+	if h.kind != kindRecords {
+		return nil
+	}
+	sealed := false
+	for r, err := range h.scan(f, info.Size(), false) {
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		found := Found{Segment: number, Offset: r.offset}
+		if r.gap != 0 {
+			if sealed && r.end && r.gap == endSize {
+				return nil // the mark behind the seal
+			}
+			found.Length, found.Damage = r.gap, "no record that is whole"
+		} else {
+			sealed = r.family == FamilyJournal && r.kind == typeSeal
+			found.Length, found.Size, found.Floor, found.Dropped = r.size(), r.body, r.floor, r.dropped()
+			found.Record = Record{LSN: r.lsn, Family: r.family, Type: r.kind, Time: r.time, ID: r.id, Payload: r.payload}
+			if r.body != 0 {
+				found.Record.Body = BodyRef{number, r.ordinal}
+			}
+		}
+		if err := fn(found); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Describe says what a record of family Journal is.
+func Describe(r Record) (string, error) {
+	switch r.Type {
+	case typeBody:
+		return "body", nil
+	case typeSeal:
+		return "seal", nil
+	case typeStop:
+		return "stop", nil
+	}
+	return "", errors.New("journal: a record of a type that this version of the box does not know")
+}
