@@ -27,6 +27,7 @@ type Disk struct {
 	cache cache
 	moves int64         // writes, trims and flushes so far
 	last  int64         // the power fails after so many of them; -1: it does not
+	risk  bool          // and not before something is at risk
 	dead  chan struct{} // closed when it has
 	err   error         // of the trace: what is not recorded must not be answered
 }
@@ -65,18 +66,19 @@ func (d *Disk) Unflushed() int64 {
 
 // FailAfter has the power fail when n more writes, trims or flushes have come, 0: now. The last of them is answered; from
 // then on nothing is carried out or answered any more, and the channel is closed. A moment chosen so falls between a
-// write and its flush as often as beside them, while one chosen by the clock hardly ever does. [Disk.Cut] follows.
-func (d *Disk) FailAfter(n int64) <-chan struct{} {
+// write and its flush as often as beside them, while one chosen by the clock hardly ever does. With risk it is put off
+// until there is something to lose, which right behind a flush there is not. [Disk.Cut] follows.
+func (d *Disk) FailAfter(n int64, risk bool) <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.last = d.moves + n
-	d.failNow()
+	d.last, d.risk = d.moves+n, risk
+	d.failNow(false)
 	return d.dead
 }
 
-// failNow notices that the moment has come. The caller holds mu.
-func (d *Disk) failNow() {
-	if d.moves != d.last {
+// failNow notices that the moment has come. The caller holds mu; flushing says that what is in the cache will be durable.
+func (d *Disk) failNow(flushing bool) {
+	if d.last < 0 || d.moves < d.last || d.risk && (flushing || len(d.cache.writes) == 0) {
 		return
 	}
 	select {
@@ -156,7 +158,7 @@ func (d *Disk) put(w write) error {
 		return err
 	}
 	d.cache.writes = append(d.cache.writes, w)
-	d.failNow()
+	d.failNow(false)
 	return nil
 }
 
@@ -167,7 +169,7 @@ func (d *Disk) Flush() error {
 	if err := d.record(write{flush: true}); err != nil {
 		return err
 	}
-	d.failNow()
+	d.failNow(d.o.Lie == 0)
 	return d.cache.flush(d.base)
 }
 

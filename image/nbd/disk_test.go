@@ -229,7 +229,7 @@ func TestFailAfter(t *testing.T) {
 	t.Parallel()
 	d, file := newDisk(t, Options{})
 	put(t, d, 1, 0, 512, false)
-	dead := d.FailAfter(3)
+	dead := d.FailAfter(3, false)
 	put(t, d, 2, 512, 512, false)
 	flush(t, d)
 	select {
@@ -253,6 +253,26 @@ func TestFailAfter(t *testing.T) {
 	}
 	if got := content(t, file); got[0] != 1 || got[512] != 2 || got[1024] != 0 {
 		t.Errorf("the image holds %d, %d, %d, want 1, 2, 0", got[0], got[512], got[1024])
+	}
+}
+
+// TestFailAtRisk holds that it does not fail where nothing would be lost.
+func TestFailAtRisk(t *testing.T) {
+	t.Parallel()
+	d, _ := newDisk(t, Options{})
+	put(t, d, 1, 0, 512, false)
+	dead := d.FailAfter(1, true)
+	flush(t, d)
+	flush(t, d)
+	select {
+	case <-dead:
+		t.Fatal("dead right behind a flush")
+	default:
+	}
+	put(t, d, 2, 512, 512, false)
+	<-dead
+	if loss, err := d.Lose(); err != nil || loss != (Loss{512, 512}) {
+		t.Errorf("loss %+v, %v, want 512 bytes", loss, err)
 	}
 }
 

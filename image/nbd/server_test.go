@@ -180,7 +180,7 @@ func TestServerCloseDead(t *testing.T) {
 	d, _ := newDisk(t, Options{})
 	c := serve(t, d)
 	c.begin(t)
-	<-d.FailAfter(0)
+	<-d.FailAfter(0, false)
 	answered := make(chan error, 1)
 	c.write(t, struct {
 		Magic          uint32

@@ -72,7 +72,7 @@ func need(t *testing.T) {
 	}
 }
 
-// scratch is a directory that goes away with the test, unless it fails: then it is kept and named.
+// scratch is a directory that goes away with the test, unless it fails or SANDUK_KEEP is set: then it is kept and named.
 func scratch(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sanduk-powercut-")
@@ -80,7 +80,7 @@ func scratch(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if t.Failed() {
+		if t.Failed() || os.Getenv("SANDUK_KEEP") != "" {
 			t.Logf("disks, serial logs and trace are kept in %s", dir)
 			return
 		}

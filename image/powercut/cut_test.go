@@ -8,12 +8,14 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/image/vm"
 )
 
 // The short form.
 const (
 	shortCuts    = 2
-	shortReplays = 200
+	shortReplays = 300
 )
 
 // number reads a count from the environment.
@@ -32,6 +34,16 @@ func number(t *testing.T, name string, otherwise int) int {
 
 // TestPowerCut is the whole proof, in parts that begin with the same box, set up and switched off in order.
 func TestPowerCut(t *testing.T) {
+	if dir := os.Getenv("SANDUK_RECORDING"); dir != "" {
+		p, err := recording(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.seed = uint64(number(t, "SANDUK_SEED", int(p.seed)))
+		t.Run("replay", p.replay)
+		t.Run("replay of a lying disk", p.replayLying)
+		return
+	}
 	need(t)
 	dir := scratch(t)
 	seed := uint64(number(t, "SANDUK_SEED", int(time.Now().Unix())))
@@ -53,7 +65,10 @@ func TestPowerCut(t *testing.T) {
 	}
 	first.off(t)
 
-	p := &proof{dir: dir, first: first.Disk(), seed: seed}
+	p := &proof{dir: dir, first: filepath.Join(dir, firstFile), seed: seed}
+	if err := vm.CopySparse(p.first, first.Disk()); err != nil {
+		t.Fatal(err)
+	}
 	p.record(t)
 	t.Run("machine", p.machine)
 	t.Run("lying disk", p.lying)
@@ -79,13 +94,16 @@ const recordedOperations = 400
 // record records a start and a load up to the first cut, which machine begins with.
 func (p *proof) record(t *testing.T) {
 	b := newBox(t, filepath.Join(p.dir, "recorded"), p.first, 0)
-	p.trace, p.cut = filepath.Join(p.dir, "trace"), b.Disk()
+	p.trace, p.cut = filepath.Join(p.dir, traceFile), b.Disk()
 	b.on(t, p.trace)
 	var problems []problem
 	if p.h, problems = b.cycle(t, empty(), "r", p.seed, recordedOperations); len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	loss := b.cut(t, p.seed)
+	if err := p.h.save(filepath.Join(p.dir, historyFile), p.seed); err != nil {
+		t.Fatal(err)
+	}
 	t.Logf("recorded: %d operations; %d of %d unflushed bytes lost", p.h.count(), loss.Lost, loss.AtRisk)
 }
 
@@ -120,7 +138,7 @@ func (p *proof) machine(t *testing.T) {
 		if r.IntN(3) == 0 { // once more while it starts, perhaps in the middle of recovering
 			early++
 			b.on(t, "")
-			b.fail(r.Int64N(startMoves), startTime)
+			b.fail(r.Int64N(startMoves), false, startTime)
 			b.cut(t, r.Uint64())
 		}
 	}
@@ -179,7 +197,8 @@ func (b *box) cycle(t *testing.T, start map[string]account, label string, seed u
 			break
 		}
 	}
-	b.fail(rand.New(rand.NewPCG(seed, 2)).Int64N(loadMoves), failTime)
+	r := rand.New(rand.NewPCG(seed, 2))
+	b.fail(r.Int64N(loadMoves), r.IntN(4) > 0, failTime)
 	l.stop()
 	b.boot.Kill()
 	l.all.Wait()
@@ -199,12 +218,13 @@ const (
 	failTime  = 10 * time.Second
 )
 
-// fail takes the disk's power away after so many moves, or this time.
-func (b *box) fail(moves int64, atMost time.Duration) {
+// fail takes the disk's power away after so many moves, or this time; with risk when something is not flushed, if that
+// comes in time.
+func (b *box) fail(moves int64, risk bool, atMost time.Duration) {
 	select {
-	case <-b.disk.FailAfter(moves):
+	case <-b.disk.FailAfter(moves, risk):
 	case <-time.After(atMost):
-		<-b.disk.FailAfter(0)
+		<-b.disk.FailAfter(0, false)
 	}
 }
 

@@ -18,5 +18,6 @@
 // The test needs what "make image" leaves in build/, QEMU, OVMF, mtools and e2fsprogs. With -short, or where these are
 // missing, it is skipped and says so; with SANDUK_SYSTEM=1 what is missing is a failure. SANDUK_CUTS is the number of
 // cuts of the machine and SANDUK_REPLAYS that of cuts of the recording; SANDUK_SEED repeats what a seed chose (not the
-// machine's own timing).
+// machine's own timing). SANDUK_KEEP keeps the directory with the recording also when nothing fails, and
+// SANDUK_RECORDING names such a directory: then only that recording is cut again, without a machine.
 package powercut

@@ -2,6 +2,8 @@ package powercut
 
 import (
 	"maps"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 )
@@ -72,8 +74,39 @@ func TestModel(t *testing.T) {
 	if len(h.problems) != 0 {
 		t.Errorf("problems %v, want none", h.problems)
 	}
+	file := filepath.Join(t.TempDir(), historyFile)
+	if err := h.save(file, 7); err != nil {
+		t.Fatal(err)
+	}
+	again, seed, err := loadHistory(file)
+	if err != nil || seed != 7 {
+		t.Fatalf("loadHistory: seed %d, %v, want 7", seed, err)
+	}
+	if got := again.at(moves)["bob"]; len(got.states) != 1 {
+		t.Errorf("who was asked nothing has the states %v", got.states)
+	}
+	if got, want := again.at(moves)["alice"], h.at(moves)["alice"]; !reflect.DeepEqual(got, want) {
+		t.Errorf("after saving and loading %v is expected, want %v", got, want)
+	}
 	do(operation{kind: add, mailbox: "Archive", names: []string{"a2"}}, 8)
 	if len(h.problems) != 1 || h.problems[0].fault != wrongUID {
 		t.Errorf("problems %v, want that a UID was given out again", h.problems)
+	}
+}
+
+// TestMended holds that what e2fsck says when it repairs something does not pass for a replay.
+func TestMended(t *testing.T) {
+	t.Parallel()
+	for out, want := range map[string]bool{
+		"sanduk-data: recovering journal\nsanduk-data: clean, 38/40960 files, 20969/655099 blocks\n":        false,
+		"sanduk-data: recovering journal\nsanduk-data: Clearing orphaned inode 13 (uid=0, gid=0, size=0)\n": false,
+		"sanduk-data: recovering journal\nsanduk-data: Journal transaction 63 was corrupt, replay was aborted.\n" +
+			"sanduk-data contains a file system with errors, check forced.\nsanduk-data: 38/40960 files (5.3% non-contiguous), 20969/655099 blocks\n": false,
+		"sanduk-data contains a file system with errors, check forced.\nsanduk-data: Inode 12, i_blocks is 8, should be 0.  FIXED.\n": true,
+		"sanduk-data: Superblock has an invalid journal (inode 8).\n":                                                                 true,
+	} {
+		if got := mended(out); got != want {
+			t.Errorf("mended(%q) = %t, want %t", out, got, want)
+		}
 	}
 }

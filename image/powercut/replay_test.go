@@ -11,12 +11,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 	"unicode/utf16"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sanduk-mail/sanduk/image/nbd"
 	"github.com/sanduk-mail/sanduk/image/vm"
@@ -47,7 +51,7 @@ func partition(disk string) (from, size int64, err error) {
 	return 0, 0, errors.New("the disk has no data partition")
 }
 
-// copyPart copies a part of a file into one of its own; what is zero becomes a hole.
+// copyPart copies a part of a file into one of its own; holes stay holes.
 func copyPart(to, from string, off, size int64) error {
 	in, err := os.Open(from)
 	if err != nil {
@@ -62,18 +66,25 @@ func copyPart(to, from string, off, size int64) error {
 	if err := out.Truncate(size); err != nil {
 		return err
 	}
-	buf, zeros := make([]byte, 64<<10), make([]byte, 64<<10)
-	for at := int64(0); at < size; {
-		n, err := in.ReadAt(buf[:min(int64(len(buf)), size-at)], off+at)
-		if err != nil && (err != io.EOF || n == 0) {
+	end := off + size
+	for at := off; at < end; {
+		data, err := in.Seek(at, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) || err == nil && data >= end {
+			break
+		}
+		if err != nil {
 			return err
 		}
-		if !bytes.Equal(buf[:n], zeros[:n]) {
-			if _, err := out.WriteAt(buf[:n], at); err != nil {
-				return err
-			}
+		hole, err := in.Seek(data, unix.SEEK_HOLE)
+		if err != nil {
+			return err
 		}
-		at += int64(n)
+		if at = min(hole, end); at == data {
+			return fmt.Errorf("%s changes while it is copied", from)
+		}
+		if _, err := io.Copy(io.NewOffsetWriter(out, data-off), io.NewSectionReader(in, data, at-data)); err != nil {
+			return err
+		}
 	}
 	return out.Close()
 }
@@ -192,7 +203,8 @@ func (r *recorded) run(t *testing.T, places []int64, each func(result)) {
 
 // look checks the file system as the box does at its start, then all of it; and reads the mail that is on it.
 func (r *recorded) look(ctx context.Context, j job) ([]problem, error) {
-	if out, err := exec.CommandContext(ctx, "e2fsck", "-p", j.image).CombinedOutput(); exitCode(err) > 1 {
+	out, err := exec.CommandContext(ctx, "e2fsck", "-p", j.image).CombinedOutput()
+	if exitCode(err) > 1 || mended(string(out)) {
 		return []problem{{broken, fmt.Sprintf("e2fsck -p: %v: %s", err, out)}}, nil
 	}
 	if out, err := exec.CommandContext(ctx, "e2fsck", "-f", "-n", j.image).CombinedOutput(); err != nil {
@@ -214,6 +226,21 @@ func (r *recorded) look(ctx context.Context, j job) ([]problem, error) {
 		return []problem{{broken, err.Error()}}, nil
 	}
 	return append(problems, judge(r.h.at(j.place), got, make(map[string]uint32))...), nil
+}
+
+// mended says that e2fsck found more to do than a power cut explains: to replay the journal, and to finish what that has
+// noted as begun, like removing a file. A block of 4 KiB that was torn at 512 bytes may be the one that commits a
+// transaction of ext4's journal: then that one is left out, as if the block were not there, and e2fsck looks at
+// everything, in which it must find nothing. It also tells the sizes of a clean file system.
+func mended(out string) bool {
+	expected := regexp.MustCompile(`^\S+(: (recovering journal|clean, .*|Clearing orphaned inode .*|Truncating orphaned inode .*|` +
+		`Journal transaction \d+ was corrupt, replay was aborted\.|\d+/\d+ files .*)| contains a file system with errors, check forced\.)$`)
+	for line := range strings.Lines(out) {
+		if line = strings.TrimSpace(line); line != "" && !expected.MatchString(line) {
+			return true
+		}
+	}
+	return false
 }
 
 func exitCode(err error) int {
