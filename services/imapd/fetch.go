@@ -79,8 +79,8 @@ func (c fetch) run(ctx context.Context, s *session) error {
 		// command tells it.
 		_, e := s.account.SetFlags(context.WithoutCancel(ctx), v.mailbox, run.seen, mail.FlagsAdd, mail.Flags{System: mail.Seen}, nil)
 		switch {
-		case errors.Is(e, mail.ErrNoSpace):
-			// On a full disk reading still works: they stay unread.
+		case errors.Is(e, mail.ErrNoSpace), errors.Is(e, mail.ErrReadOnly):
+			// On such a disk reading still works: they stay unread.
 			s.log.Warn("messages can't be marked as seen", "mailbox", v.mailbox.String(), "err", e)
 		case e != nil && err == nil:
 			err = fmt.Errorf("mark messages of mailbox %s as seen: %w", v.mailbox, e)

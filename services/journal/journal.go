@@ -151,7 +151,7 @@ func (j *Journal) fail(cause error) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.failure == nil {
-		j.failure = fmt.Errorf("journal: %w: %w", mail.ErrClosed, cause)
+		j.failure = fmt.Errorf("journal: %w: %w: %w", mail.ErrClosed, mail.ErrReadOnly, cause)
 		close(j.failed)
 		j.log.Error("journal: stopped for good", "error", cause)
 	}

@@ -46,6 +46,8 @@ var (
 	ErrResync = errors.New("what has happened since then is not known: everything must be read again")
 	// ErrNewer: something on the disk was written by a later version of the box's software.
 	ErrNewer = errors.New("written by a newer version of the box's software: start that version again, nothing has been changed")
+	// ErrReadOnly: the disk has failed a write. What is there can be read; nothing is taken until the next start.
+	ErrReadOnly = errors.New("the box's disk takes no writes")
 	// ErrClosed: the box is shutting down or has set a damaged file aside.
 	ErrClosed = errors.New("the mail store is closed")
 )

@@ -102,6 +102,9 @@ func (o *Office) screen() Screen {
 	if !o.isSetUp() {
 		s.State, s.Hostname, s.ClaimCode = "Not set up yet", "", o.ClaimCode()
 	}
+	if o.readOnly.Load() {
+		s.State = readOnlyState
+	}
 	return s
 }
 

@@ -78,6 +78,7 @@ type Office struct {
 	lan       *lan.Policy
 	claim     *claim.Code   // nil when the box was set up before
 	setUp     chan struct{} // capacity 1: attend has something to do
+	readOnly  atomic.Bool   // the disk takes no writes, see endure
 	close     []func() error
 
 	mu        sync.Mutex

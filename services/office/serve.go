@@ -35,8 +35,8 @@ type servers struct {
 
 // Serve answers on the listeners, whose names are those of the socket units:
 // smtp submission submissions imap imaps pop3 pop3s http https. It returns when
-// ctx ends, a listener fails, or the disk can't be trusted any more; by then all
-// sessions have ended.
+// ctx ends, a listener fails, or the disk can't be trusted any more and a new
+// start would mend that; by then all sessions have ended.
 func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) error {
 	s, err := o.newServers()
 	if err != nil {
@@ -63,8 +63,10 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	select {
 	case <-ctx.Done():
 	case <-o.journal.Failed():
+		endure(ctx, o.probe, o.sayReadOnly)
 		cancel(fmt.Errorf("office: the journal can't go on: %w", mail.ErrClosed))
 	case <-o.store.Failed():
+		endure(ctx, o.probe, o.sayReadOnly)
 		cancel(fmt.Errorf("office: an index is damaged, the next start mends it: %w", mail.ErrClosed))
 	}
 	o.shutdown(s)

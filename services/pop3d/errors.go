@@ -74,6 +74,8 @@ func replyTo(err error) *Error {
 		return &Error{Code: codeAuth, Text: "This account has been removed", Last: true}
 	case errors.Is(err, mail.ErrNoSpace):
 		return &Error{Code: codeTemporary, Text: "The server's disk is full; reading still works", Cause: err}
+	case errors.Is(err, mail.ErrReadOnly):
+		return &Error{Code: codeTemporary, Text: "The server's disk takes no writes; reading still works", Cause: err}
 	case errors.Is(err, mail.ErrClosed), errors.Is(err, context.Canceled):
 		return &Error{Code: codeTemporary, Text: "The server is closing, please come back in a moment", Last: true}
 	}
