@@ -124,10 +124,7 @@ type numbers struct {
 }
 
 func newNumbers(p *pending) *numbers {
-	return &numbers{
-		p: p, email: p.last.email, thread: p.last.thread,
-		uids: map[mail.MailboxID]mail.UID{}, threads: map[threadKey]mail.ThreadID{},
-	}
+	return &numbers{p: p, email: p.last.email, thread: p.last.thread}
 }
 
 // uid gives the next UID of a mailbox.
@@ -135,6 +132,9 @@ func (n *numbers) uid(b *box) (mail.UID, error) {
 	next := max(n.uids[b.id], b.uidNext)
 	if next == maxNumber {
 		return 0, mail.ErrTooMany
+	}
+	if n.uids == nil {
+		n.uids = map[mail.MailboxID]mail.UID{}
 	}
 	n.uids[b.id] = next + 1
 	return next, nil
@@ -190,6 +190,9 @@ func (n *numbers) assign(keys *threadLookup) (mail.ThreadID, []threadKey, error)
 	if thread == 0 {
 		n.thread++
 		thread = n.thread
+	}
+	if n.threads == nil && len(unknown) > 0 {
+		n.threads = map[threadKey]mail.ThreadID{}
 	}
 	for _, k := range unknown {
 		n.threads[k] = thread

@@ -23,9 +23,11 @@ import (
 
 const (
 	accountsDir = "accounts"
-	// maxOpenIndexes is how many accounts' indexes are open at a time: a
-	// fraction of the 1,024 descriptors that a process may have.
-	maxOpenIndexes = 64
+	// maxOpenIndexes is how many accounts' indexes are open at a time: those of
+	// all 300 people, since a message to everybody asks all of them for its
+	// thread, and opening one takes as long as twenty deliveries into it. A
+	// fraction of the descriptors that the unit file allows.
+	maxOpenIndexes = 400
 	// mmapSize is address space, not memory: an index below it never has to be
 	// mapped anew, which would wait for everybody who is reading.
 	mmapSize = 64 << 20
