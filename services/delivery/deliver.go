@@ -1,11 +1,11 @@
 package delivery
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/draft"
@@ -61,6 +61,7 @@ func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *d
 func (m *Mailroom) targets(ctx context.Context, envelope *mail.Envelope) ([]mail.Target, error) {
 	seen := make(map[mail.AccountID]bool, len(envelope.To))
 	targets := make([]mail.Target, 0, len(envelope.To))
+	received := m.received(envelope)
 	for _, to := range envelope.To {
 		account, err := m.route(ctx, &envelope.Peer, to)
 		if refusal, ok := errors.AsType[*mail.Refusal](err); ok {
@@ -73,18 +74,26 @@ func (m *Mailroom) targets(ctx context.Context, envelope *mail.Envelope) ([]mail
 			continue
 		}
 		seen[account] = true
-		targets = append(targets, mail.Target{Account: account, Role: mail.RoleInbox, Prefix: m.prefix(envelope, to)})
+		targets = append(targets, mail.Target{Account: account, Role: mail.RoleInbox, Prefix: prefix(envelope, to, received)})
 	}
 	return targets, nil
 }
 
 // prefix is what stands in front of the body in one recipient's mailbox:
 // Return-Path (RFC 5321 §4.4), Delivered-To, Received.
-func (m *Mailroom) prefix(envelope *mail.Envelope, to mail.Address) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "Return-Path: <%s>\r\nDelivered-To: %s\r\n", envelope.From, to)
+func prefix(envelope *mail.Envelope, to mail.Address, received string) []byte {
+	from, recipient := envelope.From.String(), to.String()
+	b := make([]byte, 0, len("Return-Path: <>\r\nDelivered-To: \r\n")+len(from)+len(recipient)+len(received))
+	b = append(append(append(b, "Return-Path: <"...), from...), ">\r\nDelivered-To: "...)
+	b = append(append(b, recipient...), "\r\n"...)
+	return append(b, received...)
+}
+
+// received is the Received field, the same for all recipients.
+func (m *Mailroom) received(envelope *mail.Envelope) string {
+	var b strings.Builder
 	here := *envelope
 	here.Received = envelope.Received.In(m.place.Zone())
-	_ = message.WriteReceived(&b, m.place.Hostname(), &here) // a Buffer doesn't fail
-	return b.Bytes()
+	_ = message.WriteReceived(&b, m.place.Hostname(), &here) // a Builder doesn't fail
+	return b.String()
 }

@@ -1,6 +1,9 @@
 package mail
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // Status is an enhanced status code (RFC 3463): class 2, 4 or 5, subject and
 // detail. SMTP replies, delivery reports and the trace of a message all speak it.
@@ -40,7 +43,11 @@ const (
 func (s Status) Class() int { return int(s >> 16) }
 
 // String is the code with its dots.
-func (s Status) String() string { return fmt.Sprintf("%d.%d.%d", s>>16, s>>8&0xff, s&0xff) }
+func (s Status) String() string {
+	b := strconv.AppendUint(make([]byte, 0, len("5.777.777")), uint64(s>>16), 10)
+	b = strconv.AppendUint(append(b, '.'), uint64(s>>8&0xff), 10)
+	return string(strconv.AppendUint(append(b, '.'), uint64(s&0xff), 10))
+}
 
 // Refusal is an error that may be told to whoever handed the message in: the
 // Text is for them, the Cause is for the log.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -102,13 +103,14 @@ func (w *wire) endData()   { w.data = false }
 // errLineTooLong is answered; the connection goes on behind the line's end.
 var errLineTooLong = &Error{Code: 500, Status: mail.Status5_5_2BadSyntax, Text: "The line is too long"}
 
-// await prepares for reading a line: the replies leave, unless the client has
-// more on the way already, and its time begins.
+// await prepares for reading a line: unless the client has more on the way
+// already, the replies leave and its time begins.
 func (w *wire) await() error {
-	if !w.buffered() {
-		if err := w.flush(); err != nil {
-			return err
-		}
+	if w.buffered() {
+		return nil
+	}
+	if err := w.flush(); err != nil {
+		return err
 	}
 	return lost(w.conn.SetReadDeadline(time.Now().Add(commandTimeout)))
 }
@@ -121,6 +123,9 @@ func (w *wire) readLine(limit int) (string, error) {
 	for size := 0; ; {
 		fragment, err := w.in.ReadSlice('\n')
 		size += len(fragment)
+		if err == nil && size == len(fragment) && size <= limit+2 { // as a rule
+			return string(trimLineEnd(fragment)), nil
+		}
 		if size <= limit+2 {
 			line = append(line, fragment...)
 		}
@@ -155,11 +160,13 @@ func (w *wire) reply(code int, status mail.Status, lines ...string) {
 		prefix = status.String() + " "
 	}
 	for i, line := range lines {
-		separator := byte('-')
+		separator := "-"
 		if i == len(lines)-1 {
-			separator = ' '
+			separator = " "
 		}
-		fmt.Fprintf(w.out, "%d%c%s%s\r\n", code, separator, prefix, line)
+		for _, part := range []string{strconv.Itoa(code), separator, prefix, line, "\r\n"} {
+			_, _ = w.out.WriteString(part) // flush repeats its error
+		}
 	}
 }
 

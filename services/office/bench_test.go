@@ -1,0 +1,171 @@
+package office
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/figure"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/store"
+)
+
+// BenchmarkFigureRecipients sends a message of 4 KiB to one person and to 200, in turns: how long it takes until it is
+// acknowledged, and until everybody who watches his account has been told and finds it in his INBOX.
+func BenchmarkFigureRecipients(b *testing.B) {
+	const people, turns = 200, 51
+	dir := b.TempDir()
+	o := startOffice(b, dir)
+	o.setUpNow(b, people)
+	if err := o.stop(); err != nil {
+		b.Fatal(err)
+	}
+	o = startOffice(b, dir) // now the accounts have their indexes
+	c := dialBench(b, o.addrs["smtp"])
+	var to []*recipient
+	for i := range people {
+		to = append(to, o.recipient(b, fmt.Sprintf("person%03d", i)))
+	}
+	b.Run("one_message_to_200_recipients,_up_to_250", func(b *testing.B) {
+		number := 0
+		var visible []float64
+		send := func(to []*recipient) func() float64 {
+			return func() float64 {
+				number++
+				began := time.Now()
+				if err := c.send(to, number); err != nil {
+					b.Fatal(err)
+				}
+				acknowledged := milliseconds(began)
+				for _, r := range to {
+					r.find(b)
+				}
+				if len(to) > 1 {
+					visible = append(visible, milliseconds(began))
+				}
+				return acknowledged
+			}
+		}
+		var busy figure.Busy
+		var took figure.Turns
+		busy.During(b, func() float64 {
+			took = figure.InTurn(turns, send(to[:1]), send(to))
+			return 0
+		})
+		figure.AtMost(b, took.Ratio(1, 0), "x-one-recipient", 3)
+		slices.Sort(visible)
+		figure.AtMost(b, visible[len(visible)*95/100], "ms-visible-in-all,p95", 100)
+		b.ReportMetric(took.Median(0), "ms-one")
+		b.ReportMetric(took.Median(1), "ms-200")
+		b.ReportMetric(busy.Percent(), "%cpu")
+	})
+}
+
+func milliseconds(since time.Time) float64 { return time.Since(since).Seconds() * 1000 }
+
+// recipient is somebody who watches his account.
+type recipient struct {
+	address string
+	account *store.Account
+	watch   *mail.Watch
+	has     uint32 // messages in INBOX
+}
+
+func (o *testOffice) recipient(t testing.TB, name string) *recipient {
+	t.Helper()
+	r := &recipient{address: name + "@" + testDomain}
+	id, err := o.directory.Resolve(t.Context(), mail.Address{Local: name, Domain: testDomain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.account, err = o.store.Account(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	r.watch = r.account.Watch()
+	t.Cleanup(r.watch.Close)
+	return r
+}
+
+// find waits to be told and looks for one message more.
+func (r *recipient) find(t testing.TB) {
+	t.Helper()
+	select {
+	case <-r.watch.C:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s is not told of a message", r.address)
+	}
+	inbox, err := r.account.Mailbox(t.Context(), mail.Inbox)
+	if r.has++; err != nil || inbox.Total != r.has {
+		t.Fatalf("INBOX of %s has %d messages, %v; want %d", r.address, inbox.Total, err, r.has)
+	}
+}
+
+// benchClient is the least a client can do: pipelined commands, ready-made text.
+type benchClient struct {
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func dialBench(t testing.TB, addr string) *benchClient {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	c := &benchClient{conn, bufio.NewReader(conn)}
+	if err := c.expect("220"); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.say("EHLO bench.test\r\n", "250"); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// send sends a message of 4 KiB, with a message ID of its own.
+func (c *benchClient) send(to []*recipient, number int) error {
+	envelope, replies := "MAIL FROM:<bench@elsewhere.test>\r\n", []string{"250"}
+	for _, r := range to {
+		envelope += "RCPT TO:<" + r.address + ">\r\n"
+		replies = append(replies, "250")
+	}
+	if err := c.say(envelope+"DATA\r\n", append(replies, "354")...); err != nil {
+		return err
+	}
+	header := fmt.Sprintf("From: bench@elsewhere.test\r\nTo: office@%s\r\nSubject: bench\r\nMessage-ID: <%d@elsewhere.test>\r\n\r\n", testDomain, number)
+	return c.say(header+strings.Repeat(strings.Repeat("words of a letter ", 4)+"\r\n", 53)+".\r\n", "250")
+}
+
+func (c *benchClient) say(text string, replies ...string) error {
+	if _, err := io.WriteString(c.conn, text); err != nil {
+		return err
+	}
+	for _, reply := range replies {
+		if err := c.expect(reply); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expect reads a reply, all lines of it.
+func (c *benchClient) expect(code string) error {
+	for {
+		line, err := c.in.ReadString('\n')
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(line, code) {
+			return fmt.Errorf("got reply %q; want %s", line, code)
+		}
+		if line[3] == ' ' {
+			return nil
+		}
+	}
+}
