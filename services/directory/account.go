@@ -114,7 +114,7 @@ func (d *Directory) RemoveAccount(ctx context.Context, id mail.AccountID) error 
 		return err
 	}
 	defer d.end()
-	if err := d.commit(ctx, kindRemoveAccount, removeRecord{ID: id, At: stamp(d.now())}); err != nil {
+	if err := d.commit(ctx, kindRemoveAccount, removeRecord{ID: id, At: stamp(d.now()), Keep: true}); err != nil {
 		return err
 	}
 	return d.removeMailboxes(ctx, id)

@@ -48,6 +48,28 @@ func (m *mailboxes) RemoveAccount(_ context.Context, id mail.AccountID) error {
 	return nil
 }
 
+func (m *mailboxes) RestoreAccount(_ context.Context, id mail.AccountID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.have[id]; !known && m.fail == nil {
+		return mail.ErrNoAccount
+	}
+	m.have[id] = m.fail == nil
+	return m.fail
+}
+
+func (m *mailboxes) RemovedAccounts(context.Context) ([]mail.RemovedAccount, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []mail.RemovedAccount
+	for id := range mail.AccountID(100) {
+		if there, known := m.have[id]; known && !there {
+			list = append(list, mail.RemovedAccount{ID: id})
+		}
+	}
+	return list, m.fail
+}
+
 func (m *mailboxes) has(id mail.AccountID) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -50,6 +50,7 @@ func TestJournalIsCut(t *testing.T) {
 		func() error { return b.AddToken(ctx, Token{Hash: [32]byte{7}, Owner: 3, Name: "x"}) },
 		func() error { return b.SetAdmin(ctx, 2, true) },
 		func() error { return b.RemoveAccount(ctx, 3) },
+		func() error { _, err := b.RestoreAccount(ctx, 3, mail.Address{}, ""); return err },
 	} {
 		if err := step(); err != nil {
 			t.Fatal(err)

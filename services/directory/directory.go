@@ -20,6 +20,11 @@ type Mailboxes interface {
 	CreateAccount(ctx context.Context, id mail.AccountID) error
 	// RemoveAccount sets an account's mail aside.
 	RemoveAccount(ctx context.Context, id mail.AccountID) error
+	// RestoreAccount brings an account's mail back. mail.ErrGone when the time
+	// for that is over.
+	RestoreAccount(ctx context.Context, id mail.AccountID) error
+	// RemovedAccounts lists those whose mail can be brought back.
+	RemovedAccounts(ctx context.Context) ([]mail.RemovedAccount, error)
 }
 
 // Options are what a Directory needs; all but Now and Logger must be given.

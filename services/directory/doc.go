@@ -28,12 +28,19 @@
 // start what a crash may have left undone. Numbers of removed accounts are never
 // given again.
 //
+// Restoring an account is like adding one: the mailboxes first, then the record
+// that makes it visible. It has its address, rights and password again; its
+// tokens are gone for good. (A removed account's credential record is kept for
+// that, sealed as all are; nobody can log in by it, since an account is found by
+// its address, and a removed one has none.)
+//
 //	state of an account    directory          mailboxes     after a crash
 //	nothing                –                  –             –
 //	being made             –                  made          invisible; made again by the next AddAccount
 //	there                  account            made          Settle finds nothing to do
 //	being removed          removed account    made          Settle removes them
 //	removed                removed account    set aside     recoverable for as long as the store says
+//	being restored         removed account    made          Settle removes them: restore it again
 //
 // # Addresses
 //

@@ -22,6 +22,7 @@ const (
 	kindRemoveAccount kind = 4
 	kindAddToken      kind = 5
 	kindRemoveToken   kind = 6
+	kindRestore       kind = 7
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -53,6 +54,16 @@ type (
 	removeRecord struct {
 		ID mail.AccountID `json:"id"`
 		At time.Time      `json:"at"`
+		// Keep says that the credential is kept for a restore. The first boxes
+		// threw it away, and their records must go on meaning that.
+		Keep bool `json:"keep,omitempty"`
+	}
+	// restoreRecord brings a removed account back; what it has replaces what was.
+	restoreRecord struct {
+		ID         mail.AccountID `json:"id"`
+		Local      string         `json:"local,omitempty"` // with Domain: another address
+		Domain     domain.Name    `json:"domain,omitempty"`
+		Credential auth.Record    `json:"credential,omitempty"`
 	}
 	tokenRecord struct {
 		Hash    []byte         `json:"hash"`
@@ -133,6 +144,8 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[tokenRecord](text)
 	case kindRemoveToken:
 		return decodeAs[removeTokenRecord](text)
+	case kindRestore:
+		return decodeAs[restoreRecord](text)
 	}
 	return nil, fmt.Errorf("directory: record of kind %d: %w", k, ErrNewer)
 }

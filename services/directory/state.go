@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/journal"
@@ -54,6 +55,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.change(&r)
 	case removeRecord:
 		touched, err = n.remove(&r)
+	case restoreRecord:
+		touched, err = n.restore(&r)
 	case tokenRecord:
 		touched, err = n.addToken(&r)
 	case removeTokenRecord:
@@ -133,15 +136,17 @@ func (s *state) change(r *changeRecord) ([]entry, error) {
 	return []entry{{bucketAccounts, accountKey(r.ID)}}, nil
 }
 
-// remove keeps the account's record, so that its number and what it was called
-// stay known; its credential and tokens go.
+// remove keeps the account's record, so that it can be restored; its tokens go.
 func (s *state) remove(r *removeRecord) ([]entry, error) {
 	old, err := s.live(r.ID)
 	if err != nil {
 		return nil, err
 	}
 	a := *old
-	a.Removed, a.Credential = r.At, nil
+	a.Removed = r.At
+	if !r.Keep {
+		a.Credential = nil
+	}
 	s.accounts[r.ID] = &a
 	delete(s.addresses, a.address())
 	if s.oldestAdmin() == 0 {
@@ -155,6 +160,42 @@ func (s *state) remove(r *removeRecord) ([]entry, error) {
 		}
 	}
 	return touched, nil
+}
+
+// removed finds an account that has been removed.
+func (s *state) removed(id mail.AccountID) (*accountRecord, error) {
+	a := s.accounts[id]
+	if a == nil || a.Removed.IsZero() {
+		return nil, fmt.Errorf("directory: removed account %s: %w", id, mail.ErrNoAccount)
+	}
+	return a, nil
+}
+
+func (s *state) restore(r *restoreRecord) ([]entry, error) {
+	old, err := s.removed(r.ID)
+	if err != nil {
+		return nil, err
+	}
+	a := *old
+	a.Removed = time.Time{}
+	if r.Domain != "" {
+		a.Local, a.Domain = r.Local, r.Domain
+	}
+	if len(r.Credential) > 0 {
+		a.Credential = r.Credential
+	}
+	address := a.address()
+	switch {
+	case !slices.Contains(s.box.Domains, a.Domain):
+		return nil, fmt.Errorf("directory: %s: %w", address, mail.ErrNotOurDomain)
+	case s.addresses[address] != 0:
+		return nil, fmt.Errorf("directory: %s: %w", address, mail.ErrAddressTaken)
+	case len(a.Credential) == 0:
+		return nil, fmt.Errorf("directory: %s: %w", address, mail.ErrPasswordNeeded)
+	}
+	s.accounts[r.ID] = &a
+	s.addresses[address] = r.ID
+	return []entry{{bucketAccounts, accountKey(r.ID)}}, nil
 }
 
 func (s *state) addToken(r *tokenRecord) ([]entry, error) {

@@ -27,6 +27,8 @@ var (
 	ErrMailboxInUse = errors.New("that mailbox can't be removed")
 	// ErrNoMessage: there is no such message, or no longer.
 	ErrNoMessage = errors.New("no such message")
+	// ErrPasswordNeeded: the account comes back, but its old password can't.
+	ErrPasswordNeeded = errors.New("the old password is not known any more: a new one is needed")
 	// ErrGone: it was there, but can't be brought back any more.
 	ErrGone = errors.New("it can't be brought back any more: the time for that is over")
 	// ErrTooLarge: the message is larger than the box accepts.

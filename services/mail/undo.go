@@ -63,8 +63,10 @@ type DeletedMailbox struct {
 
 // RemovedAccount is an account that was removed and can be put back.
 type RemovedAccount struct {
-	ID    AccountID
-	At    time.Time
+	ID      AccountID
+	Address Address // and Name: the directory says them, the store does not know
+	Name    string
+	At      time.Time
 	Until time.Time // until then at least it can be put back
 }
 
