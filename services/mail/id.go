@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -74,6 +75,16 @@ type MailboxID uint64
 
 // String is the MAILBOXID of RFC 8474.
 func (id MailboxID) String() string { return "m" + strconv.FormatUint(uint64(id), 36) }
+
+// ParseMailboxID reads what String wrote.
+func ParseMailboxID(s string) (MailboxID, error) {
+	digits, found := strings.CutPrefix(s, "m")
+	n, err := strconv.ParseUint(digits, 36, 64)
+	if !found || err != nil || n == 0 || MailboxID(n).String() != s {
+		return 0, fmt.Errorf("%q is not a mailbox ID", s)
+	}
+	return MailboxID(n), nil
+}
 
 // EmailID numbers one body within its account; its copies in other mailboxes
 // carry the same number (RFC 8474 §5.1). Zero names none.

@@ -67,7 +67,7 @@ type RemovedAccount struct {
 	Address Address // and Name: the directory says them, the store does not know
 	Name    string
 	At      time.Time
-	Until time.Time // until then at least it can be put back
+	Until   time.Time // until then at least it can be put back
 }
 
 // Outcome is what became of a message that was to be put back.

@@ -48,6 +48,24 @@ func (t tokens) AddToken(ctx context.Context, token web.Token) error {
 	return t.Directory.AddToken(ctx, directory.Token(token))
 }
 
+// undo is the directory and the store as the pages bring things back.
+type undo struct{ o *Office }
+
+// RemovedAccounts lists the people who can be brought back.
+func (u undo) RemovedAccounts(ctx context.Context) ([]mail.RemovedAccount, error) {
+	return u.o.directory.RemovedAccounts(ctx)
+}
+
+// RestoreAccount brings a removed person back.
+func (u undo) RestoreAccount(ctx context.Context, id mail.AccountID, address mail.Address, password string) (mail.Account, error) {
+	return u.o.directory.RestoreAccount(ctx, id, address, password)
+}
+
+// Deleted gives what was deleted of one person's mail.
+func (u undo) Deleted(ctx context.Context, id mail.AccountID) (web.Deleted, error) {
+	return u.o.store.Account(ctx, id)
+}
+
 // people is the directory as the pages change it: whoever has a new password,
 // or is gone, is signed out of every program at once.
 type people struct {

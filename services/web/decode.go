@@ -38,7 +38,12 @@ func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 // have is an error with its name, so is one that stands twice, and anything
 // behind the document.
 func decode(w http.ResponseWriter, r *http.Request, v any) error {
-	body, err := read(w, r, maxRequest)
+	return decodeUpTo(w, r, v, maxRequest)
+}
+
+// decodeUpTo is decode for requests that may be larger.
+func decodeUpTo(w http.ResponseWriter, r *http.Request, v any, limit int64) error {
+	body, err := read(w, r, limit)
 	if err != nil {
 		return err
 	}

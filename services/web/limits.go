@@ -10,6 +10,17 @@ const (
 	maxSetup = 1 << 20
 	// maxRequest bounds every other JSON request: one person, one password.
 	maxRequest = 16 << 10
+	// maxUndo bounds a request that names the messages of one page of a list.
+	maxUndo = 64 << 10
+	// maxWords and maxWord bound what a list of deleted mail is filtered by.
+	maxWords = 20
+	maxWord  = 200
+	// maxRunningJobs work at a time: each may hold 60 bytes for every message of
+	// an account. maxJobs are remembered, each for jobLife after its end, so that
+	// whoever closed the page in between sees what became of it.
+	maxRunningJobs = 3
+	maxJobs        = 100
+	jobLife        = 24 * time.Hour
 	// maxAutodiscover bounds the XML that a mail program posts; real ones stay
 	// under 1 KB.
 	maxAutodiscover = 16 << 10

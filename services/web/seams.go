@@ -51,6 +51,31 @@ type Authenticator interface {
 	Password(ctx context.Context, peer netip.Addr, login, password string) (mail.Login, error)
 }
 
+// Undo brings back what was deleted.
+type Undo interface {
+	// RemovedAccounts lists the people who can be brought back.
+	RemovedAccounts(ctx context.Context) ([]mail.RemovedAccount, error)
+	// RestoreAccount brings a removed person back. The zero address means the one
+	// they had, "" the password they had. Errors: mail.ErrNoAccount, mail.ErrGone,
+	// mail.ErrAddressTaken, mail.ErrPasswordNeeded, and those of AddAccount.
+	RestoreAccount(ctx context.Context, id mail.AccountID, address mail.Address, password string) (mail.Account, error)
+	// Deleted gives what was deleted of one person's mail.
+	Deleted(ctx context.Context, id mail.AccountID) (Deleted, error)
+}
+
+// Deleted is what was deleted of one person's mail, and how to put it back.
+// Errors are mail.ErrNoMailbox, mail.ErrNoMessage, mail.ErrMailboxName,
+// mail.ErrTooMany, mail.ErrGone, mail.ErrNoSpace, or the box's own trouble.
+type Deleted interface {
+	Mailboxes(ctx context.Context) ([]mail.Mailbox, error)
+	DeletedMailboxes(ctx context.Context) ([]mail.DeletedMailbox, error)
+	Expunged(ctx context.Context, q mail.ExpungedQuery) (mail.ExpungedPage, error)
+	Restore(ctx context.Context, places []mail.Place, into mail.MailboxID) ([]mail.Restored, error)
+	RestoreMailbox(ctx context.Context, id mail.MailboxID) ([]mail.Mailbox, error)
+	// RestoreAsOf takes long; it ends with ctx, and can be asked for again then.
+	RestoreAsOf(ctx context.Context, r mail.AsOf, tell func(mail.Progress)) (mail.RestoredAsOf, error)
+}
+
 // Token is what is kept of an API token: never its text, which is shown once.
 type Token struct {
 	Hash    [32]byte // SHA-256 of the text, which is random enough to need no salt

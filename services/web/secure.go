@@ -30,6 +30,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("PUT /api/accounts/{address}/password", s.admin(s.putPassword))
 	mux.HandleFunc("DELETE /api/accounts/{address}", s.admin(s.deleteAccount))
 	mux.HandleFunc("POST /api/tokens", s.admin(s.postToken))
+	s.undo(mux)
 	mux.HandleFunc("/api/", s.handle(func(http.ResponseWriter, *http.Request) error {
 		return &Problem{Status: http.StatusNotFound, Message: "The box has nothing at this address, or not for this method."}
 	}))

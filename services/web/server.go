@@ -22,6 +22,7 @@ type Options struct {
 	Accounts      Accounts
 	Authenticator Authenticator
 	Tokens        Tokens // optional: without it there are no API tokens
+	Undo          Undo   // optional: without it nothing can be brought back here
 	Certificates  Certificates
 	Machine       Machine
 	Claim         *claim.Code // nil on a box that has been set up
@@ -67,6 +68,7 @@ type Server struct {
 	now      func() time.Time
 	pages    *pages
 	sessions sessions
+	jobs     *jobs
 
 	secure, plain *http.Server
 	setUp         atomic.Bool // seen true once; it never goes back
@@ -103,7 +105,7 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: read the built pages: %w", err)
 	}
-	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}}
+	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, jobs: newJobs(opt.Clock)}
 	s.secure = s.httpServer(s.SecureHandler())
 	s.secure.TLSConfig = opt.TLS.Clone() // net/http adds HTTP/2 to it
 	s.plain = s.httpServer(s.PlainHandler())
@@ -141,7 +143,8 @@ func (s *Server) Serve(l net.Listener, mode Mode) error {
 // Shutdown stops accepting, waits for requests that are running, and cuts what
 // is left when ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
-	err := errors.Join(s.secure.Shutdown(ctx), s.plain.Shutdown(ctx))
+	s.jobs.stop()
+	err := errors.Join(s.secure.Shutdown(ctx), s.plain.Shutdown(ctx), s.jobs.wait(ctx))
 	if err != nil {
 		err = errors.Join(err, s.secure.Close(), s.plain.Close())
 	}
