@@ -54,6 +54,12 @@ func (j *asOf) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.mu.RLock()
+	over := j.past.last.modSeq < a.last.expired
+	a.mu.RUnlock()
+	if over { // some of what was there then has gone for good
+		return mail.ErrGone
+	}
 	boxes, err := j.scope()
 	if err != nil {
 		return err

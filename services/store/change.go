@@ -31,6 +31,9 @@ const (
 	verbRestoreAsOf
 )
 
+// The verbs of what the box does by itself.
+const verbExpire verb = 21
+
 // change is what a record does: a section for each account it touches. Every
 // number in it was assigned when it was committed; applying only copies.
 type change []section
@@ -73,6 +76,8 @@ const (
 	kindRestoreMailbox
 	kindRestoreAccount
 )
+
+const kindExpire opKind = 20
 
 type (
 	createAccount struct{}
@@ -148,6 +153,12 @@ type (
 		name     string
 	}
 	restoreAccount struct{}
+	// expire lets go for good what was taken away up to a ModSeq, and mailboxes
+	// that were deleted by then.
+	expire struct {
+		until mail.ModSeq
+		boxes []mail.MailboxID
+	}
 )
 
 func (createAccount) kind() opKind { return kindCreateAccount }
@@ -165,6 +176,7 @@ func (add) kind() opKind      { return kindAdd }
 func (setFlags) kind() opKind { return kindFlags }
 func (copyTo) kind() opKind   { return kindCopy }
 func (remove) kind() opKind   { return kindRemove }
+func (expire) kind() opKind   { return kindExpire }
 
 func (putBack) kind() opKind        { return kindPutBack }
 func (restoreMailbox) kind() opKind { return kindRestoreMailbox }

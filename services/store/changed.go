@@ -66,7 +66,8 @@ func (p *page) read() error {
 	p.boxes, p.names, p.emails, p.threads = map[mail.MailboxID]bool{}, map[string]bool{}, map[uint32]bool{}, map[uint32]bool{}
 	p.until = p.since
 	a.mu.RLock()
-	now, floor := a.last.modSeq, a.floor
+	// Of mailboxes that have expired it is not known any more what was in them.
+	now, floor := a.last.modSeq, max(a.floor, a.last.expired)
 	a.mu.RUnlock()
 	if p.since < floor || p.since > now {
 		return mail.ErrResync
@@ -229,7 +230,7 @@ func touch[ID ~uint64](t *mail.Touched[ID], id ID, created, there bool) bool {
 // lookup counts in how many places emails and threads stand, in mailboxes that
 // are there: what memory has first, then the index below it.
 type lookup struct {
-	gone    map[mail.MailboxID]bool
+	there   map[mail.MailboxID]bool   // mailboxes that are
 	recent  map[uint32]map[place]*row // by email: what no checkpoint has written
 	of      map[uint32]uint32         // threads of these
 	emails  map[uint32]int            // out; the keys are what is asked for
@@ -240,7 +241,7 @@ type lookup struct {
 // look begins a lookup. The caller holds mu.
 func (a *account) look(emails, threads map[uint32]bool) *lookup {
 	l := &lookup{
-		gone: map[mail.MailboxID]bool{}, recent: map[uint32]map[place]*row{}, of: map[uint32]uint32{},
+		there: map[mail.MailboxID]bool{}, recent: map[uint32]map[place]*row{}, of: map[uint32]uint32{},
 		emails: make(map[uint32]int, len(emails)), threads: make(map[uint32]int, len(threads)),
 	}
 	for n := range emails {
@@ -250,9 +251,7 @@ func (a *account) look(emails, threads map[uint32]bool) *lookup {
 		l.threads[n] = 0
 	}
 	for id, m := range a.boxes {
-		if m.gone {
-			l.gone[id] = true
-		}
+		l.there[id] = !m.gone
 	}
 	if a.flushing != nil {
 		l.note(a.flushing)
@@ -294,7 +293,7 @@ func (l *lookup) read(tx *bolt.Tx) error {
 			return err
 		}
 		for id, count := range members {
-			if !l.gone[id] {
+			if l.there[id] {
 				l.threads[n] += int(count)
 			}
 		}
@@ -308,7 +307,7 @@ func (l *lookup) read(tx *bolt.Tx) error {
 			return err
 		}
 		for _, p := range indexed {
-			if !l.gone[p.mailbox] {
+			if l.there[p.mailbox] {
 				l.emails[n]++
 			}
 		}
@@ -332,7 +331,7 @@ func (l *lookup) merge(n uint32, indexed []place) {
 		there[p] = true
 	}
 	for p, r := range l.recent[n] {
-		if was := there[p]; wanted && was == r.gone && !l.gone[p.mailbox] {
+		if was := there[p]; wanted && was == r.gone && l.there[p.mailbox] {
 			if r.gone {
 				l.threads[thread]--
 			} else {
@@ -345,7 +344,7 @@ func (l *lookup) merge(n uint32, indexed []place) {
 		return
 	}
 	for p, is := range there {
-		if is && !l.gone[p.mailbox] {
+		if is && l.there[p.mailbox] {
 			l.emails[n]++
 		}
 	}

@@ -93,6 +93,7 @@ type checker struct {
 	boxes   map[mail.MailboxID]box
 	emails  map[mail.EmailID]references
 	threads map[mail.ThreadID]map[mail.MailboxID]int64
+	swept   mail.ModSeq // up to which what has expired is out of the index
 	bodies  map[journal.BodyRef]reference
 	log     *account // as the log has it
 	count   int      // of problems
@@ -169,6 +170,12 @@ func (c *checker) meta() error {
 		return err
 	}
 	c.last, c.lsn, c.floor = m.last, m.applied, m.floor
+	if c.last.expired, err = mark(c.tx.Bucket([]byte("meta")), markExpired); err != nil {
+		return err
+	}
+	if c.swept, err = mark(c.tx.Bucket([]byte("meta")), markSwept); err != nil {
+		return err
+	}
 	names := map[string]mail.MailboxID{}
 	var usage mail.Usage
 	err = c.tx.Bucket([]byte("mailboxes")).ForEach(func(k, v []byte) error {
@@ -213,11 +220,14 @@ func (c *checker) rows() error {
 		}
 		id := mail.MailboxID(binary.BigEndian.Uint64(k))
 		b := counted[id]
-		if b == nil {
-			c.problem("there are messages of mailbox %s, which never was", id)
-			return nil
-		}
 		var err error
+		if b == nil {
+			if id > c.last.mailbox || c.swept >= c.last.expired {
+				c.problem("there are messages of mailbox %s, which never was", id)
+				return nil
+			}
+			return c.unswept(id, v)
+		}
 		if rows, err = decodeBlock(rows[:0], v); err != nil {
 			return err
 		}
@@ -251,9 +261,18 @@ func (c *checker) rows() error {
 	return nil
 }
 
-// row checks one message that is there.
-func (c *checker) row(id mail.MailboxID, r *row) error {
-	c.report.Messages++
+// unswept counts the references of rows that have expired with their mailbox and
+// wait to be taken out.
+func (c *checker) unswept(id mail.MailboxID, v []byte) error {
+	rows, err := decodeBlock(nil, v)
+	for i := range rows {
+		c.refer(id, &rows[i])
+	}
+	return err
+}
+
+// refer counts that a row refers to its email and thread.
+func (c *checker) refer(id mail.MailboxID, r *row) {
 	c.live++
 	if c.tx.Bucket([]byte("entries")).Get(entryKey(r.email, id, r.uid)) == nil {
 		c.problem("message %d of mailbox %s is not among the places of email %d", r.uid, id, r.email)
@@ -267,6 +286,12 @@ func (c *checker) row(id mail.MailboxID, r *row) error {
 		c.threads[mail.ThreadID(r.thread)] = t
 	}
 	t[id]++
+}
+
+// row checks one message that is there.
+func (c *checker) row(id mail.MailboxID, r *row) error {
+	c.report.Messages++
+	c.refer(id, r)
 	if mail.EmailID(r.email) > c.last.email || mail.ThreadID(r.thread) > c.last.thread || r.modSeq > c.last.modSeq {
 		c.problem("message %d of mailbox %s is ahead of the account's counters", r.uid, id)
 	}
@@ -294,6 +319,9 @@ func (c *checker) row(id mail.MailboxID, r *row) error {
 
 // noted checks that the changes bucket tells of the row.
 func (c *checker) noted(id mail.MailboxID, kind byte, r *row) error {
+	if r.modSeq <= c.last.expired {
+		return nil // that long ago is not told of any more
+	}
 	cursor := c.tx.Bucket([]byte("changes")).Cursor()
 	prefix := changesKey(id, kind, r.modSeq, 0)
 	prefix = prefix[:len(prefix)-2]
@@ -369,6 +397,9 @@ func (c *checker) expunged() error {
 		r, _, err := decodeExpunged(v)
 		if err != nil || len(k) != 12 {
 			return fmt.Errorf("expunged: %w", errIndex)
+		}
+		if r.modSeq <= min(c.last.expired, c.swept) {
+			c.problem("message %d of mailbox %x has expired and is still there", r.uid, k[:8])
 		}
 		e := c.emails[mail.EmailID(r.email)]
 		e.kept++

@@ -68,14 +68,26 @@ type flush struct {
 	last    counters
 	floor   mail.ModSeq
 	boxes   []box
+	dropped []mail.MailboxID
 	time    int64
 
 	emails  map[mail.EmailID]*references
-	threads map[mail.ThreadID]map[mail.MailboxID]int64
+	threads map[mail.ThreadID]*membership
 }
 
-// references is how an email's counts change.
-type references struct{ live, kept int64 }
+// references is how an email's counts change, and the highest ModSeq of what came
+// or went.
+type references struct {
+	live, kept int64
+	modSeq     mail.ModSeq
+}
+
+// membership is how a thread's entries change, and the highest ModSeq of what came
+// or went.
+type membership struct {
+	entries map[mail.MailboxID]int64
+	modSeq  mail.ModSeq
+}
 
 // beginFlush takes the dirty state over; nil when there is nothing to write.
 // What an earlier checkpoint failed to write goes first, alone.
@@ -90,7 +102,11 @@ func (a *account) beginFlush() *flush {
 	}
 	w := &flush{account: a, lsn: a.applied, last: a.last, time: a.store.now().Unix()}
 	for id := range a.dirty.boxes {
-		w.boxes = append(w.boxes, a.boxes[id].box)
+		if m := a.boxes[id]; m != nil {
+			w.boxes = append(w.boxes, m.box)
+		} else {
+			w.dropped = append(w.dropped, id)
+		}
 	}
 	slices.SortFunc(w.boxes, func(a, b box) int { return cmp.Compare(a.id, b.id) })
 	dirty := a.dirty
@@ -118,8 +134,7 @@ func (a *account) endFlush(w *flush) {
 
 // write does the work within one transaction. It may run again after a failure.
 func (w *flush) write() error {
-	w.emails = map[mail.EmailID]*references{}
-	w.threads = map[mail.ThreadID]map[mail.MailboxID]int64{}
+	w.begin()
 	w.floor = w.account.floor // only a checkpoint changes it
 	dirty := w.account.flushing
 	for _, id := range slices.Sorted(maps.Keys(dirty.rows)) {
@@ -132,8 +147,20 @@ func (w *flush) write() error {
 			return err
 		}
 	}
+	b := w.tx.Bucket([]byte("meta"))
+	if w.last.expired > 0 {
+		if err := putMark(b, markExpired, w.last.expired); err != nil {
+			return err
+		}
+	}
 	m := meta{version: schemaVersion, applied: w.lsn, last: w.last, floor: w.floor}
-	return w.tx.Bucket([]byte("meta")).Put([]byte("account"), m.encode(w.account.id))
+	return b.Put([]byte("account"), m.encode(w.account.id))
+}
+
+// begin forgets what an attempt before has counted.
+func (w *flush) begin() {
+	w.emails = map[mail.EmailID]*references{}
+	w.threads = map[mail.ThreadID]*membership{}
 }
 
 // bucket gives a bucket that is mostly written in the order of its keys.
@@ -192,6 +219,8 @@ func (w *flush) writeBlock(id mail.MailboxID, dirty []row) error {
 				if err := w.refer(r, id, -1); err != nil {
 					return err
 				}
+			} else {
+				w.touch(r) // it came and went since the last checkpoint
 			}
 			if err := w.keep(id, r); err != nil {
 				return err
@@ -215,16 +244,23 @@ func (w *flush) writeBlock(id mail.MailboxID, dirty []row) error {
 // (-1).
 func (w *flush) refer(r row, id mail.MailboxID, n int64) error {
 	w.references(r).live += n
-	t := w.threads[mail.ThreadID(r.thread)]
-	if t == nil {
-		t = map[mail.MailboxID]int64{}
-		w.threads[mail.ThreadID(r.thread)] = t
-	}
-	t[id] += n
+	t := w.touch(r)
+	t.entries[id] += n
 	if n < 0 {
 		return w.bucket("entries").Delete(entryKey(r.email, id, r.uid))
 	}
 	return w.bucket("entries").Put(entryKey(r.email, id, r.uid), []byte{})
+}
+
+// touch notes that an entry of a thread came or went.
+func (w *flush) touch(r row) *membership {
+	t := w.threads[mail.ThreadID(r.thread)]
+	if t == nil {
+		t = &membership{entries: map[mail.MailboxID]int64{}}
+		w.threads[mail.ThreadID(r.thread)] = t
+	}
+	t.modSeq = max(t.modSeq, r.modSeq)
+	return t
 }
 
 func (w *flush) references(r row) *references {
@@ -233,6 +269,7 @@ func (w *flush) references(r row) *references {
 		m = &references{}
 		w.emails[mail.EmailID(r.email)] = m
 	}
+	m.modSeq = max(m.modSeq, r.modSeq)
 	return m
 }
 
@@ -286,7 +323,7 @@ func (w *flush) writeEmails(dirty *overlay) error {
 		case m.live > 0:
 			m.goneSeq, m.goneTime = 0, 0
 		case m.goneTime == 0:
-			m.goneSeq, m.goneTime = w.last.modSeq, w.time
+			m.goneSeq, m.goneTime = w.emails[id].modSeq, w.time
 		}
 		if err := b.Put(key64(id), m.encode()); err != nil {
 			return err
@@ -300,19 +337,19 @@ func (w *flush) writeEmails(dirty *overlay) error {
 func (w *flush) writeThreads(*overlay) error {
 	b := w.bucket("threads")
 	for _, id := range slices.Sorted(maps.Keys(w.threads)) {
-		members := map[mail.MailboxID]int64{}
+		members, seq := map[mail.MailboxID]int64{}, mail.ModSeq(0)
 		if v := b.Get(key64(id)); v != nil {
 			var err error
-			if members, _, _, err = decodeThread(id, v); err != nil {
+			if members, seq, _, err = decodeThread(id, v); err != nil {
 				return err
 			}
 		}
-		for mailbox, n := range w.threads[id] {
+		for mailbox, n := range w.threads[id].entries {
 			if members[mailbox] += n; members[mailbox] == 0 {
 				delete(members, mailbox)
 			}
 		}
-		if err := b.Put(key64(id), encodeThread(members, w.last.modSeq, w.time)); err != nil {
+		if err := b.Put(key64(id), encodeThread(members, max(seq, w.threads[id].modSeq), w.time)); err != nil {
 			return err
 		}
 	}
@@ -366,6 +403,11 @@ func (w *flush) writeNames(dirty *overlay) error {
 	b := w.tx.Bucket([]byte("mailboxes"))
 	for i := range w.boxes {
 		if err := b.Put(key64(w.boxes[i].id), w.boxes[i].encode()); err != nil {
+			return err
+		}
+	}
+	for _, id := range w.dropped {
+		if err := b.Delete(key64(id)); err != nil {
 			return err
 		}
 	}

@@ -206,6 +206,12 @@ func (e *encoder) op(o op) {
 		e.uint(uint64(o.validity))
 		e.b = append(e.b, byte(o.role))
 		e.string(o.name)
+	case expire:
+		e.uint(uint64(o.until))
+		e.uint(uint64(len(o.boxes)))
+		for _, id := range o.boxes {
+			e.uint(uint64(id))
+		}
 	}
 }
 
@@ -300,6 +306,12 @@ func (d *decoder) op(kind opKind) op {
 		}
 	case kindRestoreAccount:
 		return restoreAccount{}
+	case kindExpire:
+		o := expire{until: mail.ModSeq(d.uint())}
+		for range d.count() {
+			o.boxes = append(o.boxes, mail.MailboxID(d.uint()))
+		}
+		return o
 	}
 	if !d.bad {
 		d.newer = kind

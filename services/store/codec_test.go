@@ -22,7 +22,7 @@ func everything() change {
 				mailbox: 1, uid: 2, email: 3, thread: 4, body: journal.BodyRef{Segment: 5, Ordinal: 6}, bodySize: 7, prefix: []byte("p"),
 				flags: mail.NewFlags(`\Seen`, "k"), when: -8, id: mail.ID{9}, keys: []threadKey{{1}, {2}},
 			},
-			setFlags{1, mail.NewFlags(`\Deleted`, "a", "b"), set}, copyTo{from: 1, to: 2, uids: set, first: 9}, remove{1, set}, removeAccount{},
+			setFlags{1, mail.NewFlags(`\Deleted`, "a", "b"), set}, copyTo{from: 1, to: 2, uids: set, first: 9}, remove{1, set}, expire{9, []mail.MailboxID{1, 300}}, removeAccount{},
 			restoreAccount{}, restoreMailbox{id: 3, validity: 5, role: 2, name: "c"},
 			putBack{mailbox: 1, first: 9, entries: []putBackEntry{
 				{email: 3, thread: 4, size: 5, flags: mail.NewFlags(`\Seen`, "k"), when: -8, id: mail.ID{9}}, {email: 1<<32 - 1},

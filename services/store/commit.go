@@ -18,7 +18,8 @@ type transaction struct {
 	// reading, perhaps twice. It may write into the pending accounts only
 	// through txn.pend.
 	prepare func(at moment, slot journal.Slot) (change, error)
-	// revives says that removed accounts may be changed: they are being restored.
+	// revives says that removed accounts may be changed: they are being restored,
+	// or let go for good.
 	revives bool
 
 	verb    verb

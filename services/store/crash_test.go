@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -183,6 +184,8 @@ type rig struct {
 	index string
 	clock *storetest.Clock
 	ring  int64 // bytes of the journal's ring; 0: none
+	// segment is the size of segments; 0: 20,000 bytes.
+	segment int64
 
 	journal *journal.Journal
 	store   *store.Store
@@ -190,7 +193,7 @@ type rig struct {
 }
 
 func (r *rig) open() error {
-	opts := journal.Options{Logger: quiet(), Now: r.clock.Now, Segment: 20000, Ring: r.ring}
+	opts := journal.Options{Logger: quiet(), Now: r.clock.Now, Segment: cmp.Or(r.segment, 20000), Ring: r.ring}
 	var err error
 	if r.files, err = durable.NewOS(r.index); err != nil {
 		r.t.Fatal(err)

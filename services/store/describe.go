@@ -41,7 +41,11 @@ type DescribedOp struct {
 	Prefix   string           `json:"prefix,omitempty"`
 	Internal time.Time        `json:"internal,omitzero"`
 	ID       string           `json:"id,omitempty"`
-	Other    string           `json:"other,omitempty"` // of ops that have no words here
+	// Until is the ModSeq up to which what was taken away is gone for good, and
+	// Mailboxes are those that go with it.
+	Until     mail.ModSeq `json:"until,omitempty"`
+	Mailboxes []string    `json:"mailboxes,omitempty"`
+	Other     string      `json:"other,omitempty"` // of ops that have no words here
 }
 
 // Describe says what a record does. It is for people who look for what happened;
@@ -70,6 +74,7 @@ func (v verb) String() string {
 		verbMailboxDelete: "delete mailbox", verbSubscribe: "subscribe", verbDeliver: "deliver", verbAppend: "append", verbFlags: "set flags",
 		verbCopy: "copy", verbMove: "move", verbExpunge: "expunge",
 		verbRestore: "restore", verbRestoreMailbox: "restore mailbox", verbRestoreAccount: "restore account",
+		verbExpire: "expire",
 	}
 	if name, ok := names[v]; ok {
 		return name
@@ -105,6 +110,12 @@ func describeOp(o op) DescribedOp {
 		return DescribedOp{Op: "copy", Mailbox: o.to.String(), From: o.from.String(), UIDs: o.uids.String(), First: o.first}
 	case remove:
 		return DescribedOp{Op: "remove", Mailbox: o.mailbox.String(), UIDs: o.uids.String()}
+	case expire:
+		d := DescribedOp{Op: "expire", Until: o.until}
+		for _, id := range o.boxes {
+			d.Mailboxes = append(d.Mailboxes, id.String())
+		}
+		return d
 	case putBack:
 		return DescribedOp{Op: "put back", Mailbox: o.mailbox.String(), First: o.first, Count: len(o.entries)}
 	case restoreMailbox:
@@ -140,6 +151,8 @@ func (o DescribedOp) String() string {
 	say("received %s", o.Internal.Format(time.RFC3339), !o.Internal.IsZero())
 	say("id %s", o.ID, o.ID != "")
 	say("prefix %q", o.Prefix, o.Prefix != "")
+	say("up to modseq %d", o.Until, o.Until != 0)
+	say("with mailboxes %s", strings.Join(o.Mailboxes, " "), len(o.Mailboxes) > 0)
 	say("%s", o.Other, o.Other != "")
 	return b.String()
 }

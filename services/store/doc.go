@@ -46,8 +46,12 @@
 //	written     record in the log, not synced      the sync              there or gone, whole either way
 //	durable     record in the log, in no index     a checkpoint          there: read from the log
 //	indexed     log and rows of the index          Expunge, Move         there
-//	expunged    log and, with all of its row,      Restore, compaction   expunged, can be put back
+//	expunged    log and, with all of its row,      Restore, Expire       expunged, can be put back
 //	            "expunged" of the index
+//	expired     log: its record says until where   the sweep of Expire   gone for good; the rest of it leaves
+//	            all is gone; rests of the index                          the index with the next Expire
+//	dead        log: record and body               Journal.Compact       gone for good
+//	dropped     log: the record without a body                           gone for good
 //
 // A mailbox that is deleted keeps its rows, marked as gone with its mailbox.
 //
@@ -106,6 +110,24 @@
 // top of it. The record's type is for people and may be any. Records of a family
 // that nobody here asks for are not looked at; compaction keeps them.
 //
+// # Expiry
+//
+// Expire lets go of everything in an account that was taken away up to a ModSeq.
+// That is a record like any other, so a rebuild comes to the same; from then on
+// the ModSeq stands in the index, and what is at or below it is never listed. A
+// sweep then takes it out of the index in transactions of some thousand rows: the
+// rows of mailboxes that are gone, expunged rows, notes of changes up to that
+// ModSeq, threads without an entry and their keys, and last the emails that
+// nothing refers to. Each step finds its work in the index itself, so that it
+// does not matter where one is cut short. Who asks for changes since an older
+// ModSeq is told that every UID is gone that was given out and is not there.
+//
+// A body is dead when no email of any index names it (see Live). It stays dead:
+// a new reference to it is made only from an entry, or by putting back an email
+// of the index; and the emails that are about to leave the index are announced to
+// the commit goroutine, which puts none of them back any more, before it is
+// looked once more whether anything refers to them.
+//
 // # Payload of a record, version 1
 //
 // Varints are those of encoding/binary, unsigned if nothing else is said. A
@@ -136,6 +158,7 @@
 //	                       prefix; flags; signed varint internal date; 16 bytes message ID
 //	   13 restore mailbox  id, UIDVALIDITY; byte role; string name
 //	   14 restore account
+//	   20 expire           ModSeq; number of mailboxes that go with it, and these
 //
 // The record's type says what was asked for (see verb); its time is the save date
 // of what it adds. A thread key is the first 8 bytes of the SHA-256 of a message
@@ -154,6 +177,8 @@
 //	                                              the first boxes); since version 2: messages and bytes
 //	                                              in all mailboxes, ModSeq up to which the feed tells
 //	                                              nothing
+//	               "expired", "swept"             ModSeq up to which what was taken away is gone for
+//	                                              good, and is out of the index (varints)
 //	mailboxes      id (8)                         string name; bytes kind, role; UIDVALIDITY, UIDNEXT,
 //	                                              HIGHESTMODSEQ, ModSeq of its own last change, total,
 //	                                              unseen, deleted, size; byte: gone, then signed: when

@@ -43,3 +43,34 @@ func UnknownChange() []byte {
 	b[len(b)-2] = 255
 	return b
 }
+
+// Emails counts the emails in the index of an account.
+func (s *Store) Emails(id mail.AccountID) (n int) {
+	err := s.accounts[id].index.with(func(db *bolt.DB) error {
+		return db.View(func(tx *bolt.Tx) error {
+			n = tx.Bucket([]byte("emails")).Stats().KeyN
+			return nil
+		})
+	})
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+// LoseEmail takes the first email that a message is of out of the index.
+func (s *Store) LoseEmail(id mail.AccountID) {
+	err := s.accounts[id].index.with(func(db *bolt.DB) error {
+		return db.Update(func(tx *bolt.Tx) error {
+			_, v := tx.Bucket([]byte("rows")).Cursor().First()
+			rows, err := decodeBlock(nil, v)
+			if err != nil {
+				return err
+			}
+			return tx.Bucket([]byte("emails")).Delete(key64(mail.EmailID(rows[0].email)))
+		})
+	})
+	if err != nil {
+		panic(err)
+	}
+}

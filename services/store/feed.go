@@ -100,6 +100,13 @@ func (t *tracker) track(b trackedBox) {
 	}
 }
 
+// dropBox lets a mailbox go of which it was told long ago that it is deleted.
+func (t *tracker) dropBox(id mail.MailboxID) {
+	t.ledger.dropBox(id)
+	t.boxes = slices.DeleteFunc(t.boxes, func(b trackedBox) bool { return b.id == id && b.gone })
+	delete(t.seen, id)
+}
+
 func (t *tracker) setSubscribed(name string, on bool) {
 	t.ledger.setSubscribed(name, on)
 	t.names = append(t.names, name)

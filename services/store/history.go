@@ -42,6 +42,11 @@ func (p *past) addBox(b box) {
 	p.boxes[b.id], p.table[b.id] = &b, &table{}
 }
 
+func (p *past) dropBox(id mail.MailboxID) {
+	delete(p.boxes, id)
+	delete(p.table, id)
+}
+
 func (p *past) dropRow(mailbox mail.MailboxID, r row, _ moment) { p.table[mailbox].remove(r.uid) }
 
 func (p *past) row(mailbox mail.MailboxID, uid mail.UID) (row, bool, error) {

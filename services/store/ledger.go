@@ -17,6 +17,8 @@ type ledger interface {
 	// there never was one.
 	box(id mail.MailboxID) *box
 	addBox(b box)
+	// dropBox takes a deleted mailbox out, with everything that was in it.
+	dropBox(id mail.MailboxID)
 	// setName makes the name mean the mailbox; 0 means none.
 	setName(name string, id mail.MailboxID)
 	setSubscribed(name string, on bool)
@@ -41,6 +43,8 @@ type counters struct {
 	removed  bool // the account is
 	// removedAt says since when, in Unix seconds; 0 when it is not removed.
 	removedAt int64
+	// expired is the ModSeq up to which what was taken away is gone for good.
+	expired mail.ModSeq
 }
 
 // box is a mailbox without its messages.
@@ -163,6 +167,8 @@ func applyOp(l ledger, o op, seq mail.ModSeq, at moment) error {
 		return applyFlags(l, &o, seq)
 	case copyTo:
 		return applyCopy(l, &o, seq, at)
+	case expire:
+		return applyExpire(l, &o, seq)
 	case remove:
 		return applyRemove(l, &o, seq, at)
 	}
@@ -264,6 +270,23 @@ func applyRemove(l ledger, o *remove, seq mail.ModSeq, at moment) error {
 		l.dropRow(o.mailbox, r, at)
 	}
 	b.highest = seq
+	return nil
+}
+
+func applyExpire(l ledger, o *expire, seq mail.ModSeq) error {
+	c := l.counters()
+	c.expired = max(c.expired, o.until)
+	for _, id := range o.boxes {
+		b := l.box(id)
+		if b == nil {
+			return fmt.Errorf("mailbox %s: %w", id, mail.ErrNoMailbox)
+		}
+		if !b.gone { // of a removed account
+			l.setName(b.name, 0)
+			b.gone, b.changed = true, seq
+		}
+		l.dropBox(id)
+	}
 	return nil
 }
 

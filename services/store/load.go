@@ -34,6 +34,9 @@ func (ix *index) load(ctx context.Context) error {
 			}
 			a.last, a.indexed, a.floor = m.last, m.applied, m.floor
 			a.applied = a.indexed
+			if a.last.expired, err = mark(tx.Bucket([]byte("meta")), markExpired); err != nil {
+				return err
+			}
 			if err := ix.loadKeywords(tx); err != nil {
 				return err
 			}

@@ -42,6 +42,7 @@ func (p *pending) box(id mail.MailboxID) *box {
 }
 
 func (p *pending) addBox(b box)                           { p.boxes[b.id] = &b }
+func (p *pending) dropBox(mail.MailboxID)                 {} // it is gone already: nothing that is prepared asks for it
 func (p *pending) setName(name string, id mail.MailboxID) { p.names[name] = id }
 func (p *pending) setSubscribed(name string, on bool)     { p.subs[name] = on }
 func (p *pending) putEmail(mail.EmailID, email)           {} // nothing that is prepared asks for one

@@ -172,6 +172,9 @@ func (h *Account) Changes(ctx context.Context, mailbox mail.MailboxID, since mai
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	m := a.boxes[mailbox]
+	if m == nil { // expired since
+		return mail.Changes{}, mail.ErrNoMailbox
+	}
 	c := mail.Changes{Until: a.last.modSeq, UIDNext: m.uidNext, Gone: m.gone}
 	if m.gone || since >= m.highest {
 		return c, nil
@@ -185,6 +188,11 @@ func (h *Account) Changes(ctx context.Context, mailbox mail.MailboxID, since mai
 
 // vanishedSince is what was expunged after since. The caller holds mu.
 func (a *account) vanishedSince(m *mailbox, since mail.ModSeq) (mail.UIDSet, error) {
+	if since < a.last.expired {
+		// When each message went is not known any more, only that it is not there. To
+		// be told again of one that is gone harms nobody (RFC 7162 §3.2.6).
+		return m.missing(), nil
+	}
 	var sets []mail.UIDSet
 	if since < m.vanishedFrom {
 		var err error
@@ -198,4 +206,22 @@ func (a *account) vanishedSince(m *mailbox, since mail.ModSeq) (mail.UIDSet, err
 		}
 	}
 	return mail.SetOfRanges(slices.Concat(sets...)...), nil
+}
+
+// missing are the UIDs that were given out and are not there. The rows are loaded.
+func (m *mailbox) missing() mail.UIDSet {
+	var set mail.UIDSet
+	next := mail.UID(1)
+	for _, c := range m.rows.chunks {
+		for _, uid := range c.uids {
+			if uid > next {
+				set = append(set, mail.Range[mail.UID]{First: next, Last: uid - 1})
+			}
+			next = uid + 1
+		}
+	}
+	if m.uidNext > next {
+		set = append(set, mail.Range[mail.UID]{First: next, Last: m.uidNext - 1})
+	}
+	return set
 }

@@ -156,7 +156,7 @@ func (a *account) destination(from, into mail.MailboxID) destination {
 		return destination{id: into}
 	}
 	m := a.boxes[from]
-	if !m.gone {
+	if m == nil || !m.gone { // that it has expired since will be found out
 		return destination{id: from}
 	}
 	return destination{id: a.names[m.name], name: m.name, role: m.role}
@@ -424,7 +424,7 @@ func (a *account) recoverable(ids []mail.EmailID, indexed map[mail.EmailID]bool)
 		if a.flushing != nil && !recent {
 			_, recent = a.flushing.emails[id]
 		}
-		all[id] = indexed[id] || recent
+		all[id] = (indexed[id] || recent) && !a.reaping[id]
 	}
 	return all
 }
@@ -455,7 +455,12 @@ func (a *account) expungedRows(places []mail.Place) (map[mail.Place]expungedRow,
 		return nil, err
 	}
 	now := a.store.now()
-	maps.DeleteFunc(found, func(_ mail.Place, e expungedRow) bool { return !now.Before(a.store.until(e.left.unix)) })
+	a.mu.RLock()
+	expired := a.last.expired
+	a.mu.RUnlock()
+	maps.DeleteFunc(found, func(_ mail.Place, e expungedRow) bool {
+		return !now.Before(a.store.until(e.left.unix)) || e.row.gone && e.row.modSeq <= expired
+	})
 	return found, nil
 }
 

@@ -39,6 +39,11 @@ type account struct {
 	dirtySince time.Time // when it began to
 	retryAt    time.Time // no checkpoint before, as the last one failed; zero: it did not
 
+	// reaping are emails that are about to leave the index: nothing may come to
+	// refer to them any more.
+	reaping  map[mail.EmailID]bool
+	sweeping sync.Mutex // see sweep.go
+
 	// spoiled is set when memory can't be believed any more: no checkpoint
 	// writes it.
 	spoiled atomic.Bool
@@ -144,6 +149,12 @@ func (a *account) box(id mail.MailboxID) *box {
 func (a *account) addBox(b box) {
 	a.boxes[b.id] = &mailbox{box: b, rows: &table{}, vanishedFrom: b.highest}
 	a.dirty.boxes[b.id] = true
+	a.dirty.size++
+}
+
+func (a *account) dropBox(id mail.MailboxID) {
+	delete(a.boxes, id)
+	a.dirty.boxes[id] = true
 	a.dirty.size++
 }
 

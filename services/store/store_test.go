@@ -102,6 +102,7 @@ func TestAgainstModel(t *testing.T) {
 			b.open()
 			defer func() { b.close() }()
 			storetest.Compare(t, seed, 1500, clock, b.Store, memstore.New(clock.Now), func() storetest.Store[*store.Account] {
+				compact(t, b.journal, b.Store)
 				b.close()
 				return b.open().Store
 			})

@@ -171,7 +171,7 @@ func (s *Store) RestoreAccount(ctx context.Context, id mail.AccountID) error {
 		switch {
 		case !p.last.removed:
 			return nil, nil
-		case !at.time.Before(s.until(p.last.removedAt)):
+		case !at.time.Before(s.until(p.last.removedAt)), len(p.under.boxes) == 0:
 			return nil, mail.ErrGone
 		}
 		return change{{account: id, modSeq: p.last.modSeq + 1, ops: []op{restoreAccount{}}}}, nil
@@ -212,7 +212,8 @@ func (s *Store) RemovedAccounts(context.Context) ([]mail.RemovedAccount, error) 
 	return list, nil
 }
 
-// removedAt says when an account was removed, in Unix seconds.
+// removedAt says when an account was removed, in Unix seconds, and whether there
+// is anything left of it.
 func (s *Store) removedAt(id mail.AccountID) (at int64, removed bool, err error) {
 	s.loading.Lock()
 	defer s.loading.Unlock()
@@ -222,5 +223,5 @@ func (s *Store) removedAt(id mail.AccountID) (at int64, removed bool, err error)
 	}
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	return a.last.removedAt, a.last.removed, nil
+	return a.last.removedAt, a.last.removed && len(a.boxes) > 0, nil
 }

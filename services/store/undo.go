@@ -128,6 +128,7 @@ func (s *Store) digest(ref journal.BodyRef) (*message.Digest, error) {
 type selection struct {
 	q     mail.ExpungedQuery
 	after expungedRow // the row of q.After
+	gone  mail.ModSeq // up to which everything has expired
 	since int64       // what went at or before this is over
 	room  int
 	rows  []expungedRow
@@ -135,7 +136,7 @@ type selection struct {
 
 func (s *selection) offer(e expungedRow) {
 	switch q := &s.q; {
-	case e.left.unix <= s.since,
+	case e.left.unix <= s.since, e.row.modSeq <= s.gone,
 		!q.Since.IsZero() && e.left.unix < q.Since.Unix(),
 		!q.Before.IsZero() && e.left.unix >= q.Before.Unix(),
 		!q.Moved && (e.left.verb == verbMove || e.left.verb == verbMailboxRename),
@@ -179,6 +180,7 @@ func (a *account) newest(ctx context.Context, q mail.ExpungedQuery, room int) ([
 func (a *account) recentlyExpunged(s *selection) (gone []mail.MailboxID) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
+	s.gone = a.last.expired
 	for _, o := range []*overlay{a.flushing, &a.dirty} {
 		if o == nil {
 			continue
@@ -214,7 +216,7 @@ func (a *account) offerDeleted(ctx context.Context, id mail.MailboxID, s *select
 		a.mu.RLock()
 		m := a.boxes[id]
 		n := 0
-		if m.gone {
+		if m != nil && m.gone {
 			for r := range m.rows.from(next) {
 				e := *r
 				e.modSeq = m.changed
@@ -301,7 +303,7 @@ func (a *account) eachRow(ctx context.Context, id mail.MailboxID, use func(*row)
 	for next := mail.UID(1); ; {
 		n := 0
 		a.mu.RLock()
-		if m := a.boxes[id]; !m.gone {
+		if m := a.boxes[id]; m != nil && !m.gone {
 			for r := range m.rows.from(next) {
 				use(r)
 				next = r.uid + 1

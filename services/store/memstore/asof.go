@@ -85,6 +85,15 @@ func (h *Account) boxesAt(r mail.AsOf) ([]*box, error) {
 	if err != nil {
 		return nil, err
 	}
+	seq := mail.ModSeq(0)
+	for i, at := range h.a.times {
+		if !at.After(r.At) {
+			seq = mail.ModSeq(i + 1)
+		}
+	}
+	if seq < h.a.expired {
+		return nil, mail.ErrGone
+	}
 	var boxes []*box
 	for id, m := range h.a.boxes {
 		if _, ok := m.at(r.At); ok && (r.Mailbox == 0 || r.Mailbox == id) {

@@ -28,6 +28,7 @@ type numbers struct {
 // begin begins a change.
 func (a *account) begin() {
 	a.modSeq++
+	a.times = append(a.times, a.now())
 	a.events = append(a.events, &event{
 		modSeq: a.modSeq, before: numbers{a.lastBox, a.lastEmail, a.lastThread}, boxes: map[mail.MailboxID]bool{},
 		names: map[string]bool{}, emails: map[mail.EmailID]bool{}, threads: map[mail.ThreadID]bool{},
@@ -136,7 +137,7 @@ func (h *Account) ChangedSince(_ context.Context, since mail.ModSeq, most int) (
 		return mail.AccountChanges{}, err
 	}
 	a := h.a
-	if since > a.modSeq {
+	if since > a.modSeq || since < a.expired {
 		return mail.AccountChanges{}, mail.ErrResync
 	}
 	if most <= 0 || most > maxChanges {

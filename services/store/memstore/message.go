@@ -30,6 +30,7 @@ func (a *account) put(m *box, e *entry) mail.UID {
 	m.HighestModSeq = e.ModSeq
 	m.entries = append(m.entries, e)
 	a.touch(m, e)
+	a.touched[e.Thread] = e.ModSeq
 	return e.UID
 }
 
@@ -75,6 +76,7 @@ func (a *account) drop(m *box, uid mail.UID, now time.Time, moved bool) {
 	for _, e := range m.in(mail.SetOf(uid)) {
 		gone := expunged{entry: *e, at: now, died: a.now(), moved: moved}
 		gone.ModSeq = a.modSeq
+		a.touched[e.Thread] = a.modSeq
 		m.expunged = append(m.expunged, gone)
 		a.touch(m, e)
 	}
@@ -369,7 +371,7 @@ func (h *Account) Changes(_ context.Context, mailbox mail.MailboxID, since mail.
 	}
 	var gone []mail.UID
 	for _, v := range m.vanished {
-		if v.modSeq > since {
+		if v.modSeq > since || since < h.a.expired {
 			gone = append(gone, v.uid)
 		}
 	}

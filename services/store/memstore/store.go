@@ -40,6 +40,9 @@ type account struct {
 	boxes      map[mail.MailboxID]*box
 	subscribed map[string]bool
 	threads    map[threadKey]mail.ThreadID
+	touched    map[mail.ThreadID]mail.ModSeq // when an entry of the thread last came or went
+	expired    mail.ModSeq
+	times      []time.Time // of the changes, by ModSeq
 	watchers   map[chan struct{}]bool
 	events     []*event // by ModSeq
 }
@@ -136,7 +139,7 @@ func (s *Store) CreateAccount(_ context.Context, id mail.AccountID) error {
 	}
 	a := &account{
 		store: s, id: id, now: s.now, boxes: map[mail.MailboxID]*box{}, subscribed: map[string]bool{},
-		threads: map[threadKey]mail.ThreadID{}, watchers: map[chan struct{}]bool{},
+		threads: map[threadKey]mail.ThreadID{}, touched: map[mail.ThreadID]mail.ModSeq{}, watchers: map[chan struct{}]bool{},
 	}
 	a.begin()
 	for _, m := range mail.FirstMailboxes() {

@@ -344,7 +344,7 @@ func (s *Store) RestoreAccount(_ context.Context, id mail.AccountID) error {
 		return nil
 	case a == nil:
 		return mail.ErrNoAccount
-	case s.over(a.goneAt):
+	case s.over(a.goneAt), len(a.boxes) == 0:
 		return mail.ErrGone
 	}
 	a.gone = false
@@ -364,7 +364,7 @@ func (s *Store) RemovedAccounts(context.Context) ([]mail.RemovedAccount, error) 
 	}
 	var list []mail.RemovedAccount
 	for id, a := range s.removed {
-		if !s.over(a.goneAt) {
+		if !s.over(a.goneAt) && len(a.boxes) > 0 {
 			list = append(list, mail.RemovedAccount{ID: id, At: a.goneAt, Until: a.goneAt.Add(retention)})
 		}
 	}

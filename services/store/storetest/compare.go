@@ -146,6 +146,8 @@ func (c *comparison[A, B]) step() {
 		c.subscribe()
 	case n < 88:
 		c.asOf()
+	case n < 90:
+		c.expire()
 	case n < 92:
 		c.changes()
 	case n < 94:
@@ -310,6 +312,17 @@ func (c *comparison[A, B]) subscribe() {
 	name, on := c.name(), c.r.IntN(2) == 0
 	c.log("subscribe %s/%s %t", c.account, name, on)
 	c.same("Subscribe", c.as[c.account].Subscribe(c.ctx, name, on), c.bs[c.account].Subscribe(c.ctx, name, on))
+}
+
+// expire lets go of everything up to some moment, now and then up to now.
+func (c *comparison[A, B]) expire() {
+	_, seq, err := c.bs[c.account].UIDs(c.ctx, 1)
+	if err != nil {
+		c.Fatal(err)
+	}
+	until := mail.ModSeq(c.r.IntN(int(seq) * 5 / 4))
+	c.log("expire %s up to %d", c.account, until)
+	c.same("Expire", c.tested.Expire(c.ctx, c.account, until), c.model.Expire(c.ctx, c.account, until))
 }
 
 func (c *comparison[A, B]) changes() {

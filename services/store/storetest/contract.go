@@ -34,6 +34,14 @@ type Store[A Account] interface {
 	// Account gives a handle, which is cheap and needs no closing.
 	// mail.ErrNoAccount if there is none.
 	Account(ctx context.Context, id mail.AccountID) (A, error)
+	// Expire lets go for good what was taken away from the account up to and with
+	// a ModSeq (a higher one than the account's means that): expunged messages,
+	// mailboxes that were deleted, and, where the account itself was removed by
+	// then, everything. It is a change as any other, unless all up to there was let
+	// go before. It also works on an account that was removed. Of what expires
+	// nothing is known any more: a mailbox is mail.ErrNoMailbox everywhere, and
+	// threads of which nothing is left are forgotten.
+	Expire(ctx context.Context, id mail.AccountID, until mail.ModSeq) error
 	// Deliver puts one body into every target's mailbox, in one atomic step. The
 	// mailbox is the target's role, or INBOX where the account has none of that
 	// role. The messages' internal date is env.Received, their ID env.ID. The
@@ -118,15 +126,17 @@ type Account interface {
 	// what each node means.
 	Search(ctx context.Context, mailbox mail.MailboxID, q mail.Query) (mail.UIDSet, error)
 	// Changes says what has happened in the mailbox after since. Vanished holds
-	// every UID taken away since then, also those that came after since. A
-	// mailbox that was deleted is Gone; one that never was is mail.ErrNoMailbox.
+	// every UID taken away since then, also those that came after since; where
+	// since is older than what has expired, every UID that was given out and is not
+	// there. A mailbox that was deleted is Gone; one that never was is mail.ErrNoMailbox.
 	Changes(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
 	// ChangedSince gives a page of what has happened in the whole account after
 	// since: the changes in order, until most emails, threads, mailboxes and
 	// subscriptions are told of, counted anew for each change. A change is never
 	// divided, so one alone may be more. most ≤ 0 asks for as many as the store
 	// gives at once, which is always bounded. mail.ErrResync when it is no longer
-	// known what happened then (it is for thirty days), or since is still to come:
+	// known what happened then (it is for thirty days, and not before what has
+	// expired), or since is still to come:
 	// then whoever follows begins anew from what there is.
 	ChangedSince(ctx context.Context, since mail.ModSeq, most int) (mail.AccountChanges, error)
 	// Entries says where an email stands, by mailbox and UID. mail.ErrNoMessage
@@ -180,7 +190,8 @@ type Account interface {
 	// It goes in steps, and tells (from the caller's goroutine; tell may be nil)
 	// how far it has come. When it fails, what is done is done, and said. It holds
 	// what the account was at that moment in memory, 60 bytes for each message.
-	// mail.ErrNoMailbox when there was no such mailbox then.
+	// mail.ErrNoMailbox when there was no such mailbox then; mail.ErrGone when what
+	// was taken away after that moment has expired.
 	RestoreAsOf(ctx context.Context, r mail.AsOf, tell func(mail.Progress)) (mail.RestoredAsOf, error)
 }
 

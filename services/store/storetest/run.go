@@ -41,6 +41,8 @@ func Run[A Account](t *testing.T, open func(t testing.TB) Store[A]) {
 		"UndoMailbox":    testUndoMailbox[A],
 		"UndoInto":       testUndoInto[A],
 		"UndoAccount":    testUndoAccount[A],
+		"Expire":         testExpire[A],
+		"ExpireMailbox":  testExpireMailbox[A],
 		"LargeBody":      testLargeBody[A],
 		"Concurrent":     testConcurrent[A],
 		"Closed":         testClosed[A],
