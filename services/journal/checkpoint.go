@@ -163,8 +163,8 @@ func (j *Journal) drain() error {
 	return r.note(j.Durable())
 }
 
-// settle waits for a checkpoint that is running; none begins until the commit
-// goroutine asks for one.
+// settle waits for a checkpoint that is running; none begins until the next
+// commit asks for one.
 func (r *ring) settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

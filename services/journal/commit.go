@@ -25,8 +25,9 @@ type Slot struct {
 	Bodies []BodyRef // of the entry's bodies, in their order
 }
 
-// Entry is one record on its way into the log. All its functions run on the
-// commit goroutine: they must not block, nor call the journal.
+// Entry is one record on its way into the log. Its functions run on whatever
+// goroutine commits, one of all entries at a time: they must not block, nor call
+// the journal.
 type Entry struct {
 	Family Family
 	Type   uint8
@@ -51,7 +52,7 @@ type Entry struct {
 // request is an entry that waits.
 type request struct {
 	entry *Entry
-	taken atomic.Bool // by the commit goroutine, or withdrawn by the waiter
+	taken atomic.Bool // by whoever commits, or withdrawn by the waiter
 	done  chan error  // capacity 1
 
 	slot    Slot
@@ -59,19 +60,13 @@ type request struct {
 	written bool
 }
 
-// run is the commit goroutine.
+// run commits what those who can't do it themselves have queued up.
 func (j *Journal) run() {
 	defer close(j.stopped)
-	var buf []byte
 	for {
-		batch, closing := j.take()
-		if len(batch) > 0 {
-			buf = j.commit(batch, buf[:0])
-			// Those just told may have more: let them queue it up before the
-			// next sync begins without them.
-			runtime.Gosched()
-			continue
-		}
+		<-j.turn
+		closing := j.drive(func() bool { return false })
+		j.turn <- struct{}{}
 		if closing {
 			return
 		}
@@ -79,9 +74,42 @@ func (j *Journal) run() {
 	}
 }
 
+// drive commits, batch by batch, until done says so or nothing waits. The caller
+// has the turn. An entry that panics on the goroutine of somebody who survives
+// that leaves the journal unusable, and nobody waiting.
+func (j *Journal) drive(done func() bool) (closing bool) {
+	var batch []*request
+	defer func() {
+		if batch == nil {
+			return
+		}
+		err := j.fail(errors.New("an entry panicked"))
+		for _, r := range batch {
+			select {
+			case r.done <- err:
+			default: // told before
+			}
+		}
+	}()
+	for !done() {
+		if batch, closing = j.take(); len(batch) == 0 {
+			batch = nil
+			return closing
+		}
+		j.buf = j.commit(batch, j.buf[:0])
+		batch = nil
+		if !done() {
+			// Those just told may have more: let them queue it up before the next
+			// sync begins without them.
+			runtime.Gosched()
+		}
+	}
+	return false
+}
+
 // take removes the next batch from the queue. It is empty only when the queue
 // is: were those whose waiters have gone counted, a batch of nothing else would
-// send the commit goroutine to sleep with others waiting behind it.
+// send whoever commits to sleep with others waiting behind it.
 func (j *Journal) take() (batch []*request, closing bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -92,6 +92,9 @@ func sizeOf(disk *crashfs.FS) (total int64) {
 func loaded(t *testing.T, seed uint64) (*crashfs.FS, journal.Options, []acked) {
 	disk, opts := crashfs.New(), options()
 	opts.Segment = 6000
+	if seed%2 == 1 {
+		opts.Ring = 8 * 4096
+	}
 	return disk, opts, load(t, disk, opts, seed, 1, 60, 8)
 }
 

@@ -3,7 +3,7 @@
 // who is waiting shares.
 //
 // What comes in: an [Entry], which is prepared, written and applied in LSN order
-// by the one commit goroutine; before that, [Journal.Stage] takes the bodies.
+// by one goroutine at a time; before that, [Journal.Stage] takes the bodies.
 //
 // What goes out: records again, in order ([Journal.Replay]); bodies at any
 // offset ([Journal.Body]); and word that the journal can't go on
@@ -14,15 +14,16 @@
 // anybody may rely on before a record names it.
 //
 // Concurrency: every method may be called from any goroutine. Prepare, Apply
-// and Abort of all entries run on the commit goroutine, one at a time.
+// and Abort run on the goroutine that commits, those of one entry at a time.
 //
 // # Group commit
 //
-// The commit goroutine takes everything that waits, prepares it in order, writes
-// it, syncs once, applies in order, and tells the waiters. While it syncs, the
-// next batch gathers: no timer is needed. A body over [LargeBody] does not pass
-// through it: Stage writes it to a segment for bodies and syncs that, and the
-// record only names it.
+// Whoever commits takes everything that waits, prepares it in order, writes it,
+// syncs once, applies in order, and tells the waiters. While it syncs, the next
+// batch gathers: no timer is needed. When nobody commits, whoever brings an entry
+// does it himself; what gathers meanwhile, a goroutine of the journal commits. A
+// body over [LargeBody] does not pass through here: Stage writes it to a segment
+// for bodies and syncs that, and the record only names it.
 //
 // # The commit ring
 //

@@ -61,13 +61,13 @@ type Journal struct {
 
 	durable atomic.Uint64 // LSN up to which everything is on disk and applied
 
-	records *writer // the commit goroutine's
+	records *writer // of whoever commits
 	bodies  *writer // guarded by bodiesLock
 	// bodiesLock orders the writing of large bodies; nobody holds it while
 	// syncing.
 	bodiesLock sync.Mutex
 
-	ring   *ring      // nil: none; the commit goroutine's, but for what it says
+	ring   *ring      // nil: none; of whoever commits, but for what it says
 	made   chan *ring // one that has been made and not yet been taken over
 	making sync.WaitGroup
 	floor  LSN // up to which the ring said that all was durable; of Open
@@ -86,13 +86,17 @@ type Journal struct {
 	closing bool     // guarded by mu
 	failure error    // guarded by mu; set once
 	damage  []Damage // guarded by mu
+	// turn holds a token while nobody commits. Who takes it may commit, and has
+	// records, ring and buf to himself until he puts it back.
+	turn    chan struct{}
+	buf     []byte // of a batch
 	wake    chan struct{}
 	failed  chan struct{}
 	stopped chan struct{}
 }
 
 // Open recovers the journal below log/ of fsys, making it if there is none, and
-// starts its commit goroutine. Damage does not keep it from opening.
+// starts its goroutines. Damage does not keep it from opening.
 func Open(fsys durable.FS, opts Options) (*Journal, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -105,7 +109,7 @@ func Open(fsys durable.FS, opts Options) (*Journal, error) {
 	}
 	j := &Journal{
 		opts: opts, log: opts.Logger, shelf: shelf{fs: fsys, segments: map[uint32]*segment{}}, staged: map[BodyRef]bool{},
-		made: make(chan *ring, 1), wake: make(chan struct{}, 1), failed: make(chan struct{}), stopped: make(chan struct{}),
+		made: make(chan *ring, 1), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), failed: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	var err error
 	if j.enc, j.dec, err = newCodec(min(4, runtime.GOMAXPROCS(0))); err != nil {
@@ -118,6 +122,7 @@ func Open(fsys durable.FS, opts Options) (*Journal, error) {
 		_ = j.closeRing() // the first error is the one that counts
 		return nil, fmt.Errorf("journal: open: %w", err)
 	}
+	j.turn <- struct{}{}
 	go j.run()
 	return j, nil
 }
@@ -260,7 +265,12 @@ func (j *Journal) Commit(ctx context.Context, e *Entry) error {
 	}
 	j.queue = append(j.queue, r)
 	j.mu.Unlock()
-	j.poke()
+	select {
+	case <-j.turn:
+		j.lead(r)
+	default:
+		j.poke()
+	}
 	select {
 	case err := <-r.done:
 		return err
@@ -270,6 +280,14 @@ func (j *Journal) Commit(ctx context.Context, e *Entry) error {
 		}
 		return <-r.done
 	}
+}
+
+// lead commits on the goroutine of one who waits, until he need not: when nobody
+// commits, that spares two changes of goroutine, a tenth of the time that a quick
+// disk takes.
+func (j *Journal) lead(r *request) {
+	defer func() { j.turn <- struct{}{} }()
+	j.drive(func() bool { return len(r.done) > 0 })
 }
 
 func (j *Journal) isClosing() bool {

@@ -366,6 +366,35 @@ func TestPayloadBound(t *testing.T) {
 	}
 }
 
+// TestPanic has an entry panic on the goroutine of one who survives that: nobody
+// waits for ever, and the journal is not used on.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	disk := crashfs.New()
+	j := open(t, disk, options())
+	mustPut(t, j, "good")
+	func() {
+		defer func() {
+			if p := recover(); p != "bad entry" {
+				t.Errorf("recovered %v; want the entry's panic", p)
+			}
+		}()
+		_ = j.Commit(context.Background(), &journal.Entry{Family: journal.FamilyStore, Prepare: func(journal.Slot) ([]byte, error) {
+			panic("bad entry")
+		}})
+	}()
+	if _, err := put(j, "more"); !errors.Is(err, mail.ErrClosed) {
+		t.Errorf("Commit = %v; want ErrClosed", err)
+	}
+	<-j.Failed()
+	if err := j.Close(); !errors.Is(err, mail.ErrClosed) {
+		t.Errorf("Close = %v; want the failure", err)
+	}
+	if got := payloads(replay(t, open(t, disk, options()), 1)); got != "good" {
+		t.Errorf("after a new start: %q; want good", got)
+	}
+}
+
 // TestSyncFails proves that a failed sync is final, and that what had been
 // acknowledged is there after a start.
 func TestSyncFails(t *testing.T) {

@@ -179,7 +179,7 @@ type ring struct {
 	empty  bool   // it said so when it was opened
 	buf    []byte // of the batch that is written, at an address fit for direct writes
 
-	// These are the commit goroutine's.
+	// These belong to whoever commits.
 	next batchNumber
 	head int64 // where the next batch goes if it fits
 	// live are the batches that a recovery may need, the oldest first: from the

@@ -63,7 +63,7 @@ func (j *Journal) ringSize() int64 {
 	return size
 }
 
-// makeRing makes a ring and hands it to the commit goroutine. It is no failure
+// makeRing makes a ring and hands it to the next commit. It is no failure
 // that it can't: the journal works without, and the next start tries again.
 func (j *Journal) makeRing(size int64) {
 	r, err := j.newRingFile(size)

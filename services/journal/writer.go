@@ -26,7 +26,7 @@ type writer struct {
 	headerSum uint32 // CRC of the segment's header, as it stands there
 }
 
-// stamp is what the commit goroutine knows at the moment of encoding.
+// stamp is what whoever commits knows at the moment of encoding.
 type stamp struct {
 	lsn, floor LSN
 	time       time.Time
