@@ -14,9 +14,9 @@ func Brief(d *message.Digest) (from, subject string) {
 // Words reports whether each of the words stands in one of the texts, as a
 // substring without regard to case.
 func Words(words []string, texts ...string) bool {
-	all := fold(strings.Join(texts, "\x00"))
+	all := Fold(strings.Join(texts, "\x00"))
 	for _, w := range words {
-		if !strings.Contains(all, fold(w)) {
+		if !strings.Contains(all, Fold(w)) {
 			return false
 		}
 	}

@@ -40,7 +40,23 @@ type node interface {
 }
 
 // Matcher is a query ready to be asked. The zero value holds for everything.
-type Matcher struct{ root node }
+type Matcher struct {
+	root  node
+	texts []Text
+}
+
+// Text is one condition on the words of a message: that the folded (see [Fold])
+// text of one field, of the whole header, or of the body contains Folded.
+type Text struct {
+	Body   bool   // the decoded body; otherwise a header field
+	Field  string // the field's name; "" with Body false: "Name: value" of any field
+	Folded string // "" asks only for the field to be there
+}
+
+// Texts are all the conditions of the query that only the message itself, or an
+// index of its words, can answer. Their places in the list are what [Known] is
+// asked with.
+func (m *Matcher) Texts() []Text { return m.texts }
 
 // Compile checks a query against the bounds and makes it ready. The error wraps
 // ErrQuery.
@@ -50,10 +66,23 @@ func Compile(q mail.Query) (*Matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Matcher{root: root}, nil
+	return &Matcher{root: root, texts: c.texts}, nil
 }
 
-type compiler struct{ nodes int }
+type compiler struct {
+	nodes int
+	texts []Text
+}
+
+func (c *compiler) header(name, text string) node {
+	c.texts = append(c.texts, Text{Field: name, Folded: text})
+	return header{name, text, len(c.texts) - 1}
+}
+
+func (c *compiler) body(text string) node {
+	c.texts = append(c.texts, Text{Body: true, Folded: text})
+	return body{text, len(c.texts) - 1}
+}
 
 func (c *compiler) node(q mail.Query, depth int, fuzzy bool) (node, error) {
 	if c.nodes++; c.nodes > MaxNodes || depth > MaxDepth {
@@ -72,11 +101,11 @@ func (c *compiler) node(q mail.Query, depth int, fuzzy bool) (node, error) {
 	case mail.Fuzzy:
 		return c.node(q.Query, depth+1, true)
 	case mail.Header:
-		return textNode(q.Value, fuzzy, func(s string) node { return header{q.Name, s} })
+		return textNode(q.Value, fuzzy, func(s string) node { return c.header(q.Name, s) })
 	case mail.Body:
-		return textNode(q.Text, fuzzy, func(s string) node { return body{s} })
+		return textNode(q.Text, fuzzy, c.body)
 	case mail.Text:
-		return textNode(q.Text, fuzzy, func(s string) node { return anyOf{header{"", s}, body{s}} })
+		return textNode(q.Text, fuzzy, func(s string) node { return anyOf{c.header("", s), c.body(s)} })
 	case mail.UIDIn:
 		return uidIn(q), nil
 	case mail.HasFlags:
@@ -120,7 +149,7 @@ func textNode(text string, fuzzy bool, make func(string) node) (node, error) {
 	if len(text) > MaxText {
 		return nil, fmt.Errorf("%w: text longer than %d bytes", ErrQuery, MaxText)
 	}
-	text = fold(text)
+	text = Fold(text)
 	words := strings.Fields(text)
 	if !fuzzy || len(words) < 2 {
 		return make(text), nil
@@ -132,6 +161,6 @@ func textNode(text string, fuzzy bool, make func(string) node) (node, error) {
 	return parts, nil
 }
 
-// fold is the form in which texts are compared. Upper case first, so that
-// letters with several lower forms (ς and σ, ſ and s) meet.
-func fold(s string) string { return strings.ToLower(strings.ToUpper(s)) }
+// Fold is the form in which texts are compared. Upper case first, so that
+// letters with several lower forms (ς and σ, ſ and s) meet. It goes rune by rune.
+func Fold(s string) string { return strings.ToLower(strings.ToUpper(s)) }

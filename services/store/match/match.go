@@ -14,7 +14,8 @@ import (
 type candidate struct {
 	ctx    context.Context
 	row    mail.Row
-	open   func() (*message.Stored, error)
+	open   func(mail.Row) (*message.Stored, error)
+	known  Known
 	stored *message.Stored
 }
 
@@ -23,12 +24,36 @@ type candidate struct {
 // returned, as is the context's while a body is read; but mail.ErrNoMessage, of
 // a message expunged since its row was read, means no.
 func (m *Matcher) Match(ctx context.Context, row mail.Row, open func() (*message.Stored, error)) (bool, error) {
-	if m.root == nil {
+	return m.Finder(ctx, nil, func(mail.Row) (*message.Stored, error) { return open() }).Match(row)
+}
+
+// Finder asks a query of one message after the other. It belongs to one
+// goroutine.
+type Finder struct {
+	root node
+	c    candidate
+}
+
+// Finder makes one, with the help of what is known already of the texts; nil is
+// nothing. It opens a message only if that and the row leave it open whether the
+// query holds.
+func (m *Matcher) Finder(ctx context.Context, known Known, open func(mail.Row) (*message.Stored, error)) *Finder {
+	return &Finder{m.root, candidate{ctx: ctx, known: known, open: open}}
+}
+
+// Match says whether the query holds for the message of row, as [Matcher.Match].
+func (f *Finder) Match(row mail.Row) (bool, error) {
+	if f.root == nil {
 		return true, nil
 	}
-	c := candidate{ctx: ctx, row: row, open: open}
-	defer c.close()
-	ok, err := m.root.holds(&c)
+	f.c.row, f.c.stored = row, nil
+	if f.c.known != nil {
+		if v := f.c.guess(f.root); v != Unknown {
+			return v == Yes, nil
+		}
+	}
+	defer f.c.close()
+	ok, err := f.root.holds(&f.c)
 	if errors.Is(err, mail.ErrNoMessage) {
 		return false, nil
 	}
@@ -46,7 +71,7 @@ func (c *candidate) message() (*message.Stored, error) {
 		return nil, err
 	}
 	var err error
-	c.stored, err = c.open()
+	c.stored, err = c.open(c.row)
 	return c.stored, err
 }
 

@@ -11,24 +11,34 @@ import (
 	"github.com/sanduk-mail/sanduk/services/message"
 )
 
-// maxHeader is how much of a header is searched. It is what the digest's
-// scanner reads of one, so nothing is found here that the index doesn't know.
-const maxHeader = message.DefaultHeader
+// MaxHeader is how much of a header is searched, in bytes. It is what the
+// digest's scanner reads of one, so nothing is found here that the index doesn't
+// know.
+const MaxHeader = message.DefaultHeader
 
 // window is how much of a body is read and folded at a time.
 const window = 32 << 10
 
 // header asks for text in the decoded value of the fields of a name; an empty
 // name means the whole decoded header.
-type header struct{ name, text string }
+type header struct {
+	name, text string
+	place      int // in Matcher.Texts
+}
 
 // body asks for text in the decoded text parts.
-type body struct{ text string }
+type body struct {
+	text  string
+	place int // in Matcher.Texts
+}
 
 func (header) cost() cost { return costHeader }
 func (body) cost() cost   { return costBody }
 
 func (n header) holds(c *candidate) (bool, error) {
+	if v := c.verdict(n.place); v != Unknown {
+		return v == Yes, nil
+	}
 	m, err := c.message()
 	if err != nil {
 		return false, err
@@ -40,8 +50,21 @@ func (n header) holds(c *candidate) (bool, error) {
 	return n.inPart(d.Root.Header(m))
 }
 
+// IsSignature says whether a field carries what only programs can read: hundreds
+// of random letters in every message, among which any three are found sooner or
+// later. RFC 9051 §6.4.4 has TEXT look through the whole header; here it passes
+// these by, which nobody who looks for words will miss. HEADER with such a
+// field's name does look into it.
+func IsSignature(name string) bool {
+	switch strings.ToLower(name) {
+	case "dkim-signature", "domainkey-signature", "x-google-dkim-signature", "arc-seal", "arc-message-signature", "autocrypt", "x-face", "face":
+		return true
+	}
+	return false
+}
+
 func (n header) inPart(r io.Reader) (bool, error) {
-	for f, err := range message.Fields(r, maxHeader) {
+	for f, err := range message.Fields(r, MaxHeader) {
 		if errors.Is(err, message.ErrHeaderTooLong) {
 			return false, nil
 		}
@@ -50,11 +73,11 @@ func (n header) inPart(r io.Reader) (bool, error) {
 		}
 		switch {
 		case n.name == "":
-			if strings.Contains(fold(f.Name+": "+message.DecodeHeader(f.Value())), n.text) {
+			if !IsSignature(f.Name) && strings.Contains(Fold(f.Name+": "+message.DecodeHeader(f.Value())), n.text) {
 				return true, nil
 			}
 		case strings.EqualFold(f.Name, n.name):
-			if n.text == "" || strings.Contains(fold(message.DecodeHeader(f.Value())), n.text) {
+			if n.text == "" || strings.Contains(Fold(message.DecodeHeader(f.Value())), n.text) {
 				return true, nil
 			}
 		}
@@ -65,6 +88,9 @@ func (n header) inPart(r io.Reader) (bool, error) {
 func (n body) holds(c *candidate) (bool, error) {
 	if n.text == "" {
 		return true, nil // every text contains the empty one
+	}
+	if v := c.verdict(n.place); v != Unknown {
+		return v == Yes, nil
 	}
 	m, err := c.message()
 	if err != nil {
@@ -77,7 +103,7 @@ func (n body) holds(c *candidate) (bool, error) {
 	for _, p := range d.Root.All() {
 		// A message inside the message is part of its body, header included.
 		if p.Message != nil {
-			if ok, err := (header{"", n.text}).inPart(p.Message.Root.Header(m)); ok || err != nil {
+			if ok, err := (header{text: n.text}).inPart(p.Message.Root.Header(m)); ok || err != nil {
 				return ok, err
 			}
 		}
@@ -105,7 +131,7 @@ func contains(ctx context.Context, r io.Reader, text string) (bool, error) {
 		if err == nil {
 			whole = wholeRunes(buf)
 		}
-		tail = append(tail, fold(string(buf[:whole]))...)
+		tail = append(tail, Fold(string(buf[:whole]))...)
 		if bytes.Contains(tail, []byte(text)) {
 			return true, nil
 		}
