@@ -21,6 +21,8 @@ import (
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/lan"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/search"
 	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/tlscert"
 	"github.com/sanduk-mail/sanduk/services/web/claim"
@@ -71,6 +73,7 @@ type Office struct {
 	journal   *journal.Journal
 	store     *store.Store
 	directory *directory.Directory
+	search    *search.Index
 	spool     *draft.Spool
 	auth      *auth.Authenticator
 	certs     *tlscert.Certificates
@@ -165,7 +168,36 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	if err := o.directory.Settle(ctx); err != nil {
 		return fmt.Errorf("office: settle accounts: %w", err)
 	}
+	if err := o.openSearch(); err != nil {
+		return err
+	}
 	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, ClearLoopback: o.options.Dev, Logger: o.log})
+	return nil
+}
+
+// openSearch opens the search index, which then follows the store by itself.
+func (o *Office) openSearch() error {
+	if err := durable.MkdirAllSync(o.files, "mail/search", 0o700); err != nil {
+		return fmt.Errorf("office: make search directory: %w", err)
+	}
+	files, err := durable.NewOS(o.files.Path("mail/search"))
+	if err != nil {
+		return fmt.Errorf("office: open search directory: %w", err)
+	}
+	o.close = append(o.close, files.Close)
+	o.search = search.Open(search.Options{
+		Files: files, Logger: o.log,
+		Open: func(ctx context.Context, id mail.AccountID) (search.Account, error) { return o.store.Account(ctx, id) },
+		Accounts: func(ctx context.Context) ([]mail.AccountID, error) {
+			accounts, err := o.directory.Accounts(ctx)
+			ids := make([]mail.AccountID, len(accounts))
+			for i, a := range accounts {
+				ids[i] = a.ID
+			}
+			return ids, err
+		},
+	})
+	o.close = append(o.close, o.search.Close)
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"github.com/sanduk-mail/sanduk/services/imapd"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/pop3d"
+	"github.com/sanduk-mail/sanduk/services/search"
+	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/web"
 )
 
@@ -15,7 +17,23 @@ import (
 // adapters below are nothing but that.
 
 func (o *Office) openIMAP(ctx context.Context, id mail.AccountID) (imapd.Account, error) {
-	return o.store.Account(ctx, id)
+	account, err := o.store.Account(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return searched{account, o.search, id}, nil
+}
+
+// searched is an account whose searches the index helps.
+type searched struct {
+	*store.Account
+	index *search.Index
+	id    mail.AccountID
+}
+
+// Search finds the messages for which the query holds.
+func (s searched) Search(ctx context.Context, mailbox mail.MailboxID, query mail.Query) (mail.UIDSet, error) {
+	return s.index.Search(ctx, s.id, s.Account, mailbox, query)
 }
 
 func (o *Office) openPOP3(ctx context.Context, id mail.AccountID) (pop3d.Account, error) {

@@ -1,0 +1,106 @@
+// Package search finds messages by what is written in them: for IMAP exactly
+// what a scan of every message finds, only sooner; for people ranked, with
+// misspellings forgiven.
+//
+// What comes in: mail, read from an account through a small interface after it
+// has been stored; the conditions of a mail.Query; what a person types.
+//
+// What goes out: the messages for which a query holds (Search).
+//
+// What is durable on return: nothing is waited for. The index is a copy of what
+// the mail says and can be thrown away: whatever it doesn't have is looked at in
+// the messages themselves, so an answer is right with a whole index, half of one
+// or none.
+//
+// Concurrency: every method may be called from any goroutine. One goroutine
+// writes: it follows the accounts' changes, and works half of the time at most.
+// Delivery neither waits for it nor knows of it.
+//
+// # How it finds
+//
+// A token is a run of letters, digits and marks, folded as package match folds.
+// So a text without anything between words lies within one token, and the
+// messages that contain it are those of all tokens that contain it: the
+// vocabulary is scanned, which is some thousandths of the mail. A longer text is
+// its tokens in a row, the first and the last of which may go on; the index keeps
+// places and what stands before each token (nothing, a space, an apostrophe, a
+// hyphen, a dot, an at, a comma with a space, something else). Only where there is
+// something else must the message be looked at. Scripts without spaces have
+// every two neighbouring characters as a token, and the last of a run alone.
+// Tokens of more than 64 runes are kept in overlapping pieces. Subject, From, To,
+// Cc and Bcc are also kept whole: texts in them are compared, not put together.
+//
+// An email is indexed once, whatever mailboxes it stands in; flags, dates and
+// sizes are asked of the store's rows. An email is known by its number and by a
+// checksum of its row's message ID and size: after the log was put back to an
+// earlier state, numbers are given out again.
+//
+// # Files
+//
+// The directory of an account (its ID, such as a5) has a manifest and segments.
+// A segment never changes: new mail makes a new one, and four of a size become
+// one. A segment is written under a number that nothing refers to yet, and
+// synced; then the manifest is replaced in one step. What no manifest names is
+// removed. So a crash leaves the index as it was before or after a step.
+//
+// Varints are those of encoding/binary, unsigned if nothing else is said. All
+// checksums are CRC32C, little-endian.
+//
+//	manifest
+//	  byte     version, 1
+//	  varint   ModSeq up to which the account's changes have been looked at
+//	  varint   number of the next segment
+//	  varint   number of segments; each: varint number, 8 bytes salt, varint
+//	           length of its words
+//	  4 bytes  checksum of all before it
+//
+// A segment is two files, number.words and number.lists, each a stream in pages:
+// 8,188 bytes of the stream (the last page may have fewer) and a checksum of the
+// salt (8 bytes, little-endian; its complement for the lists), the page's number
+// (8 bytes) and those bytes. A page of another file, of another place or of an
+// earlier life of the file does not pass.
+//
+//	words
+//	  blocks of the four dictionaries: text, header, value, name
+//	  directory:
+//	    byte     version, 1
+//	    varint   length of the stream of lists
+//	    4 times  varint number of terms; varint number of blocks; each: varint
+//	             length, varint length and bytes of its first term's plain form
+//	    varint   number of documents; each: signed varint email, less the one
+//	             before; 4 bytes check; varint tokens of the body × 4 + 2 if
+//	             more is in the header than here + 1 if more is in the body;
+//	             varints mailbox and UID where it stood, day since 1970
+//	  8 bytes    where the directory begins
+//
+//	block
+//	  varint   number of terms
+//	  varint   length of their text
+//	  varint   where the lists of this block begin
+//	  text     NUL, then each term and a NUL
+//	  each     varint number of documents; varint length of the documents' list
+//	           × 2 + 1 if both lists follow here; varint length of the places'
+//	           list; the lists, if they are here (up to 24 bytes together). The
+//	           others stand in the stream of lists, in order
+//
+// Terms are ordered by their plain form (marks taken off, see plain), then by
+// their bytes. The dictionary text has the tokens of the body, of the five fields
+// that people look at, and of attachments' names; header has those of "Name:
+// value" of all other fields but signatures; value has whole folded values of the
+// five fields; name has the names of the other fields in small letters, and one
+// that says that something is attached.
+//
+//	list of documents: each
+//	  varint   document, less the one before, × 4, + 1 if the fields follow
+//	           (otherwise they are those of the one before), + 2 if the count
+//	           follows (otherwise it is 1)
+//	  byte     fields: 1 Subject, 2 From, 4 To, 8 Cc, 16 Bcc, 32 other header
+//	           fields, 64 body, 128 attachments
+//	  varint   count of places, in the body (text) or the other fields (header)
+//	list of places, of each document with such a field: each
+//	  varint   place, less the one before in this document, × 8, + what stands
+//	           before: 0 something else, 1 space, 2 apostrophe, 3 hyphen, 4 dot,
+//	           5 at, 6 nothing, 7 comma and space
+//
+// Standards: RFC 9051 §6.4.4 (substrings).
+package search
