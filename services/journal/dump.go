@@ -29,8 +29,8 @@ type Found struct {
 	Damage string
 }
 
-// Dump gives what stands in the log below log/ of fsys, segment by segment, in
-// order, as it is: it recovers and changes nothing, needs no index, and works on
+// Dump gives what stands in the log of fsys, segment by segment, in order, with
+// what only the commit ring has: it recovers and changes nothing, needs no index, and works on
 // a damaged log and on a copy of a box that crashed. The bodies of segments that
 // have nothing else are passed over. A Record is good until the next one. An
 // error of fn ends it and is returned; others are the disk's.
@@ -46,15 +46,24 @@ func Dump(ctx context.Context, fsys durable.FS, fn func(Found) error) error {
 		}
 	}
 	slices.Sort(numbers)
+	ring, damage, err := patches(fsys)
+	if err != nil {
+		return fmt.Errorf("journal: dump: %w", err)
+	}
+	if damage != "" {
+		if err := fn(Found{Damage: damage}); err != nil {
+			return err
+		}
+	}
 	for _, n := range numbers {
-		if err := dumpSegment(ctx, fsys, n, fn); err != nil {
+		if err := dumpSegment(ctx, fsys, n, ring[n], fn); err != nil {
 			return fmt.Errorf("journal: dump segment %08d: %w", n, err)
 		}
 	}
 	return nil
 }
 
-func dumpSegment(ctx context.Context, fsys durable.FS, number uint32, fn func(Found) error) error {
+func dumpSegment(ctx context.Context, fsys durable.FS, number uint32, ring []patch, fn func(Found) error) error {
 	f, err := fsys.Open(segmentName(number))
 	if err != nil {
 		return err
@@ -76,8 +85,10 @@ func dumpSegment(ctx context.Context, fsys durable.FS, number uint32, fn func(Fo
 	if h.kind != kindRecords {
 		return nil
 	}
+	ring = slices.DeleteFunc(ring, func(p patch) bool { return p.sum != headerSum(b) }) // for another that had the number
+	all := &overlay{f, info.Size(), ring}
 	sealed := false
-	for r, err := range h.scan(f, info.Size(), false) {
+	for r, err := range h.scan(all, all.whole(), false) {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -88,6 +99,9 @@ func dumpSegment(ctx context.Context, fsys durable.FS, number uint32, fn func(Fo
 		if r.gap != 0 {
 			if sealed && r.end && r.gap == endSize {
 				return nil // the mark behind the seal
+			}
+			if free, err := zeros(all, r.offset, r.gap); r.end && (free || err != nil) {
+				return err // space set aside for what was to come
 			}
 			found.Length, found.Damage = r.gap, "no record that is whole"
 		} else {
