@@ -19,6 +19,8 @@ type place interface {
 	setPassword(ctx context.Context, address mail.Address, password string) error
 	remove(ctx context.Context, address mail.Address) error
 	addToken(ctx context.Context, name, owner string, password func() (string, error)) (string, error)
+	exportMail(ctx context.Context, address mail.Address, to string, format transfer.Format, show *progress) (transfer.Exported, error)
+	importMail(ctx context.Context, address mail.Address, archive *transfer.Archive, name, into string, show *progress) (transfer.Summary, error)
 	close() error
 }
 

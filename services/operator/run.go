@@ -66,8 +66,8 @@ func commands() []command {
 		{"token list", "--data DIR", "list the tokens", tokenList},
 		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it", tokenAdd},
 		{"token remove", "ID --data DIR", "end a token; token list shows its ID", tokenRemove},
-		{"export", "ADDRESS --to PATH [--format maildir|mbox] --data DIR", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz", exportMail},
-		{"import", "ADDRESS PATH [--into FOLDER] --data DIR", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out", importMail},
+		{"export", "ADDRESS --to PATH [--format maildir|mbox] WHERE", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz", exportMail},
+		{"import", "ADDRESS PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out", importMail},
 	}
 }
 

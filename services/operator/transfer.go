@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -34,18 +35,11 @@ func exportMail(ctx context.Context, t *task) error {
 	case format != transfer.Maildir && format != transfer.Mbox:
 		return fmt.Errorf("%w: --format is maildir or mbox", errUsage)
 	}
-	return t.atData(ctx, func(d *data) error {
+	return t.at(ctx, func(p place) error {
 		show := newProgress(t.Err, "written")
-		account, err := d.account(ctx, address)
-		if err != nil {
-			return err
-		}
-		done, err := transfer.Export(ctx, account, t.flags.to, transfer.ExportOptions{
-			Format:   format,
-			Progress: func(e transfer.Exported) { show.say(e.Messages, e.Total, e.Bytes) },
-		})
+		done, err := p.exportMail(ctx, address, t.flags.to, format, show)
 		show.end()
-		if errors.Is(err, transfer.ErrTaken) {
+		if errors.Is(err, transfer.ErrTaken) || isNotBegun(err) {
 			return err
 		}
 		if err == nil {
@@ -54,13 +48,31 @@ func exportMail(ctx context.Context, t *task) error {
 		if err != nil {
 			return fmt.Errorf("%w. What is at %s is not complete: remove it and try again", err, t.flags.to)
 		}
-		fmt.Fprintf(t.Out, "%s messages of %d folders, %s, are in %s\n", number(done.Messages), done.Folders, size(done.Bytes), t.flags.to)
+		fmt.Fprintf(t.Out, "%s messages%s are in %s\n", number(done.Messages), details(done), t.flags.to)
 		t.problems(done.Problems, done.Omitted)
 		if done.Failed > 0 {
+			fmt.Fprintf(t.Out, "%s messages could not be read from the box's disk: boxctl check says more\n", number(done.Failed))
 			return errLeftOut
 		}
 		return nil
 	})
+}
+
+// notBegun is why work has not begun: there is nothing half done.
+type notBegun struct{ error }
+
+func (e *notBegun) Unwrap() error { return e.error }
+
+func isNotBegun(err error) bool {
+	_, is := errors.AsType[*notBegun](err)
+	return is
+}
+
+func details(e transfer.Exported) string {
+	if e.Folders == 0 {
+		return "" // a box doesn't say
+	}
+	return fmt.Sprintf(" of %d folders, %s,", e.Folders, size(e.Bytes))
 }
 
 // syncTo makes what was exported durable: a stick is pulled out at once.
@@ -83,26 +95,44 @@ func importMail(ctx context.Context, t *task) error {
 		return err
 	}
 	defer func() { _ = archive.Close() }() // only read from
-	return t.atData(ctx, func(d *data) error {
-		account, err := d.account(ctx, address)
-		if err != nil {
-			return err
-		}
+	return t.at(ctx, func(p place) error {
 		show := newProgress(t.Err, "read")
-		done, err := transfer.Import(ctx, account, archive, transfer.ImportOptions{
-			Draft: d.spool.New, Limit: mail.MaxMessage, Into: t.flags.into,
-			Progress: func(s transfer.Summary) {
-				show.share(archive.Read())
-				show.say(s.Imported+s.Present, 0, s.Bytes)
-			},
-		})
+		done, err := p.importMail(ctx, address, archive, filepath.Base(t.args[1]), t.flags.into, show)
 		show.end()
 		return t.imported(done, err)
 	})
 }
 
+func (d *data) exportMail(ctx context.Context, address mail.Address, to string, format transfer.Format, show *progress) (transfer.Exported, error) {
+	account, err := d.account(ctx, address)
+	if err != nil {
+		return transfer.Exported{}, &notBegun{err}
+	}
+	return transfer.Export(ctx, account, to, transfer.ExportOptions{
+		Format:   format,
+		Progress: func(e transfer.Exported) { show.say(e.Messages, e.Total, e.Bytes) },
+	})
+}
+
+func (d *data) importMail(ctx context.Context, address mail.Address, archive *transfer.Archive, _, into string, show *progress) (transfer.Summary, error) {
+	account, err := d.account(ctx, address)
+	if err != nil {
+		return transfer.Summary{}, &notBegun{err}
+	}
+	return transfer.Import(ctx, account, archive, transfer.ImportOptions{
+		Draft: d.spool.New, Limit: mail.MaxMessage, Into: into,
+		Progress: func(s transfer.Summary) {
+			show.share(archive.Read())
+			show.say(s.Imported+s.Present, 0, s.Bytes)
+		},
+	})
+}
+
 // imported says what an import has done, however it ended.
 func (t *task) imported(done transfer.Summary, err error) error {
+	if isNotBegun(err) {
+		return err
+	}
 	parts := []string{number(done.Imported) + " messages in"}
 	for _, p := range []struct {
 		n    int
@@ -193,7 +223,10 @@ func (p *progress) say(messages, total int, bytes int64) {
 		p.share(int64(messages), int64(total))
 	}
 	rate := float64(messages) / now.Sub(p.began).Seconds()
-	text := fmt.Sprintf("%s%s messages %s, %s, %s a second", p.part, number(messages), p.what, size(bytes), number(int(rate)))
+	p.write(fmt.Sprintf("%s%s messages %s, %s, %s a second", p.part, number(messages), p.what, size(bytes), number(int(rate))))
+}
+
+func (p *progress) write(text string) {
 	if p.line {
 		fmt.Fprintf(p.w, "\r\x1b[K%s", text)
 	} else {

@@ -21,6 +21,7 @@ var ErrUnknown = errors.New("this is not mail that can be read in: give an mbox 
 // Archive is mail that another program, or another box, has written.
 type Archive struct {
 	files  func(context.Context) iter.Seq2[file, error]
+	plain  io.Reader                         // the file itself, if OpenStream can read it; nil else
 	lookup func(name string) ([]byte, error) // a small file by its path; nil in streams
 	read   atomic.Int64
 	total  int64 // bytes; 0: not known
@@ -145,6 +146,9 @@ func (a *Archive) sniff(f *os.File, name string, info fs.FileInfo) error {
 		}
 		return nil
 	case bytes.HasPrefix(head, []byte("From ")) || n == 0 || filepath.Ext(name) == ".eml":
+		if filepath.Ext(name) != ".eml" && n > 0 {
+			a.plain = &counter{io.NewSectionReader(f, 0, info.Size()), &a.read}
+		}
 		opened := func() (io.ReadCloser, error) {
 			return &wholeFile{counter{io.NewSectionReader(f, 0, info.Size()), &a.read}, f}, nil
 		}
@@ -154,7 +158,8 @@ func (a *Archive) sniff(f *os.File, name string, info fs.FileInfo) error {
 		a.lookup = func(string) ([]byte, error) { return os.ReadFile(f.Name() + sidecar) }
 		return nil
 	}
-	return a.stream(&counter{f, &a.read}, name)
+	a.plain = &counter{io.NewSectionReader(f, 0, info.Size()), &a.read}
+	return a.stream(&counter{io.NewSectionReader(f, 0, info.Size()), &a.read}, name)
 }
 
 // wholeFile is an open file that is read from its beginning and can be looked

@@ -40,6 +40,8 @@
 //	POST   /api/accounts                      {address, name, password}: 201; administrator
 //	PUT    /api/accounts/{address}/password   {password}: 204; administrator
 //	DELETE /api/accounts/{address}            204; administrator
+//	GET    /api/accounts/{address}/mail       ?format=maildir|mbox: all mail, as tar or zip; administrator
+//	POST   /api/accounts/{address}/mail       ?into=FOLDER&name=NAME, an mbox or tar: what was done; administrator
 //	POST   /api/tokens                        {name}: 201 {token}; administrator
 //
 // Durable on return: what the interfaces say. Sessions live in memory only: a

@@ -38,7 +38,10 @@ func (s *Server) observe(h http.Handler) http.Handler {
 		began := s.now()
 		seen := &statusWriter{ResponseWriter: w}
 		defer func() {
-			if fault := recover(); fault != nil {
+			fault := recover()
+			if fault == http.ErrAbortHandler { // no fault: net/http's way to break a connection off
+				defer panic(fault)
+			} else if fault != nil {
 				s.panics.Add(1)
 				s.log.LogAttrs(r.Context(), slog.LevelError, "request panicked",
 					slog.String("path", r.URL.Path), slog.Any("panic", fault), slog.String("stack", string(debug.Stack())))

@@ -39,6 +39,10 @@ const (
 	// slow box a few minutes.
 	setupTimeout = 30 * time.Minute
 
+	// maxMoving bounds how many accounts are moved in or out at once: each keeps
+	// a disk busy by itself.
+	maxMoving = 2
+
 	// maxConns and maxPeerConns bound connections per listener and per address.
 	// A browser opens six; 300 people with a page open keep far fewer than two
 	// each.

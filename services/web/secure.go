@@ -29,6 +29,8 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("POST /api/accounts", s.admin(s.postAccount))
 	mux.HandleFunc("PUT /api/accounts/{address}/password", s.admin(s.putPassword))
 	mux.HandleFunc("DELETE /api/accounts/{address}", s.admin(s.deleteAccount))
+	mux.HandleFunc("GET /api/accounts/{address}/mail", s.admin(s.getMail))
+	mux.HandleFunc("POST /api/accounts/{address}/mail", s.admin(s.postMail))
 	mux.HandleFunc("POST /api/tokens", s.admin(s.postToken))
 	s.undo(mux)
 	mux.HandleFunc("/api/", s.handle(func(http.ResponseWriter, *http.Request) error {

@@ -21,8 +21,9 @@ type Options struct {
 	Box           Box
 	Accounts      Accounts
 	Authenticator Authenticator
-	Tokens        Tokens // optional: without it there are no API tokens
-	Undo          Undo   // optional: without it nothing can be brought back here
+	Tokens        Tokens   // optional: without it there are no API tokens
+	Undo          Undo     // optional: without it nothing can be brought back here
+	Archives      Archives // optional: without it no mail is moved in or out
 	Certificates  Certificates
 	Machine       Machine
 	Claim         *claim.Code // nil on a box that has been set up
@@ -74,6 +75,7 @@ type Server struct {
 	setUp         atomic.Bool // seen true once; it never goes back
 	settingUp     atomic.Bool
 	panics        atomic.Int64
+	moving        chan struct{} // holds whoever moves mail in or out
 }
 
 // New makes a Server. It refuses options without which it would be open or
@@ -105,7 +107,7 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: read the built pages: %w", err)
 	}
-	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, jobs: newJobs(opt.Clock)}
+	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving)}
 	s.secure = s.httpServer(s.SecureHandler())
 	s.secure.TLSConfig = opt.TLS.Clone() // net/http adds HTTP/2 to it
 	s.plain = s.httpServer(s.PlainHandler())
