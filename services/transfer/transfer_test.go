@@ -364,6 +364,56 @@ func TestForeignMboxes(t *testing.T) {
 	}
 }
 
+// TestPrograms reads what mutt 2.2.12, mbsync 1.4.4 and Python's mailbox module
+// have written (testdata/programs).
+func TestPrograms(t *testing.T) {
+	t.Parallel()
+	const programs = "testdata/programs/"
+	dir := t.TempDir()
+	for _, name := range []string{"mutt", "mbsync", "python"} {
+		f, err := os.Open(programs + name + ".tar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := transfer.Unpack(t.Context(), f, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+		_ = f.Close()
+	}
+	for _, test := range []struct {
+		path   string
+		folder string
+		number int
+		want   []string // in the folder's content
+		not    string
+	}{
+		{programs + "mutt.mbox", "mutt", 2, []string{
+			"From the beginning:\\r\\n\\r\\nFrom here on\\r\\n>From quoted\\r\\nUmlaut: \\xe4\\r\\n\" 2026-11-22T11:06:07.000Z [\\Seen]", // by Content-Length
+			"Subject: two\\r\\n", "second\\r\\n\\r\\n\\r\\n\" 2026-11-22T11:06:08",
+		}, "Status"},
+		{filepath.Join(dir, "mutt"), mail.Inbox, 1, []string{"Subject: three\\r\\n", "\\r\\nFrom a maildir\\r\\n\" 2026-11-22T11:06:08.000Z [\\Seen]"}, ""},
+		{filepath.Join(dir, "mbsync/mbsync"), mail.Inbox, 1, []string{"Subject: three\\r\\n", "[\\Flagged \\Seen]"}, ""},
+		{filepath.Join(dir, "mbsync/mbsync"), "Kunden/Müller", 1, []string{"Subject: four\\r\\n", "[\\Answered \\Seen]"}, ""},
+		{programs + "python.mbox", "python", 1, []string{"Subject: py\\r\\n", "\\r\\nFrom me\\r\\nFrom x\\r\\nend\\r\\n\"", "[\\Answered \\Flagged \\Seen]"}, "Status"},
+		{filepath.Join(dir, "python/pymaildir"), "Sub/Two", 1, []string{"Subject: pm\\r\\n", "[\\Flagged \\Seen]"}, ""},
+	} {
+		p := newPerson(t)
+		done := p.take(test.path, p.options())
+		if len(done.Problems) > 0 || p.mailbox(test.folder).Total != uint32(test.number) {
+			t.Errorf("%s: %+v, %d messages in %s; want %d", test.path, done, p.mailbox(test.folder).Total, test.folder, test.number)
+		}
+		text := strings.Join(p.content(), "\n")
+		for _, want := range test.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: no %s in\n%s", test.path, want, text)
+			}
+		}
+		if test.not != "" && strings.Contains(text, test.not) {
+			t.Errorf("%s: %s in\n%s", test.path, test.not, text)
+		}
+	}
+}
+
 func TestInto(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"old/cur/1700000000.x:2,": "a\r\n", "old/.Sent/cur/1700000000.x:2,": "b\r\n"}
