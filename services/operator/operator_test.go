@@ -21,10 +21,17 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"boxctl": func() {
+	boxctl := func() {
 		os.Exit(operator.Run(context.Background(), os.Args[1:], operator.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}))
-	}})
+	}
+	if os.Getenv(asBoxctl) != "" {
+		boxctl()
+	}
+	testscript.Main(m, map[string]func(){"boxctl": boxctl})
 }
+
+// asBoxctl in its environment makes the test's program be boxctl.
+const asBoxctl = "SANDUK_TEST_AS_BOXCTL"
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -50,12 +57,16 @@ func (machine) SetUpDone(context.Context) error             { return nil }
 
 func open(ts *testscript.TestScript, dir string) *office.Office {
 	ts.Check(os.MkdirAll(dir, 0o700))
-	o, err := office.Open(context.Background(), office.Options{
+	o, err := openOffice(dir)
+	ts.Check(err)
+	return o
+}
+
+func openOffice(dir string) (*office.Office, error) {
+	return office.Open(context.Background(), office.Options{
 		Data: dir, Version: "test", Dev: true, Machine: machine{},
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
 	})
-	ts.Check(err)
-	return o
 }
 
 // setUp is "setup DIR DOCUMENT": a data directory that has been set up.
