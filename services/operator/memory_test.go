@@ -84,8 +84,8 @@ func boxctl(t *testing.T, args ...string) (string, int64) {
 // TestMemory moves much mail in and out: 200 MB, or 2 GB where SANDUK_LONG is
 // set. The memory it takes is bounded.
 func TestMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("moves 200 MB")
+	if testing.Short() || race {
+		t.Skip("moves 200 MB, and measures the memory without the race detector's")
 	}
 	bytes := int64(mboxShort)
 	if os.Getenv("SANDUK_LONG") != "" {
