@@ -194,7 +194,7 @@ func (j *Journal) plainBytes(ctx context.Context, seg *segment, places []place, 
 			plain += p.size
 		}
 		if i%256 == 255 {
-			if err := pace.step(ctx, 256*recordSize); err != nil {
+			if err := pace.Step(ctx, 256*recordSize); err != nil {
 				return 0, err
 			}
 		}

@@ -38,8 +38,8 @@ func (j *Journal) Pace(bytesPerSecond int64) Pace {
 	}
 }
 
-// step is a call of the pace, also where there is none.
-func (p Pace) step(ctx context.Context, bytes int64) error {
+// Step is a call of the pace, also where there is none.
+func (p Pace) Step(ctx context.Context, bytes int64) error {
 	if p == nil {
 		return ctx.Err()
 	}

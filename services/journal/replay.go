@@ -2,7 +2,10 @@ package journal
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"slices"
 )
 
@@ -133,4 +136,50 @@ func (j *Journal) Scrub(ctx context.Context) ([]Damage, error) {
 		}
 	}
 	return j.Damage(), nil
+}
+
+// Segments lists the numbers of the segments, ascending.
+func (j *Journal) Segments() []uint32 {
+	j.shelf.mu.Lock()
+	defer j.shelf.mu.Unlock()
+	return slices.Sorted(maps.Keys(j.shelf.segments))
+}
+
+// ScrubSegment reads a segment, bodies included, and names the bodies that are
+// damaged. Records that are missing are reported as Damage. A segment that is
+// gone has no damage.
+func (j *Journal) ScrubSegment(ctx context.Context, number uint32, pace Pace) ([]BodyRef, error) {
+	until := j.Durable()
+	seg, err := j.shelf.take(number)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: scrub segment %08d: %w", number, err)
+	}
+	defer j.shelf.give(seg)
+	info, err := seg.file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("journal: scrub segment %08d: %w", number, err)
+	}
+	var bad []BodyRef
+	v := verifier{segmentHeader: &seg.segmentHeader, f: seg.file, size: info.Size(), bodies: true}
+	for _, p := range j.shelf.places(seg, info.Size()) {
+		switch _, _, err := v.record(p.offset); {
+		case errors.Is(err, ErrDamaged):
+			bad = append(bad, BodyRef{number, p.ordinal})
+		case err != nil:
+			return nil, fmt.Errorf("journal: scrub segment %08d: %w", number, err)
+		}
+		if err := pace.Step(ctx, p.size); err != nil {
+			return nil, err
+		}
+	}
+	if len(bad) > 0 || seg.kind == kindRecords {
+		err = j.walk(ctx, number, false, until, func(*scanned) error { return nil })
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal: scrub segment %08d: %w", number, err)
+	}
+	return bad, nil
 }

@@ -188,7 +188,7 @@ func (w *rewriter) spill(keep int) error {
 			return err
 		}
 	}
-	return w.pace.step(w.ctx, 2*n) // read and written
+	return w.pace.Step(w.ctx, 2*n) // read and written
 }
 
 func (w *rewriter) sync() error {

@@ -13,6 +13,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/pop3d"
 	"github.com/sanduk-mail/sanduk/services/reception"
 	"github.com/sanduk-mail/sanduk/services/smtpd"
+	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/web"
 )
 
@@ -60,6 +61,7 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	running.Go(func() { o.certs.Run(ctx) })
 	running.Go(func() { o.attend(ctx) })
 	running.Go(func() { o.checkpoint(ctx) })
+	running.Go(func() { store.NewUpkeep(o.store, store.UpkeepOptions{Logger: o.log}).Run(ctx) })
 	select {
 	case <-ctx.Done():
 	case <-o.journal.Failed():

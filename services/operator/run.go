@@ -59,6 +59,7 @@ func commands() []command {
 		{"check", "--data DIR [--deep]", "read all mail in a data directory and prove that it is whole; with --deep also what was deleted and nobody can see", check},
 		{"rebuild", "[ADDRESS] --data DIR", "make a person's index, or all, anew from the log, which has everything", rebuild},
 		{"dump", "--data DIR [--account ADDRESS] [--since LSN] [--json]", "print the log's records, one for each line; changes nothing, also works on a damaged copy", dump},
+		{"compact", "--data DIR", "give back the space of what was deleted so long ago that nobody can put it back", compact},
 		{"user list", "WHERE", "list the people", userList},
 		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
 		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},

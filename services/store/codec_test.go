@@ -85,6 +85,7 @@ func FuzzDecodeIndex(f *testing.F) {
 			_, _ = decodeBlock(nil, v)
 			_, _, _, _ = decodeThread(1, v)
 			_, _, _ = decodeChanges(v)
+			_, _ = decodeUpkeep(v)
 			_, _, _ = decodeExpunged(v)
 			_, _ = decodeMeta(1, v)
 			_ = new(feedEntry).add(v)

@@ -76,6 +76,24 @@
 // messages by a record, so that nobody waits long; a restore that broke off is
 // asked for again and goes on where it ended.
 //
+// # Upkeep
+//
+// An Upkeep does all this in the background, a pass each hour. Once a day it notes
+// how far each account has come; what was taken away by a note is let go when the
+// retention has passed since it, and then the journal is compacted. How much time
+// has passed it does not ask the box's clock: it counts the time of the process,
+// and after a start adds what the clock says, up to a day, and only beyond the
+// highest that the clock ever showed. In 300 passes it reads everything that is on
+// the disk; then it rests until a month has passed since it began. Health says
+// what it found, with the messages concerned.
+//
+// accounts/upkeep: version 1; signed: nanoseconds counted so far, highest time of
+// the clock (Unix nanoseconds), bytes given back; the last segment that was read,
+// signed: the count when this reading began, Unix seconds when one was last done;
+// number of notes, each the count (signed) and a number of accounts, each with its
+// ModSeq; number of damaged bodies, each its segment and ordinal; CRC32C. It is
+// written anew with each pass; when it is lost, the retention begins anew.
+//
 // # Following what changes
 //
 // A Watch only says "ask again": one wake-up stands for all that have come since

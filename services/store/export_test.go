@@ -1,8 +1,11 @@
 package store
 
 import (
+	"context"
+
 	bolt "go.etcd.io/bbolt"
 
+	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
@@ -73,4 +76,17 @@ func (s *Store) LoseEmail(id mail.AccountID) {
 	if err != nil {
 		panic(err)
 	}
+}
+
+// BodyOf names the body of a message.
+func (s *Store) BodyOf(id mail.AccountID, mailbox mail.MailboxID, uid mail.UID) journal.BodyRef {
+	a, err := s.account(context.Background(), id)
+	if err != nil {
+		panic(err)
+	}
+	_, e, err := a.find(mailbox, uid)
+	if err != nil {
+		panic(err)
+	}
+	return e.body
 }

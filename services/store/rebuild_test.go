@@ -15,7 +15,7 @@ import (
 )
 
 // fillInbox appends n messages to the INBOX of account 1, one record each.
-func fillInbox(t *testing.T, r *rig, n int) {
+func fillInbox(t testing.TB, r *rig, n int) {
 	t.Helper()
 	spool := storetest.NewSpool(t)
 	a, err := r.store.Account(t.Context(), 1)

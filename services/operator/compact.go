@@ -1,0 +1,26 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/sanduk-mail/sanduk/services/store"
+)
+
+// compact does at once what a running box does bit by bit in the background.
+func compact(ctx context.Context, t *task) error {
+	return t.atData(ctx, func(d *data) error {
+		upkeep := store.NewUpkeep(d.store, store.UpkeepOptions{Logger: slog.New(slog.DiscardHandler), Flat: true})
+		done, err := upkeep.Compact(ctx)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t.Out, "space:     %d bytes given back; %d files of the log written anew, %d files with %d bytes are left\n",
+			done.Freed, done.Rewritten, done.Segments, done.Bytes)
+		if done.Freed == 0 {
+			fmt.Fprintf(t.Out, "What was deleted stays for %d days, so that it can be put back. There is nothing older\n", int(d.store.Retention().Hours()/24))
+		}
+		return nil
+	})
+}
