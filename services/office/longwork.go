@@ -29,7 +29,11 @@ type longWork struct {
 
 // rebuilding is store.Options.Rebuilding.
 func (w *longWork) rebuilding(r store.Rebuilding) {
-	w.tell("An index was lost or damaged. It is being made anew, no mail is lost", uint64(r.Read), uint64(r.Of), r.Done)
+	what := "An index was lost or damaged. It is being made anew, no mail is lost"
+	if r.Account == 0 {
+		what = "The box was stopped without notice. It is reading what it was doing"
+	}
+	w.tell(what, uint64(r.Read), uint64(r.Of), r.Done)
 }
 
 // tell says how far some work is.

@@ -30,7 +30,12 @@ func (s *Store) recover(ctx context.Context) error {
 	}
 	s.loading.Lock()
 	defer s.loading.Unlock()
+	read, of := 0, s.journal.Durable()-from
+	defer s.rebuilding(Rebuilding{Read: of, Of: of, Done: true})
 	return s.journal.Replay(ctx, journal.FamilyStore, from+1, func(r journal.Record) error {
+		if read++; read%tellEvery == 0 {
+			s.rebuilding(Rebuilding{Read: r.LSN - from, Of: of})
+		}
 		c, err := decodeChange(r.Payload)
 		if err != nil {
 			return err

@@ -16,9 +16,10 @@ import (
 // asking for: two mailboxes of a million, 112 MB.
 const DefaultCacheRows = 2_000_000
 
-// Rebuilding says how far the making of an index from the log is.
+// Rebuilding says how far the reading of the log is: into an index that is made
+// anew, or, when the store is opened, into all that have not got everything yet.
 type Rebuilding struct {
-	Account  mail.AccountID
+	Account  mail.AccountID // 0: all
 	Read, Of journal.LSN
 	Done     bool // or given up
 }
@@ -27,8 +28,8 @@ type Rebuilding struct {
 type Options struct {
 	Logger *slog.Logger     // required
 	Now    func() time.Time // nil: time.Now
-	// Rebuilding is told of an index that is made anew, after every few thousand
-	// records; may be nil. The account waits for it.
+	// Rebuilding is told how far the reading of the log is, after every few thousand
+	// records; may be nil. Whoever needs what is read waits for it.
 	Rebuilding func(Rebuilding)
 	// CacheRows bounds the rows in memory; 0: DefaultCacheRows. What is being
 	// used, and what no checkpoint has written yet, is over and above.
