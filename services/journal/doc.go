@@ -210,4 +210,7 @@
 // anybody sees them. A segment for bodies has no
 // floors, so where one of its bodies is not valid it is left as it is and not
 // written to any more; only a body without any header is cut off.
+//
+// [Dump] reads all of this without recovering anything, the ring laid over the
+// segments: it is for looking at what a crash or a bad disk has left.
 package journal

@@ -3,6 +3,8 @@ package transfer
 import (
 	"archive/tar"
 	"archive/zip"
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -193,17 +195,27 @@ func (t *tree) file(name string) (treeFile, error) {
 }
 
 // nameList holds the names of a directory in little memory: a million names of
-// messages, of 60 bytes each, take 80 MB.
+// messages, of 60 bytes each, take 77 MB.
 type nameList struct {
-	text  []byte
-	ends  []uint32
-	order []uint32
-	key   []uint64 // of messages
-	isDir map[string]bool
+	pieces [][]byte // of namePiece bytes; each name behind its length in a byte
+	names  []listed
+	isDir  map[string]bool
 }
 
-// maxNames bounds the bytes of all names of one directory.
-const maxNames = 1 << 30
+// listed is a name in the pieces.
+type listed struct {
+	key uint64 // for the order, of messages
+	at  uint32 // place in all pieces together
+}
+
+const (
+	namePiece = 1 << 20
+	// maxPieces bounds the names of one directory: some ten million.
+	maxPieces = 1 << 10
+)
+
+// errManyFiles says that a directory has more than anybody's Maildir.
+var errManyFiles = errors.New("there are too many files in it")
 
 func (n *nameList) read(root fs.FS, dir string, messages bool) error {
 	f, err := root.Open(dir)
@@ -220,21 +232,20 @@ func (n *nameList) read(root fs.FS, dir string, messages bool) error {
 		entries, err := d.ReadDir(namesAtOnce)
 		for _, e := range entries {
 			name := e.Name()
-			if len(n.text)+len(name) > maxNames {
-				return errors.New("there are too many files in it")
-			}
 			if messages && (strings.HasPrefix(name, ".") || e.IsDir()) {
 				continue
 			}
 			if e.IsDir() {
 				n.isDir[name] = true
 			}
+			l := listed{}
 			if messages {
-				n.key = append(n.key, parseMaildirName(name).number)
+				l.key = parseMaildirName(name).number
 			}
-			n.order = append(n.order, uint32(len(n.ends)))
-			n.text = append(n.text, name...)
-			n.ends = append(n.ends, uint32(len(n.text)))
+			if l.at, ok = n.keep(name); !ok {
+				return errManyFiles
+			}
+			n.names = append(n.names, l)
 		}
 		if err == io.EOF {
 			return nil
@@ -245,47 +256,50 @@ func (n *nameList) read(root fs.FS, dir string, messages bool) error {
 	}
 }
 
-func (n *nameList) name(i uint32) []byte {
-	begin := uint32(0)
-	if i > 0 {
-		begin = n.ends[i-1]
+// keep puts a name into the last piece, or a new one.
+func (n *nameList) keep(name string) (at uint32, ok bool) {
+	name = name[:min(len(name), 255)] // as long as file names are
+	last := len(n.pieces) - 1
+	if last < 0 || len(n.pieces[last])+1+len(name) > namePiece {
+		if last++; last == maxPieces {
+			return 0, false
+		}
+		n.pieces = append(n.pieces, make([]byte, 0, namePiece))
 	}
-	return n.text[begin:n.ends[i]]
+	at = uint32(last*namePiece + len(n.pieces[last]))
+	n.pieces[last] = append(append(n.pieces[last], byte(len(name))), name...)
+	return at, true
+}
+
+func (n *nameList) name(at uint32) []byte {
+	piece := n.pieces[at/namePiece][at%namePiece:]
+	return piece[1 : 1+int(piece[0])]
 }
 
 // sort puts messages into their order and other names into the alphabet's, what
 // describes a folder first.
 func (n *nameList) sort() {
-	slices.SortFunc(n.order, func(a, b uint32) int {
-		x, y := n.name(a), n.name(b)
-		if n.key != nil {
-			if n.key[a] != n.key[b] {
-				if n.key[a] < n.key[b] {
-					return -1
-				}
-				return 1
-			}
-			return strings.Compare(string(x), string(y))
-		}
-		if p, q := describes(string(x)), describes(string(y)); p != q {
-			if p {
+	slices.SortFunc(n.names, func(a, b listed) int {
+		x, y := n.name(a.at), n.name(b.at)
+		if a.key == b.key && describes(x) != describes(y) {
+			if describes(x) {
 				return -1
 			}
 			return 1
 		}
-		return strings.Compare(string(x), string(y))
+		return cmp.Or(cmp.Compare(a.key, b.key), bytes.Compare(x, y))
 	})
 }
 
 // describes reports whether a file says something about others.
-func describes(name string) bool {
-	return name == keywordsFile || name == folderFile || strings.HasSuffix(name, mboxSidecar)
+func describes(name []byte) bool {
+	return string(name) == keywordsFile || string(name) == folderFile || bytes.HasSuffix(name, []byte(mboxSidecar))
 }
 
 func (n *nameList) all() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for _, i := range n.order {
-			if !yield(string(n.name(i))) {
+		for _, l := range n.names {
+			if !yield(string(n.name(l.at))) {
 				return
 			}
 		}

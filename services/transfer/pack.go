@@ -73,7 +73,7 @@ func (a *Archive) pack(to *tarSink, f file) error {
 		return err
 	}
 	head = head[:n]
-	holds := describes(base) || isMessageDir(path.Base(dir)) || path.Base(dir) == keysDir || strings.EqualFold(path.Ext(base), ".eml") ||
+	holds := describes([]byte(base)) || isMessageDir(path.Base(dir)) || path.Base(dir) == keysDir || strings.EqualFold(path.Ext(base), ".eml") ||
 		bytes.HasPrefix(bytes.TrimLeft(head, "\r\n"), []byte("From "))
 	if !holds {
 		return nil
