@@ -432,6 +432,43 @@ func TestInto(t *testing.T) {
 	}
 }
 
+// TestDiffering brings messages that are nearly there: what differs in a byte
+// comes in, whatever its Message-ID says; what doesn't stays out as often as it
+// is there, and what is there stays as it is.
+func TestDiffering(t *testing.T) {
+	t.Parallel()
+	const from, id = "From a Tue Nov 14 22:13:20 2023\n", "Message-ID: <1@x.test>\n"
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"first":  from + id + "\nx\n\n" + from + id + "\nx\n",
+		"second": from + id + "\nx\n\n" + from + id + "\nX\n\n" + from + "Status: RO\n" + id + "\nx\n\n" + from + id + "\nx\n\n" + from + id + "Lines: 1\n\nx\n",
+	})
+	p := newPerson(t)
+	o := p.options()
+	o.Into = "All"
+	if done := p.take(filepath.Join(dir, "first"), o); done.Imported != 2 {
+		t.Fatalf("the first Import = %+v; want both", done)
+	}
+	if err := os.Rename(filepath.Join(dir, "second"), filepath.Join(dir, "first")); err != nil { // the same folder
+		t.Fatal(err)
+	}
+	if done := p.take(filepath.Join(dir, "first"), o); done.Imported != 3 || done.Present != 2 {
+		t.Errorf("the second Import = %+v; want the two others and the third twin", done)
+	}
+	var seen int
+	for row, err := range p.account.Rows(t.Context(), p.mailbox("All/first").ID, storetest.Every()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row.Flags.Has(mail.Seen) {
+			seen++
+		}
+	}
+	if seen != 0 {
+		t.Errorf("%d messages that were there have other flags now", seen)
+	}
+}
+
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	big := strings.Repeat("x\n", 1<<19) + "y"
