@@ -176,6 +176,22 @@ func (d *data) remove(ctx context.Context, address mail.Address) error {
 	return d.directory.RemoveAccount(ctx, account.ID)
 }
 
+func (d *data) deleted(ctx context.Context, address mail.Address) (deleted, error) {
+	account, err := d.find(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return d.store.Account(ctx, account.ID)
+}
+
+func (d *data) removed(ctx context.Context) ([]mail.RemovedAccount, error) {
+	return d.directory.RemovedAccounts(ctx)
+}
+
+func (d *data) restoreAccount(ctx context.Context, id mail.AccountID, address mail.Address, password string) (mail.Account, error) {
+	return d.directory.RestoreAccount(ctx, id, address, password)
+}
+
 // addToken needs no password: whoever can write the data directory could put
 // anything there. Without an owner it is the first administrator's.
 func (d *data) addToken(ctx context.Context, name, owner string, _ func() (string, error)) (string, error) {

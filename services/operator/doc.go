@@ -1,6 +1,6 @@
 // Package operator is the command of whoever looks after a box from a shell or a
 // script: it adds, lists and removes people, sets passwords, makes tokens for
-// the box's API, moves mail in and out, and checks, mends and shows a data
+// the box's API, brings back what was deleted, moves mail in and out, and checks, mends and shows a data
 // directory.
 //
 // What comes in: arguments, and passwords on standard input or typed at a

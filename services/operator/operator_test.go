@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"setup": setUp, "serve": serve, "garble": garble,
+			"setup": setUp, "serve": serve, "garble": garble, "expunge": expunge,
 		},
 	})
 }

@@ -21,6 +21,11 @@ type place interface {
 	addToken(ctx context.Context, name, owner string, password func() (string, error)) (string, error)
 	exportMail(ctx context.Context, address mail.Address, to string, format transfer.Format, show *progress) (transfer.Exported, error)
 	importMail(ctx context.Context, address mail.Address, archive *transfer.Archive, name, into string, show *progress) (transfer.Summary, error)
+	// deleted gives what was deleted of one person's mail.
+	deleted(ctx context.Context, address mail.Address) (deleted, error)
+	// removed lists the people who can be brought back.
+	removed(ctx context.Context) ([]mail.RemovedAccount, error)
+	restoreAccount(ctx context.Context, id mail.AccountID, address mail.Address, password string) (mail.Account, error)
 	close() error
 }
 
@@ -48,6 +53,9 @@ func explain(err error) error {
 		mail.ErrNotOurDomain:  "this address is in none of the office's domains",
 		mail.ErrNoSpace:       "the disk is full: make room on it first",
 		mail.ErrOverQuota:     "this person's mailbox is full: allow more space for it first",
+		mail.ErrNoMailbox:     "there is no such folder, or was none then: boxctl undo list shows the deleted ones",
+		mail.ErrNoMessage:     "there never was such a message: boxctl undo list shows those that can be brought back",
+		mail.ErrGone:          mail.ErrGone.Error(),
 		mail.ErrMailboxName:   "that is no possible folder name: levels are separated by one /, and must not be empty",
 		transfer.ErrUnknown:   transfer.ErrUnknown.Error(),
 		auth.ErrKey:           "private/box.key is damaged: put it back from a backup, nobody can log in without it",

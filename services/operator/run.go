@@ -50,7 +50,11 @@ type values struct {
 	name, owner                     string
 	into, to, format, account       string
 	since                           uint64
+	mailbox, messages, words        string
+	after, before, asOf             string
+	folder, address                 string
 	admin, passwordStdin            bool
+	moved, inPlace, newPassword     bool
 	deep, json                      bool
 }
 
@@ -64,6 +68,14 @@ func commands() []command {
 		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
 		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
 		{"user remove", "ADDRESS WHERE", "remove a person; the mail stays recoverable", userRemove},
+		{"undo list", "[ADDRESS] [--mailbox FOLDER] [--after WHEN] [--before WHEN] [--words TEXT] [--moved] WHERE",
+			"list what can be brought back: of a person, what was deleted (--moved: also what was only moved); without ADDRESS, who was removed", undoList},
+		{"undo restore", "ADDRESS [--messages ID,ID] [--mailbox FOLDER] [--after WHEN] [--before WHEN] [--words TEXT] [--moved] [--into FOLDER] WHERE",
+			"put deleted messages back where they were (or into a folder), with flags and dates: those named, or those chosen as for undo list", undoRestore},
+		{"undo mailbox", "ADDRESS FOLDER [--as-of WHEN] [--in-place] [--folder NAME] WHERE",
+			"put a deleted folder back; with --as-of, a folder as it was at that time, into a new folder or (--in-place) where it was", undoMailbox},
+		{"undo account", "ADDRESS [--as-of WHEN] [--in-place] [--folder NAME] [--address ADDRESS] [--new-password] WHERE",
+			"bring a removed person back with all mail; with --as-of, all of somebody's mail as it was at that time", undoAccount},
 		{"token list", "--data DIR", "list the tokens", tokenList},
 		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it", tokenAdd},
 		{"token remove", "ID --data DIR", "end a token; token list shows its ID", tokenRemove},
@@ -118,6 +130,7 @@ or a data directory:      --data DIR   (while no mail service is running on it)
 
 The token can also stand in SANDUK_TOKEN or after --token; FILE after --ca is the
 box's own certificate, from http://ITS-ADDRESS/ or its page "Connect".
+WHEN is "2026-11-22 14:05", "14:05" (today), "2h ago", "3 days ago", or RFC 3339.
 Passwords are asked for, or read from standard input (--password-stdin).
 
 Exit status: 0 done, 1 not done or not all of it, 2 not understood, 3 check has
@@ -142,6 +155,17 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.StringVar(&t.flags.format, "format", string(transfer.Maildir), "")
 	set.StringVar(&t.flags.account, "account", "", "")
 	set.Uint64Var(&t.flags.since, "since", 0, "")
+	set.StringVar(&t.flags.mailbox, "mailbox", "", "")
+	set.StringVar(&t.flags.messages, "messages", "", "")
+	set.StringVar(&t.flags.words, "words", "", "")
+	set.StringVar(&t.flags.after, "after", "", "")
+	set.StringVar(&t.flags.before, "before", "", "")
+	set.StringVar(&t.flags.asOf, "as-of", "", "")
+	set.StringVar(&t.flags.folder, "folder", "", "")
+	set.StringVar(&t.flags.address, "address", "", "")
+	set.BoolVar(&t.flags.moved, "moved", false, "")
+	set.BoolVar(&t.flags.inPlace, "in-place", false, "")
+	set.BoolVar(&t.flags.newPassword, "new-password", false, "")
 	set.BoolVar(&t.flags.deep, "deep", false, "")
 	set.BoolVar(&t.flags.json, "json", false, "")
 	set.BoolVar(&t.flags.admin, "admin", false, "")
@@ -180,7 +204,7 @@ func known(c command, flag string) bool {
 	case "data":
 		return true
 	case "password-stdin":
-		return c.words == "user add" || c.words == "user passwd" || c.words == "token add"
+		return c.words == "user add" || c.words == "user passwd" || c.words == "token add" || c.words == "undo account"
 	}
 	return strings.Contains(c.args, "--"+flag)
 }

@@ -90,7 +90,15 @@ func userRemove(ctx context.Context, t *task) error {
 		if err := p.remove(ctx, address); err != nil {
 			return err
 		}
-		fmt.Fprintf(t.Out, "%s has been removed; the mail stays recoverable\n", address)
+		until := ""
+		if list, err := p.removed(ctx); err == nil { // else it is removed all the same
+			for _, r := range list {
+				if r.Address.Canonical() == address.Canonical() {
+					until = " until " + r.Until.Local().Format(stamp)
+				}
+			}
+		}
+		fmt.Fprintf(t.Out, "%s has been removed; the mail stays recoverable%s: boxctl undo account %s\n", address, until, address)
 		return nil
 	})
 }

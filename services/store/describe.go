@@ -74,7 +74,7 @@ func (v verb) String() string {
 		verbMailboxDelete: "delete mailbox", verbSubscribe: "subscribe", verbDeliver: "deliver", verbAppend: "append", verbFlags: "set flags",
 		verbCopy: "copy", verbMove: "move", verbExpunge: "expunge",
 		verbRestore: "restore", verbRestoreMailbox: "restore mailbox", verbRestoreAccount: "restore account",
-		verbExpire: "expire",
+		verbRestoreAsOf: "restore as of a time", verbExpire: "expire",
 	}
 	if name, ok := names[v]; ok {
 		return name
