@@ -17,24 +17,25 @@ func devPorts() map[string]int {
 	}
 }
 
-// listen takes the sockets that PID 1 opened, or opens the development ones.
+// listen takes the sockets that were handed in, by PID 1 or a test; with --dev
+// and without any it opens the development ones.
 func listen(dev bool) (map[string]net.Listener, error) {
 	listeners := make(map[string]net.Listener)
-	if !dev {
-		named, err := activation.ListenersWithNames()
-		if err != nil {
-			return nil, fmt.Errorf("take sockets: %w", err)
+	named, err := activation.ListenersWithNames()
+	if err != nil {
+		return nil, fmt.Errorf("take sockets: %w", err)
+	}
+	for name, list := range named {
+		if len(list) != 1 || list[0] == nil {
+			return nil, fmt.Errorf("take sockets: want one stream socket named %q, got %d", name, len(list))
 		}
-		for name, list := range named {
-			if len(list) != 1 || list[0] == nil {
-				return nil, fmt.Errorf("take sockets: want one stream socket named %q, got %d", name, len(list))
-			}
-			listeners[name] = list[0]
-		}
-		if len(listeners) == 0 {
-			return nil, errors.New("no sockets were handed in: start it as a service, or with --dev")
-		}
+		listeners[name] = list[0]
+	}
+	switch {
+	case len(listeners) > 0:
 		return listeners, nil
+	case !dev:
+		return nil, errors.New("no sockets were handed in: start it as a service, or with --dev")
 	}
 	for name, port := range devPorts() {
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
