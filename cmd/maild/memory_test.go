@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,7 +22,9 @@ import (
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 
+	"github.com/sanduk-mail/sanduk/platform/supervise"
 	"github.com/sanduk-mail/sanduk/services/figure"
+	"github.com/sanduk-mail/sanduk/services/units"
 )
 
 // maxResident is what maild may take of a box with 512 MB, in bytes.
@@ -130,7 +133,12 @@ func startMaild(tb testing.TB, people int) *maild {
 			m.imaps = addr
 		}
 	}
-	cmd.Env = append(os.Environ(), fmt.Sprintf("LISTEN_FDS=%d", len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
+	all, err := supervise.LoadUnits(units.FS)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	unit := slices.IndexFunc(all.Services, func(s supervise.Service) bool { return s.Name == "maild.service" })
+	cmd.Env = append(append(os.Environ(), all.Services[unit].Environment...), fmt.Sprintf("LISTEN_FDS=%d", len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,8 +24,10 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"github.com/sanduk-mail/sanduk/platform/supervise"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/office"
+	"github.com/sanduk-mail/sanduk/services/units"
 )
 
 // serveVariable makes the test program the server of that name, in a process beside the senders.
@@ -72,7 +75,7 @@ func (p *process) cpu(b *testing.B) time.Duration {
 func startSelf(b *testing.B, name, dir string) *process {
 	b.Helper()
 	cmd := exec.Command(os.Args[0], dir)
-	cmd.Env = append(os.Environ(), serveVariable+"="+name)
+	cmd.Env = append(append(os.Environ(), serveVariable+"="+name), unitEnvironment(b)...)
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
@@ -95,6 +98,17 @@ func startSelf(b *testing.B, name, dir string) *process {
 		b.Fatalf("%s did not start: %v", name, err)
 	}
 	return &process{addrs[0], addrs[1], cmd.Process.Pid, stop}
+}
+
+// unitEnvironment is what the box gives maild.
+func unitEnvironment(b *testing.B) []string {
+	b.Helper()
+	all, err := supervise.LoadUnits(units.FS)
+	if err != nil {
+		b.Fatal(err)
+	}
+	i := slices.IndexFunc(all.Services, func(s supervise.Service) bool { return s.Name == "maild.service" })
+	return all.Services[i].Environment
 }
 
 // serveOffice is the box's mail service, as cmd/maild starts it.
