@@ -29,12 +29,12 @@ type wire struct {
 }
 
 // wireBuffer is what a connection reads and writes at a time.
-const wireBuffer = 8 << 10
+const wireBuffer = 16 << 10
 
 func newWire(conn net.Conn) *wire {
 	w := &wire{conn: conn}
 	w.in = bufio.NewReaderSize(w, wireBuffer)
-	w.out = bufio.NewWriterSize(w, wireBuffer/4)
+	w.out = bufio.NewWriterSize(w, wireBuffer/8)
 	return w
 }
 
