@@ -13,7 +13,8 @@ type Body struct {
 	j      *Journal
 	seg    *segment
 	header recordHeader
-	offset int64 // of the record
+	offset int64  // of the record
+	ahead  []byte // what stands behind the header, as far as it was read with it
 	size   func() (*frames, error)
 	close  func()
 
@@ -21,6 +22,10 @@ type Body struct {
 	frame int    // the one in data; guarded by mu
 	data  []byte // guarded by mu
 }
+
+// readAhead is how much is read with a record's header: the meta of most mail,
+// which is what most readers come for.
+const readAhead = 1 << 10
 
 // Body opens the body that a record named. An error that wraps ErrDamaged or
 // fs.ErrNotExist means that it is lost, one that wraps ErrDropped that a
@@ -46,11 +51,13 @@ func (j *Journal) body(seg *segment, ref BodyRef) (*Body, error) {
 	case !ok:
 		return nil, fmt.Errorf("no such record: %w", ErrDamaged)
 	}
-	var head [recordSize]byte
-	if _, err := seg.file.ReadAt(head[:], off); err != nil {
+	head := make([]byte, recordSize+readAhead)
+	n, err := seg.file.ReadAt(head, off)
+	if n < recordSize {
 		return nil, noEOF(err)
 	}
-	r, err := seg.decodeRecord(head[:])
+	head = head[:n] // the record may be the last, and short
+	r, err := seg.decodeRecord(head[:recordSize])
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +67,7 @@ func (j *Journal) body(seg *segment, ref BodyRef) (*Body, error) {
 	if r.ordinal != ref.Ordinal || r.body == 0 {
 		return nil, fmt.Errorf("record has no body: %w", ErrDamaged)
 	}
-	b := &Body{j: j, seg: seg, header: r, offset: off, frame: -1}
+	b := &Body{j: j, seg: seg, header: r, offset: off, ahead: head[recordSize:], frame: -1}
 	b.size = sync.OnceValues(func() (*frames, error) {
 		return seg.readFrames(seg.file, &r, off+recordSize+int64(r.meta)+int64(r.payload))
 	})
@@ -68,11 +75,15 @@ func (j *Journal) body(seg *segment, ref BodyRef) (*Body, error) {
 	return b, nil
 }
 
-// Meta is what was known of the body when it was staged.
+// Meta is what was known of the body when it was staged. It is shared: nobody
+// may change it.
 func (b *Body) Meta() ([]byte, error) {
-	meta := make([]byte, b.header.meta)
-	if _, err := b.seg.file.ReadAt(meta, b.offset+recordSize); err != nil {
-		return nil, noEOF(err)
+	meta := b.ahead[:min(len(b.ahead), int(b.header.meta))]
+	if len(meta) < int(b.header.meta) {
+		meta = make([]byte, b.header.meta)
+		if _, err := b.seg.file.ReadAt(meta, b.offset+recordSize); err != nil {
+			return nil, noEOF(err)
+		}
 	}
 	if b.seg.sum(meta) != b.header.metaSum {
 		return nil, fmt.Errorf("journal: meta of body: %w", ErrDamaged)

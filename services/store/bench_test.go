@@ -236,3 +236,60 @@ func heap() uint64 {
 	runtime.ReadMemStats(&s)
 	return s.HeapAlloc
 }
+
+// BenchmarkDigests measures what a FETCH of all ENVELOPEs needs: each message
+// opened, and its digest read, after a start.
+func BenchmarkDigests(b *testing.B) {
+	const n = 10_000
+	ctx := context.Background()
+	box := newBox(b).open()
+	defer box.close()
+	if err := box.CreateAccount(ctx, 1); err != nil {
+		b.Fatal(err)
+	}
+	a, err := box.Account(ctx, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	m, err := a.Mailbox(ctx, mail.Inbox)
+	if err != nil {
+		b.Fatal(err)
+	}
+	spool := storetest.NewSpool(b)
+	for first := 0; first < n; first += 500 {
+		var batch []draft.Append
+		for i := range 500 {
+			text := storetest.Message(strings.Repeat("some words of a letter\r\n", 100), fmt.Sprintf("Subject: %d", first+i), "To: a@example.test, b@example.test")
+			batch = append(batch, draft.Append{Draft: storetest.NewDraft(b, spool, text)})
+		}
+		if _, err := a.Append(ctx, m.ID, batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := box.Store.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if box.Store, err = store.Open(ctx, box.journal, box.files, box.opts); err != nil {
+		b.Fatal(err)
+	}
+	if a, err = box.Account(ctx, 1); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for row, err := range a.Rows(ctx, m.ID, storetest.Every()) {
+			if err != nil {
+				b.Fatal(err)
+			}
+			msg, err := a.Open(ctx, m.ID, row.UID)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := msg.Digest(); err != nil {
+				b.Fatal(err)
+			}
+			msg.Close()
+		}
+	}
+	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "msg/s")
+}
