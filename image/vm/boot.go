@@ -31,6 +31,8 @@ type Boot struct {
 	ended   chan struct{} // closed when QEMU is gone
 	err     error         // QEMU's, valid once ended is closed
 	logFile *os.File
+
+	falseStart *regexp.Regexp
 }
 
 // connectTime is how long QEMU may take to connect to our sockets; it does so before it runs anything.
@@ -54,6 +56,7 @@ func (m *Machine) Boot(ctx context.Context) (*Boot, error) {
 	b := &Boot{
 		Log: logName, dir: dir, stderr: new(bytes.Buffer), logFile: logFile,
 		said: newTranscript(logFile, m.o.Console), ended: make(chan struct{}),
+		falseStart: m.o.FalseStart,
 	}
 	if err := b.start(ctx, m); err != nil {
 		if b.cmd != nil && b.cmd.Process != nil {
@@ -99,7 +102,11 @@ func (b *Boot) start(ctx context.Context, m *Machine) error {
 	if _, err := b.control.do(ctx, "qmp_capabilities", nil); err != nil {
 		return err
 	}
-	return b.readPorts(ctx)
+	if err := b.readPorts(ctx); err != nil {
+		return err
+	}
+	go b.watch()
+	return nil
 }
 
 // reap waits for QEMU's end.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 )
 
@@ -41,7 +42,7 @@ const (
 )
 
 // Direct starts a kernel without firmware and loader, which saves ten seconds where these are not what is tested.
-type Direct struct{ Kernel, Initrd, Cmdline string }
+type Direct struct{ Kernel, Initrd, Cmdline string } // Initrd may be empty
 
 // Options describe a machine. Zero values give the usual one.
 type Options struct {
@@ -67,6 +68,9 @@ type Options struct {
 	IPv6Only bool
 	// RTC is the hardware clock's time at start, as QEMU's -rtc base= takes it; empty: now.
 	RTC string
+	// FalseStart matches what the guest says when its start does not count and is made once more; nil: what Linux says
+	// when the host was too busy, see again.go.
+	FalseStart *regexp.Regexp
 	// Console gets what the guest writes to its serial port, as it comes; nil: only the log does.
 	Console io.Writer
 }
@@ -100,6 +104,9 @@ func New(o Options) (*Machine, error) {
 	}
 	if o.NIC == "" {
 		o.NIC = VirtioNIC
+	}
+	if o.FalseStart == nil {
+		o.FalseStart = timerMissing()
 	}
 	if o.Accel == "" {
 		return nil, errors.New("vm: no acceleration chosen")
@@ -189,13 +196,16 @@ func (m *Machine) arguments(serial, control string) []string {
 	a := []string{
 		"-name", "sanduk", "-machine", "q35", "-accel", o.Accel.option(), "-cpu", o.Accel.cpu(),
 		"-m", fmt.Sprint(o.Memory), "-smp", fmt.Sprint(o.CPUs),
-		"-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-no-reboot",
+		"-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-action", "reboot=shutdown,shutdown=pause", // see watch
 		"-chardev", "socket,id=serial,path=" + serial, "-serial", "chardev:serial",
 		"-chardev", "socket,id=control,path=" + control, "-mon", "chardev=control,mode=control",
 		"-device", "i6300esb", "-device", "virtio-rng-pci", "-device", "qemu-xhci,id=usb", "-device", "usb-kbd",
 	}
 	if d := o.Direct; d != nil {
-		a = append(a, "-kernel", d.Kernel, "-initrd", d.Initrd, "-append", d.Cmdline)
+		a = append(a, "-kernel", d.Kernel, "-append", d.Cmdline)
+		if d.Initrd != "" {
+			a = append(a, "-initrd", d.Initrd)
+		}
 	} else {
 		a = append(a,
 			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+firmwareCode,

@@ -21,12 +21,13 @@ type control struct {
 
 	eventMu sync.Mutex
 	events  []Event
+	off     chan struct{} // capacity 1: there was another SHUTDOWN
 }
 
 // Event is something QEMU tells about the machine.
 type Event struct {
 	Name   string // such as SHUTDOWN or WATCHDOG
-	Reason string // for SHUTDOWN: guest-shutdown, guest-reset, guest-panic, host-qmp-quit, ...
+	Reason string // for SHUTDOWN: guest-shutdown, guest-reset, guest-panic, ...
 	Action string // for WATCHDOG: what it does
 }
 
@@ -46,7 +47,7 @@ type message struct {
 const maxMessage = 1 << 20
 
 func newControl(conn net.Conn) *control {
-	c := &control{conn: conn, answers: make(chan message, 1), gone: make(chan struct{})}
+	c := &control{conn: conn, answers: make(chan message, 1), gone: make(chan struct{}), off: make(chan struct{}, 1)}
 	go c.read()
 	return c
 }
@@ -61,10 +62,17 @@ func (c *control) read() {
 			continue
 		}
 		switch {
+		case m.Event == "SHUTDOWN" && m.Data.Reason == "host-qmp-quit": // by watch, of a machine that has ended
 		case m.Event != "":
 			c.eventMu.Lock()
 			c.events = append(c.events, Event{Name: m.Event, Reason: m.Data.Reason, Action: m.Data.Action})
 			c.eventMu.Unlock()
+			if m.Event == "SHUTDOWN" {
+				select {
+				case c.off <- struct{}{}:
+				default:
+				}
+			}
 		case m.Error != nil || m.Return != nil:
 			c.answers <- m
 		} // the greeting has neither

@@ -57,6 +57,13 @@ func (t *transcript) follow(r io.Reader) {
 	}
 }
 
+// forget drops all so far, but for the log.
+func (t *transcript) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.raw = nil
+}
+
 // text returns all so far without terminal commands and carriage returns.
 func (t *transcript) text() (text string, done bool, changed <-chan struct{}) {
 	t.mu.Lock()
