@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -53,13 +54,18 @@ func TestNetd(t *testing.T) {
 	if got := far.lookUp(t, "mailbox.local."); got != netip.MustParseAddr("192.168.7.20") {
 		t.Errorf("mailbox.local is %v, want 192.168.7.20", got)
 	}
-	s, err := netconf.ReadStatus(filepath.Join(b.run, "status.json"))
-	if err != nil || s.Name != "mailbox.local" || len(s.Cards) != 1 || s.Cards[0].Source != netconf.SourceStatic {
-		t.Errorf("status %+v, %v", s, err)
-	}
-	if _, err := clock.ReadState(filepath.Join(b.run, "clock.json")); err != nil {
-		t.Errorf("clock state: %v", err)
-	}
+	// The files follow soon after.
+	eventually(t, func() error {
+		s, err := netconf.ReadStatus(filepath.Join(b.run, "status.json"))
+		if err == nil && (s.Name != "mailbox.local" || len(s.Cards) != 1 || s.Cards[0].Source != netconf.SourceStatic) {
+			err = fmt.Errorf("status %+v", s)
+		}
+		return err
+	})
+	eventually(t, func() error {
+		_, err := clock.ReadState(filepath.Join(b.run, "clock.json"))
+		return err
+	})
 	// Broken settings change nothing; good ones count at once.
 	b.configure(`{"mode":"static","address":"nonsense"}`)
 	b.configure(`{"mode":"static","address":"192.168.7.44/24","gateway":"192.168.7.1"}`)
@@ -73,6 +79,20 @@ func TestNetd(t *testing.T) {
 		}
 	}
 	b.stop()
+}
+
+// eventually waits until there is no error any more. Another process is waited for, so that takes real time.
+func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	for deadline := time.Now().Add(patient); ; <-time.After(20 * time.Millisecond) {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // rerun runs this test again in a network namespace of its own.
