@@ -1,6 +1,7 @@
 package powercut
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -32,7 +33,8 @@ const provisioning = `{
 
 const (
 	build = "../../build"
-	image = "sanduk-pc-amd64.img"
+	name  = "sanduk-pc-amd64"
+	image = name + ".img"
 	// bootTime is for TCG on a busy machine; an idle one needs a fifth of it.
 	bootTime = 5 * time.Minute
 	offTime  = 2 * time.Minute
@@ -114,7 +116,7 @@ func newBox(t *testing.T, dir, from string, lie int) *box {
 	}
 	b := &box{socket: filepath.Join(sockets, "disk"), lie: lie}
 	b.Machine, err = vm.New(vm.Options{
-		Dir: dir, Image: from, DiskURL: "nbd+unix:///?socket=" + b.socket, DiskSize: diskSize, Accel: accel,
+		Dir: dir, Image: from, DiskURL: "nbd+unix:///?socket=" + b.socket, DiskSize: diskSize, Accel: accel, Direct: direct(t),
 		Ports: map[int]int{smtpPort: 0, imapsPort: 0},
 	})
 	if err != nil {
@@ -131,6 +133,23 @@ func newBox(t *testing.T, dir, from string, lie int) *box {
 		os.RemoveAll(sockets)
 	})
 	return b
+}
+
+// direct starts the image's kernel with its initramfs and command line without firmware and loader, which are not what is
+// tested and take, emulated, as long as the rest of a start.
+func direct(t *testing.T) *vm.Direct {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(build, name+".manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Cmdline string `json:"cmdline"`
+	}
+	if err := json.Unmarshal(data, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	return &vm.Direct{Kernel: filepath.Join(build, name+".linux"), Initrd: filepath.Join(build, name+".initrd"), Cmdline: manifest.Cmdline}
 }
 
 // on switches the box on. Nothing that it does to its disk is lost before a cut; trace may be nil.
