@@ -210,7 +210,9 @@ func (r *rig) abandon() {
 	if r.store != nil {
 		_ = r.store.Close()
 	}
-	_ = r.journal.Close()
+	if r.journal != nil {
+		_ = r.journal.Close()
+	}
 	_ = r.files.Close()
 }
 

@@ -4,7 +4,7 @@
 // What comes in: the calls of durable.FS. What goes out: [FS.Crash], a new FS
 // with everything that was synced before that point, and of the rest what the
 // given chance leaves: nothing, everything, or some of it, out of order and in
-// torn sectors. [FS.Fault] makes operations fail.
+// torn sectors. [FS.Fault] and [FS.FaultRead] make operations fail.
 //
 // What it assumes of a disk is what package durable promises, and no more: a
 // file's bytes and size are safe after Sync, a directory's names after SyncDir.
@@ -67,6 +67,8 @@ type FS struct {
 	ops   []op              // guarded by mu
 	base  map[string]*inode // files as they were at the beginning, all synced
 	fault func(Op) error    // guarded by mu
+
+	faultRead func(name string, offset int64) error // guarded by mu
 }
 
 var _ durable.FS = (*FS)(nil)
@@ -112,6 +114,14 @@ func (f *FS) Fault(fn func(Op) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.fault = fn
+}
+
+// FaultRead has every read of a file ask fn first; what it returns is the read's
+// error. nil ends it.
+func (f *FS) FaultRead(fn func(name string, offset int64) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faultRead = fn
 }
 
 func (f *FS) ask(o Op) error {
@@ -441,6 +451,11 @@ func (h *handle) Close() error { return nil }
 func (h *handle) ReadAt(p []byte, off int64) (int, error) {
 	h.fs.mu.Lock()
 	defer h.fs.mu.Unlock()
+	if h.fs.faultRead != nil {
+		if err := h.fs.faultRead(h.name, off); err != nil {
+			return 0, &fs.PathError{Op: "read", Path: h.name, Err: err}
+		}
+	}
 	if off >= int64(len(h.file.data)) {
 		return 0, io.EOF
 	}
