@@ -40,6 +40,18 @@ func (o *Office) openPOP3(ctx context.Context, id mail.AccountID) (pop3d.Account
 	return o.store.Account(ctx, id)
 }
 
+// finder searches mail for the pages.
+type finder struct{ o *Office }
+
+// Query finds an account's mail for a person.
+func (f finder) Query(ctx context.Context, id mail.AccountID, ask search.Ask) (search.Answer, error) {
+	account, err := f.o.store.Account(ctx, id)
+	if err != nil {
+		return search.Answer{}, err
+	}
+	return f.o.search.Query(ctx, id, account, ask)
+}
+
 // addresses are the directory's for the mailroom. Before the set-up the box knows
 // no address, and mail that is already on its way here must not come back as
 // undeliverable for that: it is put off.

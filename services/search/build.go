@@ -45,6 +45,11 @@ type doc struct {
 	day     uint32 // of its internal date, since 1970
 }
 
+// id is what a document is recognised by.
+func (d *doc) id() [2]uint32 { return [2]uint32{d.email, d.check} }
+
+func (d *doc) key() uint64 { return uint64(d.email)<<32 | uint64(d.check) }
+
 // docOf is what a row says of a document.
 func docOf(row *mail.Row, mailbox mail.MailboxID) doc {
 	return doc{
@@ -91,7 +96,7 @@ func newBuilder() *builder {
 // begin begins a document.
 func (b *builder) begin(d doc) {
 	b.docs = append(b.docs, d)
-	b.has[[2]uint32{d.email, d.check}] = true
+	b.has[d.id()] = true
 }
 
 func (b *builder) doc() *doc { return &b.docs[len(b.docs)-1] }

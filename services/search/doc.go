@@ -5,7 +5,8 @@
 // What comes in: mail, read from an account through a small interface after it
 // has been stored; the conditions of a mail.Query; what a person types.
 //
-// What goes out: the messages for which a query holds (Search).
+// What goes out: the messages for which a query holds (Search); the best messages
+// for what a person typed, with the places found in them (Query).
 //
 // What is durable on return: nothing is waited for. The index is a copy of what
 // the mail says and can be thrown away: whatever it doesn't have is looked at in
@@ -34,6 +35,17 @@
 // sizes are asked of the store's rows. An email is known by its number and by a
 // checksum of its row's message ID and size: after the log was put back to an
 // earlier state, numbers are given out again.
+//
+// For people, words are compared in their plain form, without marks; the last one
+// may go on. All words must be there. Rank is BM25 over the body, more for a word
+// in the subject or the sender, and more for what is new; rare words count more.
+// A word found in three messages or fewer is also looked for with one letter
+// amiss (from four letters on) or two (from eight), but for its first one.
+// New mail that is not indexed yet is read while the question is answered.
+//
+// Names of attachments are indexed, and the text of office documents (OOXML, ODF:
+// archives of XML), within bounds: 8 MiB a document, 4 MiB unpacked of each file in
+// it, 16 MiB for a message. IMAP's searches don't look there.
 //
 // # Files
 //

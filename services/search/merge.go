@@ -133,10 +133,9 @@ func merge(ctx context.Context, w *segmentWriter, segments []*segment, keep func
 	for _, s := range segments {
 		m := &merging{asker: s.ask(ctx), number: make([]int64, len(s.docs))}
 		for i, d := range s.docs {
-			id := [2]uint32{d.email, d.check}
 			m.number[i] = -1
-			if d.email != 0 && !seen[id] && keep(&d) {
-				seen[id] = true
+			if d.email != 0 && !seen[d.id()] && keep(&d) {
+				seen[d.id()] = true
 				m.number[i] = int64(len(docs))
 				docs = append(docs, d)
 			}

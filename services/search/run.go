@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"runtime/debug"
 	"slices"
@@ -205,7 +206,7 @@ func (u *updating) all(ctx context.Context) error {
 	}
 	u.until = since // until it is all done: a crash begins again here
 	for _, m := range mailboxes {
-		if m.Kind != mail.KindMail || m.HighestModSeq <= since {
+		if m.Kind != mail.KindMail || m.HighestModSeq <= since || m.ID > math.MaxUint32 {
 			continue
 		}
 		err := u.mailbox(ctx, m, since)
@@ -224,38 +225,55 @@ func (u *updating) all(ctx context.Context) error {
 }
 
 func (u *updating) mailbox(ctx context.Context, m mail.Mailbox, since mail.ModSeq) error {
-	if since > 0 && m.HighestModSeq-since <= fewChanges {
-		changes, err := u.box.Changes(ctx, m.ID, since)
+	for row, err := range u.changed(ctx, m, since) {
 		if err != nil {
 			return err
 		}
-		for _, row := range changes.Rows {
-			if err := u.row(ctx, m.ID, row); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	for row, err := range u.box.Rows(ctx, m.ID, everyUID()) {
-		if err != nil {
-			return err
-		}
-		if row.ModSeq <= since {
+		if u.has(&row) {
 			continue
 		}
-		if err := u.row(ctx, m.ID, row); err != nil {
+		if err := u.read(ctx, m.ID, row); err != nil {
 			return err
+		}
+		u.ix.throttle.rest(ctx)
+		if u.b.size >= buildMemory {
+			if err := u.flush(); err != nil {
+				return err
+			}
+			if err := u.merge(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// row indexes a message that is not in the index yet.
-func (u *updating) row(ctx context.Context, mailbox mail.MailboxID, row mail.Row) error {
-	if u.has(&row) || row.Email > math.MaxUint32 || mailbox > math.MaxUint32 {
-		return nil // a search looks at what is not here itself
+// changed walks what is new in the mailbox or has changed.
+func (u *updating) changed(ctx context.Context, m mail.Mailbox, since mail.ModSeq) iter.Seq2[mail.Row, error] {
+	return func(yield func(mail.Row, error) bool) {
+		if since > 0 && m.HighestModSeq-since <= fewChanges {
+			changes, err := u.box.Changes(ctx, m.ID, since)
+			if err != nil {
+				yield(mail.Row{}, err)
+				return
+			}
+			for _, row := range changes.Rows {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			return
+		}
+		for row, err := range u.box.Rows(ctx, m.ID, everyUID()) {
+			if (err != nil || row.ModSeq > since) && !yield(row, err) {
+				return
+			}
+		}
 	}
-	defer u.ix.throttle.rest(ctx)
+}
+
+// read takes the words of a message that is not in the index yet.
+func (u *updating) read(ctx context.Context, mailbox mail.MailboxID, row mail.Row) error {
 	m, err := u.box.Open(ctx, mailbox, row.UID)
 	if err == nil {
 		err = extract(ctx, u.b, m, mailbox)
@@ -269,15 +287,15 @@ func (u *updating) row(ctx context.Context, mailbox mail.MailboxID, row mail.Row
 	case err != nil:
 		// It stays outside, where every search looks at it and says what is wrong.
 		u.ix.log.Warn("search: message can't be indexed", "account", u.a.id, "mailbox", mailbox, "uid", row.UID, "error", err)
-		return nil
-	}
-	if u.b.size >= buildMemory {
-		return u.flush()
 	}
 	return nil
 }
 
+// has says whether the index has a message, or can't have it.
 func (u *updating) has(row *mail.Row) bool {
+	if row.Email > math.MaxUint32 {
+		return true // a search looks at what is not here itself
+	}
 	check := checkOf(row)
 	if u.b.has[[2]uint32{uint32(row.Email), check}] {
 		return true

@@ -1,9 +1,14 @@
 package search
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -186,4 +191,67 @@ func TestRebuild(t *testing.T) {
 	for _, text := range []string{"body1", "body7", "body2", "body3"} {
 		o.same(mail.Body{Text: text})
 	}
+}
+
+// TestManyAccounts holds that the index of an office keeps few files and little
+// memory, whoever searches.
+func TestManyAccounts(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	const people = 60
+	for id := mail.AccountID(2); id <= people; id++ {
+		o.ok(o.store.CreateAccount(o.ctx, id))
+		box, err := o.store.Account(o.ctx, id)
+		o.ok(err)
+		o.box = box
+		o.append(small(int(id)))
+		o.ok(o.ix.update(id))
+		a, err := o.ix.Query(o.ctx, id, box, Ask{Text: fmt.Sprintf("body%d", id)})
+		o.ok(err)
+		if len(a.Hits) != 1 || a.Partial {
+			t.Errorf("account %s: %+v; want its own message", id, a)
+		}
+	}
+	open := 0
+	for _, a := range o.ix.accounts {
+		if a.open {
+			open++
+		}
+	}
+	if open > maxOpen+1 || len(o.ix.accounts) != people-1 {
+		t.Errorf("%d of %d accounts are open; want at most %d", open, len(o.ix.accounts), maxOpen)
+	}
+}
+
+// TestFollow holds that a running index finds out by itself what is new.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.append(small(1))
+		ix := Open(Options{
+			Files: crashfs.New(), Logger: slog.New(slog.DiscardHandler),
+			Open:     func(ctx context.Context, id mail.AccountID) (Account, error) { return o.store.Account(ctx, id) },
+			Accounts: func(context.Context) ([]mail.AccountID, error) { return []mail.AccountID{anna}, nil },
+		})
+		defer ix.Close()
+		has := func(n int) {
+			t.Helper()
+			time.Sleep(2 * DefaultDelay)
+			synctest.Wait()
+			have := 0
+			for _, s := range ix.accounts[anna].segments {
+				have += len(s.docs)
+			}
+			if have != n {
+				t.Errorf("%d messages are indexed; want %d", have, n)
+			}
+		}
+		has(1)
+		o.append(small(2), small(3))
+		has(3)
+		ix.Rebuild(anna)
+		o.append(small(4))
+		has(4)
+	})
 }

@@ -150,11 +150,19 @@ func (e *extraction) body() error {
 	}
 	e.b.doc().tokens = next
 	attached := e.stream(partText, inAttached, nil)
+	left := int64(maxDocuments)
 	for _, p := range e.digest.Root.All() {
-		if name := p.Filename(); name != "" {
-			attached.write([]byte(name))
-			attached.end()
+		name := p.Filename()
+		if name == "" {
+			continue
 		}
+		attached.write([]byte(name))
+		attached.end()
+		n, err := e.document(attached, p, left)
+		if err != nil {
+			return err
+		}
+		left -= n
 	}
 	return nil
 }

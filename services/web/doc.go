@@ -36,6 +36,7 @@
 //	POST   /api/session                       {address, password}: signs in
 //	DELETE /api/session                       signs out
 //	PUT    /api/me/password                   {current, password}: one's own
+//	GET    /api/me/search?q=…                 one's own mail, best first; &mailbox= and &limit= narrow it
 //	GET    /api/accounts                      {accounts: [{address, name, admin, created}]}; administrator
 //	POST   /api/accounts                      {address, name, password}: 201; administrator
 //	PUT    /api/accounts/{address}/password   {password}: 204; administrator

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/search"
 	"github.com/sanduk-mail/sanduk/services/setup"
 )
 
@@ -90,6 +91,12 @@ type Tokens interface {
 	// TokenOwner finds who a token belongs to. It answers mail.ErrDenied when
 	// there is no such token, or no such account any more.
 	TokenOwner(ctx context.Context, hash [32]byte) (mail.Login, error)
+}
+
+// Search finds an account's mail for a person. Errors: search.ErrAsk,
+// mail.ErrNoMailbox, or the box's own trouble.
+type Search interface {
+	Query(ctx context.Context, account mail.AccountID, ask search.Ask) (search.Answer, error)
 }
 
 // Certificates are the box's. Both are DER; CA is nil when the certificate in

@@ -25,6 +25,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("POST /api/session", s.handle(s.postSession))
 	mux.HandleFunc("DELETE /api/session", s.handle(s.deleteSession))
 	mux.HandleFunc("PUT /api/me/password", s.handle(s.putOwnPassword))
+	mux.HandleFunc("GET /api/me/search", s.handle(s.getSearch))
 	mux.HandleFunc("GET /api/accounts", s.admin(s.getAccounts))
 	mux.HandleFunc("POST /api/accounts", s.admin(s.postAccount))
 	mux.HandleFunc("PUT /api/accounts/{address}/password", s.admin(s.putPassword))

@@ -1,0 +1,392 @@
+package search
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// How a message's worth is weighed. The first two are those of BM25, with lengths
+// counting less than in its usual form: a long mail with a long quotation under
+// it is not a worse one.
+const (
+	weightSaturation = 1.2
+	weightLength     = 0.4
+	// What a word is worth in a field, beside one in the body.
+	weightSubject  = 3.0
+	weightFrom     = 2.5
+	weightTo       = 1.0
+	weightAttached = 1.5
+	// A word of which only the beginning was typed, and one with one or two
+	// letters amiss.
+	weightPrefix = 0.6
+	weightTypo   = 0.3
+	// A message of today is worth half as much again as one of long ago; after
+	// this many days that has come down to a third.
+	recentDays   = 90
+	weightRecent = 0.5
+
+	// fewHits is up to how many messages a word has to have for misspellings to be
+	// looked for.
+	fewHits = 3
+)
+
+// hits are the documents of one segment in which a wanted word is.
+type hits struct {
+	docs   set
+	weight []float32 // by document, before the word's rarity is known
+}
+
+// candidate is a document with everything that was asked.
+type candidate struct {
+	segment *segment
+	doc     uint32
+	score   float32
+}
+
+// ranking weighs the documents of all segments, one word after the other.
+type ranking struct {
+	askers  []*asker
+	total   int     // documents
+	average float64 // tokens of a document
+	all     []set   // by segment: what has all the words so far
+	score   [][]float32
+}
+
+// rank finds the documents of all segments that have everything and that keep (if
+// there is one) wants: the best of them, at most so many, and how many there are.
+func (q *asked) rank(ctx context.Context, segments []*segment, now time.Time, keep func(*doc) bool, most int) ([]candidate, int, error) {
+	var r ranking
+	tokens := uint64(0)
+	for _, s := range segments {
+		a := s.ask(ctx)
+		all, err := q.filter(a)
+		if err != nil {
+			return nil, 0, err
+		}
+		r.askers, r.all, r.score = append(r.askers, a), append(r.all, all), append(r.score, make([]float32, len(s.docs)))
+		r.total += len(s.docs)
+		tokens += s.tokens
+	}
+	r.average = float64(tokens) / float64(max(r.total, 1))
+	for i := range q.words {
+		if err := r.word(&q.words[i]); err != nil {
+			return nil, 0, err
+		}
+	}
+	var best []candidate
+	total := 0
+	for j, a := range r.askers {
+		for i := range a.docs {
+			d := &a.docs[i]
+			if !r.all[j].has(uint32(i)) || d.email == 0 || d.day < q.after || d.day >= q.before || keep != nil && !keep(d) {
+				continue
+			}
+			total++
+			age := max(0, float64(now.Unix()/86400)-float64(d.day))
+			score := (float64(r.score[j][i]) + 0.001) * (1 + weightRecent*math.Exp(-age/recentDays))
+			best = append(best, candidate{a.segment, uint32(i), float32(score)})
+			if len(best) > 2*most+1000 { // so that few are held, and sorted
+				slices.SortFunc(best, better)
+				best = best[:most]
+			}
+		}
+	}
+	slices.SortFunc(best, better)
+	return best[:min(len(best), most)], total, nil
+}
+
+// better orders candidates: those of one worth by what is newer.
+func better(a, b candidate) int {
+	d, e := &a.segment.docs[a.doc], &b.segment.docs[b.doc]
+	return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(e.day, d.day), cmp.Compare(e.email, d.email))
+}
+
+// word adds the worth of one word, and takes away what doesn't have it.
+func (r *ranking) word(w *wanted) error {
+	var found []hits
+	n := 0
+	for _, a := range r.askers {
+		h, err := a.wanted(*w, exactly, r.average)
+		if err != nil {
+			return err
+		}
+		found = append(found, h)
+		n += h.docs.count()
+	}
+	if n <= fewHits && len(w.tokens) == 1 {
+		w.misspelled = true
+		for j, a := range r.askers {
+			h, err := a.wanted(*w, misspelled, r.average)
+			if err != nil {
+				return err
+			}
+			found[j].join(h)
+			n += h.docs.count()
+		}
+	}
+	rarity := max(math.Log(1+(float64(r.total)-float64(n)+0.5)/(float64(n)+0.5)), 0.01)
+	for j := range r.askers {
+		r.all[j].and(found[j].docs)
+		for i, weight := range found[j].weight {
+			r.score[j][i] += float32(rarity) * weight
+		}
+	}
+	return nil
+}
+
+// filter is all documents, or those with an attachment.
+func (q *asked) filter(a *asker) (set, error) {
+	if q.attachment {
+		return a.element(partName, element{text: termAttachment, from: true, to: true}, inOther)
+	}
+	all := newSet(len(a.docs))
+	for i := range all {
+		all[i] = math.MaxUint64
+	}
+	return all, nil
+}
+
+func (h *hits) join(other hits) {
+	h.docs.or(other.docs)
+	for i, w := range other.weight {
+		h.weight[i] = max(h.weight[i], w)
+	}
+}
+
+type spelling bool
+
+const (
+	exactly    spelling = false
+	misspelled spelling = true
+)
+
+// wanted finds the documents with a word or phrase.
+func (a *asker) wanted(w wanted, s spelling, average float64) (hits, error) {
+	h := hits{docs: newSet(len(a.docs)), weight: make([]float32, len(a.docs))}
+	if len(w.tokens) > 1 {
+		if s == misspelled {
+			return h, nil
+		}
+		return h, a.wantedPhrase(w, &h)
+	}
+	err := a.spelled(w.tokens[0], w.prefix, s, func(_ []byte, i info, worth float64) error {
+		return a.weigh(i, w.in, worth, average, &h)
+	})
+	return h, err
+}
+
+// spelled calls do for the terms that are a word, with what they are worth.
+func (a *asker) spelled(word string, prefix bool, s spelling, do func(term []byte, i info, worth float64) error) error {
+	blocks := a.dicts[partText].with([]byte(word))
+	most := 0
+	if s == misspelled {
+		if most = typos(word); most == 0 {
+			return nil
+		}
+		// The first letter is right: few people miss that one, and a twentieth of
+		// the vocabulary is read instead of all.
+		_, size := utf8.DecodeRuneInString(word)
+		blocks = a.dicts[partText].with([]byte(word[:size]))
+	}
+	var key []byte
+	runes := []rune(word)
+	return a.terms(blocks, []byte{0}, func(term []byte, i info) error {
+		key = plain(key[:0], term)
+		switch {
+		case s == misspelled:
+			if len(key) < len(word)-8 || len(key) > len(word)+8 || string(key) == word {
+				return nil
+			}
+			if d := distance(runes, []rune(string(key)), most); d <= most {
+				return do(term, i, weightTypo/float64(d))
+			}
+		case string(key) == word:
+			return do(term, i, 1)
+		case prefix && bytes.HasPrefix(key, []byte(word)):
+			return do(term, i, weightPrefix)
+		}
+		return nil
+	})
+}
+
+// weigh notes the documents of a list.
+func (a *asker) weigh(i info, in field, worth, average float64, h *hits) error {
+	b, err := a.docList(a.lists, i, a.listBuf)
+	if err != nil {
+		return err
+	}
+	if i.inline == nil {
+		a.listBuf = b
+	}
+	p := postings{b: b, docs: uint32(len(a.docs))}
+	for p.next() {
+		f := p.p.fields & in
+		if f == 0 {
+			continue
+		}
+		weight := fieldWeight(f)
+		if f&inBody != 0 {
+			n, length := float64(p.p.count), float64(a.docs[p.p.doc].tokens)/max(average, 1)
+			weight += n * (weightSaturation + 1) / (n + weightSaturation*(1-weightLength+weightLength*length))
+		}
+		h.docs.add(p.p.doc)
+		h.weight[p.p.doc] += float32(worth * weight)
+	}
+	return p.err
+}
+
+func fieldWeight(f field) (weight float64) {
+	for _, w := range []struct {
+		in     field
+		weight float64
+	}{{inSubject, weightSubject}, {inFrom, weightFrom}, {inTo | inCc | inBcc, weightTo}, {inAttached, weightAttached}} {
+		if f&w.in != 0 {
+			weight += w.weight
+		}
+	}
+	return weight
+}
+
+// wantedPhrase finds the documents in which the tokens stand in a row, whatever
+// stands between them.
+func (a *asker) wantedPhrase(w wanted, h *hits) error {
+	if w.in&inBody != 0 {
+		if err := a.bodyPhrase(w, h); err != nil {
+			return err
+		}
+	}
+	if w.in&inAttached != 0 {
+		// Places are not kept of these: that all of the words are there is enough.
+		all, err := a.everyToken(w, inAttached)
+		if err != nil {
+			return err
+		}
+		for doc := range uint32(len(a.docs)) {
+			if all.has(doc) {
+				h.docs.add(doc)
+				h.weight[doc] += weightAttached
+			}
+		}
+	}
+	if w.in&inPeople == 0 {
+		return nil
+	}
+	// A field's value is short: it is cut again and compared.
+	var key []byte
+	return a.terms(a.dicts[partValue].blocks, []byte{0}, func(value []byte, i info) error {
+		key = plain(key[:0], value)
+		if !bytes.Contains(key, []byte(w.tokens[0])) || !inRow(plainTokens(string(key)), w.tokens, w.prefix) {
+			return nil
+		}
+		return a.weigh(i, w.in&inPeople, 1, 1, h)
+	})
+}
+
+func inRow(tokens, want []string, prefix bool) bool {
+	for i := 0; i+len(want) <= len(tokens); i++ {
+		last := len(want) - 1
+		if slices.Equal(tokens[i:i+last], want[:last]) && (tokens[i+last] == want[last] || prefix && strings.HasPrefix(tokens[i+last], want[last])) {
+			return true
+		}
+	}
+	return false
+}
+
+// everyToken finds the documents with all of the tokens in the fields.
+func (a *asker) everyToken(w wanted, in field) (all set, err error) {
+	for i, token := range w.tokens {
+		found := newSet(len(a.docs))
+		err := a.spelled(token, w.prefix && i == len(w.tokens)-1, exactly, func(_ []byte, i info, _ float64) error { return a.collect(i, in, found) })
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = found
+		}
+		all.and(found)
+	}
+	return all, nil
+}
+
+func (a *asker) bodyPhrase(w wanted, h *hits) error {
+	among, err := a.everyToken(w, inBody)
+	if err != nil {
+		return err
+	}
+	if among.count() == 0 {
+		return nil
+	}
+	var row []uint64
+	for i, token := range w.tokens {
+		var here []uint64
+		err := a.spelled(token, w.prefix && i == len(w.tokens)-1, exactly, func(_ []byte, i info, _ float64) error {
+			return a.placesOf(partText, i, inBody, among, &here)
+		})
+		if err != nil {
+			return err
+		}
+		slices.Sort(here)
+		for k := range here {
+			here[k] &^= 1<<jointBits - 1 // whatever stands between
+		}
+		if i == 0 {
+			row = here
+		} else {
+			row = follow(row, here, jointOther)
+		}
+	}
+	for _, p := range row {
+		h.docs.add(uint32(p >> 32))
+		h.weight[uint32(p>>32)] += 1
+	}
+	return nil
+}
+
+// typos is how many letters of a word may be amiss.
+func typos(word string) int {
+	switch n := utf8.RuneCountInString(word); {
+	case n >= 8:
+		return 2
+	case n >= 4:
+		return 1
+	}
+	return 0
+}
+
+// distance is how many letters must be changed, put in, taken out or exchanged
+// with their neighbour to make b of a; more than most is as good as most+1.
+func distance(a, b []rune, most int) int {
+	if len(a)-len(b) > most || len(b)-len(a) > most {
+		return most + 1
+	}
+	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row[0] = i
+		least := i
+		for j := 1; j <= len(b); j++ {
+			change := 1
+			if a[i-1] == b[j-1] {
+				change = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+change)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+			least = min(least, row[j])
+		}
+		if least > most {
+			return most + 1
+		}
+		before, last, row = last, row, before
+	}
+	return last[len(b)]
+}
