@@ -190,7 +190,7 @@ func countSegments(disk *crashfs.FS) (n int) {
 	return n
 }
 
-// TestCompactFaults makes every operation of a compaction fail. What it works on
+// TestCompactFaults makes operations of a compaction fail, the first ones all. What it works on
 // stays as it was, and the journal goes on, unless a directory can't be synced.
 func TestCompactFaults(t *testing.T) {
 	t.Parallel()

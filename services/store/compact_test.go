@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/sanduk-mail/sanduk/services/draft"
@@ -307,4 +308,73 @@ func TestLiveDoubts(t *testing.T) {
 	}
 	r.abandon()
 	checkRecovered(t, r, "after a start", []string{want})
+}
+
+// TestCompactBeside lets messages come, go and be put back while everything that
+// goes is let go for good and its space given back, again and again. The check at
+// the end reads every body.
+func TestCompactBeside(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.jopts.Segment = 64 << 10
+	b.open()
+	defer func() { b.close() }()
+	if err := b.CreateAccount(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	a, err := b.Account(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spool := storetest.NewSpool(t)
+	var busy sync.WaitGroup
+	for w := range 3 {
+		busy.Go(func() {
+			for i := range 60 {
+				size := 2000 + 100*i
+				if i%20 == 19 {
+					size = journal.LargeBody + 100
+				}
+				d := storetest.NewDraft(t, spool, storetest.Message(noise(w*1000+i, size), fmt.Sprintf("Message-ID: <%d.%d@x.test>", w, i)))
+				done, err := a.Append(t.Context(), 1, []draft.Append{{Draft: d}})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				d.Discard()
+				if i%3 == 0 {
+					continue
+				}
+				_, err = a.Copy(t.Context(), 1, mail.SetOf(done.UIDs...), 2)
+				if err == nil {
+					_, err = a.Expunge(t.Context(), 1, mail.SetOf(done.UIDs...), false)
+				}
+				if err == nil && i%3 == 1 {
+					_, err = a.Expunge(t.Context(), 2, storetest.Every(), false)
+				}
+				if err == nil && i%2 == 1 {
+					_, err = a.Restore(t.Context(), []mail.Place{{Mailbox: 1, UID: done.UIDs[0]}}, 0)
+				}
+				if err != nil && !errors.Is(err, mail.ErrGone) { // it was let go at once
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	stop := make(chan struct{})
+	go func() { busy.Wait(); close(stop) }()
+	freed, rounds := int64(0), 0
+	for running := true; running; rounds++ {
+		select {
+		case <-stop:
+			running = false
+		default:
+		}
+		expireAll(t, b.Store, 1)
+		freed += compact(t, b.journal, b.Store).Freed
+	}
+	if freed == 0 {
+		t.Errorf("nothing came back in %d rounds", rounds)
+	}
 }
