@@ -81,6 +81,7 @@ func (q *asked) rank(ctx context.Context, segments []*segment, now time.Time, ke
 	}
 	var best []candidate
 	total := 0
+	least := float32(0) // what the worst of enough candidates is worth
 	for j, a := range r.askers {
 		for i := range a.docs {
 			d := &a.docs[i]
@@ -90,10 +91,14 @@ func (q *asked) rank(ctx context.Context, segments []*segment, now time.Time, ke
 			total++
 			age := max(0, float64(now.Unix()/86400)-float64(d.day))
 			score := (float64(r.score[j][i]) + 0.001) * (1 + weightRecent*math.Exp(-age/recentDays))
+			if float32(score) < least {
+				continue
+			}
 			best = append(best, candidate{a.segment, uint32(i), float32(score)})
 			if len(best) > 2*most+1000 { // so that few are held, and sorted
 				slices.SortFunc(best, better)
 				best = best[:most]
+				least = best[most-1].score
 			}
 		}
 	}
@@ -225,12 +230,16 @@ func (a *asker) weigh(i info, in field, worth, average float64, h *hits) error {
 		a.listBuf = b
 	}
 	p := postings{b: b, docs: uint32(len(a.docs))}
+	last, fields := field(0), 0.0 // neighbours are mostly in the same fields
 	for p.next() {
 		f := p.p.fields & in
 		if f == 0 {
 			continue
 		}
-		weight := fieldWeight(f)
+		if f != last {
+			last, fields = f, fieldWeight(f)
+		}
+		weight := fields
 		if f&inBody != 0 {
 			n, length := float64(p.p.count), float64(a.docs[p.p.doc].tokens)/max(average, 1)
 			weight += n * (weightSaturation + 1) / (n + weightSaturation*(1-weightLength+weightLength*length))

@@ -28,6 +28,7 @@ type span struct{ from, to int }
 
 // spans are the tokens of a text that were asked for.
 func (q *asked) spans(text string, in field) (list []span) {
+	first := q.firstLetters(in)
 	for at := 0; at < len(text); {
 		r, size := utf8.DecodeRuneInString(text[at:])
 		kind := kindOf(foldRune(r))
@@ -43,10 +44,25 @@ func (q *asked) spans(text string, in field) (list []span) {
 			}
 			end += size
 		}
-		list = append(list, q.within(text[at:end], kind, at, in)...)
+		if c := text[at]; c >= utf8.RuneSelf || first[foldRune(rune(c))] {
+			list = append(list, q.within(text[at:end], kind, at, in)...)
+		}
 		at = end
 	}
 	return list
+}
+
+// firstLetters are those ASCII letters with which a token may begin that was
+// asked for: most of a text is passed over without being folded.
+func (q *asked) firstLetters(in field) (first [utf8.RuneSelf]bool) {
+	for _, w := range q.words {
+		for _, token := range w.tokens {
+			if c := token[0]; w.in&in != 0 && c < utf8.RuneSelf {
+				first[c] = true // a misspelled word keeps its first letter
+			}
+		}
+	}
+	return first
 }
 
 // within are the places in one token that were asked for: all of it, or some
