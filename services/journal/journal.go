@@ -39,14 +39,22 @@ type Options struct {
 	// 0: DefaultRing at most, by the free space, and none where Free is nil;
 	// NoRing: one that is there is emptied, and no more than that.
 	Ring int64
+	// Recovering is told of what Open reads, after every MiB or so; may be nil.
+	Recovering func(Recovering)
+}
+
+// Recovering says how far Open is with what a start needs to read.
+type Recovering struct {
+	Read, Of int64 // of a segment in bytes, or of what the ring holds in batches
+	Done     bool  // with all of it, or given up
 }
 
 // Damage is a place of the log that does not hold what was written there.
 type Damage struct {
-	Segment uint32
-	Offset  int64 // where it begins
-	Length  int64 // up to the next valid record
-	LSN     LSN   // of the first record that is missing; 0 if not known
+	Segment uint32 // 0: the commit ring
+	Offset  int64  // where it begins
+	Length  int64  // up to the next valid record
+	LSN     LSN    // of the first record that is missing; 0 if not known
 }
 
 // Journal is an open log.
@@ -115,9 +123,13 @@ func Open(fsys durable.FS, opts Options) (*Journal, error) {
 	if j.enc, j.dec, err = newCodec(min(4, runtime.GOMAXPROCS(0))); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
+	if j.opts.Recovering == nil {
+		j.opts.Recovering = func(Recovering) {}
+	}
 	if err = j.recover(); err == nil {
 		err = j.prepareRing()
 	}
+	j.opts.Recovering(Recovering{Done: true})
 	if err != nil {
 		_ = j.closeRing() // the first error is the one that counts
 		return nil, fmt.Errorf("journal: open: %w", err)

@@ -157,7 +157,7 @@ func (j *Journal) readTail(seg *segment, f durable.File) (*writer, LSN, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	t, err := readTail(seg, f, info.Size(), j.floor)
+	t, err := readTail(seg, f, info.Size(), j.floor, j.opts.Recovering)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -202,12 +202,17 @@ type tail struct {
 
 // readTail reads a segment up to its end. floor is the LSN up to which the ring
 // says that all had been durable.
-func readTail(seg *segment, f io.ReaderAt, size int64, floor LSN) (*tail, error) {
+func readTail(seg *segment, f io.ReaderAt, size int64, floor LSN, tell func(Recovering)) (*tail, error) {
 	t := &tail{size: size, lsn: max(seg.first, 1) - 1, end: headerSize, proven: headerSize}
 	var unproven []scanned
+	told := int64(0)
 	for r, err := range seg.scan(f, size, true) {
 		if err != nil {
 			return nil, err
+		}
+		if r.offset >= told {
+			tell(Recovering{Read: r.offset, Of: size})
+			told = r.offset + windowSize
 		}
 		if r.gap != 0 {
 			t.gaps = append(t.gaps, gap{

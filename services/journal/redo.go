@@ -182,6 +182,7 @@ func (j *Journal) applySegment(ring io.ReaderAt, h *ringHeader, batches []found)
 	}
 	written := 0
 	for i := range batches {
+		j.opts.Recovering(Recovering{Read: int64(i), Of: int64(len(batches))})
 		var content []byte
 		if content, err = h.content(ring, &batches[i]); err != nil {
 			break

@@ -286,7 +286,7 @@ func (r *ring) write(b batchHeader, content []byte) error {
 		return fmt.Errorf("ring: no room for %d bytes", size) // a programmer's error
 	}
 	if int64(len(r.buf)) < size {
-		r.buf = durable.AlignedBytes(int(max(size, 16*ringBlock)))
+		r.buf = durable.AlignedBytes(int(min(max(2*size, 16*ringBlock), inBlocks(r.size/batchShare))))
 	}
 	b.put(r.buf, &r.ringHeader)
 	n := copy(r.buf[batchHeaderSize:], content)

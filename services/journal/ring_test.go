@@ -59,7 +59,8 @@ func TestRingCrashEverywhere(t *testing.T) {
 }
 
 // filled is a disk on which n records were acknowledged, of which the last are
-// only in the ring, and what they were.
+// only in the ring, and what they were. The journal that wrote them is abandoned:
+// the power is about to fail.
 func filled(t testing.TB, opts journal.Options, n int) (*crashfs.FS, []string) {
 	disk := crashfs.New()
 	j := open(t, disk, opts)
@@ -68,7 +69,18 @@ func filled(t testing.TB, opts journal.Options, n int) (*crashfs.FS, []string) {
 		want = append(want, fmt.Sprintf("%d-%s", i, strings.Repeat("x", i%7*300)))
 		mustPut(t, j, want[i])
 	}
-	return disk, want // not closed: the power is about to fail
+	return disk, want
+}
+
+// reopened opens a disk, has do look at it, and closes it: thousands of disks are
+// made here, and none is to stay in memory.
+func reopened(t testing.TB, disk *crashfs.FS, opts journal.Options, do func(*journal.Journal)) {
+	t.Helper()
+	j := open(t, disk, opts)
+	do(j)
+	if err := j.Close(); err != nil {
+		t.Errorf("Close = %v", err)
+	}
 }
 
 func checkPayloads(t *testing.T, what string, j *journal.Journal, want []string) {
@@ -107,19 +119,24 @@ func TestRingRecoveryCut(t *testing.T) {
 		disk, want := filled(t, opts, n)
 		for seed := range uint64(4) {
 			first := disk.Crash(disk.Ops(), crashfs.Some(seed))
-			j := open(t, first, opts)
-			checkPayloads(t, "first recovery", j, want)
-			for point := range first.Ops() + 1 {
+			recovered := 0
+			reopened(t, first, opts, func(j *journal.Journal) {
+				checkPayloads(t, "first recovery", j, want)
+				recovered = first.Ops()
+			})
+			for point := range recovered + 1 {
 				for _, chance := range []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(seed + uint64(point))} {
 					second := first.Crash(point, chance)
-					k := open(t, second, opts)
 					what := fmt.Sprintf("%d records, recovery cut behind operation %d", n, point)
-					checkPayloads(t, what, k, want)
-					if d := k.Damage(); d != nil {
-						t.Errorf("%s: damage %+v", what, d)
-					}
-					third := open(t, second.Crash(second.Ops(), crashfs.Nothing()), opts)
-					checkPayloads(t, what+" and cut again", third, want)
+					var third *crashfs.FS
+					reopened(t, second, opts, func(k *journal.Journal) {
+						checkPayloads(t, what, k, want)
+						if d := k.Damage(); d != nil {
+							t.Errorf("%s: damage %+v", what, d)
+						}
+						third = second.Crash(second.Ops(), crashfs.Nothing())
+					})
+					reopened(t, third, opts, func(k *journal.Journal) { checkPayloads(t, what+" and cut again", k, want) })
 				}
 			}
 		}
@@ -134,15 +151,16 @@ func TestRingMakingCut(t *testing.T) {
 	for point := range disk.Ops() + 1 {
 		for _, chance := range []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))} {
 			after := disk.Crash(point, chance)
-			j := open(t, after, ringOptions())
-			got := payloads(replay(t, j, 1))
-			if !strings.HasPrefix(strings.Join(want, " "), got) || j.Damage() != nil {
-				t.Errorf("cut behind operation %d: records %.100q, damage %v", point, got, j.Damage())
-			}
-			mustPut(t, j, "on")
-			if after.Size(ringFile) != 8*4096 {
-				t.Errorf("cut behind operation %d: there is no ring", point)
-			}
+			reopened(t, after, ringOptions(), func(j *journal.Journal) {
+				got := payloads(replay(t, j, 1))
+				if !strings.HasPrefix(strings.Join(want, " "), got) || j.Damage() != nil {
+					t.Errorf("cut behind operation %d: records %.100q, damage %v", point, got, j.Damage())
+				}
+				mustPut(t, j, "on")
+				if after.Size(ringFile) != 8*4096 {
+					t.Errorf("cut behind operation %d: there is no ring", point)
+				}
+			})
 		}
 	}
 	for _, kind := range []crashfs.Kind{crashfs.Create, crashfs.Write, crashfs.Sync, crashfs.SyncDir, crashfs.Rename} {
@@ -287,35 +305,42 @@ func TestRingDamage(t *testing.T) {
 		// Both copies: nothing may be missing.
 		both := disk.Crash(disk.Ops(), crashfs.Everything())
 		both.Flip(ringFile, off)
-		j := open(t, both, ringOptions())
-		checkPayloads(t, fmt.Sprintf("flipped at %d, the segment is whole", off), j, want)
+		reopened(t, both, ringOptions(), func(j *journal.Journal) {
+			checkPayloads(t, fmt.Sprintf("flipped at %d, the segment is whole", off), j, want)
+		})
 		// The ring alone: what is missing is reported, but for the very last batch,
 		// of which nothing later says that it had been acknowledged.
 		alone := disk.Crash(disk.Ops(), crashfs.Nothing())
 		alone.Flip(ringFile, off)
-		j = open(t, alone, ringOptions())
-		got := payloads(replay(t, j, 1))
-		if got != strings.Join(want, " ") && got != strings.Join(last, " ") && len(j.Damage()) == 0 {
-			t.Errorf("flipped at %d: %d bytes of records are left of %d and no damage is reported", off, len(got), len(strings.Join(want, " ")))
-		}
-		before := j.Durable()
-		if slot := mustPut(t, j, "on"); slot.LSN <= before {
-			t.Errorf("flipped at %d: LSN %d is given out twice", off, slot.LSN)
-		}
-		again := open(t, alone.Crash(alone.Ops(), crashfs.Nothing()), ringOptions())
-		if now := payloads(replay(t, again, 1)); now != got+" on" {
-			t.Errorf("flipped at %d: after another crash the records differ", off)
-		}
+		var got string
+		var again *crashfs.FS
+		reopened(t, alone, ringOptions(), func(j *journal.Journal) {
+			got = payloads(replay(t, j, 1))
+			if got != strings.Join(want, " ") && got != strings.Join(last, " ") && len(j.Damage()) == 0 {
+				t.Errorf("flipped at %d: %d bytes of records are left of %d and no damage is reported", off, len(got), len(strings.Join(want, " ")))
+			}
+			before := j.Durable()
+			if slot := mustPut(t, j, "on"); slot.LSN <= before {
+				t.Errorf("flipped at %d: LSN %d is given out twice", off, slot.LSN)
+			}
+			again = alone.Crash(alone.Ops(), crashfs.Nothing())
+		})
+		reopened(t, again, ringOptions(), func(j *journal.Journal) {
+			if now := payloads(replay(t, j, 1)); now != got+" on" {
+				t.Errorf("flipped at %d: after another crash the records differ", off)
+			}
+		})
 	}
 	name := "log/00000001.seg"
 	for off := disk.Size(name) - 390; off < disk.Size(name); off += 23 {
 		broken := disk.Crash(disk.Ops(), crashfs.Everything())
 		broken.Flip(name, off)
-		j := open(t, broken, ringOptions())
-		checkPayloads(t, fmt.Sprintf("segment flipped at %d", off), j, want)
-		if d := j.Damage(); d != nil {
-			t.Errorf("segment flipped at %d: damage %v; want it mended", off, d)
-		}
+		reopened(t, broken, ringOptions(), func(j *journal.Journal) {
+			checkPayloads(t, fmt.Sprintf("segment flipped at %d", off), j, want)
+			if d := j.Damage(); d != nil {
+				t.Errorf("segment flipped at %d: damage %v; want it mended", off, d)
+			}
+		})
 	}
 }
 
@@ -473,12 +498,16 @@ func TestRingFullDisk(t *testing.T) {
 				after = disk.Crash(disk.Ops(), crashfs.Nothing())
 			}
 			after.Fault(full)
-			k := open(t, after, ringOptions())
-			checkPayloads(t, fmt.Sprintf("%d records before, on the full disk", before), k, want)
-			after.Fault(nil)
-			mustPut(t, k, "room")
-			last := open(t, after.Crash(after.Ops(), crashfs.Nothing()), ringOptions())
-			checkPayloads(t, "with room again", last, append(slices.Clone(want), "room"))
+			var last *crashfs.FS
+			reopened(t, after, ringOptions(), func(k *journal.Journal) {
+				checkPayloads(t, fmt.Sprintf("%d records before, on the full disk", before), k, want)
+				after.Fault(nil)
+				mustPut(t, k, "room")
+				last = after.Crash(after.Ops(), crashfs.Nothing())
+			})
+			reopened(t, last, ringOptions(), func(k *journal.Journal) {
+				checkPayloads(t, "with room again", k, append(slices.Clone(want), "room"))
+			})
 		}
 	}
 }
@@ -542,6 +571,25 @@ func TestNoRingUnasked(t *testing.T) {
 		}
 		if got := disk.Size(ringFile); got != want {
 			t.Errorf("%d bytes free: a ring of %d bytes; want %d", free, got, want)
+		}
+	}
+}
+
+// TestRecovering has a start say how far it is with applying the ring and with
+// reading the segment, and at last that it is done.
+func TestRecovering(t *testing.T) {
+	t.Parallel()
+	disk, _ := filled(t, ringOptions(), 9)
+	opts := ringOptions()
+	var told []journal.Recovering
+	opts.Recovering = func(r journal.Recovering) { told = append(told, r) }
+	open(t, disk.Crash(disk.Ops(), crashfs.Nothing()), opts)
+	if n := len(told); n < 3 || told[n-1] != (journal.Recovering{Done: true}) {
+		t.Fatalf("told %+v; want something of the ring and of the segment, and that it is done", told)
+	}
+	for i, r := range told[:len(told)-1] {
+		if r.Read < 0 || r.Read >= r.Of || r.Done {
+			t.Errorf("told %+v as number %d", r, i)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/store"
 )
 
@@ -34,6 +35,11 @@ func (w *longWork) rebuilding(r store.Rebuilding) {
 		what = "The box was stopped without notice. It is reading what it was doing"
 	}
 	w.tell(what, uint64(r.Read), uint64(r.Of), r.Done)
+}
+
+// reading is journal.Options.Recovering.
+func (w *longWork) reading(r journal.Recovering) {
+	w.tell("The newest mail is being read through", uint64(r.Read), uint64(r.Of), r.Done)
 }
 
 // tell says how far some work is.

@@ -150,7 +150,7 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	}
 	o.close = append(o.close, mail.Close)
 	free := func() (int64, error) { return freeBytes(o.options.Data) }
-	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: free}); err != nil {
+	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: free, Recovering: o.longWork.reading}); err != nil {
 		return fmt.Errorf("office: open journal: %w", err)
 	}
 	o.close = append(o.close, o.closeJournal)

@@ -99,6 +99,9 @@ func (t *task) report(people directory.Report, post store.Report, addresses map[
 }
 
 func damageText(d journal.Damage) string {
+	if d.Segment == 0 {
+		return "file ring/commit.ring is not what was written: what was acknowledged in the last moments before the box stopped may be missing (it is kept as commit.ring.damaged)"
+	}
 	text := fmt.Sprintf("file log/%08d.seg has %d bytes at offset %d that are not what was written", d.Segment, d.Length, d.Offset)
 	if d.LSN != 0 {
 		text += fmt.Sprintf(", from record %d on", d.LSN)
