@@ -165,11 +165,12 @@ func TestCompactCrash(t *testing.T) {
 			for i, chance := range []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))} {
 				what := fmt.Sprintf("seed %d, crash behind operation %d, chance %d", seed, point, i)
 				after := disk.Crash(point, chance)
-				j := open(t, after, opts)
-				checkCompacted(t, what, j, done, o)
-				mustPut(t, j, "on")
-				compact(t, j, o)
-				checkCompacted(t, what+", compacted again", j, done, o)
+				reopened(t, after, opts, func(j *journal.Journal) {
+					checkCompacted(t, what, j, done, o)
+					mustPut(t, j, "on")
+					compact(t, j, o)
+					checkCompacted(t, what+", compacted again", j, done, o)
+				})
 				if entries, err := after.ReadDir("log"); err != nil || len(entries) > int(countSegments(after)) {
 					t.Errorf("%s: files were left: %v, %v", what, entries, err)
 				}
@@ -222,7 +223,10 @@ func TestCompactFaults(t *testing.T) {
 			if _, err := put(j, "on"); err != nil && failed.Kind != crashfs.SyncDir {
 				t.Errorf("%s (%+v): the journal does not go on: %v", what, failed, err)
 			}
-			checkCompacted(t, what+", after a crash", open(t, disk.Crash(disk.Ops(), crashfs.Nothing()), opts), done, o)
+			reopened(t, disk.Crash(disk.Ops(), crashfs.Nothing()), opts, func(j *journal.Journal) {
+				checkCompacted(t, what+", after a crash", j, done, o)
+			})
+			_ = j.Close() // it may have failed, as it was made to
 			if t.Failed() {
 				return
 			}
@@ -310,6 +314,9 @@ func TestCompactDamaged(t *testing.T) {
 		}
 		if lost > 1 || lost == 1 && (len(j.Damage()) == 0 || disk.Size("log/00000001.seg") != before) {
 			t.Errorf("flipped at %d: %d records lost, damage %+v, segment had %d bytes and has %d", off, lost, j.Damage(), before, disk.Size("log/00000001.seg"))
+		}
+		if err := j.Close(); err != nil {
+			t.Errorf("flipped at %d: Close = %v", off, err)
 		}
 	}
 }

@@ -270,6 +270,11 @@ func TestLastBodyDamaged(t *testing.T) {
 			}
 			_ = b.Close()
 		}
+		for _, j := range []*journal.Journal{j, again} {
+			if err := j.Close(); err != nil {
+				t.Errorf("flipped at %d: Close = %v", off, err)
+			}
+		}
 	}
 }
 
@@ -334,14 +339,14 @@ func TestForgery(t *testing.T) {
 	before := disk.Ops()
 	mustPut(t, j, "torn", stage(t, j, noise(1, 512)+string(bytes.Repeat(forged, 20))))
 	for seed := range uint64(50) {
-		again := open(t, disk.Crash(before+1, crashfs.Some(seed)), options())
-		defer again.Close()
-		if got := payloads(replay(t, again, 1)); got != "real" && got != "real torn" {
-			t.Errorf("records %q after a crash", got)
-		}
-		if d := again.Damage(); d != nil {
-			t.Errorf("damage %+v after a crash", d)
-		}
+		reopened(t, disk.Crash(before+1, crashfs.Some(seed)), options(), func(again *journal.Journal) {
+			if got := payloads(replay(t, again, 1)); got != "real" && got != "real torn" {
+				t.Errorf("records %q after a crash", got)
+			}
+			if d := again.Damage(); d != nil {
+				t.Errorf("damage %+v after a crash", d)
+			}
+		})
 	}
 }
 

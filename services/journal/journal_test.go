@@ -489,16 +489,20 @@ func TestDiskFull(t *testing.T) {
 		slot := mustPut(t, j, "room", stage(t, j, noise(9, 5000)))
 		want = append(want, "room")
 		for _, chance := range []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(at))} {
-			again := open(t, disk.Crash(disk.Ops(), chance), opts)
-			if got := payloads(replay(t, again, 1)); got != strings.Join(want, " ") {
-				t.Errorf("full at write %d: %q; want %q", at, got, want)
-			}
-			if got := readBody(t, again, slot.Bodies[0]); got != noise(9, 5000) {
-				t.Errorf("full at write %d: the body differs", at)
-			}
-			if d := again.Damage(); d != nil {
-				t.Errorf("full at write %d: damage %v", at, d)
-			}
+			reopened(t, disk.Crash(disk.Ops(), chance), opts, func(again *journal.Journal) {
+				if got := payloads(replay(t, again, 1)); got != strings.Join(want, " ") {
+					t.Errorf("full at write %d: %q; want %q", at, got, want)
+				}
+				if got := readBody(t, again, slot.Bodies[0]); got != noise(9, 5000) {
+					t.Errorf("full at write %d: the body differs", at)
+				}
+				if d := again.Damage(); d != nil {
+					t.Errorf("full at write %d: damage %v", at, d)
+				}
+			})
+		}
+		if err := j.Close(); err != nil {
+			t.Errorf("full at write %d: Close = %v", at, err)
 		}
 	}
 }
