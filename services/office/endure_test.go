@@ -40,3 +40,22 @@ func TestEndure(t *testing.T) {
 		})
 	}
 }
+
+// TestAliveReadOnly holds that PID 1's watchdog does not end what endures.
+func TestAliveReadOnly(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir()).Office
+	if err := o.Alive(t.Context()); err != nil {
+		t.Errorf("Alive: %v", err)
+	}
+	if err := o.journal.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Alive(t.Context()); err == nil {
+		t.Error("alive without a journal")
+	}
+	o.readOnly.Store(true)
+	if err := o.Alive(t.Context()); err != nil {
+		t.Errorf("on a disk that takes no writes: %v", err)
+	}
+}
