@@ -29,6 +29,7 @@ type Disk struct {
 	last  int64         // the power fails after so many of them; -1: it does not
 	risk  bool          // and not before something is at risk
 	dead  chan struct{} // closed when it has
+	worn  bool          // writes, trims and flushes fail
 	err   error         // of the trace: what is not recorded must not be answered
 }
 
@@ -87,6 +88,17 @@ func (d *Disk) failNow(flushing bool) {
 		close(d.dead)
 	}
 }
+
+// Wear has every write, trim and flush fail from now on, as on a medium that has had its time: it can be read, and what
+// the cache holds is lost at the cut.
+func (d *Disk) Wear() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.worn = true
+}
+
+// errWorn is what they fail with.
+var errWorn = errors.New("nbd: the medium takes no writes")
 
 // errDead is for requests that come when the power has failed: they are not answered.
 var errDead = errors.New("nbd: the power has failed")
@@ -176,6 +188,9 @@ func (d *Disk) Flush() error {
 func (d *Disk) record(w write) error {
 	if err := d.alive(); err != nil {
 		return err
+	}
+	if d.worn {
+		return errWorn
 	}
 	if d.err != nil {
 		return d.err

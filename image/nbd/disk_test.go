@@ -276,6 +276,24 @@ func TestFailAtRisk(t *testing.T) {
 	}
 }
 
+// TestWear holds that a worn disk can be read and not written.
+func TestWear(t *testing.T) {
+	t.Parallel()
+	d, _ := newDisk(t, Options{})
+	put(t, d, 1, 0, 512, false)
+	flush(t, d)
+	d.Wear()
+	for what, err := range map[string]error{"write": d.WriteAt(block(2, 512), 0, true), "trim": d.Trim(0, 512, false), "flush": d.Flush()} {
+		if !errors.Is(err, errWorn) {
+			t.Errorf("a %s: %v, want errWorn", what, err)
+		}
+	}
+	got := make([]byte, 512)
+	if _, err := d.ReadAt(got, 0); err != nil || got[0] != 1 {
+		t.Errorf("a read: %d, %v, want 1", got[0], err)
+	}
+}
+
 // TestReplay holds that a trace, cut at its end, gives what the disk itself gave, and that parts work.
 func TestReplay(t *testing.T) {
 	t.Parallel()

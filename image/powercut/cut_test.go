@@ -72,6 +72,7 @@ func TestPowerCut(t *testing.T) {
 	p.record(t)
 	t.Run("machine", p.machine)
 	t.Run("lying disk", p.lying)
+	t.Run("worn disk", p.worn)
 	t.Run("replay", p.replay)
 	t.Run("replay of a lying disk", p.replayLying)
 }

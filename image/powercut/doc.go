@@ -15,6 +15,9 @@
 // Both are run once more with a disk that lies about flushes. There acknowledged mail must get lost; a test that does
 // not notice proves nothing and fails.
 //
+// And once the box's disk refuses all writes under load: senders are told to come back, everything can be read, the screen says what
+// is wrong, and on a disk that works nothing acknowledged is missing.
+//
 // The test needs what "make image" leaves in build/, QEMU, OVMF, mtools and e2fsprogs. With -short, or where these are
 // missing, it is skipped and says so; with SANDUK_SYSTEM=1 what is missing is a failure. SANDUK_CUTS is the number of
 // cuts of the machine and SANDUK_REPLAYS that of cuts of the recording; SANDUK_SEED repeats what a seed chose (not the
