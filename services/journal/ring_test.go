@@ -148,7 +148,7 @@ func TestRingRecoveryCut(t *testing.T) {
 func TestRingMakingCut(t *testing.T) {
 	t.Parallel()
 	disk, want := filled(t, ringOptions(), 3)
-	for point := range disk.Ops() + 1 {
+	for point := range crashfs.Points(0, disk.Ops()) {
 		for _, chance := range []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))} {
 			after := disk.Crash(point, chance)
 			reopened(t, after, ringOptions(), func(j *journal.Journal) {

@@ -68,7 +68,7 @@ func TestCrash(t *testing.T) {
 		o.update()
 	}
 	points := disk.Ops()
-	for point := 0; point <= points; point++ {
+	for point := range crashfs.Points(0, points) {
 		for _, chance := range []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))} {
 			o.files = disk.Crash(point, chance)
 			o.reopen()

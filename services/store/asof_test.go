@@ -255,7 +255,7 @@ func TestCrashAsOf(t *testing.T) {
 	if before == after || to-from < 6 {
 		t.Fatalf("the restore took %d operations", to-from)
 	}
-	for point := from; point <= to; point++ {
+	for point := range crashfs.Points(from, to) {
 		chance := []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))}[point%3]
 		cut := &rig{t: t, log: r.log.Crash(point, chance), index: t.TempDir(), clock: clock}
 		if err := cut.open(); err != nil {
