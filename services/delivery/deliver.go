@@ -24,6 +24,8 @@ type Store interface {
 type Mailroom struct {
 	directory Directory
 	store     Store
+	quota     Quota
+	refused   refusals
 	place     Place
 	log       *slog.Logger
 }
@@ -36,8 +38,8 @@ type Place struct {
 }
 
 // New makes a Mailroom.
-func New(directory Directory, store Store, place Place, log *slog.Logger) *Mailroom {
-	return &Mailroom{directory: directory, store: store, place: place, log: log}
+func New(directory Directory, store Store, quota Quota, place Place, log *slog.Logger) *Mailroom {
+	return &Mailroom{directory: directory, store: store, quota: quota, place: place, log: log}
 }
 
 // Deliver makes a message durable for all its recipients with one commit. The
@@ -49,7 +51,7 @@ func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *d
 	}
 	began := time.Now()
 	if err := m.store.Deliver(ctx, envelope, targets, body); err != nil {
-		return fmt.Errorf("deliver %s: %w", envelope.ID, err)
+		return m.full(envelope, body, len(targets), fmt.Errorf("deliver %s: %w", envelope.ID, err))
 	}
 	m.log.Info("message delivered", "verb", "commit", "id", envelope.ID, "mailboxes", len(targets), "took", time.Since(began))
 	return nil

@@ -52,7 +52,7 @@ func (s *fakeStore) Deliver(_ context.Context, _ *mail.Envelope, targets []mail.
 func newTestRoom() (*Mailroom, *fakeStore) {
 	store := &fakeStore{}
 	directory := fakeDirectory{"alice@example.test": 1, "info@example.test": 1, "bob@example.test": 2}
-	return New(directory, store, Place{
+	return New(directory, store, Quota{}, Place{
 		Hostname: func() string { return "box.example.test" },
 		Zone:     func() *time.Location { return time.FixedZone("", 3600) },
 	}, slog.New(slog.NewTextHandler(io.Discard, nil))), store
@@ -96,7 +96,7 @@ func TestRecipientAndSender(t *testing.T) {
 		{alice, "broken@example.test", "temporary", "temporary"},
 	} {
 		a := address(t, test.address)
-		if got := status(room.Recipient(t.Context(), test.peer, a)); got != test.recipient {
+		if got := status(room.Recipient(t.Context(), &mail.Envelope{Peer: *test.peer}, a)); got != test.recipient {
 			t.Errorf("Recipient(%v, %s): got %s; want %s", test.peer.Login.Address, a, got, test.recipient)
 		}
 		if got := status(room.Sender(t.Context(), test.peer, a)); got != test.asSender {

@@ -17,11 +17,15 @@ type Directory interface {
 	Owns(ctx context.Context, account mail.AccountID, from mail.Address) (bool, error)
 }
 
-// Recipient says whether the peer may send to this address. It is asked at RCPT,
-// and what it refuses is never accepted and bounced later.
-func (m *Mailroom) Recipient(ctx context.Context, peer *mail.Peer, to mail.Address) error {
-	_, err := m.route(ctx, peer, to)
-	return err
+// Recipient says whether the message of this envelope may go to this address. It
+// is asked at RCPT, and what it refuses is never accepted and bounced later. Of
+// the envelope there are From, Peer and Size.
+func (m *Mailroom) Recipient(ctx context.Context, envelope *mail.Envelope, to mail.Address) error {
+	account, err := m.route(ctx, &envelope.Peer, to)
+	if err != nil {
+		return err
+	}
+	return m.fits(ctx, envelope, to, account)
 }
 
 // route decides where mail for one recipient goes.

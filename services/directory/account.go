@@ -44,8 +44,8 @@ func (d *Directory) Account(_ context.Context, id mail.AccountID) (mail.Account,
 	return a.account(), nil
 }
 
-// AddAccount makes an account with its mailboxes. Address, Name and Admin of a
-// count, and Created unless it is zero; the rest is assigned. Durable and visible
+// AddAccount makes an account with its mailboxes. Address, Name, Admin and Quota
+// of a count, and Created unless it is zero; the rest is assigned. Durable and visible
 // on return.
 //
 // Errors: ErrNotSetUp, mail.ErrAddress (not an address that somebody here can
@@ -65,6 +65,8 @@ func (d *Directory) AddAccount(ctx context.Context, a mail.Account, password str
 		return mail.Account{}, fmt.Errorf("directory: %s: %w", address, mail.ErrNotOurDomain)
 	case v.addresses[address] != 0:
 		return mail.Account{}, fmt.Errorf("directory: %s: %w", address, mail.ErrAddressTaken)
+	case a.Quota.Bytes < 0 || a.Quota.Messages < 0:
+		return mail.Account{}, fmt.Errorf("directory: %s: %w", address, mail.ErrQuota)
 	case utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
 		return mail.Account{}, fmt.Errorf("directory: name of %s: %w", address, mail.ErrName)
 	}
@@ -76,7 +78,7 @@ func (d *Directory) AddAccount(ctx context.Context, a mail.Account, password str
 	if err != nil {
 		return mail.Account{}, err
 	}
-	record := accountRecord{Local: address.Local, Domain: domain.Name(address.Domain), Name: name, Admin: a.Admin, Created: stamp(a.Created), Credential: credential}
+	record := accountRecord{Local: address.Local, Domain: domain.Name(address.Domain), Name: name, Admin: a.Admin, Created: stamp(a.Created), Quota: quotaRecord(a.Quota), Credential: credential}
 	if a.Created.IsZero() {
 		record.Created = stamp(d.now())
 	}
@@ -141,6 +143,26 @@ func (d *Directory) SetPassword(ctx context.Context, id mail.AccountID, password
 // mail.ErrNoAccount, mail.ErrLastAdmin.
 func (d *Directory) SetAdmin(ctx context.Context, id mail.AccountID, admin bool) error {
 	return d.change(ctx, changeRecord{ID: id, Admin: &admin})
+}
+
+// SetQuota bounds what an account may take up; what is there stays, also when it
+// is more. Errors: mail.ErrNoAccount, mail.ErrQuota (a bound below zero).
+func (d *Directory) SetQuota(ctx context.Context, id mail.AccountID, quota mail.Quota) error {
+	if quota.Bytes < 0 || quota.Messages < 0 {
+		return fmt.Errorf("directory: account %s: %w", id, mail.ErrQuota)
+	}
+	r := quotaRecord(quota)
+	return d.change(ctx, changeRecord{ID: id, Quota: &r})
+}
+
+// Quota is what an account may take up; none for one that is not there. It waits
+// for nothing.
+func (d *Directory) Quota(id mail.AccountID) mail.Quota {
+	a, err := d.current.Load().live(id)
+	if err != nil {
+		return mail.Quota{}
+	}
+	return mail.Quota(a.Quota)
 }
 
 func (d *Directory) change(ctx context.Context, record changeRecord) error {

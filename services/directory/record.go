@@ -43,6 +43,7 @@ type (
 		Admin      bool           `json:"admin,omitempty"`
 		Created    time.Time      `json:"created"`
 		Removed    time.Time      `json:"removed,omitzero"`
+		Quota      quotaRecord    `json:"quota,omitzero"`
 		Credential auth.Record    `json:"credential"`
 	}
 	// changeRecord sets what it has.
@@ -50,6 +51,11 @@ type (
 		ID         mail.AccountID `json:"id"`
 		Admin      *bool          `json:"admin,omitempty"`
 		Credential auth.Record    `json:"credential,omitempty"`
+		Quota      *quotaRecord   `json:"quota,omitempty"`
+	}
+	quotaRecord struct {
+		Bytes    int64 `json:"bytes,omitempty"`
+		Messages int64 `json:"messages,omitempty"`
 	}
 	removeRecord struct {
 		ID mail.AccountID `json:"id"`
@@ -163,5 +169,5 @@ func (r *accountRecord) address() mail.Address {
 }
 
 func (r *accountRecord) account() mail.Account {
-	return mail.Account{ID: r.ID, Address: r.address(), Name: r.Name, Admin: r.Admin, Created: r.Created}
+	return mail.Account{ID: r.ID, Address: r.address(), Name: r.Name, Admin: r.Admin, Quota: mail.Quota(r.Quota), Created: r.Created}
 }

@@ -129,6 +129,9 @@ func (s *state) change(r *changeRecord) ([]entry, error) {
 	if len(r.Credential) > 0 {
 		a.Credential = r.Credential
 	}
+	if r.Quota != nil {
+		a.Quota = *r.Quota
+	}
 	s.accounts[r.ID] = &a
 	if s.oldestAdmin() == 0 {
 		return nil, mail.ErrLastAdmin

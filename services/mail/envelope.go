@@ -14,6 +14,7 @@ type Envelope struct {
 	To       []Address // forward-paths, in the order given
 	EightBit bool      // BODY=8BITMIME (RFC 6152)
 	UTF8     bool      // SMTPUTF8 (RFC 6531)
+	Size     int64     // as announced before it came (RFC 1870); 0: it was not
 	Peer     Peer
 }
 
@@ -39,6 +40,7 @@ type Account struct {
 	Address Address // its main address, which is also its login
 	Name    string  // what stands beside the address
 	Admin   bool
+	Quota   Quota
 	Created time.Time
 }
 

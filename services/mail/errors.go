@@ -17,6 +17,8 @@ var (
 	ErrLastAdmin = errors.New("this is the last administrator: make somebody else one first")
 	// ErrName: a person's name, or a token's, is too long or can't be shown.
 	ErrName = errors.New("the name is too long, or has characters that a name can't have")
+	// ErrQuota: a bound on what an account takes up can't be less than nothing.
+	ErrQuota = errors.New("a quota can't be less than zero; zero means none")
 	// ErrNoMailbox: there is no such mailbox, or no longer.
 	ErrNoMailbox = errors.New("no such mailbox")
 	// ErrMailboxExists: the name is taken.

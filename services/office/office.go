@@ -83,6 +83,7 @@ type Office struct {
 	setUp     chan struct{} // capacity 1: attend has something to do
 	readOnly  atomic.Bool   // the disk takes no writes, see endure
 	close     []func() error
+	quotas    atomic.Pointer[directory.Directory] // the directory, once it is open
 
 	mu        sync.Mutex
 	addresses []netip.Addr // guarded by mu; the box's own, all that it has had since Open
@@ -119,7 +120,7 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	if o.certs, err = tlscert.Open(tlscert.Options{FS: o.files, Identity: o.identity(), Floor: options.Built, Logger: o.log}); err != nil {
 		return nil, fmt.Errorf("office: open certificates: %w", err)
 	}
-	o.mailroom = delivery.New(addresses{o}, o.store, delivery.Place{Hostname: o.hostname, Zone: o.zone}, o.log)
+	o.mailroom = delivery.New(addresses{o}, o.store, delivery.Quota{Fits: o.fits}, delivery.Place{Hostname: o.hostname, Zone: o.zone}, o.log)
 	return o, nil
 }
 
@@ -157,7 +158,7 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	if o.spool, err = draft.NewSpool(mail, "spool", free); err != nil {
 		return fmt.Errorf("office: open spool: %w", err)
 	}
-	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Rebuilding: o.longWork.rebuilding, Logger: o.log}); err != nil {
+	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Rebuilding: o.longWork.rebuilding, Quota: o.quota, Logger: o.log}); err != nil {
 		return fmt.Errorf("office: open store: %w", err)
 	}
 	o.close = append(o.close, o.store.Close)
@@ -165,6 +166,7 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return fmt.Errorf("office: open directory: %w", err)
 	}
 	o.close = append(o.close, o.directory.Close)
+	o.quotas.Store(o.directory)
 	if err := o.directory.Settle(ctx); err != nil {
 		return fmt.Errorf("office: settle accounts: %w", err)
 	}

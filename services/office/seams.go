@@ -70,6 +70,28 @@ func (a addresses) Owns(ctx context.Context, account mail.AccountID, from mail.A
 	return a.o.directory.Owns(ctx, account, from)
 }
 
+// quota is what an account may take up. The store is there before the directory,
+// which makes accounts in it: until then there is none.
+func (o *Office) quota(id mail.AccountID) mail.Quota {
+	if d := o.quotas.Load(); d != nil {
+		return d.Quota(id)
+	}
+	return mail.Quota{}
+}
+
+// fits says whether an account may take up more.
+func (o *Office) fits(ctx context.Context, id mail.AccountID, more mail.Usage) error {
+	q := o.quota(id)
+	if q == (mail.Quota{}) {
+		return nil
+	}
+	used, err := o.store.Usage(ctx, id)
+	if err != nil {
+		return err
+	}
+	return q.Fits(id, used, more)
+}
+
 // tokens keeps the web API's tokens in the directory.
 type tokens struct{ *directory.Directory }
 
@@ -100,7 +122,13 @@ func (u undo) Deleted(ctx context.Context, id mail.AccountID) (web.Deleted, erro
 // or is gone, is signed out of every program at once.
 type people struct {
 	*directory.Directory
+	store   *store.Store
 	servers *servers
+}
+
+// Usage is what an account takes up.
+func (p people) Usage(ctx context.Context, id mail.AccountID) (mail.Usage, error) {
+	return p.store.Usage(ctx, id)
 }
 
 // SetPassword changes a password and ends the account's sessions.

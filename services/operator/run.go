@@ -46,6 +46,7 @@ type task struct {
 
 // values are all flags of all commands; each command says which it knows.
 type values struct {
+	bytes                           string
 	data, box, token, tokenFile, ca string
 	name, owner                     string
 	into, to, format, account       string
@@ -67,6 +68,7 @@ func commands() []command {
 		{"user list", "WHERE", "list the people", userList},
 		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
 		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
+		{"user quota", "ADDRESS [--bytes SIZE] [--messages NUMBER] WHERE", "show what a person's mail may take up, or bound it: 500M, 20G; 0 means no bound", userQuota},
 		{"user remove", "ADDRESS WHERE", "remove a person; the mail stays recoverable", userRemove},
 		{"undo list", "[ADDRESS] [--mailbox FOLDER] [--after WHEN] [--before WHEN] [--words TEXT] [--moved] WHERE",
 			"list what can be brought back: of a person, what was deleted (--moved: also what was only moved); without ADDRESS, who was removed", undoList},
@@ -156,7 +158,6 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.StringVar(&t.flags.account, "account", "", "")
 	set.Uint64Var(&t.flags.since, "since", 0, "")
 	set.StringVar(&t.flags.mailbox, "mailbox", "", "")
-	set.StringVar(&t.flags.messages, "messages", "", "")
 	set.StringVar(&t.flags.words, "words", "", "")
 	set.StringVar(&t.flags.after, "after", "", "")
 	set.StringVar(&t.flags.before, "before", "", "")
@@ -168,6 +169,8 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.BoolVar(&t.flags.newPassword, "new-password", false, "")
 	set.BoolVar(&t.flags.deep, "deep", false, "")
 	set.BoolVar(&t.flags.json, "json", false, "")
+	set.StringVar(&t.flags.bytes, "bytes", "", "")
+	set.StringVar(&t.flags.messages, "messages", "", "")
 	set.BoolVar(&t.flags.admin, "admin", false, "")
 	set.BoolVar(&t.flags.passwordStdin, "password-stdin", false, "")
 	for {

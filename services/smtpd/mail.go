@@ -70,6 +70,7 @@ func (c *conn) mailParameter(envelope *mail.Envelope, p parameter) error {
 		if size > uint64(c.server.options.MaxSize) {
 			return mail.ErrTooLarge
 		}
+		envelope.Size = int64(size)
 	case "BODY": // RFC 6152 §2
 		switch strings.ToUpper(p.value) {
 		case "7BIT":

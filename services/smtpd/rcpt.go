@@ -31,7 +31,7 @@ func (c *conn) rcpt(arguments string) error {
 	}
 	ctx, cancel := context.WithTimeout(c.ctx, deliverTimeout)
 	defer cancel()
-	if err := c.server.options.Mailroom.Recipient(ctx, &c.peer, to); err != nil {
+	if err := c.server.options.Mailroom.Recipient(ctx, &t.envelope, to); err != nil {
 		return c.refusedRecipient(err)
 	}
 	t.envelope.To = append(t.envelope.To, to)

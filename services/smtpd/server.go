@@ -21,7 +21,7 @@ type Mailroom interface {
 	// Sender says whether the peer may send as from (MAIL).
 	Sender(ctx context.Context, peer *mail.Peer, from mail.Address) error
 	// Recipient says whether the peer may send to this address (RCPT).
-	Recipient(ctx context.Context, peer *mail.Peer, to mail.Address) error
+	Recipient(ctx context.Context, envelope *mail.Envelope, to mail.Address) error
 	// Deliver makes the message durable for every recipient of the envelope, or
 	// for none. It returns nil only when it is on disk: the client reads 250 next.
 	Deliver(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) error

@@ -44,7 +44,7 @@ func (r *fakeRoom) Sender(_ context.Context, peer *mail.Peer, from mail.Address)
 	return nil
 }
 
-func (r *fakeRoom) Recipient(_ context.Context, _ *mail.Peer, to mail.Address) error {
+func (r *fakeRoom) Recipient(_ context.Context, _ *mail.Envelope, to mail.Address) error {
 	switch {
 	case !strings.EqualFold(to.Domain, "example.test") && !strings.EqualFold(to.Domain, "box.example.test"):
 		return &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "This server takes mail for its own domains only"}

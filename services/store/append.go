@@ -53,6 +53,9 @@ func (h *Account) Append(ctx context.Context, mailbox mail.MailboxID, messages [
 		if len(messages) == 0 {
 			return nil, nil
 		}
+		if err := p.fits(usageOf(sec.ops)); err != nil {
+			return nil, err
+		}
 		setBodies(sec.ops, slot.Bodies)
 		return change{sec}, nil
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -48,15 +49,17 @@ func (s *Store) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.
 	t := &transaction{accounts: accounts}
 	t.prepare = func(at moment, slot journal.Slot) (change, error) {
 		var c change
+		var full error // all who have no room, so that they can be told apart
 		for _, a := range accounts {
 			sec, err := prepareDelivery(a, env, targets, d.Size(), at, keys[a])
 			if err != nil {
 				return nil, err
 			}
+			full = errors.Join(full, a.pend().fits(usageOf(sec.ops)))
 			setBodies(sec.ops, slot.Bodies)
 			c = append(c, sec)
 		}
-		return c, nil
+		return c, full
 	}
 	if err := s.commit(ctx, verbDeliver, env.ID, []*journal.Staged{body}, t); err != nil {
 		return fmt.Errorf("deliver: %w", err)

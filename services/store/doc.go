@@ -118,6 +118,17 @@
 // was before an index came from version 1, which kept no feed. Changes (of one
 // mailbox) needs no feed.
 //
+// # Quota
+//
+// What an account takes up (messages and bytes, copies as much as originals) is
+// kept with every change, in the index and in memory, and compared with the quota
+// on the commit goroutine, where everything before it in the batch is known:
+// exactly what there is room for gets in. What was expunged, or deleted with its
+// mailbox, does not count while it can be put back: its owner can't make room of
+// it. Delivery, append and copy are refused over quota; a move, flags, expunging
+// and renaming never are; what is put back from undo may go over, for refusing
+// would lose it.
+//
 // # Newer versions
 //
 // An index of a later schema version is made anew from the log. A record with an

@@ -202,6 +202,15 @@ func (h *Account) copy(ctx context.Context, v verb, from mail.MailboxID, set mai
 		if uint64(target.uidNext)+uint64(len(rows)) > maxNumber {
 			return nil, mail.ErrTooMany
 		}
+		more := mail.Usage{Messages: int64(len(rows))}
+		for i := range rows {
+			more.Bytes += int64(rows[i].size)
+		}
+		if v == verbCopy {
+			if err := p.fits(more); err != nil {
+				return nil, err
+			}
+		}
 		for i := range rows {
 			done.Source = append(done.Source, rows[i].uid)
 			done.Target = append(done.Target, target.uidNext+mail.UID(i))

@@ -34,6 +34,9 @@ type Options struct {
 	// CacheRows bounds the rows in memory; 0: DefaultCacheRows. What is being
 	// used, and what no checkpoint has written yet, is over and above.
 	CacheRows int
+	// Quota says what an account may take up; nil: anything. It is asked for every
+	// message, on the goroutine that commits: it must be quick and wait for nothing.
+	Quota func(mail.AccountID) mail.Quota
 	// Retention is how long what was deleted can be put back; 0: DefaultRetention.
 	Retention time.Duration
 
@@ -53,6 +56,7 @@ type Store struct {
 	log       *slog.Logger
 	now       func() time.Time
 	cacheRows int
+	quota     func(mail.AccountID) mail.Quota
 	// rebuilding is Options.Rebuilding, never nil
 	rebuilding func(Rebuilding)
 	retention  time.Duration
@@ -107,6 +111,9 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 	s.migrateBlocks, s.migrated = opts.migrateBlocks, opts.migrated
 	if s.migrateBlocks == 0 {
 		s.migrateBlocks = migrateBlocks
+	}
+	if s.quota = opts.Quota; s.quota == nil {
+		s.quota = func(mail.AccountID) mail.Quota { return mail.Quota{} }
 	}
 	s.start = j.Durable()
 	s.life, s.stop = context.WithCancel(context.WithoutCancel(ctx))

@@ -79,7 +79,9 @@ func (b *box) close() {
 }
 
 func openStore(t testing.TB) storetest.Store[*store.Account] {
-	b := newBox(t).open()
+	b := newBox(t)
+	b.opts.Quota = storetest.Quota
+	b.open()
 	t.Cleanup(b.close)
 	return b.Store
 }
@@ -97,11 +99,12 @@ func TestAgainstModel(t *testing.T) {
 			clock := storetest.NewClock()
 			b := newBox(t)
 			b.opts.Now, b.jopts.Now = clock.Now, clock.Now
-			b.opts.CacheRows = 20      // so that rows come and go
+			b.opts.CacheRows = 20 // so that rows come and go
+			b.opts.Quota = storetest.Quota
 			b.jopts.Segment = 64 << 10 // so that there are many segments
 			b.open()
 			defer func() { b.close() }()
-			storetest.Compare(t, seed, 1500, clock, b.Store, memstore.New(clock.Now), func() storetest.Store[*store.Account] {
+			storetest.Compare(t, seed, 1500, clock, b.Store, memstore.New(clock.Now).SetQuota(storetest.Quota), func() storetest.Store[*store.Account] {
 				compact(t, b.journal, b.Store)
 				b.close()
 				return b.open().Store

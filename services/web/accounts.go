@@ -26,10 +26,22 @@ type person struct {
 	Name    string    `json:"name"`
 	Admin   bool      `json:"admin"`
 	Created time.Time `json:"created,omitzero"`
+	// What the account may take up (0: anything), and what it does.
+	QuotaBytes    int64 `json:"quota_bytes"`
+	QuotaMessages int64 `json:"quota_messages"`
+	UsedBytes     int64 `json:"used_bytes"`
+	UsedMessages  int64 `json:"used_messages"`
 }
 
-func personOf(a mail.Account) person {
-	return person{Address: a.Address.String(), Name: a.Name, Admin: a.Admin, Created: a.Created}
+func (s *Server) person(ctx context.Context, a mail.Account) (person, error) {
+	used, err := s.opt.Accounts.Usage(ctx, a.ID)
+	if err != nil && !errors.Is(err, mail.ErrNoAccount) { // it may be going this moment
+		return person{}, err
+	}
+	return person{
+		Address: a.Address.String(), Name: a.Name, Admin: a.Admin, Created: a.Created,
+		QuotaBytes: a.Quota.Bytes, QuotaMessages: a.Quota.Messages, UsedBytes: used.Bytes, UsedMessages: used.Messages,
+	}, nil
 }
 
 // getAccounts is GET /api/accounts.
@@ -40,7 +52,9 @@ func (s *Server) getAccounts(w http.ResponseWriter, r *http.Request, _ mail.Logi
 	}
 	people := make([]person, len(accounts))
 	for i, a := range accounts {
-		people[i] = personOf(a)
+		if people[i], err = s.person(r.Context(), a); err != nil {
+			return err
+		}
 	}
 	slices.SortFunc(people, func(a, b person) int { return strings.Compare(strings.ToLower(a.Address), strings.ToLower(b.Address)) })
 	s.reply(w, r, http.StatusOK, struct {
@@ -82,7 +96,11 @@ func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, who mail.Lo
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "account added", slog.String("account", account.Address.String()), slog.String("by", who.Address.String()))
-	s.reply(w, r, http.StatusCreated, personOf(account))
+	p, err := s.person(r.Context(), account)
+	if err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusCreated, p)
 	return nil
 }
 

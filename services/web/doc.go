@@ -37,8 +37,10 @@
 //	DELETE /api/session                       signs out
 //	PUT    /api/me/password                   {current, password}: one's own
 //	GET    /api/me/search?q=…                 one's own mail, best first; &mailbox= and &limit= narrow it
-//	GET    /api/accounts                      {accounts: [{address, name, admin, created}]}; administrator
+//	GET    /api/accounts                      {accounts: [{address, name, admin, created, quota_bytes, quota_messages,
+//	                                          used_bytes, used_messages}]}; administrator
 //	POST   /api/accounts                      {address, name, password}: 201; administrator
+//	PATCH  /api/accounts/{address}            {quota_bytes, quota_messages}, or one of them: 200; 0: no bound; administrator
 //	PUT    /api/accounts/{address}/password   {password}: 204; administrator
 //	DELETE /api/accounts/{address}            204; administrator
 //	GET    /api/accounts/{address}/mail       ?format=maildir|mbox: all mail, as tar or zip; administrator

@@ -115,6 +115,21 @@ func (o *office) SetPassword(_ context.Context, id mail.AccountID, password stri
 	return o.trouble
 }
 
+func (o *office) SetQuota(_ context.Context, id mail.AccountID, quota mail.Quota) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.accounts {
+		if o.accounts[i].ID == id {
+			o.accounts[i].Quota = quota
+		}
+	}
+	return o.trouble
+}
+
+func (o *office) Usage(context.Context, mail.AccountID) (mail.Usage, error) {
+	return mail.Usage{Messages: 3, Bytes: 4000}, nil
+}
+
 func (o *office) RemoveAccount(_ context.Context, id mail.AccountID) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()

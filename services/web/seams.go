@@ -41,6 +41,10 @@ type Accounts interface {
 	Account(ctx context.Context, id mail.AccountID) (mail.Account, error)
 	AddAccount(ctx context.Context, account mail.Account, password string) (mail.Account, error)
 	SetPassword(ctx context.Context, id mail.AccountID, password string) error
+	// SetQuota bounds what the account may take up; zero means no bound.
+	SetQuota(ctx context.Context, id mail.AccountID, quota mail.Quota) error
+	// Usage is what the account takes up.
+	Usage(ctx context.Context, id mail.AccountID) (mail.Usage, error)
 	// RemoveAccount ends the account's log-ins at once. Its mail stays
 	// recoverable as Options.Recoverable says.
 	RemoveAccount(ctx context.Context, id mail.AccountID) error

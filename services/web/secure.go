@@ -28,6 +28,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("GET /api/me/search", s.handle(s.getSearch))
 	mux.HandleFunc("GET /api/accounts", s.admin(s.getAccounts))
 	mux.HandleFunc("POST /api/accounts", s.admin(s.postAccount))
+	mux.HandleFunc("PATCH /api/accounts/{address}", s.admin(s.patchAccount))
 	mux.HandleFunc("PUT /api/accounts/{address}/password", s.admin(s.putPassword))
 	mux.HandleFunc("DELETE /api/accounts/{address}", s.admin(s.deleteAccount))
 	mux.HandleFunc("GET /api/accounts/{address}/mail", s.admin(s.getMail))

@@ -27,7 +27,11 @@ func (s *Server) getSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.reply(w, r, http.StatusOK, personOf(account))
+	p, err := s.person(r.Context(), account)
+	if err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, p)
 	return nil
 }
 
@@ -64,7 +68,11 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	setCookie(w, cookie, sessionLife)
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "signed in", slog.String("account", who.Address.String()), slog.String("peer", r.RemoteAddr))
-	s.reply(w, r, http.StatusOK, personOf(account))
+	p, err := s.person(r.Context(), account)
+	if err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, p)
 	return nil
 }
 

@@ -382,6 +382,10 @@ func (s *Server) postRemovedAccount(w http.ResponseWriter, r *http.Request, who 
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "account restored", slog.String("account", account.Address.String()), slog.String("by", who.Address.String()))
-	s.reply(w, r, http.StatusOK, personOf(account))
+	p, err := s.person(r.Context(), account)
+	if err != nil {
+		return err
+	}
+	s.reply(w, r, http.StatusOK, p)
 	return nil
 }

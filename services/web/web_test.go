@@ -214,7 +214,7 @@ func TestAccounts(t *testing.T) {
 	alice := []string{"Cookie", b.signIn("alice@example.test", "her long password")}
 	for _, r := range [][3]string{
 		{"GET", "/api/accounts", ""}, {"POST", "/api/accounts", "{}"}, {"PUT", "/api/accounts/a@example.test/password", "{}"},
-		{"DELETE", "/api/accounts/alice@example.test", ""}, {"POST", "/api/tokens", "{}"},
+		{"DELETE", "/api/accounts/alice@example.test", ""}, {"POST", "/api/tokens", "{}"}, {"PATCH", "/api/accounts/alice@example.test", "{}"},
 	} {
 		b.want(b.do(r[0], r[1], r[2]), http.StatusUnauthorized, "")
 		b.want(b.do(r[0], r[1], r[2], alice...), http.StatusForbidden, "")
@@ -253,6 +253,33 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("the log holds a password")
 		}
 	}
+}
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	b := setUpBox(t)
+	admin := []string{"Cookie", b.signIn("admin@example.test", "a long enough one")}
+	patch := func(address, body string, status int, field string) map[string]any {
+		t.Helper()
+		return b.want(b.do("PATCH", "/api/accounts/"+address, body, admin...), status, field)
+	}
+	patch("alice@example.test", `{"quota_bytes":5000000000}`, 200, "")
+	got := patch("alice@example.test", `{"quota_messages":10}`, 200, "")
+	if got["quota_bytes"] != 5e9 || got["quota_messages"] != 10.0 || got["used_bytes"] != 4000.0 || got["used_messages"] != 3.0 {
+		t.Errorf("PATCH answers %v", got)
+	}
+	all := b.want(b.do("GET", "/api/accounts", "", admin...), 200, "")["accounts"].([]any)
+	if alice := all[1].(map[string]any); alice["address"] != "alice@example.test" || alice["quota_bytes"] != 5e9 {
+		t.Errorf("GET shows %v", alice)
+	}
+	if got = patch("alice@example.test", `{"quota_bytes":0}`, 200, ""); got["quota_bytes"] != 0.0 || got["quota_messages"] != 10.0 {
+		t.Errorf("PATCH answers %v", got)
+	}
+	patch("alice@example.test", `{"quota_bytes":-1}`, 400, "quota_bytes")
+	patch("alice@example.test", `{"quota_messages":-1}`, 400, "quota_messages")
+	patch("alice@example.test", `{"quota_messages":"many"}`, 400, "quota_messages")
+	patch("alice@example.test", `{"admin":true}`, 400, "admin")
+	patch("nobody@example.test", `{"quota_bytes":1}`, 404, "address")
 }
 
 // A session doesn't outlive what it was opened with, whoever ended that.

@@ -9,5 +9,7 @@ import (
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(testing.TB) storetest.Store[*memstore.Account] { return memstore.New(nil) })
+	storetest.Run(t, func(testing.TB) storetest.Store[*memstore.Account] {
+		return memstore.New(nil).SetQuota(storetest.Quota)
+	})
 }

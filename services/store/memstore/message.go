@@ -201,6 +201,13 @@ func (h *Account) Append(_ context.Context, mailbox mail.MailboxID, messages []d
 	if len(messages) == 0 {
 		return done, nil
 	}
+	more := mail.Usage{Messages: int64(len(bodies))}
+	for _, b := range bodies {
+		more.Bytes += int64(len(b.data))
+	}
+	if err := h.a.fits(more); err != nil {
+		return mail.Appended{}, err
+	}
 	h.a.begin()
 	for i, msg := range messages {
 		done.UIDs = append(done.UIDs, h.a.add(m, mail.Row{
@@ -282,6 +289,13 @@ func (h *Account) copy(from mail.MailboxID, set mail.UIDSet, to mail.MailboxID, 
 	found := source.in(set)
 	if len(found) == 0 {
 		return done, nil
+	}
+	more := mail.Usage{Messages: int64(len(found))}
+	for _, e := range found {
+		more.Bytes += e.Size
+	}
+	if err := h.a.fits(more); !move && err != nil {
+		return mail.Copied{}, err
 	}
 	h.a.begin()
 	for _, e := range found {

@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -14,7 +15,8 @@ import (
 
 // Store is a mail store in memory.
 type Store struct {
-	now func() time.Time
+	now   func() time.Time
+	quota func(mail.AccountID) mail.Quota
 
 	mu       sync.Mutex
 	accounts map[mail.AccountID]*account
@@ -111,9 +113,16 @@ func New(now func() time.Time) *Store {
 		now = time.Now
 	}
 	return &Store{
-		now: now, accounts: map[mail.AccountID]*account{}, removed: map[mail.AccountID]*account{},
+		now: now, quota: func(mail.AccountID) mail.Quota { return mail.Quota{} }, accounts: map[mail.AccountID]*account{}, removed: map[mail.AccountID]*account{},
 		changed: map[mail.AccountID]mail.Position{}, watchers: map[chan struct{}]bool{},
 	}
+}
+
+// SetQuota says what accounts may take up; without it, anything. It comes before
+// everything else.
+func (s *Store) SetQuota(quota func(mail.AccountID) mail.Quota) *Store {
+	s.quota = quota
+	return s
 }
 
 // Close forgets everything.
@@ -205,6 +214,18 @@ func (s *Store) Deliver(_ context.Context, env *mail.Envelope, targets []mail.Ta
 			return err
 		}
 	}
+	more := map[mail.AccountID]mail.Usage{}
+	for _, t := range targets {
+		u := more[t.Account]
+		more[t.Account] = mail.Usage{Messages: u.Messages + 1, Bytes: u.Bytes + int64(len(t.Prefix)+len(b.data))}
+	}
+	var full error
+	for id, u := range more {
+		full = errors.Join(full, s.accounts[id].fits(u))
+	}
+	if full != nil {
+		return full
+	}
 	touched := map[*account]bool{}
 	for _, t := range targets {
 		a := s.accounts[t.Account]
@@ -249,3 +270,30 @@ func internal(t, now time.Time) time.Time {
 }
 
 func saved(now time.Time) time.Time { return time.Unix(now.Unix(), 0).UTC() }
+
+// usage counts what the account takes up.
+func (a *account) usage() (u mail.Usage) {
+	for _, m := range a.boxes {
+		if m.gone {
+			continue
+		}
+		for _, e := range m.entries {
+			u.Messages++
+			u.Bytes += e.Size
+		}
+	}
+	return u
+}
+
+func (a *account) fits(more mail.Usage) error { return a.store.quota(a.id).Fits(a.id, a.usage(), more) }
+
+// Usage is what an account takes up.
+func (s *Store) Usage(_ context.Context, id mail.AccountID) (mail.Usage, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a, err := s.account(id)
+	if err != nil {
+		return mail.Usage{}, err
+	}
+	return a.usage(), nil
+}

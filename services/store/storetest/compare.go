@@ -109,7 +109,7 @@ func (c *comparison[A, B]) same(what string, got, want error) {
 		return
 	}
 	for _, known := range []error{
-		mail.ErrNoAccount, mail.ErrNoMailbox, mail.ErrMailboxExists, mail.ErrMailboxName, mail.ErrMailboxInUse, mail.ErrNoMessage, mail.ErrTooMany, mail.ErrGone, mail.ErrResync,
+		mail.ErrNoAccount, mail.ErrNoMailbox, mail.ErrMailboxExists, mail.ErrMailboxName, mail.ErrMailboxInUse, mail.ErrNoMessage, mail.ErrTooMany, mail.ErrGone, mail.ErrResync, mail.ErrOverQuota,
 	} {
 		if errors.Is(got, known) && errors.Is(want, known) {
 			return
@@ -403,6 +403,10 @@ func (c *comparison[A, B]) compareAll() {
 		subs2, err2 := b.Subscriptions(c.ctx)
 		c.same("Subscriptions", err1, err2)
 		c.equal("Subscriptions", subs1, subs2)
+		usage1, err1 := c.tested.Usage(c.ctx, id)
+		usage2, err2 := c.model.Usage(c.ctx, id)
+		c.same("Usage", err1, err2)
+		c.equal("Usage", usage1, usage2)
 		list1, err1 := a.Mailboxes(c.ctx)
 		list2, err2 := b.Mailboxes(c.ctx)
 		c.same("Mailboxes", err1, err2)

@@ -42,11 +42,14 @@ type Store[A Account] interface {
 	// nothing is known any more: a mailbox is mail.ErrNoMailbox everywhere, and
 	// threads of which nothing is left are forgotten.
 	Expire(ctx context.Context, id mail.AccountID, until mail.ModSeq) error
+	// Usage is what an account takes up, exactly.
+	Usage(ctx context.Context, id mail.AccountID) (mail.Usage, error)
 	// Deliver puts one body into every target's mailbox, in one atomic step. The
 	// mailbox is the target's role, or INBOX where the account has none of that
 	// role. The messages' internal date is env.Received, their ID env.ID. The
 	// draft is finished; it stays the caller's. mail.ErrNoAccount if any target
-	// is missing.
+	// is missing. mail.ErrOverQuota, with a *mail.QuotaError for each account that
+	// has no room (mail.OverQuota lists them), if there is any: then nobody gets it.
 	Deliver(ctx context.Context, env *mail.Envelope, targets []mail.Target, d *draft.Draft) error
 	// ChangedAccounts says which accounts have changed after since, the removed
 	// ones too, for those that follow the whole store: they keep Until where a
@@ -107,15 +110,18 @@ type Account interface {
 	Open(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error)
 	// Append puts messages into the mailbox, all or none of them (RFC 3502). A
 	// zero Internal means now. The drafts are finished and stay the caller's.
+	// mail.ErrOverQuota.
 	Append(ctx context.Context, mailbox mail.MailboxID, messages []draft.Append) (mail.Appended, error)
 	// SetFlags changes the flags of the messages of the set that exist, except
 	// those that have changed after unchangedSince (nil: no condition; RFC 7162
 	// §3.1.3), which it gives back.
 	SetFlags(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet, op mail.FlagOp, flags mail.Flags, unchangedSince *mail.ModSeq) (modified mail.UIDSet, err error)
 	// Copy copies the messages of the set that exist, in the order of their
-	// UIDs, with flags and internal dates, all or none.
+	// UIDs, with flags and internal dates, all or none. mail.ErrOverQuota.
 	Copy(ctx context.Context, from mail.MailboxID, set mail.UIDSet, to mail.MailboxID) (mail.Copied, error)
-	// Move is Copy and taking away from the source in one step (RFC 6851).
+	// Move is Copy and taking away from the source in one step (RFC 6851). It takes
+	// up no more than before, so quota does not matter; nor does it to flags,
+	// expunging, or putting back what was lost.
 	Move(ctx context.Context, from mail.MailboxID, set mail.UIDSet, to mail.MailboxID) (mail.Copied, error)
 	// Expunge takes away the messages of the set, with onlyDeleted only those
 	// with \Deleted, and says which. A nil set with onlyDeleted means all that

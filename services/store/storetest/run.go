@@ -33,6 +33,8 @@ func Run[A Account](t *testing.T, open func(t testing.TB) Store[A]) {
 		"ChangedSince":   testChangedSince[A],
 		"Entries":        testEntries[A],
 		"Positions":      testPositions[A],
+		"Quota":          testQuota[A],
+		"QuotaRace":      testQuotaRace[A],
 		"SlowReaders":    testSlowReaders[A],
 		"Threads":        testThreads[A],
 		"Search":         testSearch[A],

@@ -1,0 +1,111 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// Quota is how full mailboxes are treated. Both functions may be nil: there is no
+// quota, and full is a temporary state.
+type Quota struct {
+	// Fits says whether an account may take up more; the error is a
+	// *mail.QuotaError, or the store's own trouble.
+	Fits func(ctx context.Context, account mail.AccountID, more mail.Usage) error
+	// Status is what the sender reads of a full mailbox: 4.2.2, try again, or
+	// 5.2.2, give up, as after some days in which nobody made room.
+	Status func(*mail.QuotaError) mail.Status
+}
+
+func (q *Quota) status(e *mail.QuotaError) mail.Status {
+	if q.Status == nil {
+		return mail.Status4_2_2MailboxFull
+	}
+	return q.Status(e)
+}
+
+// fits says at RCPT whether one recipient has room for what is announced, so that
+// the others get the message. SMTP has one reply for all recipients at the end of
+// the message: what was found too large only there is remembered for the sender's
+// next try.
+func (m *Mailroom) fits(ctx context.Context, envelope *mail.Envelope, to mail.Address, account mail.AccountID) error {
+	if m.quota.Fits == nil {
+		return nil
+	}
+	size := max(envelope.Size, m.refused.size(refusedKey{account, envelope.From}, time.Now()))
+	err := m.quota.Fits(ctx, account, mail.Usage{Messages: 1, Bytes: size + int64(len(prefix(envelope, to, m.received(envelope))))})
+	if e, ok := errors.AsType[*mail.QuotaError](err); ok {
+		return &mail.Refusal{Status: m.quota.status(e), Text: "The mailbox of this recipient is full", Cause: err}
+	}
+	return err
+}
+
+// full says what the sender reads of a message that did not fit after all, and
+// remembers for whom. Nobody has got it: to let some have it and refuse the rest
+// would bring those the message once more with every try.
+func (m *Mailroom) full(envelope *mail.Envelope, body *draft.Draft, targets int, err error) error {
+	over := mail.OverQuota(err)
+	if len(over) == 0 {
+		return err
+	}
+	status := m.quota.status(over[0])
+	for _, e := range over {
+		m.refused.note(refusedKey{e.Account, envelope.From}, body.Size(), time.Now())
+		if s := m.quota.status(e); s.Class() == 4 {
+			status = s
+		}
+	}
+	text := "The mailbox is full"
+	if targets > len(over) {
+		status, text = mail.Status4_2_2MailboxFull, "A recipient's mailbox is full; send it again, and the others get it"
+	}
+	return &mail.Refusal{Status: status, Text: text, Cause: err}
+}
+
+const (
+	// refusedFor is how long a size is remembered: servers try again within hours.
+	refusedFor = 24 * time.Hour
+	// refusedMost bounds how many are: a megabyte. When there are more all are
+	// forgotten, which costs each sender one more try.
+	refusedMost = 4096
+)
+
+// refusedKey is whose message did not fit where.
+type refusedKey struct {
+	account mail.AccountID
+	from    mail.Address
+}
+
+// refusals remembers sizes of messages that were refused at their end.
+type refusals struct {
+	mu  sync.Mutex
+	all map[refusedKey]refusal // guarded by mu
+}
+
+type refusal struct {
+	size  int64
+	until time.Time
+}
+
+func (r *refusals) note(k refusedKey, size int64, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all == nil || len(r.all) >= refusedMost {
+		r.all = map[refusedKey]refusal{}
+	}
+	r.all[k] = refusal{size, now.Add(refusedFor)}
+}
+
+// size is what was refused; 0 when nothing was.
+func (r *refusals) size(k refusedKey, now time.Time) int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if f := r.all[k]; now.Before(f.until) {
+		return f.size
+	}
+	return 0
+}

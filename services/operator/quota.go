@@ -1,0 +1,104 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// userQuota shows what a person's mail may take up, after it has changed what the
+// flags say.
+func userQuota(ctx context.Context, t *task) error {
+	address, err := t.address()
+	if err != nil {
+		return err
+	}
+	bytes, err := bound(t.flags.bytes)
+	if err != nil {
+		return err
+	}
+	messages, err := bound(t.flags.messages)
+	if err != nil {
+		return err
+	}
+	return t.at(ctx, func(p place) error {
+		quota, used, err := p.quota(ctx, address, bytes, messages)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(t.Out, "%s has %d bytes of %s, %d messages of %s\n",
+			address, used.Bytes, orAny(quota.Bytes), used.Messages, orAny(quota.Messages))
+		return nil
+	})
+}
+
+func orAny(n int64) string {
+	if n == 0 {
+		return "any number"
+	}
+	return strconv.FormatInt(n, 10)
+}
+
+// bound reads a number, with K, M, G or T behind it for powers of 1024; nil when
+// there is none.
+func bound(text string) (*int64, error) {
+	if text == "" {
+		return nil, nil
+	}
+	digits := strings.TrimRight(text, "kKmMgGtT")
+	n, err := strconv.ParseInt(digits, 10, 64)
+	shift := 0
+	if suffix := strings.ToUpper(text[len(digits):]); suffix != "" {
+		shift = 10 * (1 + strings.Index("KMGT", suffix))
+	}
+	if err != nil || n < 0 || len(text)-len(digits) > 1 || n > math.MaxInt64>>shift {
+		return nil, fmt.Errorf("%w: %q is not a number such as 0, 5000, 500M or 20G", errUsage, text)
+	}
+	n <<= shift
+	return &n, nil
+}
+
+func (d *data) quota(ctx context.Context, address mail.Address, bytes, messages *int64) (mail.Quota, mail.Usage, error) {
+	account, err := d.find(ctx, address)
+	if err != nil {
+		return mail.Quota{}, mail.Usage{}, err
+	}
+	q := account.Quota
+	if bytes != nil {
+		q.Bytes = *bytes
+	}
+	if messages != nil {
+		q.Messages = *messages
+	}
+	if q != account.Quota {
+		if err := d.directory.SetQuota(ctx, account.ID, q); err != nil {
+			return mail.Quota{}, mail.Usage{}, err
+		}
+	}
+	used, err := d.store.Usage(ctx, account.ID)
+	return q, used, err
+}
+
+func (b *box) quota(ctx context.Context, address mail.Address, bytes, messages *int64) (mail.Quota, mail.Usage, error) {
+	in := map[string]int64{}
+	if bytes != nil {
+		in["quota_bytes"] = *bytes
+	}
+	if messages != nil {
+		in["quota_messages"] = *messages
+	}
+	var p struct {
+		QuotaBytes    int64 `json:"quota_bytes"`
+		QuotaMessages int64 `json:"quota_messages"`
+		UsedBytes     int64 `json:"used_bytes"`
+		UsedMessages  int64 `json:"used_messages"`
+	}
+	err := b.do(ctx, http.MethodPatch, "/api/accounts/"+url.PathEscape(address.String()), in, &p)
+	return mail.Quota{Bytes: p.QuotaBytes, Messages: p.QuotaMessages}, mail.Usage{Bytes: p.UsedBytes, Messages: p.UsedMessages}, err
+}
