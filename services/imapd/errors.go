@@ -70,6 +70,7 @@ func answers() []struct {
 		{mail.ErrNoMessage, Error{NO, "EXPUNGEISSUED", "Some of the messages are no longer there", nil}},
 		{mail.ErrTooLarge, Error{NO, "TOOBIG", "The message is larger than this server accepts", nil}},
 		{mail.ErrOverQuota, Error{NO, "OVERQUOTA", "The account's space is used up", nil}},
+		{mail.ErrKeywords, Error{NO, "LIMIT", "This account has used too many different combinations of keywords; use ones that a message has already", nil}},
 		{mail.ErrTooMany, Error{NO, "LIMIT", "There are too many of these already", nil}},
 		{mail.ErrDenied, Error{NO, "AUTHENTICATIONFAILED", "Address or password is wrong", nil}},
 		{mail.ErrTryLater, Error{NO, "UNAVAILABLE", "Too many attempts, try again later", nil}},

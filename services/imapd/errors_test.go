@@ -30,6 +30,7 @@ func TestReplyTo(t *testing.T) {
 		{mail.ErrNoMessage, NO, "EXPUNGEISSUED", false},
 		{mail.ErrTooLarge, NO, "TOOBIG", false},
 		{mail.ErrOverQuota, NO, "OVERQUOTA", false},
+		{mail.ErrKeywords, NO, "LIMIT", false},
 		{mail.ErrTooMany, NO, "LIMIT", false},
 		{mail.ErrDenied, NO, "AUTHENTICATIONFAILED", false},
 		{mail.ErrTryLater, NO, "UNAVAILABLE", false},

@@ -1,6 +1,9 @@
 package mail
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What a store or directory answers when the request itself is the matter. Any
 // other error is the box's own trouble: temporary, logged, tried again.
@@ -39,6 +42,9 @@ var (
 	ErrOverQuota = errors.New("mailbox is full")
 	// ErrTooMany: a bound on names, keywords or mailboxes is reached.
 	ErrTooMany = errors.New("there are too many of these already")
+	// ErrKeywords: an account's messages have had so many different combinations of
+	// keywords that no new one can be kept. It is an ErrTooMany.
+	ErrKeywords = fmt.Errorf("messages of this account have had too many different combinations of keywords: %w", ErrTooMany)
 	// ErrNoSpace: the disk is full. Reading and deleting go on.
 	ErrNoSpace = errors.New("the box's disk is full")
 	// ErrDenied: address or password is wrong. One error for both, so that no one learns which addresses exist.

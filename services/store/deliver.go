@@ -151,7 +151,7 @@ func (n *numbers) add(b *box, msg addition, at moment, keys *threadLookup) (add,
 	if int64(len(msg.prefix))+msg.size > maxNumber {
 		return add{}, mail.ErrTooLarge
 	}
-	if _, err := n.p.keywordSets().number(msg.flags.Keywords); err != nil {
+	if _, err := n.p.keywordSets().give(msg.flags.Keywords); err != nil {
 		return add{}, err
 	}
 	uid, err := n.uid(b)

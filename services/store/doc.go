@@ -219,7 +219,8 @@
 //	                                              mailboxes, each with its entries
 //	threadkeys     key (8)                        thread (8)
 //	subscriptions  name                           nothing
-//	keywords       number (2)                     number of keywords, strings
+//	keywords       number (2)                     number of keywords, strings (of all at most 4 MB when new
+//	                                              ones are taken; numbers are never used again)
 //	changes        mailbox (8), kind (1),         signed: when; set of UIDs, at most 90 ranges. Kind 1:
 //	               ModSeq (8), part (2)           changed or new (a later change may come on top);
 //	                                              kind 2: expunged

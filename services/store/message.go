@@ -149,7 +149,7 @@ func (w *flagging) prepare(p *pending, _ moment) ([]op, error) {
 		if after.Equal(mail.Flags{System: r.system, Keywords: k.set(r.keywords)}) {
 			continue
 		}
-		n, err := k.number(after.Keywords)
+		n, err := k.give(after.Keywords)
 		if err != nil {
 			return nil, err
 		}

@@ -248,7 +248,7 @@ func (w *putting) prepare(p *pending, at moment) ([]op, error) {
 		case next == maxNumber:
 			return nil, mail.ErrTooMany
 		}
-		if _, err := p.keywordSets().number(m.flags.Keywords); err != nil {
+		if _, err := p.keywordSets().give(m.flags.Keywords); err != nil {
 			return nil, err
 		}
 		put.entries = append(put.entries, putBackEntry{
@@ -371,7 +371,7 @@ func (g *flagGroups) add(r *row, flags mail.Flags) (changed int, err error) {
 	if flags.Equal(mail.Flags{System: r.system, Keywords: g.keywords.set(r.keywords)}) {
 		return 0, nil
 	}
-	n, err := g.keywords.number(flags.Keywords)
+	n, err := g.keywords.give(flags.Keywords)
 	if err != nil {
 		return 0, err
 	}
