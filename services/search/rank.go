@@ -286,9 +286,15 @@ func (a *asker) wantedPhrase(w wanted, h *hits) error {
 	if w.in&inPeople == 0 {
 		return nil
 	}
-	// A field's value is short: it is cut again and compared.
+	// A field's value is short: it is cut again and compared. Letters of scripts
+	// without spaces have no marks that may be left out: the values without them
+	// need not be looked at.
+	pattern := []byte{0}
+	if denseOnly(w.tokens[0]) {
+		pattern = []byte(w.tokens[0])
+	}
 	var key []byte
-	return a.terms(a.dicts[partValue].blocks, []byte{0}, func(value []byte, i info) error {
+	return a.terms(a.dicts[partValue].blocks, pattern, func(value []byte, i info) error {
 		key = plain(key[:0], value)
 		if !bytes.Contains(key, []byte(w.tokens[0])) || !inRow(plainTokens(string(key)), w.tokens, w.prefix) {
 			return nil
