@@ -59,9 +59,12 @@ func (j *jobs) start(by, whose mail.AccountID, work func(ctx context.Context, te
 			delete(j.all, id)
 		}
 	}
-	if n >= maxRunningJobs || len(j.all) >= maxJobs || j.stopped {
+	if n >= maxRunningJobs || j.stopped {
 		return nil, &Problem{Status: http.StatusServiceUnavailable, Retry: time.Minute, Message: "The box is restoring as much as it can at a time.",
 			WhatToDo: "Try again when that is done."}
+	}
+	if len(j.all) >= maxJobs {
+		j.forget()
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	task := &job{id: rand.Text(), by: by, whose: whose, created: j.now(), cancel: cancel}
@@ -78,6 +81,29 @@ func (j *jobs) start(by, whose mail.AccountID, work func(ctx context.Context, te
 		task.done, task.err, task.ended = done, err, j.now()
 	})
 	return task, nil
+}
+
+// forget makes room: of whoever has asked for the most, the job that ended first.
+// So nobody takes others' place by asking again and again. The caller holds the
+// lock.
+func (j *jobs) forget() {
+	asked := map[mail.AccountID]int{}
+	for _, o := range j.all {
+		if !o.ended.IsZero() {
+			asked[o.by]++
+		}
+	}
+	var first *job
+	for _, o := range j.all {
+		switch {
+		case o.ended.IsZero():
+		case first == nil, asked[o.by] > asked[first.by], asked[o.by] == asked[first.by] && o.ended.Before(first.ended):
+			first = o
+		}
+	}
+	if first != nil {
+		delete(j.all, first.id)
+	}
 }
 
 // guarded runs the work; a programmer's error in it ends the work, not the box.
