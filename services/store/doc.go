@@ -141,7 +141,8 @@
 //
 // # Expiry
 //
-// Expire lets go of everything in an account that was taken away up to a ModSeq.
+// Expire lets go of everything in an account that was taken away up to a ModSeq. A
+// removed account goes as a whole when its removal is due, and nothing of it earlier.
 // That is a record like any other, so a rebuild comes to the same; from then on
 // the ModSeq stands in the index, and what is at or below it is never listed. A
 // sweep then takes it out of the index in transactions of some thousand rows: the

@@ -11,9 +11,12 @@ import (
 
 // Expire lets go for good what was taken away from the account up to and with a
 // ModSeq: expunged messages, mailboxes that were deleted, and, where the account
-// itself was removed by then, all of it. From the moment that this is durable
-// nothing of it can be put back. It also leaves the index, piece by piece; what an
-// error or a power cut leaves there is taken out by the next call.
+// itself was removed by then, all of it. An account that was removed later than
+// that stays as it is: it goes as a whole, or comes back as it was.
+//
+// From the moment that this is durable nothing of it can be put back. It also
+// leaves the index, piece by piece; what an error or a power cut leaves there is
+// taken out by the next call.
 func (s *Store) Expire(ctx context.Context, id mail.AccountID, until mail.ModSeq) error {
 	a, err := s.anyAccount(ctx, id)
 	if err != nil {
@@ -25,7 +28,9 @@ func (s *Store) Expire(ctx context.Context, id mail.AccountID, until mail.ModSeq
 	t.prepare = func(moment, journal.Slot) (change, error) {
 		p := a.pend()
 		until := min(until, p.last.modSeq)
-		if until <= p.last.expired {
+		if until <= p.last.expired || p.last.removed && until < p.last.modSeq {
+			// In a removed account the next change is this one: were it one for
+			// each day before the removal, until would never catch up with them.
 			return nil, nil
 		}
 		return change{{account: a.id, modSeq: p.last.modSeq + 1, ops: []op{expire{until, p.expiring(until)}}}}, nil
@@ -63,23 +68,14 @@ func (s *Store) anyAccount(ctx context.Context, id mail.AccountID) (*account, er
 }
 
 // expiring lists the mailboxes that go with everything up to a ModSeq: those
-// deleted by then, and of an account that was removed by then all.
+// deleted by then, and of a removed account all.
 func (p *pending) expiring(until mail.ModSeq) []mail.MailboxID {
-	all := p.last.removed && until >= p.last.modSeq
 	var ids []mail.MailboxID
-	consider := func(b *box) {
-		if all || b.gone && b.changed <= until {
+	p.eachBox(func(b *box) {
+		if p.last.removed || b.gone && b.changed <= until {
 			ids = append(ids, b.id)
 		}
-	}
-	for id, m := range p.under.boxes {
-		if p.boxes[id] == nil {
-			consider(&m.box)
-		}
-	}
-	for _, b := range p.boxes {
-		consider(b)
-	}
+	})
 	slices.Sort(ids)
-	return slices.Compact(ids)
+	return ids
 }

@@ -15,7 +15,8 @@ type pending struct {
 	subs    map[string]bool
 	rows    map[mail.MailboxID]*table
 	threads map[threadKey]mail.ThreadID
-	broken  error // why this can't be built on
+	dropped map[mail.MailboxID]bool // mailboxes that go for good; nil: none
+	broken  error                   // why this can't be built on
 }
 
 func newPending(a *account) *pending {
@@ -33,7 +34,7 @@ func (p *pending) box(id mail.MailboxID) *box {
 		return b
 	}
 	m := p.under.boxes[id]
-	if m == nil {
+	if m == nil || p.dropped[id] {
 		return nil
 	}
 	b := m.box
@@ -42,13 +43,22 @@ func (p *pending) box(id mail.MailboxID) *box {
 }
 
 func (p *pending) addBox(b box)                           { p.boxes[b.id] = &b }
-func (p *pending) dropBox(mail.MailboxID)                 {} // it is gone already: nothing that is prepared asks for it
 func (p *pending) setName(name string, id mail.MailboxID) { p.names[name] = id }
 func (p *pending) setSubscribed(name string, on bool)     { p.subs[name] = on }
 func (p *pending) putEmail(mail.EmailID, email)           {} // nothing that is prepared asks for one
 func (p *pending) setThread(k threadKey, t mail.ThreadID) { p.threads[k] = t }
 func (p *pending) dropRow(mailbox mail.MailboxID, r row, _ moment) {
 	p.putRow(mailbox, r)
+}
+
+// dropBox has nothing that comes later in the batch find the mailbox: who would
+// put it back then would write what can't be applied.
+func (p *pending) dropBox(id mail.MailboxID) {
+	if p.dropped == nil {
+		p.dropped = map[mail.MailboxID]bool{}
+	}
+	p.dropped[id] = true
+	delete(p.boxes, id)
 }
 
 func (p *pending) putRow(mailbox mail.MailboxID, r row) {
@@ -64,7 +74,7 @@ func (p *pending) row(mailbox mail.MailboxID, uid mail.UID) (row, bool, error) {
 	if r := p.rows[mailbox].get(uid); r != nil {
 		return *r, !r.gone, nil
 	}
-	if p.under.boxes[mailbox] == nil {
+	if p.under.boxes[mailbox] == nil || p.dropped[mailbox] {
 		return row{}, false, nil
 	}
 	return p.under.row(mailbox, uid)
@@ -95,7 +105,7 @@ func (p *pending) byRole(r mail.Role) *box {
 		}
 	}
 	for id, m := range p.under.boxes {
-		if m.role == r && !m.gone && p.boxes[id] == nil {
+		if m.role == r && !m.gone && p.boxes[id] == nil && !p.dropped[id] {
 			return p.box(id)
 		}
 	}
@@ -119,30 +129,40 @@ func (p *pending) living() int {
 
 // each calls fn for every living mailbox.
 func (p *pending) each(fn func(b *box)) {
-	for id, m := range p.under.boxes {
-		if p.boxes[id] == nil && !m.gone {
-			fn(&m.box)
-		}
-	}
-	for _, b := range p.boxes {
+	p.eachBox(func(b *box) {
 		if !b.gone {
 			fn(b)
 		}
-	}
+	})
 }
 
 // eachGone calls fn for every deleted mailbox.
 func (p *pending) eachGone(fn func(b *box)) {
+	p.eachBox(func(b *box) {
+		if b.gone {
+			fn(b)
+		}
+	})
+}
+
+// eachBox calls fn for every mailbox that there is or can be put back.
+func (p *pending) eachBox(fn func(b *box)) {
 	for id, m := range p.under.boxes {
-		if p.boxes[id] == nil && m.gone {
+		if p.boxes[id] == nil && !p.dropped[id] {
 			fn(&m.box)
 		}
 	}
 	for _, b := range p.boxes {
-		if b.gone {
-			fn(b)
-		}
+		fn(b)
 	}
+}
+
+// empty reports whether there is no mailbox, not even one that can be put back:
+// the account has expired.
+func (p *pending) empty() bool {
+	empty := true
+	p.eachBox(func(*box) { empty = false })
+	return empty
 }
 
 func (p *pending) subscribedTo(name string) bool {

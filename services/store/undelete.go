@@ -171,7 +171,7 @@ func (s *Store) RestoreAccount(ctx context.Context, id mail.AccountID) error {
 		switch {
 		case !p.last.removed:
 			return nil, nil
-		case !at.time.Before(s.until(p.last.removedAt)), len(p.under.boxes) == 0:
+		case !at.time.Before(s.until(p.last.removedAt)), p.empty():
 			return nil, mail.ErrGone
 		}
 		return change{{account: id, modSeq: p.last.modSeq + 1, ops: []op{restoreAccount{}}}}, nil

@@ -131,6 +131,29 @@ func TestUpkeepClock(t *testing.T) {
 	}
 }
 
+// TestUpkeepRemoved: all of a removed account goes when its removal is due, though
+// it was used until then, and is whole until then.
+func TestUpkeepRemoved(t *testing.T) {
+	t.Parallel()
+	k := newKept(t)
+	defer func() { k.abandon() }()
+	for range 10 {
+		k.expunged()
+		k.live(1)
+	}
+	if err := k.store.RemoveAccount(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	k.live(28)
+	k.wantEmails("28 days after the removal", 30)
+	k.live(4)
+	k.wantEmails("32 days after the removal", 0)
+	report, err := k.store.Check(t.Context())
+	if err != nil || !report.OK() {
+		t.Errorf("check: %v, %+v", err, report)
+	}
+}
+
 func (k *kept) loseNotes()  { k.writeNotes(nil) }
 func (k *kept) breakNotes() { k.writeNotes([]byte("nonsense")) }
 

@@ -19,13 +19,12 @@ func (s *Store) Expire(_ context.Context, id mail.AccountID, until mail.ModSeq) 
 	if err != nil {
 		return err
 	}
-	all := a.gone && until >= a.modSeq
-	if until = min(until, a.modSeq); until <= a.expired {
+	if until = min(until, a.modSeq); until <= a.expired || a.gone && until < a.modSeq {
 		return nil
 	}
 	a.begin()
 	a.expired = until
-	maps.DeleteFunc(a.boxes, func(_ mail.MailboxID, m *box) bool { return all || m.gone && m.goneSeq <= until })
+	maps.DeleteFunc(a.boxes, func(_ mail.MailboxID, m *box) bool { return a.gone || m.gone && m.goneSeq <= until })
 	living := map[mail.ThreadID]bool{}
 	for _, m := range a.boxes {
 		m.expunged = slices.DeleteFunc(m.expunged, func(e expunged) bool { return e.ModSeq <= until })

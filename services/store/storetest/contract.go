@@ -37,10 +37,11 @@ type Store[A Account] interface {
 	// Expire lets go for good what was taken away from the account up to and with
 	// a ModSeq (a higher one than the account's means that): expunged messages,
 	// mailboxes that were deleted, and, where the account itself was removed by
-	// then, everything. It is a change as any other, unless all up to there was let
-	// go before. It also works on an account that was removed. Of what expires
-	// nothing is known any more: a mailbox is mail.ErrNoMailbox everywhere, and
-	// threads of which nothing is left are forgotten.
+	// then, everything. Of an account that was removed later nothing expires: it
+	// goes as a whole. It is a change as any other, unless all up to there was let
+	// go before. Of what expires nothing is known any more: a mailbox is
+	// mail.ErrNoMailbox everywhere, and threads of which nothing is left are
+	// forgotten.
 	Expire(ctx context.Context, id mail.AccountID, until mail.ModSeq) error
 	// Usage is what an account takes up, exactly.
 	Usage(ctx context.Context, id mail.AccountID) (mail.Usage, error)

@@ -70,8 +70,18 @@ func testExpireMailbox[A Account](o *office[A]) {
 	}
 	o.wantUIDs(o.inbox.ID, 1)
 
+	o.fill(o.inbox.ID, 1)
+	_, day, err := o.a.UIDs(o.ctx, o.inbox.ID)
+	o.ok(err)
+	_, err = o.a.Expunge(o.ctx, o.inbox.ID, mail.SetOf[mail.UID](1), false)
+	o.ok(err)
+	_, next, err := o.a.UIDs(o.ctx, o.inbox.ID)
+	o.ok(err)
 	o.ok(o.store.RemoveAccount(o.ctx, 1))
-	o.ok(o.store.Expire(o.ctx, 1, 1<<40))
+	// What was due in the days before the removal does not put off the rest.
+	o.ok(o.store.Expire(o.ctx, 1, day))
+	o.ok(o.store.Expire(o.ctx, 1, next))
+	o.ok(o.store.Expire(o.ctx, 1, next+1))
 	o.want(o.store.RestoreAccount(o.ctx, 1), mail.ErrGone)
 	o.want(o.store.CreateAccount(o.ctx, 1), mail.ErrNoAccount)
 }
