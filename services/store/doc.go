@@ -87,12 +87,15 @@
 // the disk; then it rests until a month has passed since it began. Health says
 // what it found, with the messages concerned.
 //
-// accounts/upkeep: version 1; signed: nanoseconds counted so far, highest time of
+// accounts/upkeep: version 2; signed: nanoseconds counted so far, highest time of
 // the clock (Unix nanoseconds), bytes given back; the last segment that was read,
 // signed: the count when this reading began, Unix seconds when one was last done;
 // number of notes, each the count (signed) and a number of accounts, each with its
-// ModSeq; number of damaged bodies, each its segment and ordinal; CRC32C. It is
-// written anew with each pass; when it is lost, the retention begins anew.
+// ModSeq; number of damaged bodies, each its segment and ordinal; LSN up to which
+// the log was durable (not in version 1); CRC32C. It is written anew with each
+// pass. When it is lost, or the log had come further then than at the next start
+// (it was put back from a copy), the retention begins anew: ModSeqs mean other
+// changes then.
 //
 // # Following what changes
 //

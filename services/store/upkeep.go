@@ -59,6 +59,7 @@ type Upkeep struct {
 	store *Store
 	opts  UpkeepOptions
 	pace  journal.Pace
+	start journal.LSN // of the last record when this was made
 
 	mu    sync.Mutex // held for a whole pass
 	state upkeepState
@@ -75,7 +76,7 @@ func NewUpkeep(s *Store, opts UpkeepOptions) *Upkeep {
 		start := time.Now()
 		opts.Uptime = func() time.Duration { return time.Since(start) }
 	}
-	u := &Upkeep{store: s, opts: opts}
+	u := &Upkeep{store: s, opts: opts, start: s.journal.Durable()}
 	if !opts.Flat {
 		u.pace = s.journal.Pace(journal.BackgroundRate)
 	}
@@ -141,7 +142,7 @@ const offlineShare = 0.01
 // tell brings the time on, and makes a mark when a day has passed.
 func (u *Upkeep) tell(ctx context.Context) (day bool, err error) {
 	if !u.begun {
-		if u.state, err = loadUpkeep(u.store); err != nil {
+		if u.state, err = loadUpkeep(u.store, u.start); err != nil {
 			return false, err
 		}
 		u.publish()

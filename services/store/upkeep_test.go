@@ -154,6 +154,30 @@ func TestUpkeepRemoved(t *testing.T) {
 	}
 }
 
+// TestUpkeepOlderLog puts the log back as it was some weeks ago, beside the notes
+// of what was in it since.
+func TestUpkeepOlderLog(t *testing.T) {
+	t.Parallel()
+	k := newKept(t)
+	defer func() { k.abandon() }()
+	k.live(1)
+	copied := k.log.Ops()
+	for range 20 {
+		k.expunged() // ModSeqs that come again, and mean others
+	}
+	k.live(20)
+	k.abandon()
+	k.log = k.log.Crash(copied, crashfs.Nothing())
+	k.start()
+	for range 10 {
+		k.expunged()
+	}
+	k.live(15)
+	k.wantEmails("after 15 days", 30)
+	k.live(17)
+	k.wantEmails("after 32 days", 29)
+}
+
 func (k *kept) loseNotes()  { k.writeNotes(nil) }
 func (k *kept) breakNotes() { k.writeNotes([]byte("nonsense")) }
 

@@ -17,7 +17,7 @@ const (
 	upkeepName = accountsDir + "/upkeep"
 	// upkeepMax bounds what is read of it: a thousand accounts are 0.3 MiB.
 	upkeepMax     = 16 << 20
-	upkeepVersion = 1
+	upkeepVersion = 2
 	// maxHurt is how many damaged bodies are noted: a disk with more is to be
 	// replaced, whichever they are.
 	maxHurt = 1000
@@ -29,6 +29,8 @@ type upkeepState struct {
 	wall    int64         // the highest that the clock has shown, Unix nanoseconds; 0: none yet
 	marks   []upkeepMark  // oldest first
 	freed   int64         // bytes given back so far
+
+	lsn journal.LSN // up to which the log was durable when this was written
 
 	scrubbed  uint32        // the last segment that was read; 0: none of this round
 	scrubBase time.Duration // elapsed when this round, or the one before, began
@@ -65,6 +67,7 @@ func (s *upkeepState) encode() []byte {
 		e.uint(uint64(ref.Segment))
 		e.uint(uint64(ref.Ordinal))
 	}
+	e.uint(uint64(s.lsn))
 	return seal(e.b)
 }
 
@@ -73,8 +76,9 @@ func decodeUpkeep(b []byte) (s upkeepState, err error) {
 		return s, err
 	}
 	d := &decoder{b: b}
-	if v := d.uint(); v != upkeepVersion {
-		return s, fmt.Errorf("version %d: %w", v, errIndex)
+	version := d.uint()
+	if version < 1 || version > upkeepVersion {
+		return s, fmt.Errorf("version %d: %w", version, errIndex)
 	}
 	s.elapsed, s.wall, s.freed = time.Duration(d.int()), d.int(), d.int()
 	s.scrubbed, s.scrubBase, s.scrubDone = d.uint32(), time.Duration(d.int()), d.int()
@@ -89,6 +93,9 @@ func decodeUpkeep(b []byte) (s upkeepState, err error) {
 	for range d.count() {
 		s.hurt = append(s.hurt, journal.BodyRef{Segment: d.uint32(), Ordinal: d.uint32()})
 	}
+	if version >= 2 {
+		s.lsn = journal.LSN(d.uint())
+	}
 	if d.bad {
 		return upkeepState{}, errIndex
 	}
@@ -96,8 +103,10 @@ func decodeUpkeep(b []byte) (s upkeepState, err error) {
 }
 
 // loadUpkeep reads the file. Where it is lost or damaged, the time since which
-// things are gone begins anew: they are kept longer.
-func loadUpkeep(s *Store) (upkeepState, error) {
+// things are gone begins anew: they are kept longer. So it does where the log had
+// come further than it has at this start: it was put back from a copy, and what
+// accounts do now gets the ModSeqs that the marks have of what is no more.
+func loadUpkeep(s *Store, start journal.LSN) (upkeepState, error) {
 	b, err := durable.ReadFile(s.files, upkeepName, upkeepMax)
 	if errors.Is(err, fs.ErrNotExist) {
 		return upkeepState{}, nil
@@ -113,10 +122,15 @@ func loadUpkeep(s *Store) (upkeepState, error) {
 	if err != nil {
 		return upkeepState{}, fmt.Errorf("read notes of the upkeep: %w", err)
 	}
+	if state.lsn > start && len(state.marks) > 0 {
+		s.log.Warn("store: the log is older than the notes of the upkeep; what was deleted is kept for the whole time from now on")
+		state.marks = nil
+	}
 	return state, nil
 }
 
 func (s *upkeepState) save(store *Store) error {
+	s.lsn = store.journal.Durable()
 	if err := durable.ReplaceBytes(store.files, upkeepName, 0o600, s.encode()); err != nil {
 		return fmt.Errorf("write notes of the upkeep: %w", err)
 	}
