@@ -46,8 +46,8 @@ type ExpungedMark struct {
 	Place  Place
 }
 
-// ExpungedPage is part of a list of expunged messages, newest first. A query
-// with words may give pages that are short, or empty, though more follows.
+// ExpungedPage is part of a list of expunged messages, newest first. It may be
+// short, or empty, though more follows: a page looks at so many and no more.
 type ExpungedPage struct {
 	Messages []Expunged
 	More     bool         // ask again with After = Next

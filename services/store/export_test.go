@@ -90,3 +90,49 @@ func (s *Store) BodyOf(id mail.AccountID, mailbox mail.MailboxID, uid mail.UID) 
 	}
 	return e.body
 }
+
+// FillExpunged writes n rows into the index of an account as if they had been
+// expunged from a mailbox or, every other of them, moved, groups of size at a
+// time, below the ModSeq that is the next. It gives the first and the last UID.
+func (s *Store) FillExpunged(id mail.AccountID, mailbox mail.MailboxID, n, size int) (first, last mail.UID) {
+	a := s.accounts[id]
+	a.mu.Lock()
+	groups := (n + size - 1) / size
+	a.last.modSeq += mail.ModSeq(groups) + 1
+	seq := a.last.modSeq - mail.ModSeq(groups)
+	m := a.boxes[mailbox]
+	first, last = m.uidNext, m.uidNext+mail.UID(n)-1
+	m.uidNext += mail.UID(n)
+	a.mu.Unlock()
+	err := a.update(func(tx *bolt.Tx) error {
+		rows, notes := tx.Bucket([]byte("expunged")), tx.Bucket([]byte("changes"))
+		for uid := first; uid <= last; seq++ {
+			end := min(uid+mail.UID(size)-1, last)
+			left := leaving{s.now().Unix(), [...]verb{verbExpunge, verbMove}[seq%2]}
+			set := mail.SetOfRanges(mail.Range[mail.UID]{First: uid, Last: end})
+			if err := notes.Put(changesKey(mailbox, expungedRows, seq, 0), encodeChanges(left.unix, set)); err != nil {
+				return err
+			}
+			for ; uid <= end; uid++ {
+				r := row{modSeq: seq, uid: uid, email: 1<<30 + uint32(uid), thread: 1}
+				if err := rows.Put(expungedKey(mailbox, uid), encodeExpunged(r, left)); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		panic(err)
+	}
+	return first, last
+}
+
+// Looked is how many rows a page of Expunged looks at.
+func (h *Account) Looked(q mail.ExpungedQuery) int {
+	s, err := h.a.newest(context.Background(), q, undoScan)
+	if err != nil {
+		panic(err)
+	}
+	return undoLook - s.look
+}

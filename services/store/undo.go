@@ -1,15 +1,11 @@
 package store
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"slices"
 	"time"
-
-	bolt "go.etcd.io/bbolt"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -21,9 +17,12 @@ const (
 	// undoScan is how many expunged messages one page of a list looks at with
 	// words, which stand in the messages' digests: a second's work of a slow disk.
 	undoScan = 4096
-	// undoChunk is how many entries of the index are read in one transaction:
-	// some milliseconds. An open one makes the index grow.
-	undoChunk = 10_000
+	// undoLook is how many one page looks at that need no more than their rows:
+	// some ten milliseconds. Whoever asks for few of many turns empty pages.
+	undoLook = 20_000
+	// undoChunk is how many of these are read in one transaction: some
+	// milliseconds. An open one makes the index grow.
+	undoChunk = 5_000
 )
 
 // expungedRow is a row that is gone, or that stands in a deleted mailbox.
@@ -35,10 +34,8 @@ type expungedRow struct {
 
 func (e *expungedRow) place() mail.Place { return mail.Place{Mailbox: e.mailbox, UID: e.row.uid} }
 
-// newer sorts by when a row went, the newest first. UIDs of one step stand as
-// they stood in the mailbox.
-func newer(a, b expungedRow) int {
-	return cmp.Or(cmp.Compare(b.row.modSeq, a.row.modSeq), cmp.Compare(a.mailbox, b.mailbox), cmp.Compare(a.row.uid, b.row.uid))
+func (e *expungedRow) mark() mail.ExpungedMark {
+	return mail.ExpungedMark{ModSeq: e.row.modSeq, Place: e.place()}
 }
 
 // until is when something that went at unix can't be brought back any more.
@@ -56,8 +53,8 @@ func (h *Account) Expunged(ctx context.Context, q mail.ExpungedQuery) (mail.Expu
 	if err != nil {
 		return mail.ExpungedPage{}, fmt.Errorf("list expunged messages: %w", err)
 	}
-	page := mail.ExpungedPage{More: len(found) == undoScan}
-	for piece := range slices.Chunk(found, mail.MaxExpungedPage) {
+	page := mail.ExpungedPage{More: found.full()}
+	for piece := range slices.Chunk(found.rows, mail.MaxExpungedPage) {
 		back, err := h.a.back(ctx, piece)
 		if err != nil {
 			return mail.ExpungedPage{}, fmt.Errorf("list expunged messages: %w", err)
@@ -68,7 +65,7 @@ func (h *Account) Expunged(ctx context.Context, q mail.ExpungedQuery) (mail.Expu
 				return page, nil
 			}
 			e := &piece[i]
-			page.Next = mail.ExpungedMark{ModSeq: e.row.modSeq, Place: e.place()}
+			page.Next = e.mark()
 			if back[e.place()] && !q.Back {
 				continue
 			}
@@ -80,6 +77,9 @@ func (h *Account) Expunged(ctx context.Context, q mail.ExpungedQuery) (mail.Expu
 		if err := ctx.Err(); err != nil {
 			return mail.ExpungedPage{}, err
 		}
+	}
+	if page.More {
+		page.Next = found.last.mark()
 	}
 	return page, nil
 }
@@ -121,151 +121,6 @@ func (s *Store) digest(ref journal.BodyRef) (*message.Digest, error) {
 		return nil, err
 	}
 	return message.DecodeDigest(meta)
-}
-
-// selection gathers the newest rows that a query asks for, and no more of them
-// than it has room for, however many there are.
-type selection struct {
-	q     mail.ExpungedQuery
-	after expungedRow // the row of q.After
-	gone  mail.ModSeq // up to which everything has expired
-	since int64       // what went at or before this is over
-	room  int
-	rows  []expungedRow
-}
-
-func (s *selection) offer(e expungedRow) {
-	switch q := &s.q; {
-	case e.left.unix <= s.since, e.row.modSeq <= s.gone,
-		!q.Since.IsZero() && e.left.unix < q.Since.Unix(),
-		!q.Before.IsZero() && e.left.unix >= q.Before.Unix(),
-		!q.Moved && (e.left.verb == verbMove || e.left.verb == verbMailboxRename),
-		q.After != mail.ExpungedMark{} && newer(s.after, e) >= 0:
-		return
-	}
-	s.rows = append(s.rows, e)
-	if len(s.rows) >= 2*s.room {
-		s.shrink()
-	}
-}
-
-// shrink leaves the newest, each once: while a checkpoint goes on, a row may be
-// found in memory and in the index.
-func (s *selection) shrink() {
-	slices.SortFunc(s.rows, newer)
-	s.rows = slices.CompactFunc(s.rows, func(a, b expungedRow) bool { return a.place() == b.place() })
-	s.rows = s.rows[:min(len(s.rows), s.room)]
-}
-
-// newest gives the newest rows of a query, as many as there is room for.
-func (a *account) newest(ctx context.Context, q mail.ExpungedQuery, room int) ([]expungedRow, error) {
-	s := &selection{q: q, room: room, since: a.store.now().Add(-a.store.retention).Unix()}
-	s.after = expungedRow{mailbox: q.After.Place.Mailbox, row: row{modSeq: q.After.ModSeq, uid: q.After.Place.UID}}
-	gone := a.recentlyExpunged(s)
-	if err := a.index.eachExpunged(ctx, q.Mailbox, s.offer); err != nil {
-		return nil, err
-	}
-	for _, id := range gone {
-		if err := a.offerDeleted(ctx, id, s); err != nil {
-			return nil, err
-		}
-	}
-	s.shrink()
-	return s.rows, nil
-}
-
-// recentlyExpunged offers what is not in the index yet, and lists the deleted
-// mailboxes of the query. It comes before the index is asked, so that nothing
-// slips through while a checkpoint moves it there.
-func (a *account) recentlyExpunged(s *selection) (gone []mail.MailboxID) {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	s.gone = a.last.expired
-	for _, o := range []*overlay{a.flushing, &a.dirty} {
-		if o == nil {
-			continue
-		}
-		for id, t := range o.rows {
-			if s.q.Mailbox != 0 && s.q.Mailbox != id {
-				continue
-			}
-			for r := range t.all() {
-				if r.gone {
-					s.offer(expungedRow{id, *r, o.left[r.modSeq]})
-				}
-			}
-		}
-	}
-	for id, m := range a.boxes {
-		if m.gone && m.total > 0 && (s.q.Mailbox == 0 || s.q.Mailbox == id) {
-			gone = append(gone, id)
-		}
-	}
-	slices.Sort(gone)
-	return gone
-}
-
-// offerDeleted offers the messages of a deleted mailbox, which went with it.
-func (a *account) offerDeleted(ctx context.Context, id mail.MailboxID, s *selection) error {
-	unpin, err := a.pin(ctx, id)
-	if err != nil {
-		return err
-	}
-	defer unpin()
-	for next := mail.UID(1); ; {
-		a.mu.RLock()
-		m := a.boxes[id]
-		n := 0
-		if m != nil && m.gone {
-			for r := range m.rows.from(next) {
-				e := *r
-				e.modSeq = m.changed
-				s.offer(expungedRow{id, e, leaving{m.goneTime.Unix(), verbMailboxDelete}})
-				next = r.uid + 1
-				if n++; n == rowsAtOnce {
-					break
-				}
-			}
-		}
-		a.mu.RUnlock()
-		if n < rowsAtOnce || next == 0 {
-			return nil
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-}
-
-// eachExpunged gives what the index has of expunged rows: of one mailbox, or of
-// all.
-func (ix *index) eachExpunged(ctx context.Context, only mail.MailboxID, use func(expungedRow)) error {
-	var prefix []byte
-	if only != 0 {
-		prefix = key64(only)
-	}
-	for start := prefix; ; {
-		n := 0
-		err := ix.read(func(tx *bolt.Tx) error {
-			c := tx.Bucket([]byte("expunged")).Cursor()
-			for k, v := c.Seek(start); k != nil && bytes.HasPrefix(k, prefix) && n < undoChunk; k, v = c.Next() {
-				r, left, err := decodeExpunged(v)
-				if err != nil || len(k) != 12 {
-					return fmt.Errorf("expunged: %w", errIndex)
-				}
-				use(expungedRow{mail.MailboxID(binary.BigEndian.Uint64(k)), r, left})
-				start = append(append([]byte(nil), k...), 0) // the first key behind it
-				n++
-			}
-			return nil
-		})
-		if err != nil || n < undoChunk {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
 }
 
 // back says which of the rows' emails stand in the same mailbox again.
