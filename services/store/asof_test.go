@@ -142,6 +142,38 @@ func checkOneAsOf(t *testing.T, a *store.Account, name string, at time.Time, wan
 	}
 }
 
+// TestAsOfClock asks for what was there before, between and after two times in which
+// the clock was wrong by decades.
+func TestAsOfClock(t *testing.T) {
+	t.Parallel()
+	b, clock, a := undoBox(t)
+	defer func() { b.close() }()
+	const decades = 40 * 365 * 24 * time.Hour
+	var moments []time.Time
+	live := func() {
+		for i := range 10 {
+			fillMany(t, a, 1, 1)
+			clock.Advance(time.Minute)
+			if i == 4 {
+				moments = append(moments, clock.Now().Add(-time.Second))
+			}
+		}
+	}
+	live()
+	for _, wrong := range []time.Duration{decades, -decades} {
+		clock.Advance(wrong)
+		fillMany(t, a, 1, 1)
+		clock.Advance(-wrong)
+		live()
+	}
+	for i, want := range []int{5, 16, 27} {
+		done, err := a.RestoreAsOf(t.Context(), mail.AsOf{At: moments[i], Mailbox: 1, Folder: fmt.Sprintf("as of %d", i)}, nil)
+		if err != nil || done.Back != want {
+			t.Errorf("as of moment %d: %+v, %v; want %d messages", i, done, err, want)
+		}
+	}
+}
+
 // TestAsOfInPlace is the story of somebody who let a program loose on his mail.
 func TestAsOfInPlace(t *testing.T) {
 	t.Parallel()

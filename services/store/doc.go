@@ -71,8 +71,9 @@
 // for good must leave alone what is younger than that.
 //
 // "As it was at a moment" is read from the log: a lean copy of the account
-// without index and bodies is brought up to the last record before the first
-// that is younger. What it has and the account lacks is then put back, 2,048
+// without index and bodies is brought up to the record that leaves the fewest
+// younger ones before it and older ones behind it, so that a clock that was wrong
+// for a while does no harm. What it has and the account lacks is then put back, 2,048
 // messages by a record, so that nobody waits long; a restore that broke off is
 // asked for again and goes on where it ended.
 //

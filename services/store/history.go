@@ -56,18 +56,44 @@ func (p *past) row(mailbox mail.MailboxID, uid mail.UID) (row, bool, error) {
 	return row{}, false, nil
 }
 
-// at reads from the log what the account was at a moment: after the last of the
-// records before the first that is younger. (So a clock that was put back once
-// does no harm.) tell is called now and then with how far the log has been read.
-func (s *Store) at(ctx context.Context, id mail.AccountID, moment time.Time, tell func(done, total int64)) (*past, error) {
-	p := newPast(id)
-	total, created, n := int64(s.journal.Durable()), false, 0
+// cut finds the place in the log that stands for a moment: that with the fewest
+// records on the wrong side of it, younger ones before or older ones behind. With a
+// clock that only goes on there is none. One that was wrong for a while, by decades
+// perhaps, has written few records of many then, and does no harm.
+func (s *Store) cut(ctx context.Context, moment time.Time, tell func(done journal.LSN)) (journal.LSN, error) {
+	last, score, best, n := journal.LSN(0), 0, 0, 0
 	err := s.journal.Replay(ctx, journal.FamilyStore, 1, func(r journal.Record) error {
+		if n++; n%progressEvery == 0 {
+			tell(r.LSN)
+		}
 		if r.Time.After(moment) {
+			score--
+			return nil
+		}
+		if score++; score >= best {
+			last, best = r.LSN, score
+		}
+		return nil
+	})
+	return last, err
+}
+
+// at reads from the log what the account was at a moment (see cut). tell is called
+// now and then with how far the log has been read, which is done twice.
+func (s *Store) at(ctx context.Context, id mail.AccountID, moment time.Time, tell func(done, total int64)) (*past, error) {
+	all := int64(s.journal.Durable())
+	last, err := s.cut(ctx, moment, func(done journal.LSN) { tell(min(int64(done), all), 2*all) })
+	if err != nil {
+		return nil, fmt.Errorf("read the history of account %s: %w", id, err)
+	}
+	p := newPast(id)
+	created, n := false, 0
+	err = s.journal.Replay(ctx, journal.FamilyStore, 1, func(r journal.Record) error {
+		if r.LSN > last {
 			return errStop
 		}
 		if n++; n%progressEvery == 0 {
-			tell(int64(r.LSN), total)
+			tell(min(all+int64(r.LSN), 2*all), 2*all)
 		}
 		c, err := decodeChange(r.Payload)
 		if err != nil {
@@ -89,6 +115,6 @@ func (s *Store) at(ctx context.Context, id mail.AccountID, moment time.Time, tel
 	if err != nil && !errors.Is(err, errStop) {
 		return nil, fmt.Errorf("read the history of account %s: %w", id, err)
 	}
-	tell(total, total)
+	tell(2*all, 2*all)
 	return p, nil
 }
