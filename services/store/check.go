@@ -104,6 +104,10 @@ type reference struct {
 	mailbox mail.MailboxID
 	uid     mail.UID
 	size    int64
+	more    int // messages of the account that name it too
+	when    int64
+	id      mail.ID
+	prefix  []byte
 }
 
 func (c *checker) problem(format string, args ...any) { c.note(false, format, args...) }
@@ -342,8 +346,12 @@ func (c *checker) noted(id mail.MailboxID, kind byte, r *row) error {
 func (c *checker) body(r *row, id mail.MailboxID, m indexedEmail) {
 	other, noted := c.bodies[m.body]
 	if !noted {
-		c.bodies[m.body] = reference{id, r.uid, m.size}
-	} else if other.size != m.size {
+		c.bodies[m.body] = reference{mailbox: id, uid: r.uid, size: m.size, when: r.when, id: r.id, prefix: m.prefix}
+		return
+	}
+	other.more++
+	c.bodies[m.body] = other
+	if other.size != m.size {
 		c.problem("messages %d of mailbox %s and %d of mailbox %s say that body %s has %d and %d bytes",
 			r.uid, id, other.uid, other.mailbox, m.body, m.size, other.size)
 	}
@@ -359,7 +367,7 @@ func (c *checker) readBodies() error {
 			}
 			var err error
 			if size, err = c.readBody(ref); err != nil {
-				c.lost("message %d of mailbox %s: body %s can't be read: %v", by.uid, by.mailbox, ref, err)
+				c.lost("%s can't be read: %v", c.named(by), err)
 				continue
 			}
 			c.read[ref] = size
@@ -369,6 +377,22 @@ func (c *checker) readBodies() error {
 		}
 	}
 	return nil
+}
+
+// named is a message as people know it, as far as the index can tell: what stands
+// in the message itself, such as its subject, is what can't be read.
+func (c *checker) named(r reference) string {
+	text := fmt.Sprintf("the message of %s", unpackTime(r.when).UTC().Format("2006-01-02 15:04 UTC"))
+	if path, found := bytes.CutPrefix(r.prefix, []byte("Return-Path: ")); found {
+		if line, _, found := bytes.Cut(path, []byte("\r\n")); found {
+			text += " from " + string(line)
+		}
+	}
+	text += fmt.Sprintf(" in %q (UID %d, id %s)", c.boxes[r.mailbox].name, r.uid, r.id)
+	if r.more > 0 {
+		text += fmt.Sprintf(" and its copies, %d,", r.more)
+	}
+	return text
 }
 
 func (c *checker) readBody(ref journal.BodyRef) (int64, error) {
@@ -456,6 +480,9 @@ func (c *checker) feed() error {
 			return err
 		}
 		seq := mail.ModSeq(binary.BigEndian.Uint64(k))
+		if seq <= c.floor {
+			return nil // waits to be trimmed
+		}
 		if seq != next && (first || seq != next-1) {
 			c.problem("the feed tells of change %d where %d should stand", seq, next)
 		}
@@ -492,7 +519,7 @@ func (c *checker) follow(until journal.LSN) error {
 			return err
 		}
 		for i := range ch {
-			if ch[i].account != c.log.id || c.log.applied == 0 && !ch[i].creates() {
+			if ch[i].account != c.log.id || c.log.applied == 0 && !ch[i].creates() && !c.log.apartFrom(&ch[i]) {
 				continue
 			}
 			if err := c.log.apply(&ch[i], momentOfRecord(&r)); err != nil {
@@ -519,6 +546,11 @@ func (c *checker) compareLog() error {
 	}
 	if c.log.lost {
 		return nil // follow has said so
+	}
+	if c.log.hole != 0 {
+		// The index, if it was there before, has what the log has not.
+		c.lost("of what happened to this person's mail, part is lost in the log, before record %d", c.log.hole)
+		return nil
 	}
 	if c.log.applied != c.lsn {
 		c.problem("the index is at LSN %d; the log has the account at %d", c.lsn, c.log.applied)

@@ -135,7 +135,7 @@ func (a *account) endFlush(w *flush) {
 // write does the work within one transaction. It may run again after a failure.
 func (w *flush) write() error {
 	w.begin()
-	w.floor = w.account.floor // only a checkpoint changes it
+	w.floor = w.account.floor // only a checkpoint changes it, and a rebuild before it ends
 	dirty := w.account.flushing
 	for _, id := range slices.Sorted(maps.Keys(dirty.rows)) {
 		if err := w.writeRows(id, dirty.rows[id]); err != nil {

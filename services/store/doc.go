@@ -34,6 +34,11 @@
 // read the log; each index says itself what it has, so a record is never applied
 // twice. What is lost of these files is made again from the log, with the same
 // UIDs, flags and mailboxes, under the name index.db.building until it is whole.
+// Where the log has lost a record, which shows by a ModSeq that does not follow
+// the one before it, a rebuild takes what there is: ops on messages that are lost
+// are left out, a mailbox whose making is lost is called "Recovered mN", and at
+// the end UIDs, emails and threads go on 2^20 further, mailboxes 2^12, and the
+// feed begins anew.
 // An index that is ahead of the log is made again too: after the log was put back,
 // new records and bodies get the numbers that the index has of others.
 //

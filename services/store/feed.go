@@ -257,7 +257,7 @@ func (w *flush) writeFeed(dirty *overlay) error {
 }
 
 // trimFeed takes out at most so many of the oldest entries: those that are over
-// keepFeed old. What comes behind one that is young stays, whatever the clock
+// keepFeed old, or told of no more (see account.closeHole). What comes behind one that is young stays, whatever the clock
 // said then.
 func (w *flush) trimFeed(b *bolt.Bucket, most int) error {
 	var old [][]byte
@@ -267,7 +267,7 @@ func (w *flush) trimFeed(b *bolt.Bucket, most int) error {
 		if err := e.add(v); err != nil {
 			return err
 		}
-		if e.time > w.time-int64(keepFeed/time.Second) {
+		if e.time > w.time-int64(keepFeed/time.Second) && mail.ModSeq(binary.BigEndian.Uint64(k)) > w.floor {
 			break
 		}
 		old = append(old, bytes.Clone(k))

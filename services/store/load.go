@@ -249,3 +249,12 @@ func decodeChanges(v []byte) (unix int64, set mail.UIDSet, err error) {
 	}
 	return unix, set, nil
 }
+
+// hasEmail reports whether the index has the email.
+func (ix *index) hasEmail(id mail.EmailID) (has bool, err error) {
+	err = ix.view(func(tx *bolt.Tx) error {
+		has = tx.Bucket([]byte("emails")).Get(key64(id)) != nil
+		return nil
+	})
+	return has, err
+}

@@ -30,8 +30,22 @@ func (s *Store) recover(ctx context.Context) error {
 	}
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	read, of := 0, s.journal.Durable()-from
+	of := s.journal.Durable() - from
 	defer s.rebuilding(Rebuilding{Read: of, Of: of, Done: true})
+	if err := s.replayFrom(ctx, from); err != nil {
+		return err
+	}
+	for _, a := range s.accounts { // nobody else is here yet
+		if a.hole != 0 {
+			a.closeHole(moment{time: s.now()})
+		}
+	}
+	return nil
+}
+
+// replayFrom applies what the log has behind an LSN.
+func (s *Store) replayFrom(ctx context.Context, from journal.LSN) error {
+	read, of := 0, s.journal.Durable()-from
 	return s.journal.Replay(ctx, journal.FamilyStore, from+1, func(r journal.Record) error {
 		if read++; read%tellEvery == 0 {
 			s.rebuilding(Rebuilding{Read: r.LSN - from, Of: of})
@@ -149,6 +163,10 @@ func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*accoun
 	}
 	err := s.replayAll(ctx, a)
 	if err == nil {
+		// What is lost at the end of the account's records leaves no hole in them.
+		if a.hole != 0 || len(s.journal.Damage()) > 0 {
+			a.closeHole(moment{time: s.now()})
+		}
 		err = a.index.finish()
 	}
 	if err != nil {
@@ -181,7 +199,8 @@ func (s *Store) replayAll(ctx context.Context, a *account) error {
 			if c[i].account != a.id {
 				continue
 			}
-			if created = created || c[i].creates(); !created {
+			// Behind a hole the account's beginning may be what is lost.
+			if created = created || c[i].creates() || a.apartFrom(&c[i]); !created {
 				continue
 			}
 			if err := a.apply(&c[i], momentOfRecord(&r)); err != nil {

@@ -29,9 +29,12 @@ type account struct {
 	applied    journal.LSN // of the last record that touched the account
 	indexed    journal.LSN // up to which the index holds everything
 	floor      mail.ModSeq // the feed tells of what came after this
-	dirty      overlay
-	flushing   *overlay // nil when no checkpoint is under way
-	flush      *flush   // the checkpoint that is to write flushing
+	// hole is where it first showed that the log has lost something of the
+	// account; 0: it has not, as far as it was read.
+	hole     journal.LSN
+	dirty    overlay
+	flushing *overlay // nil when no checkpoint is under way
+	flush    *flush   // the checkpoint that is to write flushing
 	// flushes counts the checkpoints: what was looked up in the index before
 	// one may be there after it.
 	flushes    uint64
@@ -265,7 +268,15 @@ func (a *account) apply(s *section, at moment) error {
 	if first || a.dirty.size == 0 {
 		a.dirtySince = time.Now()
 	}
-	err := apply(a, s, at)
+	if a.hole == 0 && a.apartFrom(s) {
+		a.hole = at.lsn
+	}
+	var err error
+	if a.hole == 0 {
+		err = apply(a, s, at)
+	} else {
+		err = applyBehindHole(a, s, at)
+	}
 	a.applied = at.lsn
 	a.touched = time.Now()
 	a.dirty.size++
