@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,9 @@ func check(ctx context.Context, t *task) error {
 		fmt.Fprintf(t.Out, "people:    %d accounts, %d removed, %d tokens\n", people.Accounts, people.Removed, people.Tokens)
 		fmt.Fprintf(t.Out, "mail:      %d accounts, %d mailboxes, %d messages, %d bodies with %d bytes\n",
 			post.Accounts, post.Mailboxes, post.Messages, post.Bodies, post.Bytes)
-		t.report(people, post, addresses)
+		name := func(id mail.AccountID) string { return cmp.Or(addresses[id], "removed account "+id.String()) }
+		t.reportMended(&d.mended, name)
+		t.report(people, post, name)
 		if len(people.Problems) > 0 || !post.OK() {
 			return errFound
 		}
@@ -62,41 +65,42 @@ func (d *data) addresses(ctx context.Context) (map[mail.AccountID]string, error)
 }
 
 // report lists what is wrong, and then what to do about it.
-func (t *task) report(people directory.Report, post store.Report, addresses map[mail.AccountID]string) {
+func (t *task) report(people directory.Report, post store.Report, name func(mail.AccountID) string) {
 	for _, p := range people.Problems {
-		fmt.Fprintf(t.Out, "problem:   %s\n", p)
+		t.say("problem:   %s", p)
 	}
 	var index []string // whose index is wrong
-	lost := false
+	lost := len(post.Damage) > 0
 	for _, p := range post.Problems {
-		who := addresses[p.Account]
-		if who == "" {
-			who = "removed account " + p.Account.String()
-		}
-		fmt.Fprintf(t.Out, "problem:   %s: %s\n", who, p.Text)
+		who := name(p.Account)
+		t.say("problem:   %s: %s", who, p.Text)
 		lost = lost || p.Lost
 		if !p.Lost && !slices.Contains(index, who) {
 			index = append(index, who)
 		}
 	}
 	if post.Omitted > 0 {
-		fmt.Fprintf(t.Out, "problem:   and %s more\n", number(post.Omitted))
+		t.say("problem:   and %s more", number(post.Omitted))
 	}
 	for _, p := range post.Damage {
-		fmt.Fprintf(t.Out, "damage:    %s\n", damageText(p))
+		t.say("damage:    %s", damageText(p))
 	}
 	if len(people.Problems) > 0 {
-		fmt.Fprintln(t.Out, "→ Put private/box.key back from a backup of this box, or give these people new passwords (boxctl user passwd).")
+		t.say("→ Put private/box.key back from a backup of this box, or give these people new passwords (boxctl user passwd).")
 	}
-	if len(index) > 0 {
-		fmt.Fprintf(t.Out, "→ The index of %s does not fit the log. The log has everything: boxctl rebuild --data %s makes the index anew, and nothing is lost.\n",
+	if len(index) > 0 && !lost {
+		t.say("→ The index of %s does not fit the log. The log has everything: boxctl rebuild --data %s makes the index anew, and nothing is lost.",
 			strings.Join(index, ", "), t.flags.data)
 	}
-	if lost || len(post.Damage) > 0 {
-		fmt.Fprintf(t.Out, "→ The disk does not give back what was written to it. What is named here is lost on this disk, the rest is whole. Copy the data directory to\n"+
-			"  another disk, put these messages back from a backup (boxctl import), and replace the disk. boxctl dump --data %s shows the log.\n", t.flags.data)
+	if lost {
+		t.say("→ The disk does not give back what was written to it. What is named here is lost on this disk, the rest is whole. Copy the data directory to\n"+
+			"  another disk, put these messages back from a backup (boxctl import), and replace the disk. boxctl dump --data %s shows the log.\n"+
+			"  Don't use boxctl rebuild now: the indexes may still have what the log has lost.", t.flags.data)
 	}
 }
+
+// say prints one line.
+func (t *task) say(format string, args ...any) { fmt.Fprintf(t.Out, format+"\n", args...) }
 
 func damageText(d journal.Damage) string {
 	if d.Segment == 0 {

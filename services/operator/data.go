@@ -37,6 +37,7 @@ type data struct {
 	journal   *journal.Journal
 	store     *store.Store
 	spool     *draft.Spool
+	mended    mended
 	closers   []func() error
 }
 
@@ -96,7 +97,7 @@ func mayOpen(path string) error {
 }
 
 func (d *data) openMail(ctx context.Context, index *directory.Index, key *auth.Key, files *durable.OS) error {
-	log := slog.New(slog.DiscardHandler) // Check reports what is wrong
+	log := slog.New(&d.mended) // what is wrong and was not mended, Check reports
 	free := func() (int64, error) {
 		var s unix.Statfs_t
 		err := unix.Statfs(files.Path("."), &s)

@@ -2,9 +2,11 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/store"
 )
@@ -19,6 +21,9 @@ func rebuild(ctx context.Context, t *task) error {
 		}
 	}
 	return t.atData(ctx, func(d *data) error {
+		if err := d.wholeLog(ctx); err != nil && !t.flags.anyway {
+			return err
+		}
 		people, err := d.people(ctx)
 		if err != nil {
 			return err
@@ -50,9 +55,28 @@ func rebuild(ctx context.Context, t *task) error {
 			}
 			fmt.Fprintf(t.Out, "%s: %d folders, %s messages, read from the log in %s\n", p.Address, folders, number(messages), time.Since(began).Round(time.Millisecond))
 		}
+		if len(d.journal.Damage()) > 0 {
+			fmt.Fprintln(t.Out, "Done, as far as the log can be read: boxctl check says where it can't")
+			return nil
+		}
 		fmt.Fprintln(t.Out, "Done. The numbers that mail programs know messages by are the same as before")
 		return nil
 	})
+}
+
+// errHoles keeps from throwing away what a damaged log can't give back.
+var errHoles = errors.New("the log is damaged: what is lost there, the index may still have, and a rebuild would lose it too. " +
+	"Run boxctl check first, and copy the data directory. If the index is worse than the log, run this again with --anyway")
+
+// wholeLog reads all records of the log; errHoles if some are damaged.
+func (d *data) wholeLog(ctx context.Context) error {
+	if err := d.journal.Replay(ctx, journal.FamilyStore, 1, func(journal.Record) error { return nil }); err != nil {
+		return err
+	}
+	if len(d.journal.Damage()) > 0 {
+		return errHoles
+	}
+	return nil
 }
 
 // rebuildRemoved does the same for those who were removed and can be put back.

@@ -56,13 +56,13 @@ type values struct {
 	folder, address                 string
 	admin, passwordStdin            bool
 	moved, inPlace, newPassword     bool
-	deep, json                      bool
+	deep, json, anyway              bool
 }
 
 func commands() []command {
 	return []command{
 		{"check", "--data DIR [--deep]", "read all mail in a data directory and prove that it is whole; with --deep also what was deleted and nobody can see", check},
-		{"rebuild", "[ADDRESS] --data DIR", "make a person's index, or all, anew from the log, which has everything", rebuild},
+		{"rebuild", "[ADDRESS] --data DIR [--anyway]", "make a person's index, or all, anew from the log, which has everything; --anyway: also from a log that is damaged", rebuild},
 		{"dump", "--data DIR [--account ADDRESS] [--since LSN] [--json]", "print the log's records, one for each line; changes nothing, also works on a damaged copy", dump},
 		{"compact", "--data DIR", "give back the space of what was deleted so long ago that nobody can put it back", compact},
 		{"user list", "WHERE", "list the people", userList},
@@ -168,6 +168,7 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.BoolVar(&t.flags.inPlace, "in-place", false, "")
 	set.BoolVar(&t.flags.newPassword, "new-password", false, "")
 	set.BoolVar(&t.flags.deep, "deep", false, "")
+	set.BoolVar(&t.flags.anyway, "anyway", false, "")
 	set.BoolVar(&t.flags.json, "json", false, "")
 	set.StringVar(&t.flags.bytes, "bytes", "", "")
 	set.StringVar(&t.flags.messages, "messages", "", "")
