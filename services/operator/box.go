@@ -227,7 +227,8 @@ func unreachable(err error) error {
 	return fmt.Errorf("the box can't be reached: %w", err)
 }
 
-// problem is the box's own words.
+// problem is the box's own words; but what it says of something that is not there
+// is for somebody in front of a page, and is said as for a data directory.
 func problem(status int, text []byte) error {
 	var p struct {
 		Field    string `json:"field"`
@@ -236,6 +237,16 @@ func problem(status int, text []byte) error {
 	}
 	if err := json.Unmarshal(text, &p); err != nil || p.Message == "" {
 		return fmt.Errorf("the box answers with HTTP status %d", status)
+	}
+	if status == http.StatusNotFound {
+		switch p.Field {
+		case "address":
+			return mail.ErrNoAccount
+		case "mailbox":
+			return mail.ErrNoMailbox
+		case "messages":
+			return mail.ErrNoMessage
+		}
 	}
 	if p.WhatToDo != "" {
 		p.Message += " " + p.WhatToDo

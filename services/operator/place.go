@@ -47,10 +47,10 @@ func (t *task) place(ctx context.Context) (place, error) {
 // explain turns errors into what an operator can do something about.
 func explain(err error) error {
 	for known, text := range map[error]string{
-		directory.ErrInUse:    "a mail service is running on this data directory: stop it first, or use --box",
+		directory.ErrInUse:    "a mail service is running on this data directory: stop it first",
 		directory.ErrNotSetUp: "this box has not been set up yet: open its set-up page first",
 		mail.ErrName:          mail.ErrName.Error(),
-		mail.ErrNoAccount:     "nobody here has this address",
+		mail.ErrNoAccount:     "nobody here has this address: boxctl user list shows who is here, boxctl undo list who was removed",
 		mail.ErrAddressTaken:  "somebody has this address already",
 		mail.ErrNotOurDomain:  "this address is in none of the office's domains",
 		mail.ErrNoSpace:       "the disk is full: make room on it first",

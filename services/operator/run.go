@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/transfer"
 )
 
@@ -89,11 +90,17 @@ func commands() []command {
 // Run does what args (without the program's name) ask for, and returns the exit
 // status.
 func Run(ctx context.Context, args []string, s Streams) int {
-	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		usage(s.Out)
-		if len(args) == 0 {
-			return exitUsage
+	if len(args) == 0 {
+		usage(s.Out, "")
+		return exitUsage
+	}
+	last := args[len(args)-1]
+	if args[0] == "help" || last == "-h" || last == "--help" {
+		word := strings.TrimPrefix(args[0], "help")
+		if word == "" && len(args) > 1 {
+			word = args[1]
 		}
+		usage(s.Out, word)
 		return exitDone
 	}
 	for _, c := range commands() {
@@ -112,19 +119,40 @@ func Run(ctx context.Context, args []string, s Streams) int {
 			fmt.Fprintf(s.Err, "boxctl %s: %v\nUse it like this: boxctl %s %s\n", c.words, err, c.words, c.args)
 			return exitUsage
 		}
-		fmt.Fprintf(s.Err, "boxctl %s: %v\n", c.words, explain(err))
+		text := explain(err).Error()
+		if errors.Is(err, directory.ErrInUse) && strings.HasSuffix(c.args, "WHERE") {
+			text += ", or use --box"
+		}
+		fmt.Fprintf(s.Err, "boxctl %s: %s\n", c.words, text)
 		return exitNot
 	}
-	fmt.Fprintf(s.Err, "boxctl: there is no command %q\n\n", strings.Join(args[:min(2, len(args))], " "))
-	usage(s.Err)
+	fmt.Fprintf(s.Err, "boxctl: there is no command %q\n", strings.Join(args[:min(2, len(args))], " "))
+	if !list(s.Err, args[0]) {
+		fmt.Fprintln(s.Err, "boxctl help lists them all")
+	}
 	return exitUsage
 }
 
-func usage(w io.Writer) {
+// list shows the commands that begin with a word, all for ""; false if there are
+// none.
+func list(w io.Writer, word string) bool {
+	found := false
+	for _, c := range commands() {
+		if word == "" || strings.Fields(c.words)[0] == word {
+			fmt.Fprintf(w, "  boxctl %s %s\n        %s\n", c.words, c.args, c.about)
+			found = true
+		}
+	}
+	return found
+}
+
+// usage shows the commands that begin with a word, or all, and what they have in
+// common.
+func usage(w io.Writer, word string) {
 	fmt.Fprintln(w, "boxctl looks after a Sanduk mail box.")
 	fmt.Fprintln(w)
-	for _, c := range commands() {
-		fmt.Fprintf(w, "  boxctl %s %s\n        %s\n", c.words, c.args, c.about)
+	if !list(w, word) {
+		list(w, "")
 	}
 	fmt.Fprint(w, `
 WHERE is a running box:   --box https://mail.example.com --token-file FILE [--ca FILE]
@@ -133,6 +161,7 @@ or a data directory:      --data DIR   (while no mail service is running on it)
 The token can also stand in SANDUK_TOKEN or after --token; FILE after --ca is the
 box's own certificate, from http://ITS-ADDRESS/ or its page "Connect".
 WHEN is "2026-11-22 14:05", "14:05" (today), "2h ago", "3 days ago", or RFC 3339.
+Times, given or shown, are in this computer's time zone where they name none.
 Passwords are asked for, or read from standard input (--password-stdin).
 
 Exit status: 0 done, 1 not done or not all of it, 2 not understood, 3 check has
@@ -176,7 +205,7 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.BoolVar(&t.flags.passwordStdin, "password-stdin", false, "")
 	for {
 		if err := set.Parse(args); err != nil {
-			return fmt.Errorf("%w: %w", errUsage, err)
+			return fmt.Errorf("%w: %s", errUsage, misread(err))
 		}
 		if args = set.Args(); len(args) == 0 {
 			break
@@ -197,6 +226,18 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 		return err
 	}
 	return c.run(ctx, t)
+}
+
+// misread is what package flag says of the arguments, in our words.
+func misread(err error) string {
+	text := err.Error()
+	if name, found := strings.CutPrefix(text, "flag provided but not defined: -"); found {
+		return "there is no --" + strings.TrimPrefix(name, "-")
+	}
+	if name, found := strings.CutPrefix(text, "flag needs an argument: -"); found {
+		return "what belongs behind --" + strings.TrimPrefix(name, "-") + " is missing"
+	}
+	return text
 }
 
 // known reports whether the command takes the flag: its usage says so.

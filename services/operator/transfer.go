@@ -130,7 +130,7 @@ func (d *data) importMail(ctx context.Context, address mail.Address, archive *tr
 
 // imported says what an import has done, however it ended.
 func (t *task) imported(done transfer.Summary, err error) error {
-	if isNotBegun(err) {
+	if isNotBegun(err) || errors.Is(err, mail.ErrNoAccount) {
 		return err
 	}
 	parts := []string{number(done.Imported) + " messages in"}

@@ -101,7 +101,7 @@ func (t *task) listFolders(ctx context.Context, d deleted, q mail.ExpungedQuery)
 			continue
 		}
 		n++
-		fmt.Fprintf(table, "%s\t%s\tuntil %s\tfolder %s\t%s messages\n", m.ID, m.At.Local().Format(stamp), m.Until.Local().Format(stamp), shown(m.Name), number(int(m.Total)))
+		fmt.Fprintf(table, "%s\t%s\tuntil %s\tfolder %s\t%s\n", m.ID, m.At.Local().Format(stamp), m.Until.Local().Format(stamp), shown(m.Name), messages(int(m.Total)))
 	}
 	return n, table.Flush()
 }
@@ -169,6 +169,9 @@ func (t *task) expungedQuery(ctx context.Context, d deleted) (mail.ExpungedQuery
 	if t.flags.mailbox != "" {
 		q.Mailbox, err = findFolder(ctx, d, t.flags.mailbox, false)
 	}
+	if !q.Before.IsZero() && q.Since.After(q.Before) {
+		return q, fmt.Errorf("%w: --after %s is later than --before %s", errUsage, q.Since.Local().Format(stamp), q.Before.Local().Format(stamp))
+	}
 	return q, err
 }
 
@@ -209,7 +212,10 @@ func undoRestore(ctx context.Context, t *task) error {
 		into := mail.MailboxID(0)
 		var err error
 		if f.into != "" {
-			if into, err = findFolder(ctx, d, f.into, false); err != nil {
+			if into, err = findFolder(ctx, d, f.into, false); errors.Is(err, mail.ErrNoMailbox) {
+				return fmt.Errorf("there is no folder %q to put them into: make it first with a mail program, or leave --into out", f.into)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -229,6 +235,9 @@ func undoRestore(ctx context.Context, t *task) error {
 			err = t.restoreNamed(put)
 		} else {
 			err = t.restoreChosen(ctx, d, put)
+		}
+		if err != nil && len(counts) == 0 {
+			return err
 		}
 		fmt.Fprintln(t.Out, outcomes(counts[mail.OutcomeBack], counts[mail.OutcomeThere], counts[mail.OutcomeGone]))
 		if err == nil && counts[mail.OutcomeGone] > 0 {
@@ -279,13 +288,24 @@ func (t *task) restoreChosen(ctx context.Context, d deleted, put func([]mail.Pla
 	})
 }
 
+// messages is how many.
+func messages(n int) string {
+	if n == 1 {
+		return "1 message"
+	}
+	return number(n) + " messages"
+}
+
 // outcomes says what came of a number of messages.
 func outcomes(back, there, gone int) string {
-	text := number(back) + " messages are back"
+	text := messages(back) + " are back"
 	if back == 1 {
 		text = "1 message is back"
 	}
-	if there > 0 {
+	switch {
+	case there == 1:
+		text += ", 1 was there already"
+	case there > 1:
 		text += ", " + number(there) + " were there already"
 	}
 	if gone > 0 {
@@ -307,12 +327,20 @@ func undoMailbox(ctx context.Context, t *task) error {
 		if t.flags.asOf != "" {
 			return t.restoreAsOf(ctx, d, id)
 		}
+		living, err := d.Mailboxes(ctx)
+		if err != nil {
+			return err
+		}
+		if i := slices.IndexFunc(living, func(m mail.Mailbox) bool { return m.ID == id }); i >= 0 {
+			fmt.Fprintf(t.Out, "%s is not deleted, and has %s; with --as-of it can be had as it was at another time\n", shown(living[i].Name), messages(int(living[i].Total)))
+			return nil
+		}
 		back, err := d.RestoreMailbox(ctx, id)
 		if err != nil {
 			return err
 		}
 		for _, m := range back {
-			fmt.Fprintf(t.Out, "%s is back, %s messages\n", shown(m.Name), number(int(m.Total)))
+			fmt.Fprintf(t.Out, "%s is back, %s\n", shown(m.Name), messages(int(m.Total)))
 		}
 		return nil
 	})
