@@ -7,8 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -102,6 +105,86 @@ func TestSyncFailureSticks(t *testing.T) {
 	}
 	if _, err := f.ReadAt(make([]byte, 1), 0); err != io.EOF {
 		t.Errorf("ReadAt after a failed sync = %v, want io.EOF (reading goes on)", err)
+	}
+}
+
+// TestSyncFailureIsEverybodys has two syncs of a file at once, of which the kernel
+// tells only one that a write was lost: the other must not return success.
+func TestSyncFailureIsEverybodys(t *testing.T) {
+	t.Parallel()
+	o := newOS(t)
+	first, hold := make(chan struct{}), make(chan struct{})
+	var calls atomic.Int32
+	o.syncFile = func(*os.File) error {
+		if calls.Add(1) == 1 {
+			close(first)
+			<-hold // it has the error, but nobody knows yet
+			return syscall.EIO
+		}
+		return nil
+	}
+	opened, err := o.Create("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	f := opened.(*file)
+	var errs [2]error
+	var wg sync.WaitGroup
+	wg.Go(func() { errs[0] = f.Sync() })
+	<-first
+	asked := make(chan struct{})
+	wg.Go(func() { errs[1] = f.Sync(); close(asked) })
+	for f.asked.Load() < 2 {
+		runtime.Gosched()
+	}
+	select {
+	case <-asked:
+		t.Error("a sync returned although the kernel's report was still out")
+	default:
+	}
+	close(hold)
+	wg.Wait()
+	for i, err := range errs {
+		if !errors.Is(err, syscall.EIO) {
+			t.Errorf("Sync %d = %v; want EIO", i, err)
+		}
+	}
+}
+
+// TestSyncShared proves that those who wait while a sync is under way are served
+// by the next one together.
+func TestSyncShared(t *testing.T) {
+	t.Parallel()
+	o := newOS(t)
+	first, hold := make(chan struct{}), make(chan struct{})
+	calls := 0
+	o.syncFile = func(*os.File) error {
+		if calls++; calls == 1 {
+			close(first)
+			<-hold
+		}
+		return nil
+	}
+	opened, err := o.Create("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	f := opened.(*file)
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = f.Sync() })
+	<-first
+	for range 8 {
+		wg.Go(func() { _ = f.Sync() })
+	}
+	for f.asked.Load() < 9 {
+		runtime.Gosched()
+	}
+	close(hold)
+	wg.Wait()
+	if calls != 2 {
+		t.Errorf("the kernel was asked %d times by 9 callers; want 2", calls)
 	}
 }
 

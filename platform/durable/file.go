@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -18,6 +19,10 @@ type file struct {
 
 	// failed is set by the first sync that fails, and never cleared.
 	failed atomic.Pointer[SyncError]
+
+	asked   atomic.Uint64 // callers of Sync so far
+	syncing sync.Mutex
+	served  uint64 // of them, those whose writes are on disk; guarded by syncing
 }
 
 func (f *file) Name() string { return f.name }
@@ -61,23 +66,29 @@ func (f *file) Allocate(off, n int64) error {
 	return nil
 }
 
+// Sync lets one caller at a time ask the kernel, which reports a lost write once:
+// of two who asked at once, the other would be told that all is well. Whoever
+// waited while a sync began and ended has been served by that.
 func (f *file) Sync() error {
+	ticket := f.asked.Add(1)
+	f.syncing.Lock()
+	defer f.syncing.Unlock()
 	if err := f.failed.Load(); err != nil {
 		return err
 	}
+	if f.served >= ticket {
+		return nil
+	}
+	covers := f.asked.Load() // all that these callers wrote is written
 	err := f.sync(f.f)
 	if err == nil {
-		// A concurrent Sync may have taken the kernel's one report of a lost
-		// write that this caller was waiting for as well.
-		if failed := f.failed.Load(); failed != nil {
-			return failed
-		}
+		f.served = covers
 		return nil
 	}
 	if errors.Is(err, fs.ErrClosed) {
 		return err // the caller's mistake, not the disk's
 	}
-	f.failed.CompareAndSwap(nil, &SyncError{Name: f.name, Err: err})
+	f.failed.Store(&SyncError{Name: f.name, Err: err})
 	return f.failed.Load()
 }
 
