@@ -294,7 +294,8 @@ func TestCompactDamaged(t *testing.T) {
 	t.Parallel()
 	full, opts, done := loaded(t, 1)
 	o := ownerOf(done, third)
-	for off := int64(70); off < full.Size("log/00000001.seg")-20; off += 97 {
+	for i := range crashfs.Points(0, int(full.Size("log/00000001.seg")-20-70)/97) {
+		off := 70 + int64(i)*97
 		disk := full.Crash(full.Ops(), crashfs.Nothing())
 		disk.Flip("log/00000001.seg", off)
 		j := open(t, disk, opts)
