@@ -79,6 +79,7 @@ func (r *ring) unreserve() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.room = 0
+	r.cuts++
 }
 
 // reserve sets space aside for what may come into the segment before the next
@@ -124,7 +125,7 @@ func (j *Journal) checkpoints(r *ring) {
 // checkpoint syncs the segment behind what is in the ring now. The caller holds
 // the ring's lock, which is given up meanwhile.
 func (j *Journal) checkpoint(r *ring) {
-	written, seg, end := r.written, r.segment, r.end
+	written, seg, end, cuts := r.written, r.segment, r.end, r.cuts
 	r.running = true
 	r.mu.Unlock()
 	room := j.reserve(r, seg, end)
@@ -140,7 +141,9 @@ func (j *Journal) checkpoint(r *ring) {
 		if r.applied.number < written.number { // a batch too large for the ring may have synced more
 			r.applied = written
 		}
-		r.room = room
+		if r.cuts == cuts { // else that space may be gone: a full disk had the segment cut back meanwhile
+			r.room = room
+		}
 	}
 	r.change.Broadcast()
 }

@@ -97,6 +97,9 @@ func (j *Journal) drive(done func() bool) (closing bool) {
 			return closing
 		}
 		j.buf = j.commit(batch, j.buf[:0])
+		if cap(j.buf) > 2*maxBatch {
+			j.buf = nil // a rare large payload's
+		}
 		batch = nil
 		if !done() {
 			// Those just told may have more: let them queue it up before the next

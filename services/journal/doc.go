@@ -162,7 +162,11 @@
 //	80     content: records, as they stand in the segment
 //
 // It is made as commit.ring.new and renamed. One whose both headers are damaged
-// is set aside as commit.ring.damaged.
+// is set aside as commit.ring.damaged, and so is one with batches for a segment
+// that is here under its number but has another header: it is of another log. One
+// that is missing after a crash takes along what had not reached the segments, and
+// nothing says so: whoever copies a box's files while it runs, or leaves the ring
+// out, copies what was there at some moment before.
 //
 // # Compaction
 //

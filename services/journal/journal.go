@@ -132,6 +132,7 @@ func Open(fsys durable.FS, opts Options) (*Journal, error) {
 	j.opts.Recovering(Recovering{Done: true})
 	if err != nil {
 		_ = j.closeRing() // the first error is the one that counts
+		j.Release()
 		return nil, fmt.Errorf("journal: open: %w", err)
 	}
 	j.turn <- struct{}{}
@@ -216,8 +217,8 @@ func (j *Journal) Close() error {
 // damage to the very last batch is told from a torn tail, and leaves the ring
 // empty.
 func (j *Journal) writeStop() error {
-	if j.Durable() == 0 || j.records == nil {
-		return nil
+	if j.Durable() == 0 || j.records == nil || j.records.sealed {
+		return nil // a seal says the same, and nothing may stand behind it
 	}
 	if j.ring != nil {
 		j.ring.settle()

@@ -147,7 +147,7 @@ func (j *Journal) recoverTail(seg *segment) (*writer, LSN, error) {
 	}
 	w, lsn, err := j.readTail(seg, f)
 	if err != nil || w == nil {
-		return nil, 0, errors.Join(err, f.Close())
+		return nil, lsn, errors.Join(err, f.Close())
 	}
 	return w, lsn, nil
 }

@@ -44,6 +44,11 @@ func (j *Journal) redo() error {
 	if err != nil {
 		return fmt.Errorf("read ring: %w", err)
 	}
+	if foreign, err := j.isForeign(batches); err != nil {
+		return fmt.Errorf("compare ring with log: %w", err)
+	} else if foreign {
+		return j.setRingAside(info.Size())
+	}
 	last, err := j.apply(f, &h, batches)
 	if err != nil {
 		return fmt.Errorf("apply ring: %w", err)
@@ -144,6 +149,8 @@ func (j *Journal) apply(f io.ReaderAt, h *ringHeader, batches []found) (extent, 
 		j.log.Info("journal: torn batch in the ring", "batch", batches[i].number, "floor", batches[i].floor)
 	}
 	if i == len(batches) {
+		// Since it was made at least one batch in it is whole.
+		j.report(Damage{Length: h.size})
 		return extent{}, nil
 	}
 	last := batches[i]
@@ -200,6 +207,52 @@ func (j *Journal) applySegment(ring io.ReaderAt, h *ringHeader, batches []found)
 	}
 	j.log.Info("journal: applied from the ring", "segment", first.segment, "batches", written)
 	return errors.Join(err, f.Close())
+}
+
+// isForeign says whether the ring is of another log: it has batches for a segment
+// that is here, but is not the one that they were written for. Such a ring came
+// with a copy of files, and neither its contents nor its floors say anything.
+func (j *Journal) isForeign(batches []found) (bool, error) {
+	sums := map[uint32][2]uint32{} // of the headers, as they are and as they were before a compaction
+	for i := range batches {
+		b := &batches[i]
+		if b.length == 0 {
+			continue
+		}
+		s, ok := sums[b.segment]
+		if !ok {
+			h, err := j.headerOf(b.segment)
+			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrDamaged) {
+				continue // which is found later
+			}
+			if err != nil {
+				return false, err
+			}
+			s[0] = headerSum(h.encode())
+			h.flags &^= segmentCompacted
+			s[1] = headerSum(h.encode())
+			sums[b.segment] = s
+		}
+		if b.segmentSum != s[0] && b.segmentSum != s[1] {
+			j.log.Error("journal: the commit ring is of another log", "segment", b.segment, "batch", b.number)
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// headerOf reads the header of a segment.
+func (j *Journal) headerOf(number uint32) (segmentHeader, error) {
+	f, err := j.shelf.fs.Open(segmentName(number))
+	if err != nil {
+		return segmentHeader{}, err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	b := make([]byte, headerSize)
+	if _, err := f.ReadAt(b, 0); err != nil {
+		return segmentHeader{}, noEOF(err)
+	}
+	return decodeSegmentHeader(b)
 }
 
 // sameSegment says whether the file is the one that a batch was written for.

@@ -195,6 +195,7 @@ type ring struct {
 	segment          *segment // of the written one
 	end              int64    // of what is written in the segment
 	room             int64    // up to which its space is set aside, durably
+	cuts             int      // how often what was set aside has been given back
 	wanted           bool     // a checkpoint
 	running          bool     // a checkpoint
 	stopping         bool

@@ -66,13 +66,19 @@ func (w *writer) write(b []byte) error {
 	return w.cut(err)
 }
 
-// cut takes back what a failed write may have left.
+// cut takes back what a failed write may have left, durably: whoever is told that
+// there was no space may bring the same again, and must not find both after a
+// power cut.
 func (w *writer) cut(err error) error {
 	if !isFull(err) {
 		return err
 	}
-	if cutErr := w.file.Truncate(w.end); cutErr != nil {
-		return fmt.Errorf("cut back after %w: %v", cutErr, err)
+	cutErr := w.file.Truncate(w.end)
+	if cutErr == nil {
+		cutErr = w.file.Sync()
+	}
+	if cutErr != nil {
+		return fmt.Errorf("cut back after %v: %v", err, cutErr) // final, also where it is for lack of space
 	}
 	return fmt.Errorf("%w (%w)", mail.ErrNoSpace, err)
 }
