@@ -151,7 +151,11 @@ func (t *task) imported(done transfer.Summary, err error) error {
 	case errors.Is(err, context.Canceled):
 		return errors.New("stopped. What is said to be in stays; run the same command again to go on")
 	case err != nil:
-		return fmt.Errorf("%w. What is said to be in stays; run the same command again to go on", explain(err))
+		text := explain(err).Error()
+		if strings.Contains(text, "again") {
+			return errors.New(text) // the box has said it
+		}
+		return errors.New(strings.TrimSuffix(text, ".") + ". What is said to be in stays; run the same command again to go on")
 	case done.TooLarge+done.Failed > 0:
 		return errLeftOut
 	}
