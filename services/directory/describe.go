@@ -39,6 +39,10 @@ func Describe(r journal.Record) (Described, error) {
 		}
 	case accountRecord:
 		d.Accounts[record.ID] = record.address()
+	case restoreRecord:
+		if record.Domain != "" { // it came back under another address
+			d.Accounts[record.ID] = (&accountRecord{Local: record.Local, Domain: record.Domain}).address()
+		}
 	}
 	var content any
 	if err := json.Unmarshal(r.Payload[1:], &content); err != nil {

@@ -45,3 +45,12 @@ func TestDescribeHidesSecrets(t *testing.T) {
 		t.Errorf("a record of a later version shows %s, %v; want nothing of it", d, err)
 	}
 }
+
+// TestDescribeRestore: who came back under another address is found by it.
+func TestDescribeRestore(t *testing.T) {
+	t.Parallel()
+	d, err := Describe(journal.Record{Type: uint8(kindRestore), Payload: []byte("\x01" + `{"id":3,"local":"anna.b","domain":"example.test","credential":"c2VjcmV0"}`)})
+	if err != nil || d.Verb != "restore account" || d.Accounts[3].String() != "anna.b@example.test" || strings.Contains(d.String(), "c2Vj") {
+		t.Errorf("Describe = %s, %v, of %v", d, err, d.Accounts)
+	}
+}
