@@ -168,6 +168,9 @@ func (w *history) push(tx *bolt.Tx, id mail.MailboxID, until mail.ModSeq) error 
 	if until == w.after.modSeq && id < w.after.mailbox {
 		until-- // that was on the page before
 	}
+	if until > w.after.modSeq { // a mark that nobody gave
+		return nil
+	}
 	c := tx.Bucket([]byte("changes")).Cursor()
 	end := append(changesKey(id, expungedRows, until, math.MaxUint16), 0)
 	k, _ := c.Seek(end)
@@ -229,8 +232,8 @@ func (w *history) walk(ctx context.Context) error {
 
 // first is the UID at which a group goes on.
 func (w *history) first(g group) mail.UID {
-	if g == w.after && w.uid < math.MaxUint32 {
-		return w.uid + 1
+	if g == w.after {
+		return max(w.uid, w.uid+1) // the highest has nothing behind it
 	}
 	return 1
 }

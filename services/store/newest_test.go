@@ -77,6 +77,11 @@ func TestExpungedPages(t *testing.T) {
 			q.After = page.Next
 		}
 	}
+	for _, mark := range []mail.ExpungedMark{{Place: mail.Place{Mailbox: 1 << 40}}, {Place: mail.Place{UID: 1<<32 - 1}}} {
+		if got := listExpunged(t, a, mail.ExpungedQuery{Moved: true, After: mark}); len(got) != 0 {
+			t.Errorf("after %+v %d messages are listed; want none", mark, len(got))
+		}
+	}
 	if got := len(listExpunged(t, a, mail.ExpungedQuery{})); got < n/2-300 || got > n/2+300+23 {
 		t.Errorf("%d messages are listed that were not moved; want half of them", got)
 	}
