@@ -314,3 +314,41 @@ func TestRingOfLater(t *testing.T) {
 		}
 	}
 }
+
+// TestScrubUnreadable has the disk give no more what is in the middle of segments:
+// the body there is named, and the reading goes on with the next.
+func TestScrubUnreadable(t *testing.T) {
+	t.Parallel()
+	disk, opts := crashfs.New(), options()
+	opts.Segment = 6000
+	j := open(t, disk, opts)
+	var slots []journal.Slot
+	for i := range 12 {
+		slots = append(slots, mustPut(t, j, fmt.Sprint(i), stage(t, j, noise(uint64(i), 2000))))
+	}
+	bad := slots[1].Bodies[0]
+	if bad.Segment != 1 {
+		t.Fatalf("the second body is %s; want it in the first segment", bad)
+	}
+	disk.FaultRead(func(name string, offset int64) error {
+		if name == "log/00000001.seg" && offset > 2250 && offset < 4000 {
+			return syscall.EIO
+		}
+		return nil
+	})
+	var found []journal.BodyRef
+	for _, number := range j.Segments() {
+		refs, err := j.ScrubSegment(t.Context(), number, nil)
+		if err != nil {
+			t.Fatalf("ScrubSegment(%d) = %v", number, err)
+		}
+		found = append(found, refs...)
+	}
+	if !slices.Contains(found, bad) || slices.ContainsFunc(found, func(r journal.BodyRef) bool { return r.Segment != 1 }) {
+		t.Errorf("damaged are %v; want %s among them, and none of another segment", found, bad)
+	}
+	disk.FaultRead(nil)
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"syscall"
 )
 
 // Replay gives fn the records of a family with an LSN of from or above, in
@@ -146,7 +147,7 @@ func (j *Journal) Segments() []uint32 {
 }
 
 // ScrubSegment reads a segment, bodies included, and names the bodies that are
-// damaged. Records that are missing are reported as Damage. A segment that is
+// damaged or that the disk does not give. Records that are missing are reported as Damage. A segment that is
 // gone has no damage.
 func (j *Journal) ScrubSegment(ctx context.Context, number uint32, pace Pace) ([]BodyRef, error) {
 	until := j.Durable()
@@ -166,7 +167,7 @@ func (j *Journal) ScrubSegment(ctx context.Context, number uint32, pace Pace) ([
 	v := verifier{segmentHeader: &seg.segmentHeader, f: seg.file, size: info.Size(), bodies: true}
 	for _, p := range j.shelf.places(seg, info.Size()) {
 		switch _, _, err := v.record(p.offset); {
-		case errors.Is(err, ErrDamaged):
+		case errors.Is(err, ErrDamaged), errors.Is(err, syscall.EIO):
 			bad = append(bad, BodyRef{number, p.ordinal})
 		case err != nil:
 			return nil, fmt.Errorf("journal: scrub segment %08d: %w", number, err)
@@ -177,6 +178,12 @@ func (j *Journal) ScrubSegment(ctx context.Context, number uint32, pace Pace) ([
 	}
 	if len(bad) > 0 || seg.kind == kindRecords {
 		err = j.walk(ctx, number, false, until, func(*scanned) error { return nil })
+	}
+	if errors.Is(err, syscall.EIO) {
+		// What the disk doesn't give any more is damaged, and is no reason not to
+		// look at the rest.
+		j.report(Damage{Segment: number, Length: info.Size()})
+		err = nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("journal: scrub segment %08d: %w", number, err)

@@ -79,7 +79,6 @@ func (u *Upkeep) scrub(ctx context.Context) error {
 	}
 	if s.scrubbed == 0 {
 		s.scrubBase = s.elapsed
-		s.hurt = nil
 	}
 	numbers := u.store.journal.Segments()
 	part := max(1, (len(numbers)+scrubPasses-1)/scrubPasses)
@@ -96,6 +95,8 @@ func (u *Upkeep) scrub(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		// What the round before found stays until its segment is read again.
+		s.hurt = slices.DeleteFunc(s.hurt, func(r journal.BodyRef) bool { return r.Segment == number })
 		s.hurt = append(s.hurt, bad...)
 		s.hurt = s.hurt[:min(len(s.hurt), maxHurt)]
 		s.scrubbed = number
