@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
@@ -69,24 +68,20 @@ func dumpSegment(ctx context.Context, fsys durable.FS, number uint32, ring []pat
 		return err
 	}
 	defer func() { _ = f.Close() }() // only read from
-	info, err := f.Stat()
+	b, size, err := readStart(f)
 	if err != nil {
-		return err
-	}
-	b := make([]byte, min(headerSize, info.Size()))
-	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
 		return err
 	}
 	h, err := decodeSegmentHeader(b)
 	if err != nil {
 		// Without the header nobody knows by what its records begin.
-		return fn(Found{Segment: number, Length: info.Size(), Damage: err.Error()})
+		return fn(Found{Segment: number, Length: size, Damage: err.Error()})
 	}
 	if h.kind != kindRecords {
 		return nil
 	}
 	ring = slices.DeleteFunc(ring, func(p patch) bool { return p.sum != headerSum(b) }) // for another that had the number
-	all := &overlay{f, info.Size(), ring}
+	all := &overlay{f, size, ring}
 	sealed := false
 	for r, err := range h.scan(all, all.whole(), false) {
 		if err == nil {

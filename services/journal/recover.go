@@ -101,12 +101,8 @@ func (j *Journal) recoverSegment(number uint32, newest bool) error {
 		return err
 	}
 	defer func() { _ = f.Close() }() // only read from
-	info, err := f.Stat()
+	b, size, err := readStart(f)
 	if err != nil {
-		return err
-	}
-	b := make([]byte, min(headerSize, info.Size()))
-	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
 		return err
 	}
 	h, err := decodeSegmentHeader(b)
@@ -114,7 +110,7 @@ func (j *Journal) recoverSegment(number uint32, newest bool) error {
 	case err == nil && h.number == number && (h.kind == kindRecords || h.kind == kindBodies):
 		j.shelf.segments[number] = &segment{segmentHeader: h}
 		return nil
-	case newest && errors.Is(err, ErrDamaged) && info.Size() <= headerSize:
+	case newest && errors.Is(err, ErrDamaged) && size <= headerSize:
 		// The box stopped while it made this segment: nothing was in it yet.
 		j.log.Info("journal: unfinished segment removed", "segment", number)
 		if err := j.shelf.fs.Remove(name); err != nil {
@@ -122,7 +118,7 @@ func (j *Journal) recoverSegment(number uint32, newest bool) error {
 		}
 		return j.shelf.fs.SyncDir(dir)
 	case err == nil || errors.Is(err, ErrDamaged):
-		j.report(Damage{Segment: number, Length: info.Size()})
+		j.report(Damage{Segment: number, Length: size})
 		return nil
 	}
 	return err

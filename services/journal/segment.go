@@ -205,6 +205,20 @@ func (h *segmentHeader) endMark(seal int64) []byte {
 	return binary.LittleEndian.AppendUint32(b, h.sum(b[:8]))
 }
 
+// readStart reads where a segment's header is, of which less may be there, and
+// tells the size of the file.
+func readStart(f durable.File) (b []byte, size int64, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	b = make([]byte, min(headerSize, info.Size()))
+	if _, err := f.ReadAt(b, 0); err != nil && err != io.EOF {
+		return nil, 0, err
+	}
+	return b, info.Size(), nil
+}
+
 // readSeal reads the table of a sealed segment.
 func (h *segmentHeader) readSeal(f io.ReaderAt, size int64) ([]int64, error) {
 	if size < headerSize+recordSize+endSize {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -103,25 +102,8 @@ func TestCompactCrash(t *testing.T) {
 	ops := r.log.Ops()
 	r.abandon()
 	for point := range crashfs.Points(0, ops) {
-		acked := 0
-		for i, at := range done {
-			if at <= point {
-				acked = i
-			}
-		}
-		var usable []snapshot
-		for _, s := range snapshots {
-			if s.point <= point {
-				usable = append(usable, s)
-			}
-		}
-		chance := []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))}[point%3]
-		old := usable[(point/3)%len(usable)]
-		after := &rig{t: t, log: r.log.Crash(point, chance), index: copyDir(t, old.dir), clock: clock, ring: ring}
-		if point%4 == 3 {
-			_ = os.Remove(filepath.Join(after.index, "accounts", "registry"))
-		}
-		what := fmt.Sprintf("crash behind operation %d, index of %d", point, old.point)
+		after, what := r.crash(point, snapshots)
+		acked := last(done, point)
 		checkRecovered(t, after, what, dumps[acked:min(acked+2, len(dumps))])
 		if err := os.RemoveAll(after.index); err != nil {
 			t.Fatal(err)

@@ -222,6 +222,36 @@ type snapshot struct {
 	point int
 }
 
+// last is the last thing done by the given log operation: done has for each how
+// many there had been.
+func last(done []int, point int) (acked int) {
+	for i, at := range done {
+		if at <= point {
+			acked = i
+		}
+	}
+	return acked
+}
+
+// crash gives what the power cut behind a log operation leaves, beside one of the
+// snapshots that there were by then, and says so in words.
+func (r *rig) crash(point int, snapshots []snapshot) (after *rig, what string) {
+	r.t.Helper()
+	var usable []snapshot
+	for _, s := range snapshots {
+		if s.point <= point {
+			usable = append(usable, s)
+		}
+	}
+	chance := []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))}[point%3]
+	old := usable[(point/3)%len(usable)]
+	after = &rig{t: r.t, log: r.log.Crash(point, chance), index: copyDir(r.t, old.dir), clock: r.clock, ring: r.ring}
+	if point%4 == 3 { // then the log is read from its beginning, over newer indexes
+		_ = os.Remove(filepath.Join(after.index, "accounts", "registry"))
+	}
+	return after, fmt.Sprintf("crash behind operation %d, index of %d", point, old.point)
+}
+
 func copyDir(t testing.TB, from string) string {
 	to := t.TempDir()
 	err := filepath.WalkDir(from, func(path string, e fs.DirEntry, err error) error {
@@ -288,25 +318,9 @@ func crashEverywhere(t *testing.T, ring int64) {
 	ops := r.log.Ops()
 	r.abandon()
 	for point := range crashfs.Points(0, ops) {
-		acked := 0
-		for i, at := range done {
-			if at <= point {
-				acked = i
-			}
-		}
-		var usable []snapshot
-		for _, s := range snapshots {
-			if s.point <= point {
-				usable = append(usable, s)
-			}
-		}
-		chance := []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))}[point%3]
-		old := usable[(point/3)%len(usable)]
-		after := &rig{t: t, log: r.log.Crash(point, chance), index: copyDir(t, old.dir), clock: clock, ring: ring}
-		if point%4 == 3 { // then the log is read from its beginning, over newer indexes
-			_ = os.Remove(filepath.Join(after.index, "accounts", "registry"))
-		}
-		checkRecovered(t, after, fmt.Sprintf("crash behind operation %d, index of %d", point, old.point), dumps[acked:min(acked+2, len(dumps))])
+		after, what := r.crash(point, snapshots)
+		acked := last(done, point)
+		checkRecovered(t, after, what, dumps[acked:min(acked+2, len(dumps))])
 		if t.Failed() {
 			return
 		}

@@ -12,8 +12,9 @@
 // only SetFlags and Expunge of more than 16,384 messages go in several steps.
 //
 // Concurrency: every method may be called from any goroutine. Changes are
-// decided and applied by the journal's commit goroutine alone. Readers never
-// wait for the disk's sync and see nothing that is not durable: while a batch
+// decided and applied by the goroutine that commits for the journal, one at a
+// time (here: the commit goroutine, whoever's it is). Readers never wait for the
+// disk's sync and see nothing that is not durable: while a batch
 // is under way its effects are in a pending layer that only the commit goroutine
 // looks into, so that whoever comes later in the batch builds on them; after the
 // sync they are written into the account itself, and watchers are woken. No lock

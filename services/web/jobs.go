@@ -244,13 +244,18 @@ func (s *Server) postAsOf(w http.ResponseWriter, r *http.Request, u *undoRequest
 	return nil
 }
 
-// getJob is GET /api/jobs/{id}: how far it has come, or what came of it.
-func (s *Server) getJob(w http.ResponseWriter, r *http.Request) error {
+// job is the job that a request names, of whoever sent it.
+func (s *Server) job(r *http.Request) (*job, error) {
 	who, err := s.login(r)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	task, err := s.jobs.find(r.PathValue("id"), who)
+	return s.jobs.find(r.PathValue("id"), who)
+}
+
+// getJob is GET /api/jobs/{id}: how far it has come, or what came of it.
+func (s *Server) getJob(w http.ResponseWriter, r *http.Request) error {
+	task, err := s.job(r)
 	if err != nil {
 		return err
 	}
@@ -260,11 +265,7 @@ func (s *Server) getJob(w http.ResponseWriter, r *http.Request) error {
 
 // deleteJob is DELETE /api/jobs/{id}: stops it; what it has done stays. 204.
 func (s *Server) deleteJob(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
-	task, err := s.jobs.find(r.PathValue("id"), who)
+	task, err := s.job(r)
 	if err != nil {
 		return err
 	}
