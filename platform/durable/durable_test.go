@@ -206,6 +206,21 @@ func TestSyncDirFailureSticks(t *testing.T) {
 	}
 }
 
+// TestSyncDirFull proves that a full disk is not for ever.
+func TestSyncDirFull(t *testing.T) {
+	t.Parallel()
+	o := newOS(t)
+	err := error(syscall.ENOSPC)
+	o.syncDir = func(*os.File) error { return err }
+	if got := o.SyncDir("."); !errors.Is(got, syscall.ENOSPC) {
+		t.Errorf("SyncDir on a full disk = %v; want ENOSPC", got)
+	}
+	err = nil
+	if got := o.SyncDir("."); got != nil {
+		t.Errorf("SyncDir with room again = %v", got)
+	}
+}
+
 func TestNamesStayInside(t *testing.T) {
 	t.Parallel()
 	o := newOS(t)

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // OS is the FS of a directory on a real disk. Names cannot leave the
@@ -116,7 +119,9 @@ func (o *OS) MkdirAll(name string, perm fs.FileMode) error {
 }
 
 // SyncDir makes the names inside directory name durable. A failure sticks to
-// the directory until the OS is opened anew.
+// the directory until the OS is opened anew; only for lack of space it does not:
+// names are the file system's own metadata, which nothing takes for written that
+// is not, as it happens to the pages of a file.
 func (o *OS) SyncDir(name string) error {
 	if err := valid("syncdir", name); err != nil {
 		return err
@@ -130,6 +135,9 @@ func (o *OS) SyncDir(name string) error {
 	}
 	defer func() { _ = d.Close() }() // nothing was written through it
 	if err := o.syncDir(d); err != nil {
+		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+			return &SyncError{Name: name, Err: err}
+		}
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if o.dirs[name] == nil {

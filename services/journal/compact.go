@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // DefaultDeadShare is from which part of a segment on it pays to write it anew:
@@ -32,9 +33,10 @@ type Usage struct {
 
 // Compacted is what a compaction did.
 type Compacted struct {
-	Usage           // as it is now
-	Rewritten int   // segments
-	Freed     int64 // bytes
+	Usage              // as it is now
+	Rewritten int      // segments
+	Freed     int64    // bytes
+	Bad       []uint32 // segments that were passed over: damaged, or the disk does not give them
 }
 
 // Compact gives the space of dead bodies back. It writes each sealed segment of
@@ -45,8 +47,9 @@ type Compacted struct {
 //
 // Commits and readers go on beside it, and whoever has a body open reads it to
 // the end. After an error everything is as it was, but for the segments that had
-// been rewritten by then. A segment of records in which something is damaged is
-// left as it is.
+// been rewritten by then. A segment of records in which something is damaged, or
+// any that the disk fails to read or to write anew, is left as it is, and the
+// others are gone on with.
 func (j *Journal) Compact(ctx context.Context, c Compaction) (Compacted, error) {
 	if c.Share == 0 {
 		c.Share = DefaultDeadShare
@@ -62,6 +65,10 @@ func (j *Journal) Compact(ctx context.Context, c Compaction) (Compacted, error) 
 	var worth []weight
 	for _, number := range numbers {
 		w, err := j.weigh(ctx, number, live[number], c.Pace)
+		if errors.Is(err, syscall.EIO) {
+			j.passOver(&done, number, err)
+			continue
+		}
 		if err != nil {
 			return done, fmt.Errorf("journal: compact: weigh segment %08d: %w", number, err)
 		}
@@ -76,8 +83,8 @@ func (j *Journal) Compact(ctx context.Context, c Compaction) (Compacted, error) 
 	for _, w := range worth {
 		freed, err := j.rewrite(ctx, w.number, live[w.number], c.Pace)
 		switch {
-		case errors.Is(err, ErrDamaged):
-			j.log.Warn("journal: segment is not compacted", "segment", w.number, "cause", err)
+		case errors.Is(err, ErrDamaged), errors.Is(err, syscall.EIO) && j.failureOf() == nil:
+			j.passOver(&done, w.number, err)
 			continue
 		case err != nil:
 			return done, fmt.Errorf("journal: compact segment %08d: %w", w.number, err)
@@ -88,6 +95,14 @@ func (j *Journal) Compact(ctx context.Context, c Compaction) (Compacted, error) 
 		done.Dead -= min(freed, w.dead)
 	}
 	return done, nil
+}
+
+// passOver notes a segment that can't be compacted: what is in it stays where it
+// is. A compaction that ended at the first bad place would give nothing back for
+// as long as the disk is in use.
+func (j *Journal) passOver(done *Compacted, number uint32, cause error) {
+	j.log.Warn("journal: segment is not compacted", "segment", number, "cause", cause)
+	done.Bad = append(done.Bad, number)
 }
 
 // sealed lists the segments that are never written to again: all but the newest
@@ -127,6 +142,10 @@ func (j *Journal) weigh(ctx context.Context, number uint32, live *ordinals, pace
 	info, err := seg.file.Stat()
 	if err != nil {
 		return weight{}, err
+	}
+	if seg.partial {
+		// What its table lacks would pass for gone.
+		return weight{}, fmt.Errorf("table: %w", syscall.EIO)
 	}
 	w := weight{number: number, bytes: info.Size()}
 	places := j.shelf.places(seg, info.Size())
@@ -215,6 +234,9 @@ func (j *Journal) rewrite(ctx context.Context, number uint32, live *ordinals, pa
 	if err != nil {
 		return 0, err
 	}
+	if seg.partial { // it may have been opened again since it was weighed
+		return 0, fmt.Errorf("table: %w", syscall.EIO)
+	}
 	if live == nil {
 		live = &ordinals{}
 	}
@@ -230,10 +252,12 @@ func (j *Journal) rewrite(ctx context.Context, number uint32, live *ordinals, pa
 	if err := j.shelf.replace(seg, fresh, temp); err != nil {
 		_ = fresh.file.Close()
 		_ = j.shelf.fs.Remove(temp)
-		return 0, err
+		return 0, fullError(err)
 	}
 	// Whichever of the two a power cut leaves under the name, it is whole.
-	if err := j.shelf.fs.SyncDir(dir); err != nil {
+	if err := j.shelf.fs.SyncDir(dir); isFull(err) {
+		return 0, fullError(err)
+	} else if err != nil {
 		return 0, j.fail(fmt.Errorf("sync directory of the log: %w", err))
 	}
 	j.log.Info("journal: segment compacted", "segment", number, "before", info.Size(), "after", size)

@@ -161,7 +161,8 @@
 //	76  4  CRC32C of seed and bytes 0 to 75
 //	80     content: records, as they stand in the segment
 //
-// It is made as commit.ring.new and renamed. One whose both headers are damaged
+// It is made as commit.ring.new and renamed. Where that can't be done, mostly for
+// lack of space, it is tried again every ten minutes while there are commits. One whose both headers are damaged
 // is set aside as commit.ring.damaged, and so is one with batches for a segment
 // that is here under its number but has another header: it is of another log. One
 // that is missing after a crash takes along what had not reached the segments, and
@@ -185,6 +186,10 @@
 // from one that there is; a body that waits for its record counts as alive, and
 // is looked for before the owners are asked.
 //
+// A segment that the disk does not read or write any more is passed over, and the
+// others are gone on with; Compact names it, so that its owner can ask which
+// bodies it has lost.
+//
 // In a compacted segment LSNs may be missing, but every byte before its end mark
 // belongs to a valid record: any other place is damage. A segment of records in
 // which there is damage is not compacted.
@@ -203,6 +208,16 @@
 // a bit that turned in one copy is mended from the other. Where only the ring's had
 // reached the disk, a later batch proves that it had been acknowledged, and it is
 // reported; of the very last batch nothing later says so, and it passes for torn.
+//
+// What the disk does not give is asked for a few times. A header of the ring has its
+// second copy, a batch's content its segment. A block that still can't be read is
+// nothing where it belongs to an earlier lap. Where a batch between the tail and
+// the last good one has no beginning, or the block behind that one can't be read,
+// acknowledged records may have stood there: that is reported, and the ring is set
+// aside after what is good in it has been applied. A sealed segment whose header
+// can't be read is reported and left out; one whose table can't is scanned, every
+// block that the disk does not give read as zeros, and what is not found by that
+// is an error of the disk's, never a body that is not there.
 //
 // Then Open reads the last segment of each kind. A place where no valid record stands
 // is a torn tail when no valid record behind it has a floor at or above the LSN

@@ -78,7 +78,11 @@ type Journal struct {
 	ring   *ring      // nil: none; of whoever commits, but for what it says
 	made   chan *ring // one that has been made and not yet been taken over
 	making sync.WaitGroup
-	floor  LSN // up to which the ring said that all was durable; of Open
+	// ringLock is held by who makes a ring, ringTried is when that began last; of
+	// whoever commits.
+	ringLock  sync.Mutex
+	ringTried time.Time
+	floor     LSN // up to which the ring said that all was durable; of Open
 
 	numberLock sync.Mutex
 	lastNumber uint32 // of the newest segment; guarded by numberLock

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"syscall"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 )
@@ -40,7 +41,7 @@ func patches(fsys durable.FS) (map[uint32][]patch, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	batches, err := h.batches(f, info.Size())
+	batches, _, err := h.batches(f, info.Size())
 	if err != nil {
 		return nil, "", fmt.Errorf("read ring: %w", err)
 	}
@@ -52,7 +53,7 @@ func patches(fsys durable.FS) (map[uint32][]patch, string, error) {
 			break
 		}
 		content, err := h.content(f, b)
-		if err != nil {
+		if err != nil && !errors.Is(err, syscall.EIO) {
 			return nil, "", fmt.Errorf("read ring: %w", err)
 		}
 		if content == nil {

@@ -45,11 +45,8 @@ func (j *Journal) Body(ref BodyRef) (*Body, error) {
 
 func (j *Journal) body(seg *segment, ref BodyRef) (*Body, error) {
 	off, ok := j.shelf.offset(seg, ref.Ordinal)
-	switch {
-	case !ok && seg.compacted():
-		return nil, ErrDropped // with its record
-	case !ok:
-		return nil, fmt.Errorf("no such record: %w", ErrDamaged)
+	if !ok {
+		return nil, j.shelf.missing(seg)
 	}
 	head := make([]byte, recordSize+readAhead)
 	n, err := seg.file.ReadAt(head, off)

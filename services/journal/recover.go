@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"syscall"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 )
@@ -76,7 +77,8 @@ func (j *Journal) checkNewest() error {
 	}
 	for _, d := range j.damage {
 		if d.Segment > newest {
-			return fmt.Errorf("segment %08d, which may hold the newest records: %w", d.Segment, ErrDamaged)
+			return fmt.Errorf("the file log/%08d.seg, which may hold the newest mail, can't be read: nothing is changed, so that nothing is lost. "+
+				"Start the box again; if this comes back, put the file back from a copy of the disk, and replace the disk: %w", d.Segment, ErrDamaged)
 		}
 	}
 	return nil
@@ -102,6 +104,16 @@ func (j *Journal) recoverSegment(number uint32, newest bool) error {
 	}
 	defer func() { _ = f.Close() }() // only read from
 	b, size, err := readStart(f)
+	for range insistTimes - 1 {
+		if errors.Is(err, syscall.EIO) {
+			b, size, err = readStart(f)
+		}
+	}
+	if errors.Is(err, syscall.EIO) {
+		// What is in the other segments can be read, and this one is left as it is.
+		j.report(Damage{Segment: number})
+		return nil
+	}
 	if err != nil {
 		return err
 	}

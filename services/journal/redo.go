@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"syscall"
 )
 
 // found is a batch's header that was found in the ring.
@@ -33,14 +34,15 @@ func (j *Journal) redo() error {
 	if err != nil {
 		return fmt.Errorf("open ring: %w", err)
 	}
-	h, err := readRingHeader(f, info.Size())
+	ring := insistent{f}
+	h, err := readRingHeader(ring, info.Size())
 	if errors.Is(err, ErrDamaged) {
 		return j.setRingAside(info.Size())
 	}
 	if err != nil {
 		return err
 	}
-	batches, err := h.batches(f, info.Size())
+	batches, missed, err := h.batches(ring, info.Size())
 	if err != nil {
 		return fmt.Errorf("read ring: %w", err)
 	}
@@ -49,9 +51,13 @@ func (j *Journal) redo() error {
 	} else if foreign {
 		return j.setRingAside(info.Size())
 	}
-	last, err := j.apply(f, &h, batches)
+	last, err := j.apply(ring, &h, batches)
 	if err != nil {
 		return fmt.Errorf("apply ring: %w", err)
+	}
+	if h.mayMiss(batches, last, missed) {
+		// It is of no more use: another one stands on other blocks.
+		return j.setRingAside(info.Size())
 	}
 	next := batchNumber(1)
 	if len(batches) > 0 {
@@ -65,26 +71,46 @@ func (j *Journal) redo() error {
 	return nil
 }
 
+// insistent reads what the disk does not give a few times more: at a start there
+// is time for it, and what is given up is lost.
+type insistent struct{ f io.ReaderAt }
+
+// insistTimes is how often something is read: a disk tries some hundred times by
+// itself before it says that it can't.
+const insistTimes = 3
+
+func (i insistent) ReadAt(p []byte, off int64) (n int, err error) {
+	for range insistTimes {
+		if n, err = i.f.ReadAt(p, off); !errors.Is(err, syscall.EIO) {
+			break
+		}
+	}
+	return n, err
+}
+
 // readRingHeader reads the ring's header, or its second copy.
 func readRingHeader(f io.ReaderAt, size int64) (ringHeader, error) {
-	var err error
+	var unread error
 	for _, off := range []int64{0, size - ringBlock} {
 		b := make([]byte, ringHeaderSize)
 		if off < 0 || off+ringHeaderSize > size {
 			continue
 		}
-		if _, err := f.ReadAt(b, off); err != nil {
+		if _, err := f.ReadAt(b, off); errors.Is(err, syscall.EIO) {
+			unread = err
+			continue
+		} else if err != nil {
 			return ringHeader{}, noEOF(err)
 		}
-		var h ringHeader
-		if h, err = decodeRingHeader(b); err == nil && h.size == size {
+		h, err := decodeRingHeader(b)
+		if err == nil && h.size == size {
 			return h, nil
 		}
 		if err != nil && !errors.Is(err, ErrDamaged) {
 			return ringHeader{}, err // a later version's: not ours to judge
 		}
 	}
-	return ringHeader{}, fmt.Errorf("ring: %w", ErrDamaged)
+	return ringHeader{}, errors.Join(unread, fmt.Errorf("ring: %w", ErrDamaged))
 }
 
 // setRingAside takes a ring that can't be read out of the way, for whoever wants
@@ -98,14 +124,15 @@ func (j *Journal) setRingAside(size int64) error {
 	return j.shelf.fs.SyncDir(ringDir)
 }
 
-// batches finds the headers in the ring, the latest first.
-func (h *ringHeader) batches(f io.ReaderAt, size int64) ([]found, error) {
-	w := &window{f: f, size: size}
-	var list []found
+// batches finds the headers in the ring, the latest first, and tells which blocks
+// the disk did not give.
+func (h *ringHeader) batches(f io.ReaderAt, size int64) (list []found, missed []int64, err error) {
+	s := &sieve{f: f}
+	w := &window{f: s, size: size}
 	p := make([]byte, batchHeaderSize)
 	for at := h.begin(); at < h.end(); at += ringBlock {
 		if _, err := w.ReadAt(p, at); err != nil {
-			return nil, noEOF(err)
+			return nil, nil, noEOF(err)
 		}
 		b, err := h.decodeBatch(p)
 		if err != nil || at+b.size() > h.end() {
@@ -114,7 +141,35 @@ func (h *ringHeader) batches(f io.ReaderAt, size int64) ([]found, error) {
 		list = append(list, found{b, at})
 	}
 	slices.SortFunc(list, func(a, b found) int { return cmp.Compare(b.number, a.number) })
-	return list, nil
+	return list, s.blocks, nil
+}
+
+// mayMiss says whether a block that the disk does not give may have begun a batch
+// that is needed: one between the tail that the last good one names and that one,
+// of which the number is missing, or the one behind it, which nothing later speaks
+// of. All others belong to earlier laps or hold no batch's beginning.
+func (h *ringHeader) mayMiss(batches []found, last extent, missed []int64) bool {
+	if len(missed) == 0 {
+		return false
+	}
+	if last.number == 0 {
+		return true
+	}
+	var tail batchNumber
+	have := map[batchNumber]bool{}
+	for i := range batches {
+		have[batches[i].number] = true
+		if batches[i].number == last.number {
+			tail = batches[i].tail
+		}
+	}
+	for n := tail; n < last.number; n++ {
+		if !have[n] {
+			return true
+		}
+	}
+	// The next one stands right behind it, or at the beginning where it did not fit.
+	return last.end < h.end() && slices.Contains(missed, last.end) || slices.Contains(missed, h.begin()) && !have[last.number+1]
 }
 
 // content reads what a batch holds; nil when it is not what was written.
@@ -129,6 +184,32 @@ func (h *ringHeader) content(f io.ReaderAt, b *found) ([]byte, error) {
 	return p, nil
 }
 
+// content is the ring's, or where the disk does not give it the same bytes from
+// the segment. What is in neither is lost, and reported.
+func (j *Journal) content(f io.ReaderAt, h *ringHeader, b *found) ([]byte, error) {
+	p, err := h.content(f, b)
+	if !errors.Is(err, syscall.EIO) {
+		return p, err
+	}
+	p = make([]byte, b.length)
+	if err := j.readSegment(b, p); err != nil || h.sum(p) != b.contentSum {
+		j.report(Damage{Offset: b.at, Length: b.size(), LSN: b.floor + 1})
+		return nil, nil
+	}
+	return p, nil
+}
+
+// readSegment reads the bytes that a batch stands for from their segment.
+func (j *Journal) readSegment(b *found, p []byte) error {
+	f, err := j.shelf.fs.Open(segmentName(b.segment))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // only read from
+	_, err = f.ReadAt(p, b.offset)
+	return err
+}
+
 // apply brings the batches to their segments, from the tail that the last good
 // one names. One whose content is not good is passed over: as the last it is torn,
 // or its bytes are in the segment all the same; which of these, and whether
@@ -139,7 +220,7 @@ func (j *Journal) apply(f io.ReaderAt, h *ringHeader, batches []found) (extent, 
 	i := 0
 	for ; i < len(batches); i++ {
 		j.floor = max(j.floor, batches[i].floor)
-		content, err := h.content(f, &batches[i])
+		content, err := j.content(f, h, &batches[i])
 		if err != nil {
 			return extent{}, err
 		}
@@ -191,7 +272,7 @@ func (j *Journal) applySegment(ring io.ReaderAt, h *ringHeader, batches []found)
 	for i := range batches {
 		j.opts.Recovering(Recovering{Read: int64(i), Of: int64(len(batches))})
 		var content []byte
-		if content, err = h.content(ring, &batches[i]); err != nil {
+		if content, err = j.content(ring, h, &batches[i]); err != nil {
 			break
 		}
 		if content == nil || !sameSegment(f, batches[i].segmentSum) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 )
@@ -19,6 +20,10 @@ const (
 	ringPiece = 1 << 20
 )
 
+// ringAgain is how long after a ring could not be made that is tried again: what
+// was missing is mostly space, which comes back by the hour.
+const ringAgain = 10 * time.Minute
+
 var errClosing = errors.New("the journal is being closed")
 
 // prepareRing makes a ring when there is none and is to be one. Until it is made
@@ -31,6 +36,7 @@ func (j *Journal) prepareRing() error {
 		go j.checkpoints(j.ring)
 		return nil
 	}
+	j.ringTried = time.Now()
 	size := j.ringSize()
 	switch {
 	case size == 0:
@@ -38,7 +44,11 @@ func (j *Journal) prepareRing() error {
 	case size <= ringAtOnce:
 		j.makeRing(size)
 	default:
-		j.making.Go(func() { j.makeRing(size) })
+		j.ringLock.Lock()
+		j.making.Go(func() {
+			defer j.ringLock.Unlock()
+			j.makeRing(size)
+		})
 	}
 	return nil
 }
@@ -63,8 +73,23 @@ func (j *Journal) ringSize() int64 {
 	return size
 }
 
+// retryRing has a ring made that could not be made before, when some time has
+// passed. The caller commits, and there is no ring.
+func (j *Journal) retryRing() {
+	if j.opts.Ring < 0 || time.Since(j.ringTried) < ringAgain || !j.ringLock.TryLock() {
+		return
+	}
+	j.ringTried = time.Now()
+	j.making.Go(func() {
+		defer j.ringLock.Unlock()
+		if size := j.ringSize(); size > 0 {
+			j.makeRing(size)
+		}
+	})
+}
+
 // makeRing makes a ring and hands it to the next commit. It is no failure
-// that it can't: the journal works without, and the next start tries again.
+// that it can't: the journal works without, and it is tried again.
 func (j *Journal) makeRing(size int64) {
 	r, err := j.newRingFile(size)
 	if err != nil {
@@ -138,8 +163,19 @@ func (j *Journal) fillRing(h *ringHeader) error {
 	return errors.Join(err, f.Close())
 }
 
-// adoptRing takes over a ring that has been made meanwhile.
+// adoptRing takes over a ring that has been made meanwhile, or has one made when
+// it is time to try again.
 func (j *Journal) adoptRing() {
+	if j.ring != nil {
+		return
+	}
+	if j.takeRing(); j.ring == nil {
+		j.retryRing()
+	}
+}
+
+// takeRing takes over a ring that has been made.
+func (j *Journal) takeRing() {
 	select {
 	case j.ring = <-j.made:
 		j.log.Info("journal: commit ring made", "size", j.ring.size)
@@ -152,7 +188,7 @@ func (j *Journal) adoptRing() {
 func (j *Journal) closeRing() error {
 	j.making.Wait()
 	if j.ring == nil {
-		j.adoptRing()
+		j.takeRing()
 	}
 	if j.ring == nil {
 		return nil

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 )
@@ -46,6 +47,9 @@ type segment struct {
 	// replaced is set when a compaction has put another file in its place: those
 	// who read this one go on, and the last of them closes it.
 	replaced bool
+	// partial is set while offsets may lack some, as the disk did not give all of
+	// the file when they were looked for.
+	partial bool
 	// plain is how many bytes are in records without body, once somebody has
 	// counted them; 0: nobody has.
 	plain int64
@@ -116,7 +120,7 @@ func (s *shelf) closeFile(seg *segment) {
 		return
 	}
 	_ = seg.file.Close() // only read from
-	seg.file, seg.offsets = nil, nil
+	seg.file, seg.offsets, seg.partial = nil, nil, false
 	s.open--
 }
 
@@ -131,9 +135,10 @@ func (s *shelf) openSegment(seg *segment) error {
 		return errors.Join(err, f.Close())
 	}
 	offsets, err := seg.readSeal(f, info.Size())
+	whole := &sieve{f: f}
 	if err != nil {
 		offsets, err = nil, nil
-		for r, scanErr := range seg.scan(f, info.Size(), false) {
+		for r, scanErr := range seg.scan(whole, info.Size(), false) {
 			if err = scanErr; err != nil {
 				break
 			}
@@ -145,7 +150,7 @@ func (s *shelf) openSegment(seg *segment) error {
 			return errors.Join(err, f.Close())
 		}
 	}
-	seg.file, seg.offsets = f, offsets
+	seg.file, seg.offsets, seg.partial = f, offsets, whole.missed
 	s.open++
 	return nil
 }
@@ -158,6 +163,19 @@ func (s *shelf) offset(seg *segment, ordinal uint32) (int64, bool) {
 		return 0, false
 	}
 	return seg.offsets[ordinal], seg.offsets[ordinal] != 0
+}
+
+// missing is why an open segment has no record of an ordinal.
+func (s *shelf) missing(seg *segment) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case seg.partial:
+		return fmt.Errorf("the disk does not give what its segment holds: %w", syscall.EIO)
+	case seg.compacted():
+		return ErrDropped // with its record
+	}
+	return fmt.Errorf("no such record: %w", ErrDamaged)
 }
 
 // publish makes records of a segment that is written to known to readers.

@@ -4,7 +4,7 @@
 // What comes in: the calls of durable.FS. What goes out: [FS.Crash], a new FS
 // with everything that was synced before that point, and of the rest what the
 // given chance leaves: nothing, everything, or some of it, out of order and in
-// torn sectors. [FS.Fault] and [FS.FaultRead] make operations fail.
+// torn sectors. [FS.Fault], [FS.FaultRead] and [FS.Bad] make operations fail.
 //
 // What it assumes of a disk is what package durable promises, and no more: a
 // file's bytes and size are safe after Sync, a directory's names after SyncDir.
@@ -69,6 +69,13 @@ type FS struct {
 	fault func(Op) error    // guarded by mu
 
 	faultRead func(name string, offset int64) error // guarded by mu
+	bad       []badBlocks                           // guarded by mu
+}
+
+// badBlocks are a piece of a file that the disk does not give.
+type badBlocks struct {
+	name       string
+	begin, end int64
 }
 
 var _ durable.FS = (*FS)(nil)
@@ -122,6 +129,28 @@ func (f *FS) FaultRead(fn func(name string, offset int64) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.faultRead = fn
+}
+
+// Bad has every read of a file that touches these bytes fail with EIO, until Mend.
+func (f *FS) Bad(name string, offset, length int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bad = append(f.bad, badBlocks{name, offset, offset + length})
+}
+
+// Mend ends what Bad began.
+func (f *FS) Mend() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.bad = nil
+}
+
+// isBad says whether a read touches what the disk does not give. The caller holds
+// mu.
+func (f *FS) isBad(name string, offset int64, length int) bool {
+	return slices.ContainsFunc(f.bad, func(b badBlocks) bool {
+		return b.name == name && offset < b.end && offset+int64(length) > b.begin
+	})
 }
 
 func (f *FS) ask(o Op) error {
@@ -458,6 +487,9 @@ func (h *handle) ReadAt(p []byte, off int64) (int, error) {
 	}
 	if off >= int64(len(h.file.data)) {
 		return 0, io.EOF
+	}
+	if h.fs.isBad(h.name, off, len(p)) {
+		return 0, &fs.PathError{Op: "read", Path: h.name, Err: syscall.EIO}
 	}
 	n := copy(p, h.file.data[off:])
 	if n < len(p) {
