@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sanduk-mail/sanduk/platform/control"
+	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/platform/netconf"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/office"
@@ -33,6 +34,7 @@ type machine struct {
 	pid1    *control.Client // nil on a developer's computer
 	also    []netip.Addr    // under which the box is reached from outside its machine
 	problem string          // with the set-up file, shown on the screen
+	setup   string          // the set-up file that was named, "" if none was
 }
 
 // openMachine returns it with the networks that are trusted on top of what is
@@ -60,8 +62,10 @@ func openMachine(dev bool) (*machine, []netip.Prefix, error) {
 	return m, extra.TrustedNetworks, nil
 }
 
-// setupDocument is the set-up file's text; nil when there is none.
-func setupDocument(dev bool, name string) ([]byte, error) {
+// setupDocument is the set-up file's text; nil when there is none. On a box that
+// is set up, one that was named and is gone was used and erased: the command may
+// stay as it is.
+func setupDocument(dev bool, name string, isSetUp bool) ([]byte, error) {
 	if name == "" && !dev {
 		name = setupFile
 		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
@@ -71,7 +75,11 @@ func setupDocument(dev bool, name string) ([]byte, error) {
 	if name == "" {
 		return nil, nil
 	}
-	return readFile(name)
+	text, err := readFile(name)
+	if isSetUp && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
 }
 
 func readFile(name string) ([]byte, error) {
@@ -167,8 +175,15 @@ func networkJSON(n setup.Network) (json.RawMessage, error) {
 	return json.Marshal(object)
 }
 
-// SetUpDone erases the set-up file from the boot partition.
+// SetUpDone erases the set-up file: the one that was named, else on a box the one
+// of the boot partition.
 func (m *machine) SetUpDone(ctx context.Context) error {
+	if m.setup != "" {
+		if err := durable.Erase(m.setup); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil // erased before
+	}
 	if m.pid1 == nil {
 		return nil
 	}

@@ -61,17 +61,38 @@ func TestNetworkJSON(t *testing.T) {
 
 func TestSetupDocument(t *testing.T) {
 	t.Parallel()
-	if text, err := setupDocument(true, ""); text != nil || err != nil {
+	if text, err := setupDocument(true, "", false); text != nil || err != nil {
 		t.Errorf("without a file: got %q, %v; want nothing", text, err)
 	}
 	name := filepath.Join(t.TempDir(), "setup.json")
-	if _, err := setupDocument(true, name); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := setupDocument(true, name, false); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file that was named and is not there: %v; want ErrNotExist", err)
+	}
+	if text, err := setupDocument(true, name, true); text != nil || err != nil {
+		t.Errorf("a file that was used: got %q, %v; want nothing", text, err)
 	}
 	if err := os.WriteFile(name, []byte(strings.Repeat(" ", maxFile+1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := setupDocument(true, name); err == nil || !strings.Contains(err.Error(), "more than") {
+	if _, err := setupDocument(true, name, false); err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("a file that is too large: %v; want it refused", err)
+	}
+}
+
+// TestSetUpFileErased: the file that was named holds passwords, and is used once.
+func TestSetUpFileErased(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "setup.json")
+	if err := os.WriteFile(name, []byte(`{"password": "secret"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{setup: name}
+	for range 2 { // a second time, as behind a crash
+		if err := m.SetUpDone(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("the set-up file is still there: %v", err)
+		}
 	}
 }

@@ -32,7 +32,7 @@ var (
 func main() {
 	dev := flag.Bool("dev", false, "serve on the development ports of 127.0.0.1, without PID 1")
 	data := flag.String("data", "", "`directory` that holds the office's mail; it is made if it is missing")
-	setup := flag.String("setup", "", "`file` with the set-up document, used once on a box that has not been set up")
+	setup := flag.String("setup", "", "`file` with the set-up document, used once, on a box that has not been set up, and then erased")
 	flag.Parse()
 	if *data == "" || flag.NArg() > 0 {
 		flag.Usage()
@@ -59,6 +59,7 @@ func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string) er
 	if err != nil {
 		return err
 	}
+	machine.setup = setup
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string) er
 	if err != nil {
 		return err
 	}
-	document, err := setupDocument(dev, setup)
+	document, err := setupDocument(dev, setup, o.ClaimCode() == "")
 	if err == nil && document != nil {
 		err = o.SetUpFromFile(ctx, document)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/platform/supervise"
 )
 
@@ -96,7 +97,7 @@ func (t Tools) EraseFromESP(ctx context.Context, device, dir, name string) error
 	if err := unix.Unmount(dir, 0); err != nil {
 		return fmt.Errorf("disk: unmount boot partition: %w", err)
 	}
-	err := t.writeESP(ctx, device, dir, func() error { return eraseFile(dir, name) })
+	err := t.writeESP(ctx, device, dir, func() error { return durable.Erase(filepath.Join(dir, name)) })
 	return errors.Join(err, MountESP(device, dir))
 }
 
@@ -118,31 +119,4 @@ func (t Tools) writeESP(ctx context.Context, device, dir string, fn func() error
 		err = errors.Join(err, fmt.Errorf("disk: unmount boot partition: %w", unmountErr))
 	}
 	return errors.Join(err, syncDevice(device))
-}
-
-// eraseFile overwrites name's content in place before removing it: on FAT a
-// removed file's clusters stay as they are.
-func eraseFile(dir, name string) error {
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	fi, err := f.Stat()
-	if err == nil {
-		_, err = f.WriteAt(make([]byte, min(fi.Size(), maxProvision)), 0)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("disk: overwrite %s: %w", name, err)
-	}
-	if err := os.Remove(filepath.Join(dir, name)); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(unix.Syncfs(int(d.Fd())), d.Close())
 }

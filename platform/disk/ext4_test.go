@@ -172,25 +172,3 @@ func TestCopyProvisioned(t *testing.T) {
 		t.Error("a file above the limit was copied")
 	}
 }
-
-func TestEraseFileOverwrites(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	name := filepath.Join(dir, "setup.json")
-	if err := os.WriteFile(name, []byte("secret"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	other := filepath.Join(dir, "witness") // a second name of the same bytes
-	if err := os.Link(name, other); err != nil {
-		t.Fatal(err)
-	}
-	if err := eraseFile(dir, "setup.json"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the file is still there: %v", err)
-	}
-	if got, err := os.ReadFile(other); err != nil || !bytes.Equal(got, make([]byte, 6)) {
-		t.Errorf("bytes on disk %q (%v), want zeros", got, err)
-	}
-}
