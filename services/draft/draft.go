@@ -27,6 +27,7 @@ type Draft struct {
 	file    durable.File // the bytes, once they are more than MemoryLimit
 	name    string       // of file in the spool
 	scanner *message.Scanner
+	lines   message.Canonical
 
 	err    error // the first failure, which every later Write and Finish repeats
 	digest *message.Digest
@@ -74,7 +75,8 @@ func (d *Draft) write(p []byte) error {
 		return fmt.Errorf("draft: write spool file: %w", diskError(err))
 	}
 	d.size += int64(len(p))
-	_, _ = d.scanner.Write(p) // it never fails
+	_, _ = d.scanner.Write(p) // they never fail
+	_, _ = d.lines.Write(p)
 	return nil
 }
 
@@ -126,6 +128,9 @@ func (d *Draft) Finish() error {
 
 // Size is how many bytes have been written.
 func (d *Draft) Size() int64 { return d.size }
+
+// Canonical is the size that it has when every line ends in CRLF.
+func (d *Draft) Canonical() int64 { return d.lines.Size() }
 
 // Digest is the message's digest; nil before Finish. It is shared: nobody may
 // change it.

@@ -5,15 +5,18 @@ import "time"
 // Row is what the index knows of one message in one mailbox. The same body may
 // stand in several mailboxes with a Row each.
 type Row struct {
-	UID      UID
-	ModSeq   ModSeq // of the last change of this entry (RFC 7162)
-	Flags    Flags
-	Size     int64 // RFC822.SIZE in bytes: per-recipient prefix and body together
-	Internal time.Time
-	Saved    time.Time // when it came into this mailbox (RFC 8514)
-	Email    EmailID
-	Thread   ThreadID
-	ID       ID // the message's trace ID
+	UID    UID
+	ModSeq ModSeq // of the last change of this entry (RFC 7162)
+	Flags  Flags
+	Size   int64 // RFC822.SIZE in bytes: per-recipient prefix and body together
+	// Canonical is Size with every line ended in CRLF, as POP3 sends it; 0 when
+	// the row does not say, which is rare.
+	Canonical int64
+	Internal  time.Time
+	Saved     time.Time // when it came into this mailbox (RFC 8514)
+	Email     EmailID
+	Thread    ThreadID
+	ID        ID // the message's trace ID
 }
 
 // Changes is what happened in one mailbox after a given ModSeq.

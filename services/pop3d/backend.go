@@ -17,6 +17,9 @@ type Account interface {
 	Mailbox(ctx context.Context, name string) (mail.Mailbox, error)
 	// Rows yields what is known of the messages in set that exist, by UID.
 	Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error]
+	// CanonicalSize is the size of a message when every line ends in CRLF; a row's
+	// Canonical is that, or 0. mail.ErrNoMessage when it is gone.
+	CanonicalSize(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (int64, error)
 	// Open opens a message; the caller closes it. mail.ErrNoMessage when it is gone.
 	Open(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error)
 	// Expunge removes the messages of set, only those with \Deleted if

@@ -33,8 +33,8 @@ const (
 func messages() []string {
 	return []string{
 		"Subject: one\r\n\r\nfirst line\r\n.second line\r\n..\r\n.\r\nlast\r\n", // 55 bytes
-		"Subject: two\r\n\r\nno line end",                                       // 27 bytes
-		"Subject: three\n\nbare\nline ends\n",                                   // 31 bytes, 35 with CRLF
+		"Subject: two\r\n\r\nno line end",                                       // 27 bytes, 29 as sent
+		"Subject: three\n\nbare\nline ends\n",                                   // 31 bytes, 35 as sent
 	}
 }
 

@@ -36,7 +36,7 @@ func TestDialogues(t *testing.T) {
 	}
 }
 
-const logIn = "S: +OK Sanduk POP3 ready\nC: USER alice@example.test\nS: +OK now the password\nC: PASS secret with spaces \nS: +OK 3 messages (113 octets)\n"
+const logIn = "S: +OK Sanduk POP3 ready\nC: USER alice@example.test\nS: +OK now the password\nC: PASS secret with spaces \nS: +OK 3 messages (119 octets)\n"
 
 // run plays a dialogue behind a log-in against a box that change has prepared.
 func run(t *testing.T, script string, change func(*box)) {
@@ -67,7 +67,7 @@ func TestTrouble(t *testing.T) {
 	})
 	t.Run("open", func(t *testing.T) {
 		t.Parallel()
-		run(t, logIn+"C: RETR 1\nS: /-ERR .SYS.TEMP. .*/\nC: TOP 1 1\nS: /-ERR .SYS.TEMP. .*/\nC: STAT\nS: +OK 3 113", func(b *box) { b.trouble.open = disk })
+		run(t, logIn+"C: RETR 1\nS: /-ERR .SYS.TEMP. .*/\nC: TOP 1 1\nS: /-ERR .SYS.TEMP. .*/\nC: STAT\nS: +OK 3 119", func(b *box) { b.trouble.open = disk })
 	})
 	t.Run("gone", func(t *testing.T) {
 		t.Parallel()
@@ -169,7 +169,7 @@ S: .
 C: USER alice@example.test
 S: +OK now the password
 C: PASS secret with spaces 
-S: +OK 3 messages (113 octets)
+S: +OK 3 messages (119 octets)
 `)
 	})
 }

@@ -9,6 +9,10 @@
 // until the session ends. Meanwhile IMAP goes on: what it removes is gone here
 // too (RETR says so), what arrives is seen by the next session.
 //
+// Sizes are those of what RETR sends, octet for octet but for the dots that are
+// doubled (RFC 1939 §11): a message that somebody appended with bare LF line ends,
+// or without the last one, is sent with CRLF and counted so.
+//
 // Durability: DELE only marks. QUIT removes everything that is marked, all or
 // nothing, and says +OK when that is on disk; a connection that ends in another
 // way removes nothing (RFC 1939 §6). Removed is not erased: the store keeps what
@@ -20,9 +24,6 @@
 //
 // Deviations, on purpose:
 //
-//   - Sizes are those of the index. A message that somebody appended with bare
-//     LF line ends is sent with CRLF, so a few bytes longer than STAT and LIST say
-//     (RFC 1939 §11 leaves room for that).
 //   - RETR does not set \Seen: a program that only collects is no reader.
 //   - APOP is not offered: it needs passwords that can be read back.
 //

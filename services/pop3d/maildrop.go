@@ -3,6 +3,7 @@ package pop3d
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -21,8 +22,8 @@ type maildrop struct {
 // entry is one message.
 type entry struct {
 	uid     mail.UID
-	deleted bool // by DELE, in this session
-	size    int64
+	deleted bool  // by DELE, in this session
+	size    int64 // in octets as it is sent, but for dots that are doubled (RFC 1939 §11)
 }
 
 // everything is the set of all UIDs.
@@ -39,7 +40,7 @@ func (s *session) enter(ctx context.Context, login mail.Login) error {
 			s.server.unlock(login.Account)
 		}
 	}()
-	drop, err := openMaildrop(ctx, s.server.options.Open, login.Account)
+	drop, err := openMaildrop(ctx, s.server.options.Open, login.Account, s.log)
 	if err != nil {
 		return err
 	}
@@ -53,7 +54,7 @@ func (s *session) enter(ctx context.Context, login mail.Login) error {
 	return nil
 }
 
-func openMaildrop(ctx context.Context, open func(context.Context, mail.AccountID) (Account, error), id mail.AccountID) (*maildrop, error) {
+func openMaildrop(ctx context.Context, open func(context.Context, mail.AccountID) (Account, error), id mail.AccountID, log *slog.Logger) (*maildrop, error) {
 	account, err := open(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("open account %s: %w", id, err)
@@ -67,7 +68,16 @@ func openMaildrop(ctx context.Context, open func(context.Context, mail.AccountID
 		if err != nil {
 			return nil, fmt.Errorf("list INBOX of account %s: %w", id, err)
 		}
-		d.entries = append(d.entries, entry{uid: row.UID, size: row.Size})
+		size := row.Canonical
+		if size == 0 {
+			if size, err = account.CanonicalSize(ctx, inbox.ID, row.UID); err != nil {
+				// One that went meanwhile, or that the disk does not give, keeps
+				// nobody from the others: RETR says what is the matter.
+				log.Warn("size of a message is not known", "id", row.ID.String(), "uid", row.UID, "err", err)
+				size = row.Size
+			}
+		}
+		d.entries = append(d.entries, entry{uid: row.UID, size: size})
 	}
 	return d, nil
 }

@@ -24,8 +24,8 @@ assert 'STLS' in caps and caps['EXPIRE'] == ['NEVER'], caps
 p.stls(context)
 p.user('alice@example.test')
 p.pass_('secret with spaces ')
-assert p.stat() == (3, 113), p.stat()
-assert p.list()[1] == [b'1 55', b'2 27', b'3 31'], p.list()
+assert p.stat() == (3, 119), p.stat()
+assert p.list()[1] == [b'1 55', b'2 29', b'3 35'], p.list()
 ids = p.uidl()[1]
 assert len(set(ids)) == 3, ids
 assert p.retr(1)[1] == [b'Subject: one', b'', b'first line', b'.second line', b'..', b'.', b'last'], p.retr(1)

@@ -29,7 +29,7 @@ func (s *session) send(ctx context.Context, number string, say func(size int64) 
 		return fmt.Errorf("open message %d: %w", e.uid, err)
 	}
 	defer func() { _ = m.Close() }() // only read from
-	s.wire.ok("%s", say(m.Size()))
+	s.wire.ok("%s", say(e.size))
 	lines := s.wire.lines()
 	if err := part(lines, m.Reader()); err != nil {
 		if s.wire.out.Flush() == nil { // so it was not the client's doing

@@ -7,6 +7,8 @@ import (
 	"net/textproto"
 	"strings"
 	"testing"
+
+	"github.com/sanduk-mail/sanduk/services/message"
 )
 
 // stuffed is what goes over the wire for text, written n bytes at a time.
@@ -62,6 +64,27 @@ func FuzzStuffer(f *testing.F) {
 		}
 		if err != nil || string(got) != want {
 			t.Errorf("a client reads %q, %v; want %q", got, err, want)
+		}
+	})
+}
+
+// FuzzSize: what LIST says of a message is what RETR sends of it, but for the
+// dots that are doubled (RFC 1939 §11).
+func FuzzSize(f *testing.F) {
+	for _, text := range []string{"", "a", "\r", "\n", "\r\n", "a\r", "a\n.\n..\r\n\r\r\n\x00\xff", ".\n", "\n\r\n\r"} {
+		f.Add(text, 1)
+	}
+	f.Fuzz(func(t *testing.T, text string, n int) {
+		var size message.Canonical
+		for rest := text; rest != ""; {
+			piece := rest[:min(max(1, n), len(rest))]
+			_, _ = io.WriteString(&size, piece) // it never fails
+			rest = rest[len(piece):]
+		}
+		sent := strings.TrimSuffix(stuffed(text, max(1, n)), ".\r\n")
+		doubled := int64(strings.Count("\r\n"+sent, "\r\n.")) // each line that begins with a dot has one more
+		if got := int64(len(sent)) - doubled; size.Size() != got {
+			t.Errorf("%q: counted %d octets; %d are sent", text, size.Size(), got)
 		}
 	})
 }

@@ -43,7 +43,7 @@ func (h *Account) Append(ctx context.Context, mailbox mail.MailboxID, messages [
 		n := newNumbers(p)
 		sec := section{account: a.id, modSeq: p.last.modSeq + 1}
 		for i, m := range messages {
-			o, err := n.add(b, addition{size: m.Draft.Size(), flags: m.Flags, internal: m.Internal, id: mail.NewID(at.time)}, at, keys[i])
+			o, err := n.add(b, addition{size: m.Draft.Size(), lines: m.Draft.Canonical(), flags: m.Flags, internal: m.Internal, id: mail.NewID(at.time)}, at, keys[i])
 			if err != nil {
 				return nil, err
 			}

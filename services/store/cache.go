@@ -81,7 +81,7 @@ func (a *account) loaded(m *mailbox) bool {
 // merge writes what has changed since into t.
 func (t *table) merge(dirty *table) {
 	for r := range dirty.all() {
-		if r.gone {
+		if r.gone() {
 			t.remove(r.uid)
 		} else {
 			t.put(*r)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
@@ -79,6 +80,12 @@ const (
 
 const kindExpire opKind = 20
 
+// Of add and putBack, since they say what CRLF line ends add.
+const (
+	kindAddLines opKind = 30 + iota
+	kindPutBackLines
+)
+
 type (
 	createAccount struct{}
 	removeAccount struct{}
@@ -111,6 +118,9 @@ type (
 		when     int64 // internal date as packTime makes it
 		id       mail.ID
 		keys     []threadKey
+		// grows is what CRLF line ends add to prefix and body, and 1; 0 in
+		// records of before, which don't say.
+		grows uint64
 	}
 	// setFlags gives the messages exactly these flags.
 	setFlags struct {
@@ -144,6 +154,7 @@ type (
 		flags  mail.Flags
 		when   int64 // internal date as packTime makes it
 		id     mail.ID
+		marks  uint8 // of the row
 	}
 	// restoreMailbox makes a deleted mailbox living again, with its messages.
 	restoreMailbox struct {
@@ -172,13 +183,23 @@ func (s subscribe) kind() opKind {
 	}
 	return kindUnsubscribe
 }
-func (add) kind() opKind      { return kindAdd }
+func (o add) kind() opKind {
+	if o.grows == 0 {
+		return kindAdd
+	}
+	return kindAddLines
+}
+func (o putBack) kind() opKind {
+	if slices.ContainsFunc(o.entries, func(m putBackEntry) bool { return m.marks != 0 }) {
+		return kindPutBackLines
+	}
+	return kindPutBack
+}
 func (setFlags) kind() opKind { return kindFlags }
 func (copyTo) kind() opKind   { return kindCopy }
 func (remove) kind() opKind   { return kindRemove }
 func (expire) kind() opKind   { return kindExpire }
 
-func (putBack) kind() opKind        { return kindPutBack }
 func (restoreMailbox) kind() opKind { return kindRestoreMailbox }
 func (restoreAccount) kind() opKind { return kindRestoreAccount }
 

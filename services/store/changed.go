@@ -331,14 +331,14 @@ func (l *lookup) merge(n uint32, indexed []place) {
 		there[p] = true
 	}
 	for p, r := range l.recent[n] {
-		if was := there[p]; wanted && was == r.gone && l.there[p.mailbox] {
-			if r.gone {
+		if was := there[p]; wanted && was == r.gone() && l.there[p.mailbox] {
+			if r.gone() {
 				l.threads[thread]--
 			} else {
 				l.threads[thread]++
 			}
 		}
-		there[p] = !r.gone
+		there[p] = !r.gone()
 	}
 	if _, wanted := l.emails[n]; !wanted {
 		return
@@ -379,7 +379,7 @@ func (h *Account) Entries(ctx context.Context, id mail.EmailID) ([]mail.Entry, e
 	}
 	l.note(&a.dirty)
 	for p, r := range l.recent[uint32(id)] {
-		there[p] = !r.gone
+		there[p] = !r.gone()
 	}
 	var list []mail.Entry
 	for p, is := range there {

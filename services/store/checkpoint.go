@@ -175,7 +175,7 @@ func (w *flush) writeRows(id mail.MailboxID, dirty *table) error {
 	changed, expunged := map[mail.ModSeq]mail.UIDSet{}, map[mail.ModSeq]mail.UIDSet{}
 	var group []row
 	for r := range dirty.all() {
-		if r.gone {
+		if r.gone() {
 			expunged[r.modSeq] = expunged[r.modSeq].Add(r.uid)
 		} else {
 			changed[r.modSeq] = changed[r.modSeq].Add(r.uid)
@@ -213,7 +213,7 @@ func (w *flush) writeBlock(id mail.MailboxID, dirty []row) error {
 	for _, r := range dirty {
 		i, found := slices.BinarySearchFunc(rows, r.uid, func(r row, uid mail.UID) int { return cmp.Compare(r.uid, uid) })
 		switch {
-		case r.gone:
+		case r.gone():
 			if found {
 				rows = slices.Delete(rows, i, i+1)
 				if err := w.refer(r, id, -1); err != nil {

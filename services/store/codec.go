@@ -231,9 +231,13 @@ func (e *encoder) add(o add) {
 	for _, k := range o.keys {
 		e.b = append(e.b, k[:]...)
 	}
+	if o.kind() == kindAddLines {
+		e.uint(o.grows)
+	}
 }
 
 func (e *encoder) putBack(o putBack) {
+	kind := o.kind()
 	e.uint(uint64(o.mailbox))
 	e.uint(uint64(o.first))
 	e.uint(uint64(len(o.entries)))
@@ -245,6 +249,9 @@ func (e *encoder) putBack(o putBack) {
 		e.flags(m.flags)
 		e.int(m.when)
 		e.b = append(e.b, m.id[:]...)
+		if kind == kindPutBackLines {
+			e.b = append(e.b, m.marks)
+		}
 	}
 }
 
@@ -290,16 +297,16 @@ func (d *decoder) op(kind opKind) op {
 		return deleteMailbox{mail.MailboxID(d.uint())}
 	case kindSubscribe, kindUnsubscribe:
 		return subscribe{d.string(), kind == kindSubscribe}
-	case kindAdd:
-		return d.add()
+	case kindAdd, kindAddLines:
+		return d.add(kind == kindAddLines)
 	case kindFlags:
 		return setFlags{mail.MailboxID(d.uint()), d.flags(), d.set()}
 	case kindCopy:
 		return copyTo{from: mail.MailboxID(d.uint()), to: mail.MailboxID(d.uint()), first: mail.UID(d.uint32()), uids: d.set()}
 	case kindRemove:
 		return remove{mail.MailboxID(d.uint()), d.set()}
-	case kindPutBack:
-		return d.putBack()
+	case kindPutBack, kindPutBackLines:
+		return d.putBack(kind == kindPutBackLines)
 	case kindRestoreMailbox:
 		return restoreMailbox{
 			id: mail.MailboxID(d.uint()), validity: mail.UIDValidity(d.uint32()), role: mail.Role(d.byte()), name: d.string(),
@@ -320,7 +327,7 @@ func (d *decoder) op(kind opKind) op {
 	return removeAccount{}
 }
 
-func (d *decoder) add() op {
+func (d *decoder) add(lines bool) op {
 	o := add{
 		mailbox: mail.MailboxID(d.uint()), uid: mail.UID(d.uint32()), email: mail.EmailID(d.uint32()), thread: mail.ThreadID(d.uint32()),
 		body:     journal.BodyRef{Segment: d.uint32(), Ordinal: d.uint32()},
@@ -332,14 +339,20 @@ func (d *decoder) add() op {
 		copy(k[:], d.take(uint64(len(k))))
 		o.keys = append(o.keys, k)
 	}
+	if lines {
+		o.grows = d.uint()
+	}
 	return o
 }
 
-func (d *decoder) putBack() op {
+func (d *decoder) putBack(lines bool) op {
 	o := putBack{mailbox: mail.MailboxID(d.uint()), first: mail.UID(d.uint32())}
 	for range d.count() {
 		m := putBackEntry{email: mail.EmailID(d.uint32()), thread: mail.ThreadID(d.uint32()), size: d.uint32(), flags: d.flags(), when: d.int()}
 		copy(m.id[:], d.take(16))
+		if lines {
+			m.marks = d.byte() &^ markGone
+		}
 		o.entries = append(o.entries, m)
 	}
 	return o

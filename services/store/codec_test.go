@@ -27,6 +27,8 @@ func everything() change {
 			putBack{mailbox: 1, first: 9, entries: []putBackEntry{
 				{email: 3, thread: 4, size: 5, flags: mail.NewFlags(`\Seen`, "k"), when: -8, id: mail.ID{9}}, {email: 1<<32 - 1},
 			}},
+			add{mailbox: 1, uid: 2, email: 3, thread: 4, flags: mail.Flags{}, id: mail.ID{9}, grows: 300},
+			putBack{mailbox: 1, first: 9, entries: []putBackEntry{{email: 3, marks: 127}, {email: 4}}},
 		}},
 		{account: 1<<32 - 1, modSeq: 1 << 60, ops: []op{deleteMailbox{1 << 50}}},
 	}

@@ -51,7 +51,7 @@ func (s *Store) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.
 		var c change
 		var full error // all who have no room, so that they can be told apart
 		for _, a := range accounts {
-			sec, err := prepareDelivery(a, env, targets, d.Size(), at, keys[a])
+			sec, err := prepareDelivery(a, env, targets, d, at, keys[a])
 			if err != nil {
 				return nil, err
 			}
@@ -68,7 +68,7 @@ func (s *Store) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.
 }
 
 // prepareDelivery makes the section of one account.
-func prepareDelivery(a *account, env *mail.Envelope, targets []mail.Target, size int64, at moment, keys *threadLookup) (section, error) {
+func prepareDelivery(a *account, env *mail.Envelope, targets []mail.Target, d *draft.Draft, at moment, keys *threadLookup) (section, error) {
 	p := a.pend()
 	n := newNumbers(p)
 	sec := section{account: a.id, modSeq: p.last.modSeq + 1}
@@ -83,7 +83,7 @@ func prepareDelivery(a *account, env *mail.Envelope, targets []mail.Target, size
 		if b == nil {
 			return section{}, mail.ErrNoMailbox
 		}
-		o, err := n.add(b, addition{prefix: t.Prefix, size: size, flags: t.Flags, internal: env.Received, id: env.ID}, at, keys)
+		o, err := n.add(b, addition{prefix: t.Prefix, size: d.Size(), lines: d.Canonical(), flags: t.Flags, internal: env.Received, id: env.ID}, at, keys)
 		if err != nil {
 			return section{}, err
 		}
@@ -112,6 +112,7 @@ func setBodies(ops []op, bodies []journal.BodyRef) {
 type addition struct {
 	prefix   []byte
 	size     int64 // of the body
+	lines    int64 // of the body when each line ends in CRLF
 	flags    mail.Flags
 	internal time.Time
 	id       mail.ID
@@ -165,6 +166,7 @@ func (n *numbers) add(b *box, msg addition, at moment, keys *threadLookup) (add,
 	o := add{
 		mailbox: b.id, uid: uid, email: n.email, bodySize: msg.size, prefix: msg.prefix,
 		flags: msg.flags, when: packTime(msg.internal), id: msg.id,
+		grows: 1 + uint64(msg.lines-msg.size), // a prefix is of whole lines
 	}
 	o.thread, o.keys, err = n.assign(keys)
 	return o, err

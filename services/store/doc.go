@@ -199,10 +199,14 @@
 //	   13 restore mailbox  id, UIDVALIDITY; byte role; string name
 //	   14 restore account
 //	   20 expire           ModSeq; number of mailboxes that go with it, and these
+//	   30 add message      as 8; what grows when each line ends in CRLF, and 1
+//	   31 put back         as 12; behind each message's ID one byte as a row's last
 //
 // The record's type says what was asked for (see verb); its time is the save date
 // of what it adds. A thread key is the first 8 bytes of the SHA-256 of a message
-// ID, a NUL, and the base subject; only those are listed that were new.
+// ID, a NUL, and the base subject; only those are listed that were new. Ops 8 and
+// 12 are those of the first boxes; what is written now says how large a message is
+// for POP3, which bodies alone would.
 //
 // # The index, schema version 2
 //
@@ -225,7 +229,9 @@
 //	rows           mailbox (8), UID / 16 (4)      up to 16 rows of 56 bytes, by UID
 //	emails         email (8)                      body's segment, ordinal and size, thread, live entries,
 //	                                              kept entries, ModSeq and (signed) time since none is
-//	                                              live; 16 bytes message ID; string prefix
+//	                                              live; 16 bytes message ID; string prefix; what
+//	                                              grows with CRLF line ends, and 1 (0 is not known;
+//	                                              missing in the first boxes)
 //	threads        thread (8)                     ModSeq and (signed) time of the last change; number of
 //	                                              mailboxes, each with its entries
 //	threadkeys     key (8)                        thread (8)
@@ -249,7 +255,8 @@
 //
 // A row, little-endian: UID (4), size (4), ModSeq (8), internal date (8, as above),
 // message ID (16), email (4), thread (4), save date (4, Unix seconds), keywords
-// (2), system flags (1), zero (1).
+// (2), system flags (1), what the message grows by when each line ends in CRLF,
+// and 1 (1; 0: more than 126, or not known: its email says).
 //
 // Version 2 is version 1 with the buckets feed and entries and the last three
 // fields of meta. Migrations (migrate.go) lead from each version to the next, in

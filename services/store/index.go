@@ -410,6 +410,7 @@ func (m *indexedEmail) encode() []byte {
 	e.int(m.goneTime)
 	e.b = append(e.b, m.id[:]...)
 	e.bytes(m.prefix)
+	e.uint(m.grows)
 	return seal(e.b)
 }
 
@@ -424,6 +425,9 @@ func decodeEmail(id mail.EmailID, v []byte) (indexedEmail, error) {
 	}, live: d.uint(), kept: d.uint(), goneSeq: mail.ModSeq(d.uint()), goneTime: d.int()}
 	copy(m.id[:], d.take(16))
 	m.prefix = d.bytes()
+	if len(d.b) > 0 { // not in the first boxes
+		m.grows = d.uint()
+	}
 	if d.bad {
 		return indexedEmail{}, fmt.Errorf("email %s: %w", id, errIndex)
 	}
@@ -444,7 +448,7 @@ func decodeExpunged(v []byte) (r row, left leaving, err error) {
 		return row{}, leaving{}, fmt.Errorf("expunged: %w", errIndex)
 	}
 	r.decode(v)
-	r.gone = true
+	r.marks |= markGone
 	left.unix = int64(binary.LittleEndian.Uint64(v[rowBytes:]))
 	if len(v) > rowBytes+8 {
 		left.verb = verb(v[rowBytes+8])

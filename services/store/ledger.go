@@ -72,6 +72,7 @@ type email struct {
 	prefix []byte
 	id     mail.ID
 	thread mail.ThreadID
+	grows  uint64 // as in add
 }
 
 // threadKey stands for a message ID that was had or named under a base subject.
@@ -195,7 +196,7 @@ func applyAdd(l ledger, o *add, seq mail.ModSeq, at moment) error {
 	c := l.counters()
 	c.email = max(c.email, o.email)
 	c.thread = max(c.thread, o.thread)
-	e := email{body: o.body, size: o.bodySize, prefix: o.prefix, id: o.id, thread: o.thread}
+	e := email{body: o.body, size: o.bodySize, prefix: o.prefix, id: o.id, thread: o.thread, grows: o.grows}
 	l.putEmail(o.email, e)
 	for _, k := range o.keys {
 		l.setThread(k, o.thread)
@@ -203,7 +204,7 @@ func applyAdd(l ledger, o *add, seq mail.ModSeq, at moment) error {
 	appendRow(l, b, row{
 		modSeq: seq, when: o.when, id: o.id, uid: o.uid, size: uint32(int64(len(o.prefix)) + o.bodySize),
 		email: uint32(o.email), thread: uint32(o.thread), saved: uint32(at.time.Unix()),
-		keywords: set, system: o.flags.System,
+		keywords: set, system: o.flags.System, marks: marksOf(o.grows),
 	})
 	return nil
 }
@@ -266,7 +267,7 @@ func applyRemove(l ledger, o *remove, seq mail.ModSeq, at moment) error {
 			return err
 		}
 		b.uncount(&r)
-		r.modSeq, r.gone = seq, true
+		r.modSeq, r.marks = seq, r.marks|markGone
 		l.dropRow(o.mailbox, r, at)
 	}
 	b.highest = seq

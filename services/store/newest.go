@@ -143,7 +143,7 @@ func (w *history) begin() {
 				continue
 			}
 			for r := range t.all() {
-				if g := (group{r.modSeq, id}); r.gone && !g.before(w.after) {
+				if g := (group{r.modSeq, id}); r.gone() && !g.before(w.after) {
 					w.recent[g] = append(w.recent[g], expungedRow{id, *r, o.left[r.modSeq]})
 				}
 			}

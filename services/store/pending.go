@@ -72,7 +72,7 @@ func (p *pending) putRow(mailbox mail.MailboxID, r row) {
 
 func (p *pending) row(mailbox mail.MailboxID, uid mail.UID) (row, bool, error) {
 	if r := p.rows[mailbox].get(uid); r != nil {
-		return *r, !r.gone, nil
+		return *r, !r.gone(), nil
 	}
 	if p.under.boxes[mailbox] == nil || p.dropped[mailbox] {
 		return row{}, false, nil
@@ -185,14 +185,14 @@ func (p *pending) in(mailbox mail.MailboxID, set mail.UIDSet) []row {
 			switch c := changed.get(r.uid); {
 			case c == nil:
 				found = append(found, *r)
-			case !c.gone:
+			case !c.gone():
 				found = append(found, *c)
 			}
 		}
 	}
 	// New rows have UIDs above all that are durable.
 	for r := range changed.in(set) {
-		if m := p.under.boxes[mailbox]; !r.gone && (m == nil || r.uid >= m.uidNext) {
+		if m := p.under.boxes[mailbox]; !r.gone() && (m == nil || r.uid >= m.uidNext) {
 			found = append(found, *r)
 		}
 	}

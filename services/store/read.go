@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"io"
 	"iter"
 	"slices"
 
@@ -115,6 +116,35 @@ func (h *Account) Open(_ context.Context, mailbox mail.MailboxID, uid mail.UID) 
 		return message.DecodeDigest(meta)
 	}
 	return message.NewStored(r.public(h.a.keywords), e.prefix, body, e.size, digest, body.Close), nil
+}
+
+// CanonicalSize is the size of a message when every line ends in CRLF. The row
+// says it of nearly all; of one with many bare LFs the email does, and where that
+// comes from before it was noted, the message is read.
+func (h *Account) CanonicalSize(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (int64, error) {
+	if err := h.check(); err != nil {
+		return 0, err
+	}
+	r, e, err := h.a.find(mailbox, uid)
+	if err != nil {
+		return 0, err
+	}
+	if more, known := r.grows(); known {
+		return int64(r.size) + more, nil
+	}
+	if e.grows > 0 {
+		return int64(r.size) + int64(e.grows-1), nil
+	}
+	m, err := h.Open(ctx, mailbox, uid)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = m.Close() }() // only read from
+	var lines message.Canonical
+	if _, err := io.Copy(&lines, m.Reader()); err != nil {
+		return 0, fmt.Errorf("count lines of message %d of mailbox %s: %w", uid, mailbox, err)
+	}
+	return lines.Size(), nil
 }
 
 // find gives a message's row and email.

@@ -252,7 +252,7 @@ func (w *putting) prepare(p *pending, at moment) ([]op, error) {
 			return nil, err
 		}
 		put.entries = append(put.entries, putBackEntry{
-			email: mail.EmailID(m.row.email), thread: mail.ThreadID(m.row.thread), size: m.row.size, flags: m.flags, when: m.row.when, id: m.row.id,
+			email: mail.EmailID(m.row.email), thread: mail.ThreadID(m.row.thread), size: m.row.size, flags: m.flags, when: m.row.when, id: m.row.id, marks: m.row.marks &^ markGone,
 		})
 		given[m.row.email] = next
 		w.done = append(w.done, mail.Restored{Source: m.from, Target: mail.Place{Mailbox: id, UID: next}, Outcome: mail.OutcomeBack})
@@ -459,7 +459,7 @@ func (a *account) expungedRows(places []mail.Place) (map[mail.Place]expungedRow,
 	expired := a.last.expired
 	a.mu.RUnlock()
 	maps.DeleteFunc(found, func(_ mail.Place, e expungedRow) bool {
-		return !now.Before(a.store.until(e.left.unix)) || e.row.gone && e.row.modSeq <= expired
+		return !now.Before(a.store.until(e.left.unix)) || e.row.gone() && e.row.modSeq <= expired
 	})
 	return found, nil
 }
@@ -475,7 +475,7 @@ func (a *account) recentRows(places []mail.Place) (map[mail.Place]expungedRow, e
 			if o == nil {
 				continue
 			}
-			if r := o.rows[p.Mailbox].get(p.UID); r != nil && r.gone {
+			if r := o.rows[p.Mailbox].get(p.UID); r != nil && r.gone() {
 				found[p] = expungedRow{p.Mailbox, *r, o.left[r.modSeq]}
 			}
 		}
@@ -510,7 +510,7 @@ func applyPutBack(l ledger, o *putBack, seq mail.ModSeq, at moment) error {
 		appendRow(l, b, row{
 			modSeq: seq, when: m.when, id: m.id, uid: o.first + mail.UID(i), size: m.size,
 			email: uint32(m.email), thread: uint32(m.thread), saved: uint32(at.time.Unix()),
-			keywords: set, system: m.flags.System,
+			keywords: set, system: m.flags.System, marks: m.marks,
 		})
 	}
 	return nil

@@ -21,7 +21,30 @@ type row struct {
 	// keywords numbers a set of the account's keywords table.
 	keywords uint16
 	system   mail.SystemFlags
-	gone     bool // expunged; modSeq is that of the expunging
+	// marks: bit 7, expunged (modSeq is that of the expunging); below, what the
+	// message grows by when each line ends in CRLF, and 1; 0: ask its email.
+	marks uint8
+}
+
+const (
+	markGone = 1 << 7
+	maxGrows = markGone - 2 // octets that fit into the rest of marks
+)
+
+func (r *row) gone() bool { return r.marks&markGone != 0 }
+
+// grows is what CRLF line ends add; false: ask the email.
+func (r *row) grows() (int64, bool) {
+	n := int64(r.marks &^ markGone)
+	return n - 1, n > 0
+}
+
+// marksOf is marks of a living message that grows by so much, and 1; 0 is not known.
+func marksOf(grows uint64) uint8 {
+	if grows > maxGrows+1 {
+		return 0
+	}
+	return uint8(grows)
 }
 
 const (
@@ -77,7 +100,7 @@ func (r *row) append(b []byte) []byte {
 	b = le.AppendUint32(b, r.thread)
 	b = le.AppendUint32(b, r.saved)
 	b = le.AppendUint16(b, r.keywords)
-	return append(b, byte(r.system), 0)
+	return append(b, byte(r.system), r.marks&^markGone)
 }
 
 // decode reads what append wrote; b holds rowBytes.
@@ -94,14 +117,18 @@ func (r *row) decode(b []byte) {
 	r.saved = le.Uint32(b[48:])
 	r.keywords = le.Uint16(b[52:])
 	r.system = mail.SystemFlags(b[54])
-	r.gone = false
+	r.marks = b[55] &^ markGone
 }
 
 // public is the row as others see it.
 func (r *row) public(k *keywords) mail.Row {
+	canonical := int64(0)
+	if more, known := r.grows(); known {
+		canonical = int64(r.size) + more
+	}
 	return mail.Row{
 		UID: r.uid, ModSeq: r.modSeq, Flags: mail.Flags{System: r.system, Keywords: k.set(r.keywords)},
-		Size: int64(r.size), Internal: unpackTime(r.when), Saved: time.Unix(int64(r.saved), 0).UTC(),
+		Size: int64(r.size), Canonical: canonical, Internal: unpackTime(r.when), Saved: time.Unix(int64(r.saved), 0).UTC(),
 		Email: mail.EmailID(r.email), Thread: mail.ThreadID(r.thread), ID: r.id,
 	}
 }

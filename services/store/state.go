@@ -192,11 +192,11 @@ func (a *account) row(id mail.MailboxID, uid mail.UID) (row, bool, error) {
 		return row{}, false, nil
 	}
 	if r := a.dirty.rows[id].get(uid); r != nil {
-		return *r, !r.gone, nil
+		return *r, !r.gone(), nil
 	}
 	if a.flushing != nil {
 		if r := a.flushing.rows[id].get(uid); r != nil {
-			return *r, !r.gone, nil
+			return *r, !r.gone(), nil
 		}
 	}
 	return a.index.row(id, uid)

@@ -155,6 +155,15 @@ func (h *Account) rows(mailbox mail.MailboxID, set mail.UIDSet) ([]mail.Row, err
 	return rows, nil
 }
 
+// CanonicalSize is a message's size when every line ends in CRLF.
+func (h *Account) CanonicalSize(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (int64, error) {
+	m, err := h.Open(ctx, mailbox, uid)
+	if err != nil {
+		return 0, err
+	}
+	return m.Row.Canonical, m.Close()
+}
+
 // Open opens one message.
 func (h *Account) Open(_ context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error) {
 	err := h.lock()
@@ -211,7 +220,7 @@ func (h *Account) Append(_ context.Context, mailbox mail.MailboxID, messages []d
 	h.a.begin()
 	for i, msg := range messages {
 		done.UIDs = append(done.UIDs, h.a.add(m, mail.Row{
-			ModSeq: h.a.modSeq, Flags: msg.Flags, Size: int64(len(bodies[i].data)),
+			ModSeq: h.a.modSeq, Flags: msg.Flags, Size: int64(len(bodies[i].data)), Canonical: bodies[i].lines,
 			Internal: internal(msg.Internal, h.s.now()), Saved: saved(h.s.now()), ID: mail.NewID(h.s.now()),
 		}, nil, bodies[i]))
 	}

@@ -105,6 +105,7 @@ type entry struct {
 type body struct {
 	data   []byte
 	digest *message.Digest
+	lines  int64 // its size when each line ends in CRLF
 }
 
 // New makes an empty store. now may be nil: time.Now.
@@ -238,7 +239,7 @@ func (s *Store) Deliver(_ context.Context, env *mail.Envelope, targets []mail.Ta
 			m = a.byName(mail.Inbox)
 		}
 		a.add(m, mail.Row{
-			ModSeq: a.modSeq, Flags: t.Flags, Size: int64(len(t.Prefix) + len(b.data)),
+			ModSeq: a.modSeq, Flags: t.Flags, Size: int64(len(t.Prefix) + len(b.data)), Canonical: int64(len(t.Prefix)) + b.lines,
 			Internal: internal(env.Received, s.now()), Saved: saved(s.now()), ID: env.ID,
 		}, t.Prefix, b)
 	}
@@ -253,7 +254,7 @@ func read(d *draft.Draft) (*body, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read draft: %w", err)
 	}
-	return &body{data: data, digest: d.Digest()}, nil
+	return &body{data: data, digest: d.Digest(), lines: d.Canonical()}, nil
 }
 
 // internal is an internal date as a row keeps it.

@@ -109,6 +109,9 @@ type Account interface {
 	Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error]
 	// Open opens one message for reading; the caller closes it. mail.ErrNoMessage.
 	Open(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error)
+	// CanonicalSize is the size that the message has when every line ends in
+	// CRLF; a row's Canonical is that or 0. mail.ErrNoMessage.
+	CanonicalSize(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (int64, error)
 	// Append puts messages into the mailbox, all or none of them (RFC 3502). A
 	// zero Internal means now. The drafts are finished and stay the caller's.
 	// mail.ErrOverQuota.
