@@ -188,16 +188,8 @@ func (o *Office) openSearch() error {
 	}
 	o.close = append(o.close, files.Close)
 	o.search = search.Open(search.Options{
-		Files: files, Logger: o.log,
+		Files: files, Store: o.store, Logger: o.log,
 		Open: func(ctx context.Context, id mail.AccountID) (search.Account, error) { return o.store.Account(ctx, id) },
-		Accounts: func(ctx context.Context) ([]mail.AccountID, error) {
-			accounts, err := o.directory.Accounts(ctx)
-			ids := make([]mail.AccountID, len(accounts))
-			for i, a := range accounts {
-				ids[i] = a.ID
-			}
-			return ids, err
-		},
 	})
 	o.close = append(o.close, o.search.Close)
 	return nil

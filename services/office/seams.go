@@ -52,6 +52,12 @@ func (f finder) Query(ctx context.Context, id mail.AccountID, ask search.Ask) (s
 	return f.o.search.Query(ctx, id, account, ask)
 }
 
+// Rebuild has the accounts' search indexes made anew, in the background.
+func (f finder) Rebuild(ids ...mail.AccountID) { f.o.search.Rebuild(ids...) }
+
+// Rebuilds says how far that is.
+func (f finder) Rebuilds() []search.Rebuild { return f.o.search.Rebuilds() }
+
 // addresses are the directory's for the mailroom. Before the set-up the box knows
 // no address, and mail that is already on its way here must not come back as
 // undeliverable for that: it is put off.

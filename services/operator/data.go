@@ -22,6 +22,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/search"
 	"github.com/sanduk-mail/sanduk/services/store"
 )
 
@@ -37,6 +38,8 @@ type data struct {
 	journal   *journal.Journal
 	store     *store.Store
 	spool     *draft.Spool
+	search    *search.Index // once it was asked for
+	files     *durable.OS   // of the mail directory
 	mended    mended
 	closers   []func() error
 }
@@ -108,7 +111,7 @@ func (d *data) openMail(ctx context.Context, index *directory.Index, key *auth.K
 	if err != nil {
 		return err
 	}
-	d.journal = j
+	d.journal, d.files = j, files
 	d.closers = append(d.closers, func() error {
 		err := j.Close()
 		j.Release()

@@ -28,6 +28,10 @@ type place interface {
 	// removed lists the people who can be brought back.
 	removed(ctx context.Context) ([]mail.RemovedAccount, error)
 	restoreAccount(ctx context.Context, id mail.AccountID, address mail.Address, password string) (mail.Account, error)
+	// rebuildSearch has the search index of one person, or of all, made anew;
+	// searchRebuilds says how far that is.
+	rebuildSearch(ctx context.Context, only mail.Address) error
+	searchRebuilds(ctx context.Context) ([]searchState, error)
 	close() error
 }
 

@@ -180,11 +180,14 @@ func (a *account) save(m manifest) error {
 
 // create writes a segment's files, synced, which nothing refers to yet. Only one
 // goroutine writes.
-func (a *account) create(number uint64, write func(*segmentWriter) error) (_ *segment, err error) {
+func (a *account) create(write func(*segmentWriter) error) (_ *segment, err error) {
 	if err := durable.MkdirAllSync(a.files, a.dir, 0o700); err != nil {
 		return nil, err
 	}
-	name := segmentName{number: number, salt: rand.Uint64()}
+	a.mu.Lock()
+	name := segmentName{number: a.manifest.next, salt: rand.Uint64()}
+	a.manifest.next++
+	a.mu.Unlock()
 	wordsName, listsName := name.files()
 	words, err := a.files.Create(path.Join(a.dir, wordsName))
 	if err != nil {
@@ -215,9 +218,9 @@ func (a *account) create(number uint64, write func(*segmentWriter) error) (_ *se
 	return a.openSegment(name)
 }
 
-// exchange makes the new segment part of the index in the place of the old ones,
+// exchange makes the new segments part of the index in the place of the old ones,
 // and everything up to modSeq looked at.
-func (a *account) exchange(old []*segment, s *segment, modSeq mail.ModSeq) error {
+func (a *account) exchange(old, added []*segment, modSeq mail.ModSeq) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.load(); errors.Is(err, errDamage) {
@@ -227,20 +230,20 @@ func (a *account) exchange(old []*segment, s *segment, modSeq mail.ModSeq) error
 	}
 	m := manifest{modSeq: modSeq, next: a.manifest.next}
 	var segments []*segment
-	placed := s == nil
+	placed := false
 	for _, have := range a.segments {
-		if slices.ContainsFunc(old, func(o *segment) bool { return o.name.number == have.name.number }) {
-			if !placed {
-				segments, placed = append(segments, s), true
-			}
+		if !slices.ContainsFunc(old, func(o *segment) bool { return o.name.number == have.name.number }) {
+			segments = append(segments, have)
 			continue
 		}
-		segments = append(segments, have)
+		if !placed {
+			segments, placed = append(segments, added...), true
+		}
 	}
 	if !placed {
-		segments = append(segments, s)
+		segments = append(segments, added...)
 	}
-	if s != nil {
+	for _, s := range added {
 		m.next = max(m.next, s.name.number+1)
 	}
 	for _, s := range segments {

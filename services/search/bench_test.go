@@ -124,13 +124,13 @@ func (a *archive) index(b *testing.B) (*Index, time.Duration) {
 	}
 	ix := Open(Options{
 		Files: files, Delay: time.Hour, Logger: slog.New(slog.DiscardHandler),
-		Open:     func(ctx context.Context, id mail.AccountID) (Account, error) { return a.store.Account(ctx, id) },
-		Accounts: func(context.Context) ([]mail.AccountID, error) { return nil, nil },
+		Open:  func(ctx context.Context, id mail.AccountID) (Account, error) { return a.store.Account(ctx, id) },
+		Store: quiet{},
 	})
 	ix.throttle.off = true
 	b.Cleanup(func() { _ = ix.Close() })
 	begin := time.Now()
-	if err := ix.update(anna); err != nil {
+	if err := ix.update(anna, false); err != nil {
 		b.Fatal(err)
 	}
 	return ix, time.Since(begin)
@@ -260,8 +260,8 @@ func BenchmarkDelivery(b *testing.B) {
 		}
 		ix := Open(Options{
 			Files: files, Delay: time.Hour, Logger: slog.New(slog.DiscardHandler),
-			Open:     func(ctx context.Context, id mail.AccountID) (Account, error) { return a.store.Account(ctx, id) },
-			Accounts: func(context.Context) ([]mail.AccountID, error) { return nil, nil },
+			Open:  func(ctx context.Context, id mail.AccountID) (Account, error) { return a.store.Account(ctx, id) },
+			Store: quiet{},
 		})
 		defer ix.Close()
 		stop := make(chan struct{})
@@ -273,7 +273,7 @@ func BenchmarkDelivery(b *testing.B) {
 					return
 				case <-time.After(time.Millisecond):
 					ix.mu.Lock()
-					waiting := len(ix.due) > 0
+					waiting := len(ix.queue.due) > 0
 					ix.mu.Unlock()
 					if !waiting {
 						ix.Rebuild(anna)

@@ -14,8 +14,23 @@
 // or none.
 //
 // Concurrency: every method may be called from any goroutine. One goroutine
-// writes: it follows the accounts' changes, and works half of the time at most.
+// writes: it follows the store's changes, and works half of the time at most.
 // Delivery neither waits for it nor knows of it.
+//
+// # How it follows
+//
+// The store says which accounts have changed after a position (ChangedAccounts),
+// in one question for all that came within a second; a minute later each of them
+// is looked at, from the ModSeq on that its manifest names. Accounts in which
+// nothing happens are never opened, at a start either. The position on disk is
+// one up to which every account has been looked at, so it stays behind one that
+// could not be. A position that the log has not come to (it was put back to an
+// earlier state) becomes 0, on disk before anything else: then ModSeqs of before
+// mean nothing, and all messages of all accounts are compared with what the
+// indexes have.
+//
+// Rebuild makes an account's index anew beside the old one, which searches use
+// until the new one takes its place in one step.
 //
 // # How it finds
 //
@@ -53,10 +68,17 @@
 // A segment never changes: new mail makes a new one, and four of a size become
 // one. A segment is written under a number that nothing refers to yet, and
 // synced; then the manifest is replaced in one step. What no manifest names is
-// removed. So a crash leaves the index as it was before or after a step.
+// removed. So a crash leaves the index as it was before or after a step. Beside
+// the accounts' directories stands a file called position.
 //
 // Varints are those of encoding/binary, unsigned if nothing else is said. All
 // checksums are CRC32C, little-endian.
+//
+//	position
+//	  byte     version, 1
+//	  varint   position up to which the store's changes have been looked at; 0:
+//	           nothing is known
+//	  4 bytes  checksum of all before it
 //
 //	manifest
 //	  byte     version, 1

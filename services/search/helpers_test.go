@@ -52,6 +52,22 @@ func (o *office) ok(err error) {
 	}
 }
 
+// stepwise ends the goroutine that writes: the test does its work.
+func (ix *Index) stepwise() {
+	ix.stop()
+	ix.running.Wait()
+	ix.life, ix.stop = context.WithCancel(context.Background())
+}
+
+// quiet is a store of which nothing is heard.
+type quiet struct{}
+
+func (quiet) Watch() *mail.Watch { return mail.NewWatch(nil, func() {}) }
+
+func (quiet) ChangedAccounts(context.Context, mail.Position) (mail.StoreChanges, error) {
+	return mail.StoreChanges{}, nil
+}
+
 // reopen opens the index anew, on the files that are there.
 func (o *office) reopen() {
 	if o.ix != nil {
@@ -59,14 +75,11 @@ func (o *office) reopen() {
 	}
 	o.ix = Open(Options{
 		Files: o.files, Delay: time.Hour, Logger: slog.New(slog.DiscardHandler),
-		Open:     func(ctx context.Context, id mail.AccountID) (Account, error) { return o.store.Account(ctx, id) },
-		Accounts: func(context.Context) ([]mail.AccountID, error) { return nil, nil },
+		Open:  func(ctx context.Context, id mail.AccountID) (Account, error) { return o.store.Account(ctx, id) },
+		Store: quiet{},
 	})
 	o.ix.throttle.off = true
-	// The test is the only one that writes.
-	o.ix.stop()
-	o.ix.running.Wait()
-	o.ix.life, o.ix.stop = context.WithCancel(o.ctx)
+	o.ix.stepwise()
 	o.Cleanup(func() { _ = o.ix.Close() })
 }
 
@@ -82,7 +95,7 @@ func (o *office) append(texts ...string) {
 // update indexes what there is.
 func (o *office) update() {
 	o.Helper()
-	o.ok(o.ix.update(anna))
+	o.ok(o.ix.update(anna, false))
 }
 
 // same compares the indexed answer with the one of a scan.

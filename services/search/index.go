@@ -21,20 +21,26 @@ type Account interface {
 	Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error]
 	Open(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error)
 	Changes(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
+}
+
+// Store says which accounts have changed; *store.Store is one.
+type Store interface {
 	Watch() *mail.Watch
+	ChangedAccounts(ctx context.Context, since mail.Position) (mail.StoreChanges, error)
 }
 
 // Options say how to open an Index; those without a default are required.
 type Options struct {
 	Files durable.FS // the index's own directory
+	Store Store
 	// Open gives an account's mail.
 	Open func(ctx context.Context, id mail.AccountID) (Account, error)
-	// Accounts lists the accounts there are.
-	Accounts func(ctx context.Context) ([]mail.AccountID, error)
 	// Delay is how long after a change an account is looked at, so that many
 	// changes cost one writing; until then searches look at new mail itself. 0:
 	// DefaultDelay.
-	Delay  time.Duration
+	Delay time.Duration
+	// Alone says that there is nobody to give way to: the indexing never rests.
+	Alone  bool
 	Logger *slog.Logger
 }
 
@@ -53,8 +59,8 @@ const (
 // Index is the search index of all accounts.
 type Index struct {
 	files    durable.FS
+	store    Store
 	open     func(ctx context.Context, id mail.AccountID) (Account, error)
-	list     func(ctx context.Context) ([]mail.AccountID, error)
 	delay    time.Duration
 	log      *slog.Logger
 	life     context.Context
@@ -65,23 +71,28 @@ type Index struct {
 	mu       sync.Mutex
 	accounts map[mail.AccountID]*account // guarded by mu
 	clock    uint64                      // guarded by mu
-	due      map[mail.AccountID]time.Time
-	damaged  map[mail.AccountID]bool // to be forgotten; guarded by mu, as due is
-	watching map[mail.AccountID]bool // guarded by mu
+	damaged  map[mail.AccountID]bool     // to be forgotten; guarded by mu
+	queue    queue                       // guarded by mu
+	rebuilds []*rebuilding               // guarded by mu
 	wake     chan struct{}
+
+	kept mail.Position // what the file of the position says; of the one goroutine
 }
 
-// Open opens the index and begins to follow the accounts. It waits for nothing:
-// what it hasn't read yet is not narrowed, that is all.
+// Open opens the index and begins to follow the store where it left off: only
+// accounts that have changed since are looked at. It waits for nothing: what it
+// hasn't read yet is not narrowed, that is all.
 func Open(options Options) *Index {
 	ix := &Index{
-		files: options.Files, open: options.Open, list: options.Accounts, delay: options.Delay, log: options.Logger,
-		accounts: map[mail.AccountID]*account{}, due: map[mail.AccountID]time.Time{}, damaged: map[mail.AccountID]bool{},
-		watching: map[mail.AccountID]bool{}, wake: make(chan struct{}, 1),
+		files: options.Files, store: options.Store, open: options.Open, delay: options.Delay, log: options.Logger,
+		accounts: map[mail.AccountID]*account{}, damaged: map[mail.AccountID]bool{}, queue: queue{due: map[mail.AccountID]due{}}, wake: make(chan struct{}, 1),
 	}
 	if ix.delay == 0 {
 		ix.delay = DefaultDelay
 	}
+	ix.throttle.off = options.Alone
+	ix.kept = ix.readPosition()
+	ix.queue.asked = ix.kept
 	ix.life, ix.stop = context.WithCancel(context.Background())
 	ix.running.Go(ix.run)
 	return ix
@@ -169,15 +180,17 @@ func (ix *Index) evict() {
 
 // touch says that the account is to be looked at after a while.
 func (ix *Index) touch(id mail.AccountID, after time.Duration) {
-	at := time.Now().Add(after)
 	ix.mu.Lock()
-	if have, ok := ix.due[id]; !ok || at.Before(have) {
-		ix.due[id] = at
-	}
+	ix.queue.add(id, due{time.Now().Add(after), ix.queue.asked})
 	ix.mu.Unlock()
+	ix.poke()
+}
+
+// poke wakes the one goroutine that writes.
+func (ix *Index) poke() {
 	select {
 	case ix.wake <- struct{}{}:
-	default:
+	default: // it will wake up already
 	}
 }
 
@@ -191,11 +204,11 @@ func (ix *Index) broken(id mail.AccountID, err error) {
 	ix.touch(id, 0)
 }
 
-// Rebuild drops an account's index and has it made again in the background.
-// Searches go on meanwhile, and look at the messages themselves.
-func (ix *Index) Rebuild(id mail.AccountID) {
+// takeDamaged says whether that was so, and forgets it.
+func (ix *Index) takeDamaged(id mail.AccountID) bool {
 	ix.mu.Lock()
-	ix.damaged[id] = true
-	ix.mu.Unlock()
-	ix.touch(id, 0)
+	defer ix.mu.Unlock()
+	damaged := ix.damaged[id]
+	delete(ix.damaged, id)
+	return damaged
 }

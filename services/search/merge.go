@@ -20,9 +20,9 @@ func (s *segment) tier() int {
 	return t
 }
 
-// due gives the segments that are to become one, at the end of the list; nil if
+// overfull gives the segments that are to become one, at the end of the list; nil if
 // there are too few of a size.
-func due(segments []*segment) []*segment {
+func overfull(segments []*segment) []*segment {
 	for i := range segments {
 		from := len(segments) - 1 - i
 		// All behind from are smaller or as large.

@@ -1,14 +1,10 @@
 package search
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"syscall"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -75,7 +71,7 @@ func TestCrash(t *testing.T) {
 			for _, q := range queries {
 				o.same(q)
 			}
-			if len(o.ix.damaged) > 0 || len(o.ix.due) > 0 {
+			if len(o.ix.damaged) > 0 || len(o.ix.queue.due) > 0 {
 				t.Fatalf("a crash after step %d of %d left a damaged index", point, points)
 			}
 			o.update()
@@ -109,7 +105,7 @@ func TestFaults(t *testing.T) {
 				}
 				return nil
 			})
-			err := o.ix.update(anna)
+			err := o.ix.update(anna, false)
 			disk.Fault(nil)
 			if !failed {
 				break
@@ -149,7 +145,7 @@ func TestDamage(t *testing.T) {
 			for _, q := range queries {
 				o.same(q)
 			}
-			if len(o.ix.damaged)+len(o.ix.due) > 0 {
+			if len(o.ix.damaged)+len(o.ix.queue.due) > 0 {
 				noticed++
 				o.update()
 				if got := o.indexed(); got != len(odd()) {
@@ -166,33 +162,6 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// TestRebuild drops the index and finds it made again; an email number that is
-// given out anew, as after a log that was put back, is not taken for the old one.
-func TestRebuild(t *testing.T) {
-	t.Parallel()
-	o := newOffice(t)
-	o.append(small(1), small(2), small(3))
-	o.update()
-	o.ix.Rebuild(anna)
-	o.same(mail.Body{Text: "body2"})
-	o.update()
-	if got := o.indexed(); got != 3 {
-		t.Errorf("%d messages are indexed; want 3", got)
-	}
-	files := o.files
-	o = newOffice(t)
-	o.files = files
-	o.reopen()
-	o.append(small(7), small(2))
-	for _, text := range []string{"body1", "body7", "body2", "body3"} {
-		o.same(mail.Body{Text: text})
-	}
-	o.update()
-	for _, text := range []string{"body1", "body7", "body2", "body3"} {
-		o.same(mail.Body{Text: text})
-	}
-}
-
 // TestManyAccounts holds that the index of an office keeps few files and little
 // memory, whoever searches.
 func TestManyAccounts(t *testing.T) {
@@ -205,7 +174,7 @@ func TestManyAccounts(t *testing.T) {
 		o.ok(err)
 		o.box = box
 		o.append(small(int(id)))
-		o.ok(o.ix.update(id))
+		o.ok(o.ix.update(id, false))
 		a, err := o.ix.Query(o.ctx, id, box, Ask{Text: fmt.Sprintf("body%d", id)})
 		o.ok(err)
 		if len(a.Hits) != 1 || a.Partial {
@@ -221,37 +190,4 @@ func TestManyAccounts(t *testing.T) {
 	if open > maxOpen+1 || len(o.ix.accounts) != people-1 {
 		t.Errorf("%d of %d accounts are open; want at most %d", open, len(o.ix.accounts), maxOpen)
 	}
-}
-
-// TestFollow holds that a running index finds out by itself what is new.
-func TestFollow(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		o := newOffice(t)
-		o.append(small(1))
-		ix := Open(Options{
-			Files: crashfs.New(), Logger: slog.New(slog.DiscardHandler),
-			Open:     func(ctx context.Context, id mail.AccountID) (Account, error) { return o.store.Account(ctx, id) },
-			Accounts: func(context.Context) ([]mail.AccountID, error) { return []mail.AccountID{anna}, nil },
-		})
-		defer ix.Close()
-		has := func(n int) {
-			t.Helper()
-			time.Sleep(2 * DefaultDelay)
-			synctest.Wait()
-			have := 0
-			for _, s := range ix.accounts[anna].segments {
-				have += len(s.docs)
-			}
-			if have != n {
-				t.Errorf("%d messages are indexed; want %d", have, n)
-			}
-		}
-		has(1)
-		o.append(small(2), small(3))
-		has(3)
-		ix.Rebuild(anna)
-		o.append(small(4))
-		has(4)
-	})
 }

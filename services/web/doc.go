@@ -37,6 +37,9 @@
 //	DELETE /api/session                       signs out
 //	PUT    /api/me/password                   {current, password}: one's own
 //	GET    /api/me/search?q=…                 one's own mail, best first; &mailbox= and &limit= narrow it
+//	POST   /api/search/rebuild                {address}, "" for everybody: search indexes are made anew; 202; administrator
+//	GET    /api/search/rebuild                {accounts: [{address, state: waiting|running|done|failed, messages, total,
+//	                                          seconds, problem}]}: how far that is; administrator
 //	GET    /api/accounts                      {accounts: [{address, name, admin, created, quota_bytes, quota_messages,
 //	                                          used_bytes, used_messages}]}; administrator
 //	POST   /api/accounts                      {address, name, password}: 201; administrator

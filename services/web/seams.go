@@ -97,10 +97,14 @@ type Tokens interface {
 	TokenOwner(ctx context.Context, hash [32]byte) (mail.Login, error)
 }
 
-// Search finds an account's mail for a person. Errors: search.ErrAsk,
+// Search finds an account's mail for a person. Errors of Query: search.ErrAsk,
 // mail.ErrNoMailbox, or the box's own trouble.
 type Search interface {
 	Query(ctx context.Context, account mail.AccountID, ask search.Ask) (search.Answer, error)
+	// Rebuild has search indexes made anew in the background; searches go on.
+	Rebuild(accounts ...mail.AccountID)
+	// Rebuilds says how far those are that were asked for last.
+	Rebuilds() []search.Rebuild
 }
 
 // Certificates are the box's. Both are DER; CA is nil when the certificate in

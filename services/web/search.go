@@ -44,7 +44,7 @@ func (s *Server) getSearch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if s.opt.Search == nil {
-		return &Problem{Status: http.StatusNotFound, Message: "This box doesn't search mail on its pages."}
+		return errNoSearch()
 	}
 	values := r.URL.Query()
 	ask := search.Ask{Text: values.Get("q"), Mailbox: values.Get("mailbox")}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -11,7 +12,20 @@ import (
 )
 
 // shelf answers searches with what it was asked.
-type shelf struct{ asked map[mail.AccountID]search.Ask }
+type shelf struct {
+	asked   map[mail.AccountID]search.Ask
+	rebuilt []mail.AccountID
+}
+
+func (s *shelf) Rebuild(ids ...mail.AccountID) { s.rebuilt = ids }
+
+func (s *shelf) Rebuilds() []search.Rebuild {
+	list := []search.Rebuild{{Account: 99, State: search.RebuildDone}}
+	for _, id := range s.rebuilt {
+		list = append(list, search.Rebuild{Account: id, State: search.RebuildFailed, Messages: 3, Total: 5, Took: time.Second, Err: mail.ErrNoSpace})
+	}
+	return list
+}
 
 func (s *shelf) Query(_ context.Context, id mail.AccountID, ask search.Ask) (search.Answer, error) {
 	s.asked[id] = ask
@@ -29,7 +43,7 @@ func (s *shelf) Query(_ context.Context, id mail.AccountID, ask search.Ask) (sea
 
 func TestSearch(t *testing.T) {
 	t.Parallel()
-	s := &shelf{map[mail.AccountID]search.Ask{}}
+	s := &shelf{asked: map[mail.AccountID]search.Ask{}}
 	b := setUpBox(t, func(o *Options) { o.Search = s })
 	b.want(b.do("GET", "/api/me/search?q=invoice", ""), http.StatusUnauthorized, "")
 	mine := b.as(alice)
@@ -49,4 +63,25 @@ func TestSearch(t *testing.T) {
 	b.want(b.do("GET", "/api/me/search?q=x&limit=101", "", mine...), http.StatusBadRequest, "limit")
 	b = setUpBox(t, func(*Options) {})
 	b.want(b.do("GET", "/api/me/search?q=x", "", b.as(alice)...), http.StatusNotFound, "")
+}
+
+func TestSearchRebuild(t *testing.T) {
+	t.Parallel()
+	s := &shelf{}
+	b := setUpBox(t, func(o *Options) { o.Search = s })
+	b.want(b.do("POST", "/api/search/rebuild", "{}", b.as(alice)...), http.StatusForbidden, "")
+	b.want(b.do("GET", "/api/search/rebuild", "", b.as(alice)...), http.StatusForbidden, "")
+	boss := b.as(admin)
+	if got := list(b.want(b.do("GET", "/api/search/rebuild", "", boss...), http.StatusOK, ""), "accounts"); len(got) != 0 {
+		t.Errorf("got %v before anything was asked for", got)
+	}
+	b.want(b.do("POST", "/api/search/rebuild", `{"address": "nobody@example.test"}`, boss...), http.StatusNotFound, "address")
+	got := list(b.want(b.do("POST", "/api/search/rebuild", `{"address": "`+alice+`"}`, boss...), http.StatusAccepted, ""), "accounts")
+	if !slices.Equal(s.rebuilt, []mail.AccountID{2}) || len(got) != 1 || got[0]["address"] != alice || got[0]["state"] != "failed" || got[0]["messages"] != 3.0 || got[0]["total"] != 5.0 || got[0]["problem"] == nil {
+		t.Errorf("accounts %d: %v; want alice's", s.rebuilt, got)
+	}
+	b.want(b.do("POST", "/api/search/rebuild", `{}`, boss...), http.StatusAccepted, "")
+	if len(s.rebuilt) < 2 {
+		t.Errorf("accounts %d; want all", s.rebuilt)
+	}
 }

@@ -26,6 +26,8 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("DELETE /api/session", s.handle(s.deleteSession))
 	mux.HandleFunc("PUT /api/me/password", s.handle(s.putOwnPassword))
 	mux.HandleFunc("GET /api/me/search", s.handle(s.getSearch))
+	mux.HandleFunc("GET /api/search/rebuild", s.admin(s.getSearchRebuild))
+	mux.HandleFunc("POST /api/search/rebuild", s.admin(s.postSearchRebuild))
 	mux.HandleFunc("GET /api/accounts", s.admin(s.getAccounts))
 	mux.HandleFunc("POST /api/accounts", s.admin(s.postAccount))
 	mux.HandleFunc("PATCH /api/accounts/{address}", s.admin(s.patchAccount))
