@@ -61,7 +61,9 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	running.Go(func() { o.certs.Run(ctx) })
 	running.Go(func() { o.attend(ctx) })
 	running.Go(func() { o.checkpoint(ctx) })
-	running.Go(func() { store.NewUpkeep(o.store, store.UpkeepOptions{Logger: o.log}).Run(ctx) })
+	running.Go(func() {
+		store.NewUpkeep(o.store, store.UpkeepOptions{Logger: o.log, Free: func() (int64, error) { return freeBytes(o.options.Data) }}).Run(ctx)
+	})
 	select {
 	case <-ctx.Done():
 	case <-o.journal.Failed():

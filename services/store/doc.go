@@ -87,19 +87,24 @@
 //
 // An Upkeep does all this in the background, a pass each hour. Once a day it notes
 // how far each account has come; what was taken away by a note is let go when the
-// retention has passed since it, and then the journal is compacted. How much time
+// retention has passed since it, and then the journal is compacted. What of this
+// fails is owed, and every pass tries again; so does every minute's look at a disk
+// with less free than eight times the reserve, until there is nothing more to be
+// had. Lists of what can be put back, where there are notes, show all that has not
+// been let go, whatever the clock was at when it went or is at now. How much time
 // has passed it does not ask the box's clock: it counts the time of the process,
 // and after a start adds what the clock says, up to a day, and only beyond the
 // highest that the clock ever showed. In 300 passes it reads everything that is on
 // the disk; then it rests until a month has passed since it began. Health says
 // what it found, with the messages concerned.
 //
-// accounts/upkeep: version 2; signed: nanoseconds counted so far, highest time of
+// accounts/upkeep: version 3; signed: nanoseconds counted so far, highest time of
 // the clock (Unix nanoseconds), bytes given back; the last segment that was read,
 // signed: the count when this reading began, Unix seconds when one was last done;
 // number of notes, each the count (signed) and a number of accounts, each with its
 // ModSeq; number of damaged bodies, each its segment and ordinal; LSN up to which
-// the log was durable (not in version 1); CRC32C. It is written anew with each
+// the log was durable (not in version 1); 1 when the day's work is owed still (from
+// version 3 on); CRC32C. It is written anew with each
 // pass. When it is lost, or the log had come further then than at the next start
 // (it was put back from a copy), the retention begins anew: ModSeqs mean other
 // changes then.

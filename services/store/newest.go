@@ -17,13 +17,13 @@ import (
 // selection gathers what a query asks for from rows that come newest first, until
 // it has no room or has looked at enough.
 type selection struct {
-	q     mail.ExpungedQuery
-	gone  mail.ModSeq // up to which everything has expired
-	since int64       // what went at or before this is over
-	room  int
-	look  int // how many more are looked at
-	rows  []expungedRow
-	last  expungedRow // that was looked at
+	q    mail.ExpungedQuery
+	gone mail.ModSeq           // up to which everything has expired
+	over func(unix int64) bool // what went then
+	room int
+	look int // how many more are looked at
+	rows []expungedRow
+	last expungedRow // that was looked at
 }
 
 func (s *selection) full() bool { return len(s.rows) >= s.room || s.look <= 0 }
@@ -32,7 +32,7 @@ func (s *selection) offer(e expungedRow) {
 	s.look--
 	s.last = e
 	switch q := &s.q; {
-	case e.left.unix <= s.since, e.row.modSeq <= s.gone,
+	case s.over(e.left.unix), e.row.modSeq <= s.gone,
 		!q.Since.IsZero() && e.left.unix < q.Since.Unix(),
 		!q.Before.IsZero() && e.left.unix >= q.Before.Unix(),
 		!q.Moved && (e.left.verb == verbMove || e.left.verb == verbMailboxRename):
@@ -96,7 +96,7 @@ type history struct {
 // newest gives the newest rows of a query, as many as there is room for.
 func (a *account) newest(ctx context.Context, q mail.ExpungedQuery, room int) (*selection, error) {
 	w := &history{
-		account: a, sel: &selection{q: q, room: room, look: undoLook, since: a.store.now().Add(-a.store.retention).Unix()},
+		account: a, sel: &selection{q: q, room: room, look: undoLook, over: a.store.isOver},
 		after: group{math.MaxUint64, 0}, recent: map[group][]expungedRow{},
 	}
 	if q.After != (mail.ExpungedMark{}) {

@@ -396,7 +396,8 @@ func (g *flagGroups) ops(id mail.MailboxID) []op {
 // for whoever holds mu.
 func (a *account) indexedEmails(view func(func(*bolt.Tx) error) error, ids []mail.EmailID) (map[mail.EmailID]bool, error) {
 	found := map[mail.EmailID]bool{}
-	now := a.store.now()
+	// Where time is counted, what no entry refers to any more may go at any moment.
+	counted := a.store.count.Load() != nil
 	err := view(func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte("emails"))
 		for _, id := range ids {
@@ -408,7 +409,7 @@ func (a *account) indexedEmails(view func(func(*bolt.Tx) error) error, ids []mai
 			if err != nil {
 				return err
 			}
-			found[id] = m.live > 0 || now.Before(a.store.until(m.goneTime))
+			found[id] = m.live > 0 || counted && m.kept > 0 || !counted && !a.store.isOver(m.goneTime)
 		}
 		return nil
 	})
@@ -454,12 +455,11 @@ func (a *account) expungedRows(places []mail.Place) (map[mail.Place]expungedRow,
 	if err != nil {
 		return nil, err
 	}
-	now := a.store.now()
 	a.mu.RLock()
 	expired := a.last.expired
 	a.mu.RUnlock()
 	maps.DeleteFunc(found, func(_ mail.Place, e expungedRow) bool {
-		return !now.Before(a.store.until(e.left.unix)) || e.row.gone() && e.row.modSeq <= expired
+		return a.store.isOver(e.left.unix) || e.row.gone() && e.row.modSeq <= expired
 	})
 	return found, nil
 }

@@ -24,6 +24,8 @@ type Health struct {
 	// going on.
 	NextScrub time.Time
 	Damage    []Hurt // messages that can't be read any more
+	// Trouble is why the last pass could not do all that was due; nil: it could.
+	Trouble error
 }
 
 // Hurt is a message whose body is damaged on the disk.
@@ -91,14 +93,9 @@ func (u *Upkeep) scrub(ctx context.Context) error {
 			done = false
 			break
 		}
-		bad, err := u.store.journal.ScrubSegment(ctx, number, u.pace)
-		if err != nil {
+		if err := u.read(ctx, number); err != nil {
 			return err
 		}
-		// What the round before found stays until its segment is read again.
-		s.hurt = slices.DeleteFunc(s.hurt, func(r journal.BodyRef) bool { return r.Segment == number })
-		s.hurt = append(s.hurt, bad...)
-		s.hurt = s.hurt[:min(len(s.hurt), maxHurt)]
 		s.scrubbed = number
 	}
 	if done {
@@ -109,6 +106,19 @@ func (u *Upkeep) scrub(ctx context.Context) error {
 	}
 	u.publish()
 	return s.save(u.store)
+}
+
+// read reads a segment and notes the bodies of it that can't be read.
+func (u *Upkeep) read(ctx context.Context, number uint32) error {
+	bad, err := u.store.journal.ScrubSegment(ctx, number, u.pace)
+	if err != nil {
+		return err
+	}
+	// What the round before found stays until its segment is read again.
+	hurt := slices.DeleteFunc(u.state.hurt, func(r journal.BodyRef) bool { return r.Segment == number })
+	hurt = append(hurt, bad...)
+	u.state.hurt = hurt[:min(len(hurt), maxHurt)]
+	return nil
 }
 
 // findHurt says in Health, and in the log what is new, which messages the damaged

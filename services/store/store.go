@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
@@ -81,6 +82,7 @@ type Store struct {
 
 	registry  registry
 	positions *positions
+	count     atomic.Pointer[count] // nil: nobody has counted yet
 
 	// start is how far the log went at Open. No index that has not been written
 	// since can have more.
@@ -140,6 +142,9 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 		return nil, fmt.Errorf("store: open: %w", err)
 	}
 	s.positions.reach(s.start)
+	if notes, err := loadUpkeep(s, s.start); err == nil { // else the clock has to do until they can be read
+		s.count.Store(notes.count())
+	}
 	go s.run()
 	return s, nil
 }

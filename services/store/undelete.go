@@ -33,7 +33,7 @@ func (h *Account) RestoreMailbox(ctx context.Context, id mail.MailboxID) ([]mail
 		case !root.gone:
 			ids = []mail.MailboxID{id}
 			return nil, nil
-		case !at.time.Before(h.a.store.until(root.goneTime.Unix())):
+		case h.a.store.isOver(root.goneTime.Unix()):
 			return nil, mail.ErrGone
 		}
 		var err error
@@ -166,12 +166,12 @@ func (s *Store) RestoreAccount(ctx context.Context, id mail.AccountID) error {
 		return fmt.Errorf("restore account: %w", err)
 	}
 	t := &transaction{accounts: []*account{a}, revives: true}
-	t.prepare = func(at moment, _ journal.Slot) (change, error) {
+	t.prepare = func(moment, journal.Slot) (change, error) {
 		p := a.pend()
 		switch {
 		case !p.last.removed:
 			return nil, nil
-		case !at.time.Before(s.until(p.last.removedAt)), p.empty():
+		case s.isOver(p.last.removedAt), p.empty():
 			return nil, mail.ErrGone
 		}
 		return change{{account: id, modSeq: p.last.modSeq + 1, ops: []op{restoreAccount{}}}}, nil
@@ -198,30 +198,33 @@ func (s *Store) RemovedAccounts(context.Context) ([]mail.RemovedAccount, error) 
 	}
 	s.mu.RUnlock()
 	slices.Sort(ids)
-	now := s.now()
 	var list []mail.RemovedAccount
 	for _, id := range ids {
-		at, removed, err := s.removedAt(id)
+		r, err := s.removedAccount(id)
 		if err != nil {
 			return nil, fmt.Errorf("list removed account %s: %w", id, err)
 		}
-		if removed && now.Before(s.until(at)) {
-			list = append(list, mail.RemovedAccount{ID: id, At: time.Unix(at, 0).UTC(), Until: s.until(at)})
+		if r != nil {
+			list = append(list, *r)
 		}
 	}
 	return list, nil
 }
 
-// removedAt says when an account was removed, in Unix seconds, and whether there
-// is anything left of it.
-func (s *Store) removedAt(id mail.AccountID) (at int64, removed bool, err error) {
+// removedAccount describes a removed account; nil when nothing of it can be put
+// back.
+func (s *Store) removedAccount(id mail.AccountID) (*mail.RemovedAccount, error) {
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	a, err := s.loadAccount(s.life, id)
 	if err != nil {
-		return 0, false, err
+		return nil, err
 	}
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	return a.last.removedAt, a.last.removed && len(a.boxes) > 0, nil
+	at := a.last.removedAt
+	if !a.last.removed || len(a.boxes) == 0 || s.isOver(at) {
+		return nil, nil
+	}
+	return &mail.RemovedAccount{ID: id, At: time.Unix(at, 0).UTC(), Until: a.until(a.last.modSeq, at)}, nil
 }

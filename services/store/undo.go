@@ -38,9 +38,6 @@ func (e *expungedRow) mark() mail.ExpungedMark {
 	return mail.ExpungedMark{ModSeq: e.row.modSeq, Place: e.place()}
 }
 
-// until is when something that went at unix can't be brought back any more.
-func (s *Store) until(unix int64) time.Time { return time.Unix(unix, 0).UTC().Add(s.retention) }
-
 // Expunged lists what is gone from mailboxes and can be put back.
 func (h *Account) Expunged(ctx context.Context, q mail.ExpungedQuery) (mail.ExpungedPage, error) {
 	if err := h.check(); err != nil {
@@ -89,7 +86,7 @@ func (h *Account) Expunged(ctx context.Context, q mail.ExpungedQuery) (mail.Expu
 func (a *account) describe(e *expungedRow) mail.Expunged {
 	m := mail.Expunged{
 		Place: e.place(), Row: e.row.public(a.keywords), Moved: e.left.verb == verbMove || e.left.verb == verbMailboxRename,
-		At: time.Unix(e.left.unix, 0).UTC(), Until: a.store.until(e.left.unix),
+		At: time.Unix(e.left.unix, 0).UTC(), Until: a.until(e.row.modSeq, e.left.unix),
 	}
 	a.mu.RLock()
 	if b := a.boxes[e.mailbox]; b != nil {
@@ -187,16 +184,15 @@ func (h *Account) DeletedMailboxes(context.Context) ([]mail.DeletedMailbox, erro
 		return nil, err
 	}
 	a := h.a
-	now := a.store.now()
 	var list []mail.DeletedMailbox
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	for _, m := range a.boxes {
-		if !m.gone || !now.Before(a.store.until(m.goneTime.Unix())) {
+		if !m.gone || a.store.isOver(m.goneTime.Unix()) {
 			continue
 		}
 		list = append(list, mail.DeletedMailbox{
-			Mailbox: m.public(a.subscribed[m.name]), At: time.Unix(m.goneTime.Unix(), 0).UTC(), Until: a.store.until(m.goneTime.Unix()),
+			Mailbox: m.public(a.subscribed[m.name]), At: time.Unix(m.goneTime.Unix(), 0).UTC(), Until: a.until(m.changed, m.goneTime.Unix()),
 		})
 	}
 	slices.SortFunc(list, func(a, b mail.DeletedMailbox) int {

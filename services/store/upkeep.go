@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -17,6 +18,14 @@ const (
 	// upkeepEvery is how often the background looks what there is to do, and notes
 	// how late it is.
 	upkeepEvery = time.Hour
+	// upkeepLook is how often it looks whether the disk fills.
+	upkeepLook = time.Minute
+	// lowSpace is below how much free space what is due is given back at once, flat
+	// out but for commits: new mail is refused below an eighth of it. In between
+	// is what a busy office gets in an hour.
+	lowSpace = 8 * journal.DefaultReserve
+	// reliefRate is what is read and written in a second then: a segment in two.
+	reliefRate = 8 * journal.BackgroundRate
 	// upkeepFirst is how long after a start it waits: then there is enough to do.
 	upkeepFirst = 5 * time.Minute
 	// markEvery is how often it is noted how far each account has come: what was
@@ -40,6 +49,9 @@ type UpkeepOptions struct {
 	// Uptime is the time since some moment, by a clock that nobody sets; nil: that
 	// of the process.
 	Uptime func() time.Duration
+	// Free tells the bytes free on the disk; nil: unknown, and nothing is done sooner
+	// when it fills.
+	Free func() (int64, error)
 	// Flat out: without giving way to anybody, as long as nobody else is there.
 	Flat bool
 }
@@ -59,7 +71,8 @@ type Upkeep struct {
 	store *Store
 	opts  UpkeepOptions
 	pace  journal.Pace
-	start journal.LSN // of the last record when this was made
+	quick journal.Pace // for when the disk fills
+	start journal.LSN  // of the last record when this was made
 
 	mu    sync.Mutex // held for a whole pass
 	state upkeepState
@@ -79,46 +92,71 @@ func NewUpkeep(s *Store, opts UpkeepOptions) *Upkeep {
 	u := &Upkeep{store: s, opts: opts, start: s.journal.Durable()}
 	if !opts.Flat {
 		u.pace = s.journal.Pace(journal.BackgroundRate)
+		u.quick = s.journal.Pace(reliefRate)
 	}
 	return u
 }
 
-// Run does what is due, again and again, until ctx ends. What fails is logged and
-// tried again at the next pass.
+// Run does what is due, again and again, until ctx ends, and at once what gives
+// space back when the disk fills. What fails is logged and tried again at the next
+// pass.
 func (u *Upkeep) Run(ctx context.Context) {
-	timer := time.NewTimer(upkeepFirst)
-	defer timer.Stop()
+	look := time.NewTicker(upkeepLook)
+	defer look.Stop()
+	pass := time.Now().Add(upkeepFirst)
+	var relief time.Time // not before
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-timer.C:
+		case <-look.C:
 		}
-		if err := u.Pass(ctx); err != nil && ctx.Err() == nil {
+		var err error
+		switch now := time.Now(); {
+		case !now.Before(pass):
+			err = u.Pass(ctx)
+			pass = time.Now().Add(upkeepEvery)
+		case !now.Before(relief) && u.isLow():
+			var freed int64
+			freed, err = u.relieve(ctx)
+			if freed == 0 { // there is no more to be had for now
+				relief = time.Now().Add(upkeepEvery)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
 			u.opts.Logger.Error("store: upkeep; it is tried again in an hour", "error", err)
 		}
-		timer.Reset(upkeepEvery)
 	}
 }
 
-// Pass does what is due now: a day's expiry and compaction, and a part of the
-// month's reading.
+// Pass does what is due now: a day's expiry and compaction, or what of it an
+// earlier pass could not do, and a part of the month's reading. What fails keeps
+// nothing else from being done.
 func (u *Upkeep) Pass(ctx context.Context) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	day, err := u.tell(ctx)
-	if err != nil {
+	err := u.tell(ctx)
+	if !u.begun || ctx.Err() != nil {
 		return err
 	}
-	if day {
-		if err := u.expire(ctx); err != nil {
-			return err
-		}
-		if _, err := u.compact(ctx, 0); err != nil {
-			return err
-		}
+	errs := []error{err}
+	if u.state.owed {
+		_, err := u.clear(ctx, 0, u.pace)
+		errs = append(errs, err)
 	}
-	return u.scrub(ctx)
+	if ctx.Err() == nil {
+		errs = append(errs, u.scrub(ctx))
+	}
+	return u.ended(errors.Join(errs...))
+}
+
+// ended says in Health how a pass went.
+func (u *Upkeep) ended(err error) error {
+	u.publish()
+	u.healthLock.Lock()
+	defer u.healthLock.Unlock()
+	u.health.Trouble = err
+	return err
 }
 
 // Compact lets go what is due and gives back all space that there is, however
@@ -126,43 +164,83 @@ func (u *Upkeep) Pass(ctx context.Context) error {
 func (u *Upkeep) Compact(ctx context.Context) (journal.Compacted, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if _, err := u.tell(ctx); err != nil {
+	if err := u.tell(ctx); !u.begun || ctx.Err() != nil {
 		return journal.Compacted{}, err
 	}
-	if err := u.expire(ctx); err != nil {
-		return journal.Compacted{}, err
+	return u.clear(ctx, offlineShare, u.pace)
+}
+
+// isLow says whether the disk fills.
+func (u *Upkeep) isLow() bool {
+	if u.opts.Free == nil {
+		return false
 	}
-	return u.compact(ctx, offlineShare)
+	free, err := u.opts.Free()
+	return err == nil && free < lowSpace
+}
+
+// relieve gives back at once what there is, before mail has to be refused.
+func (u *Upkeep) relieve(ctx context.Context) (freed int64, err error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if err := u.tell(ctx); !u.begun || ctx.Err() != nil {
+		return 0, err
+	}
+	done, err := u.clear(ctx, offlineShare, u.quick)
+	return done.Freed, u.ended(err)
+}
+
+// clear lets go what is due and gives its space back. Until both have succeeded
+// every pass tries again.
+func (u *Upkeep) clear(ctx context.Context, share float64, pace journal.Pace) (journal.Compacted, error) {
+	u.state.owed = true
+	expired := u.expire(ctx)
+	if ctx.Err() != nil {
+		return journal.Compacted{}, expired
+	}
+	done, err := u.compact(ctx, share, pace)
+	if err = errors.Join(expired, err); err != nil {
+		return done, err
+	}
+	u.state.owed = false
+	return done, u.state.save(u.store)
 }
 
 // offlineShare is the dead share of a segment that is worth rewriting it when
 // somebody asked for all the space there is.
 const offlineShare = 0.01
 
-// tell brings the time on, and makes a mark when a day has passed.
-func (u *Upkeep) tell(ctx context.Context) (day bool, err error) {
+// tell brings the time on, and makes a mark when a day has passed. An error after
+// the beginning is of what was noted on the disk, where there may be no room for
+// it just when space is to be given back: it counts in memory.
+func (u *Upkeep) tell(ctx context.Context) (err error) {
 	if !u.begun {
 		if u.state, err = loadUpkeep(u.store, u.start); err != nil {
-			return false, err
+			return err
 		}
 		u.publish()
-		if err := u.findHurt(ctx); err != nil {
-			return false, err
-		}
 	}
 	uptime := u.opts.Uptime()
 	u.state.pass(u.store.now(), uptime-u.seen, !u.begun)
+	first := !u.begun
 	u.begun, u.seen = true, uptime
+	var errs []error
+	if first {
+		errs = append(errs, u.findHurt(ctx))
+	}
 	every := min(markEvery, max(u.store.retention/30, time.Second))
 	n := len(u.state.marks)
-	if day = n == 0 || u.state.elapsed-u.state.marks[n-1].elapsed >= every; day {
+	if n == 0 || u.state.elapsed-u.state.marks[n-1].elapsed >= every {
 		m, err := u.store.positionsOfAll(ctx)
-		if err != nil {
-			return false, err
+		if ctx.Err() != nil {
+			return err
 		}
+		errs = append(errs, err)
 		u.state.marks = append(u.state.marks, upkeepMark{u.state.elapsed, m})
+		u.state.owed = true
 	}
-	return day, u.state.save(u.store)
+	u.store.count.Store(u.state.count())
+	return errors.Join(append(errs, u.state.save(u.store))...)
 }
 
 // pass brings the time on: by what the process has counted, and after a start by
@@ -176,25 +254,29 @@ func (s *upkeepState) pass(wall time.Time, counted time.Duration, start bool) {
 	s.wall = max(s.wall, wall.UnixNano())
 }
 
-// positionsOfAll says how far each account has come.
+// positionsOfAll says how far each account has come. One that can't be read is left
+// out, and nothing of it is let go by this mark.
 func (s *Store) positionsOfAll(ctx context.Context) (map[mail.AccountID]mail.ModSeq, error) {
 	s.mu.RLock()
 	ids := slices.Sorted(maps.Keys(s.known))
 	s.mu.RUnlock()
 	at := map[mail.AccountID]mail.ModSeq{}
+	var errs []error
 	for _, id := range ids {
 		a, err := s.anyAccount(ctx, id)
 		if err != nil {
-			return nil, fmt.Errorf("account %s: %w", id, err)
+			errs = append(errs, fmt.Errorf("account %s: %w", id, err))
+			continue
 		}
 		a.mu.RLock()
 		at[id] = a.last.modSeq
 		a.mu.RUnlock()
 	}
-	return at, nil
+	return at, errors.Join(errs...)
 }
 
-// expire lets go what was taken away by the last mark that is old enough.
+// expire lets go what was taken away by the last mark that is old enough. An
+// account of which that fails keeps the others from nothing, and is tried again.
 func (u *Upkeep) expire(ctx context.Context) error {
 	due := -1
 	for i, m := range u.state.marks {
@@ -206,31 +288,43 @@ func (u *Upkeep) expire(ctx context.Context) error {
 		return nil
 	}
 	m := u.state.marks[due]
+	var errs []error
 	for _, id := range slices.Sorted(maps.Keys(m.at)) {
 		if err := u.pace.Step(ctx, 1); err != nil {
 			return err
 		}
 		if err := u.store.Expire(ctx, id, m.at[id]); err != nil {
-			return err
+			errs = append(errs, err)
 		}
 	}
+	if len(errs) > 0 {
+		u.state.marks = u.state.marks[due:]
+		return errors.Join(errs...)
+	}
 	u.state.marks = u.state.marks[due+1:]
-	return u.state.save(u.store)
+	u.store.count.Store(u.state.count())
+	return nil
 }
 
-// compact gives space back.
-func (u *Upkeep) compact(ctx context.Context, share float64) (journal.Compacted, error) {
+// compact gives space back. What it finds bad is read at once, to tell people
+// which messages it is.
+func (u *Upkeep) compact(ctx context.Context, share float64, pace journal.Pace) (journal.Compacted, error) {
 	owners := append([]journal.Owner{u.store}, u.opts.Owners...)
-	done, err := u.store.journal.Compact(ctx, journal.Compaction{Owners: owners, Share: share, Pace: u.pace})
-	if err != nil {
-		return done, err
-	}
+	done, err := u.store.journal.Compact(ctx, journal.Compaction{Owners: owners, Share: share, Pace: pace})
 	u.state.freed += done.Freed
-	u.healthLock.Lock()
-	u.health.Space = done.Usage
-	u.healthLock.Unlock()
+	if err == nil {
+		u.healthLock.Lock()
+		u.health.Space = done.Usage
+		u.healthLock.Unlock()
+	}
 	if done.Freed > 0 {
 		u.opts.Logger.Info("store: space given back", "bytes", done.Freed, "segments", done.Rewritten)
 	}
-	return done, nil
+	if len(done.Bad) == 0 || ctx.Err() != nil {
+		return done, err
+	}
+	for _, number := range done.Bad {
+		err = errors.Join(err, u.read(ctx, number))
+	}
+	return done, errors.Join(err, u.findHurt(ctx))
 }

@@ -17,7 +17,7 @@ const (
 	upkeepName = accountsDir + "/upkeep"
 	// upkeepMax bounds what is read of it: a thousand accounts are 0.3 MiB.
 	upkeepMax     = 16 << 20
-	upkeepVersion = 2
+	upkeepVersion = 3
 	// maxHurt is how many damaged bodies are noted: a disk with more is to be
 	// replaced, whichever they are.
 	maxHurt = 1000
@@ -29,6 +29,7 @@ type upkeepState struct {
 	wall    int64         // the highest that the clock has shown, Unix nanoseconds; 0: none yet
 	marks   []upkeepMark  // oldest first
 	freed   int64         // bytes given back so far
+	owed    bool          // what is due has not been let go and given back yet
 
 	lsn journal.LSN // up to which the log was durable when this was written
 
@@ -68,6 +69,7 @@ func (s *upkeepState) encode() []byte {
 		e.uint(uint64(ref.Ordinal))
 	}
 	e.uint(uint64(s.lsn))
+	e.bool(s.owed)
 	return seal(e.b)
 }
 
@@ -95,6 +97,9 @@ func decodeUpkeep(b []byte) (s upkeepState, err error) {
 	}
 	if version >= 2 {
 		s.lsn = journal.LSN(d.uint())
+	}
+	if version >= 3 {
+		s.owed = d.byte() != 0
 	}
 	if d.bad {
 		return upkeepState{}, errIndex
