@@ -222,12 +222,16 @@ func undoRestore(ctx context.Context, t *task) error {
 		counts := map[mail.Outcome]int{}
 		put := func(places []mail.Place) error {
 			done, err := d.Restore(ctx, places, into)
-			if errors.Is(err, mail.ErrGone) {
-				counts[mail.OutcomeGone] += len(places)
-				return nil
+			if errors.Is(err, mail.ErrGone) { // all of these
+				for done, err = nil, nil; len(done) < len(places); {
+					done = append(done, mail.Restored{Source: places[len(done)], Outcome: mail.OutcomeGone})
+				}
 			}
 			for _, r := range done {
 				counts[r.Outcome]++
+				if r.Outcome == mail.OutcomeGone {
+					t.tooLate(r.Source, counts[mail.OutcomeGone])
+				}
 			}
 			return err
 		}
@@ -248,6 +252,19 @@ func undoRestore(ctx context.Context, t *task) error {
 		}
 		return err
 	})
+}
+
+// shownGone is how many messages are named that can't be brought back.
+const shownGone = 100
+
+// tooLate names the nth message that can't be brought back.
+func (t *task) tooLate(p mail.Place, n int) {
+	switch {
+	case n <= shownGone:
+		fmt.Fprintf(t.Out, "  %s/%d can't be brought back any more: the time for that is over\n", p.Mailbox, p.UID)
+	case n == shownGone+1:
+		fmt.Fprintln(t.Out, "  and more")
+	}
 }
 
 // restoreNamed restores the messages that were named, such as m1/5,m1/6.

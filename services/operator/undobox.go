@@ -224,6 +224,10 @@ func (r *remote) Restore(ctx context.Context, places []mail.Place, into mail.Mai
 			wirePlace
 			Outcome string `json:"outcome"`
 		} `json:"messages"`
+		Problem struct {
+			Message  string `json:"message"`
+			WhatToDo string `json:"what_to_do"`
+		} `json:"problem"`
 	}
 	if err := r.box.do(ctx, http.MethodPost, r.base+"/messages", in, &answer); err != nil {
 		return nil, err
@@ -236,6 +240,9 @@ func (r *remote) Restore(ctx context.Context, places []mail.Place, into mail.Mai
 			return nil, fmt.Errorf("the box's answer can't be read: %q", m.Outcome)
 		}
 		all = append(all, mail.Restored{Source: p, Outcome: outcome})
+	}
+	if answer.Problem.Message != "" {
+		return all, errors.New(strings.TrimSpace(answer.Problem.Message + " " + answer.Problem.WhatToDo))
 	}
 	return all, nil
 }

@@ -71,10 +71,10 @@ func (h *Account) Restore(ctx context.Context, places []mail.Place, into mail.Ma
 	var all []mail.Restored
 	for piece := range slices.Chunk(places, restoreRows) {
 		done, err := h.restorePiece(ctx, piece, into)
-		if err != nil {
-			return nil, fmt.Errorf("restore: %w", err)
-		}
 		all = append(all, done...)
+		if err != nil {
+			return all, fmt.Errorf("restore: %w", err)
+		}
 	}
 	if len(all) > 0 && !slices.ContainsFunc(all, func(r mail.Restored) bool { return r.Outcome != mail.OutcomeGone }) {
 		return nil, fmt.Errorf("restore: %w", mail.ErrGone)
@@ -92,6 +92,8 @@ func (h *Account) restorePiece(ctx context.Context, places []mail.Place, into ma
 	groups := map[mail.MailboxID][]wish{}
 	for _, p := range places {
 		switch e, err := rows[p], a.existed(p); {
+		case errors.Is(err, mail.ErrGone):
+			outcome[p] = mail.Restored{Source: p, Outcome: mail.OutcomeGone}
 		case err != nil:
 			return nil, err
 		case e.row.uid == 0:
@@ -108,27 +110,45 @@ func (h *Account) restorePiece(ctx context.Context, places []mail.Place, into ma
 			order = append(order, p.Mailbox)
 		}
 	}
+	begun := map[mail.MailboxID]bool{}
 	for _, id := range order {
 		w := &putting{wishes: groups[id]}
-		if err := h.putWhere(ctx, verbRestore, w, func() destination { return a.destination(id, into) }); err != nil {
-			return nil, err
+		err := h.putWhere(ctx, verbRestore, w, func() destination { return a.destination(id, into) })
+		switch {
+		case into == 0 && errors.Is(err, mail.ErrNoMailbox):
+			// It has expired meanwhile; the other mailboxes' messages have not.
+		case err != nil:
+			return restored(places, outcome, begun), err
+		default:
+			for _, r := range w.done {
+				outcome[r.Source] = r
+			}
 		}
-		for _, r := range w.done {
-			outcome[r.Source] = r
-		}
+		begun[id] = true
 	}
-	all := make([]mail.Restored, len(places))
-	for i, p := range places {
-		all[i] = outcome[p]
-	}
-	return all, nil
+	return restored(places, outcome, nil), nil
 }
 
-// existed says whether a place ever had a message.
+// restored lists the outcomes in the order of places: all, or those that were in
+// mailboxes whose turn it has been.
+func restored(places []mail.Place, outcome map[mail.Place]mail.Restored, begun map[mail.MailboxID]bool) []mail.Restored {
+	all := make([]mail.Restored, 0, len(places))
+	for _, p := range places {
+		if begun == nil || begun[p.Mailbox] {
+			all = append(all, outcome[p])
+		}
+	}
+	return all
+}
+
+// existed says whether a place ever had a message: mail.ErrGone where the
+// mailbox is gone for good, of which nothing else is known.
 func (a *account) existed(p mail.Place) error {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	switch m := a.boxes[p.Mailbox]; {
+	case m == nil && p.Mailbox > 0 && p.Mailbox <= a.last.mailbox && p.UID > 0:
+		return mail.ErrGone
 	case m == nil:
 		return mail.ErrNoMailbox
 	case p.UID == 0 || p.UID >= m.uidNext:

@@ -256,13 +256,19 @@ func (s *Server) postExpunged(w http.ResponseWriter, r *http.Request, u *undoReq
 		}
 	}
 	done, err := u.mail.Restore(r.Context(), places, into)
-	if err != nil {
+	if err != nil && len(done) == 0 {
 		return err
 	}
-	s.undone(r, u, "messages restored", slog.Int("messages", len(places)))
+	s.undone(r, u, "messages restored", slog.Int("messages", len(done)), slog.Int("asked", len(places)))
 	answer := struct {
 		Messages []restored `json:"messages"`
-	}{make([]restored, len(done))}
+		// Problem says why it went no further than Messages.
+		Problem *Problem `json:"problem,omitempty"`
+	}{Messages: make([]restored, len(done))}
+	if err != nil {
+		s.log.LogAttrs(r.Context(), slog.LevelWarn, "not all messages were restored", slog.String("account", u.whose.Address.String()), slog.Any("error", err))
+		answer.Problem = problem(err)
+	}
 	for i, d := range done {
 		answer.Messages[i] = restored{*placeOf(d.Source), outcomeText(d.Outcome), placeOf(d.Target)}
 	}

@@ -149,6 +149,8 @@ func (h *Account) Restore(_ context.Context, places []mail.Place, into mail.Mail
 	for _, p := range places {
 		m := h.a.boxes[p.Mailbox]
 		switch {
+		case m == nil && p.Mailbox > 0 && p.Mailbox <= h.a.lastBox && p.UID > 0:
+			continue // gone for good
 		case m == nil:
 			return nil, mail.ErrNoMailbox
 		case p.UID == 0 || p.UID >= m.UIDNext:
@@ -180,7 +182,7 @@ func (h *Account) Restore(_ context.Context, places []mail.Place, into mail.Mail
 		r, ok := outcome[p]
 		if !ok {
 			r = mail.Restored{Source: p, Outcome: mail.OutcomeGone}
-			if m := h.a.boxes[p.Mailbox]; !m.gone && len(m.in(mail.SetOf(p.UID))) > 0 {
+			if m := h.a.boxes[p.Mailbox]; m != nil && !m.gone && len(m.in(mail.SetOf(p.UID))) > 0 {
 				r = mail.Restored{Source: p, Target: p, Outcome: mail.OutcomeThere}
 			}
 		}

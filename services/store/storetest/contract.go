@@ -173,10 +173,11 @@ type Account interface {
 	// role, unless another has it). An email that stands in that mailbox is not
 	// put there again. The outcomes are in the order of places.
 	//
-	// Messages of one mailbox, up to 2,048, go in one step; more in several: an
-	// error in between leaves the earlier ones done. mail.ErrGone when none can
-	// be brought back; mail.ErrNoMailbox and mail.ErrNoMessage for a place that
-	// never was.
+	// What has gone for good, alone or with its mailbox, keeps back nothing else:
+	// its outcome says so. Messages of one mailbox, up to 2,048, go in one step;
+	// more in several: an error in between leaves the earlier ones done, and comes
+	// with their outcomes. mail.ErrGone when none can be brought back;
+	// mail.ErrNoMailbox and mail.ErrNoMessage for a place that never was.
 	Restore(ctx context.Context, places []mail.Place, into mail.MailboxID) ([]mail.Restored, error)
 	// RestoreMailbox puts a deleted mailbox back with its messages, UIDs, and
 	// MAILBOXID, under a new UIDVALIDITY; so do the mailboxes below it that were

@@ -63,6 +63,15 @@ func testExpireMailbox[A Account](o *office[A]) {
 	o.want(err, mail.ErrNoMailbox)
 	_, err = o.a.RestoreMailbox(o.ctx, m.ID)
 	o.want(err, mail.ErrNoMailbox)
+	// A message that went with it keeps back no other.
+	o.fill(o.inbox.ID, 1)
+	o.expunge(o.inbox.ID, 2)
+	back := mail.Place{Mailbox: o.inbox.ID, UID: 2}
+	o.restored(0, []mail.Place{{Mailbox: m.ID, UID: 1}, back, {Mailbox: m.ID, UID: 2}},
+		mail.Restored{Outcome: mail.OutcomeGone}, mail.Restored{Target: mail.Place{Mailbox: o.inbox.ID, UID: 3}, Outcome: mail.OutcomeBack}, mail.Restored{Outcome: mail.OutcomeGone})
+	_, err = o.a.Restore(o.ctx, []mail.Place{{Mailbox: m.ID, UID: 1}}, 0)
+	o.want(err, mail.ErrGone)
+	o.expunge(o.inbox.ID, 3)
 	again, err := o.a.CreateMailbox(o.ctx, "old", mail.RoleNone)
 	o.ok(err)
 	if again.ID == m.ID || again.UIDValidity == m.UIDValidity {
