@@ -20,6 +20,7 @@ type Report struct {
 	Removed  int
 	Tokens   int
 	Problems []string // one sentence each; empty when all is well
+	Locked   int      // people among these whose password is of no use: the box key is another
 }
 
 // Check proves that the directory is what it should be: index and memory agree
@@ -39,23 +40,23 @@ func (d *Directory) Check(ctx context.Context) (Report, error) {
 		if next, err := d.replay(fromJournal, r); err == nil {
 			fromJournal = next
 		} else {
-			report.problem("record %d of the journal does not fit: %v", r.LSN, err)
+			report.problem("record %d of the log does not fit what came before it: %v", r.LSN, err)
 		}
 		return nil
 	})
 	if err != nil {
 		return report, fmt.Errorf("directory: check: %w", err)
 	}
-	report.compare("the journal", fromJournal, v.state)
+	report.compare("the log", fromJournal, v.state)
 
 	indexed, _, err := d.index.load()
 	if err != nil {
-		report.problem("the index can't be read: %v", err)
+		report.problem("the list of people (mail/directory.db) can't be read: %v", err)
 	} else {
-		report.compare("the index", indexed, v.state)
+		report.compare("the list of people (mail/directory.db)", indexed, v.state)
 	}
 	for err := range d.index.pages() {
-		report.problem("the index file is damaged: %v", err)
+		report.problem("the list of people (mail/directory.db) is damaged: %v", err)
 	}
 	report.invariants(d.key, v.state)
 	report.Problems = slices.Compact(slices.Sorted(slices.Values(report.Problems)))
@@ -90,7 +91,7 @@ func (r *Report) compare(source string, got, want *state) {
 		case !found:
 			r.problem("%s lacks %s", source, key)
 		case !bytes.Equal(text, b[key]):
-			r.problem("%s has another %s than is in use", source, key)
+			r.problem("%s says something else of %s than is in use", source, key)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(a)) {
@@ -99,7 +100,7 @@ func (r *Report) compare(source string, got, want *state) {
 		}
 	}
 	if got.next != want.next {
-		r.problem("%s would give the next account number %d, not %d", source, got.next, want.next)
+		r.problem("%s would give the next person the number %d, not %d", source, got.next, want.next)
 	}
 }
 
@@ -114,10 +115,10 @@ func (s *state) flat() map[string][]byte {
 		flat[key] = text
 	}
 	if s.box != nil {
-		add("box settings", s.box)
+		add("the box's settings", s.box)
 	}
 	for id, a := range s.accounts {
-		add(fmt.Sprintf("account %s (%s)", id, a.address()), a)
+		add(fmt.Sprintf("%s (%s)", a.address(), id), a)
 	}
 	for hash, t := range s.tokens {
 		add(fmt.Sprintf("token %x", hash[:4]), t)
@@ -129,12 +130,13 @@ func (s *state) flat() map[string][]byte {
 func (r *Report) invariants(key *auth.Key, s *state) {
 	if s.box == nil {
 		if len(s.accounts) > 0 || len(s.tokens) > 0 {
-			r.problem("there are accounts on a box that is not set up")
+			r.problem("there are people on a box that is not set up")
 		}
 		return
 	}
 	if _, err := s.box.open(key); err != nil {
-		r.problem("settings: %v", err)
+		r.Locked++
+		r.problem("the password at the provider can't be used: %v", err)
 	}
 	if a := s.accounts[s.keeper]; a == nil || !a.Admin || !a.Removed.IsZero() {
 		r.problem("nobody is an administrator")
@@ -144,13 +146,14 @@ func (r *Report) invariants(key *auth.Key, s *state) {
 			continue
 		}
 		if s.addresses[a.address()] != id {
-			r.problem("account %s (%s) can't be found by its address", id, a.address())
+			r.problem("%s (%s) can't be found by this address", a.address(), id)
 		}
 		if !s.owns(a.Domain) {
-			r.problem("account %s (%s) is in none of the office's domains", id, a.address())
+			r.problem("%s (%s) is in none of the office's domains", a.address(), id)
 		}
 		if err := auth.CheckRecord(key, a.address(), a.Credential); err != nil {
-			r.problem("account %s (%s) can't log in: %v", id, a.address(), err)
+			r.Locked++
+			r.problem("%s (%s) can't log in: %v", a.address(), id, err)
 		}
 	}
 	for hash, t := range s.tokens {

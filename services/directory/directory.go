@@ -112,7 +112,7 @@ func (d *Directory) recover(ctx context.Context) error {
 		case errors.Is(err, ErrNewer):
 			return err // going on would give numbers and addresses away twice
 		case err != nil:
-			d.odd = append(d.odd, fmt.Sprintf("record %d of the journal does not fit: %v", r.LSN, err))
+			d.odd = append(d.odd, fmt.Sprintf("record %d of the log does not fit what came before it: %v", r.LSN, err))
 			d.log.Error("directory: a record does not fit", "lsn", r.LSN, "err", err)
 		default:
 			s = next

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -223,6 +224,22 @@ func unreachable(err error) error {
 		return fmt.Errorf("this computer does not know the box's certificate: give it with --ca FILE (%w)", unknown)
 	case errors.As(err, &host):
 		return fmt.Errorf("the box has another name: use the one in its certificate (%w)", host)
+	}
+	address := "the box"
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		if at, parseErr := url.Parse(u.URL); parseErr == nil {
+			address = at.Host
+		}
+		err = u.Err
+	}
+	var name *net.DNSError
+	switch {
+	case errors.As(err, &name):
+		return fmt.Errorf("no computer called %s is known here: is the name right? The box's IP address will do too", name.Name)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Errorf("%s is there, but nothing answers on that port: is it the box, and has it started?", address)
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return fmt.Errorf("%s does not answer: is the box switched on, and is this computer in its network?", address)
 	}
 	return fmt.Errorf("the box can't be reached: %w", err)
 }

@@ -77,7 +77,7 @@ func (b *box) exportMail(ctx context.Context, address mail.Address, to string, f
 	if err != nil {
 		return done, err
 	}
-	if _, err := fmt.Sscanf(answer.Trailer.Get(completeTrailer), "messages=%d; failed=%d", &done.Messages, &done.Failed); err != nil {
+	if _, err := fmt.Sscanf(answer.Trailer.Get(completeTrailer), "messages=%d; failed=%d; folders=%d; bytes=%d", &done.Messages, &done.Failed, &done.Folders, &done.Bytes); err != nil {
 		return done, errBroken
 	}
 	return done, nil

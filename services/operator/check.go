@@ -37,9 +37,8 @@ func check(ctx context.Context, t *task) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t.Out, "people:    %d accounts, %d removed, %d tokens\n", people.Accounts, people.Removed, people.Tokens)
-		fmt.Fprintf(t.Out, "mail:      %d accounts, %d mailboxes, %d messages, %d bodies with %d bytes\n",
-			post.Accounts, post.Mailboxes, post.Messages, post.Bodies, post.Bytes)
+		t.say("people:    %s, %s removed, %s", counted(people.Accounts, "person", "people"), number(people.Removed), counted(people.Tokens, "token", "tokens"))
+		t.say("mail:      %s in %s of %s; read %s", messages(post.Messages), counted(post.Mailboxes, "folder", "folders"), counted(post.Accounts, "person", "people"), size(post.Bytes))
 		name := func(id mail.AccountID) string { return cmp.Or(addresses[id], "removed account "+id.String()) }
 		t.reportMended(&d.mended, name)
 		t.report(people, post, name)
@@ -85,7 +84,11 @@ func (t *task) report(people directory.Report, post store.Report, name func(mail
 	for _, p := range post.Damage {
 		t.say("damage:    %s", damageText(p))
 	}
-	if len(people.Problems) > 0 {
+	if len(people.Problems) > people.Locked {
+		t.say("→ The list of people does not fit the log. Keep a copy of the data directory, then take mail/directory.db away: it is made anew from the log.\n" +
+			"  If the log itself is damaged, add who is missing again (boxctl user add), and put the rest back from a backup.")
+	}
+	if people.Locked > 0 {
 		t.say("→ Put private/box.key back from a backup of this box, or give these people new passwords (boxctl user passwd).")
 	}
 	if len(index) > 0 && !lost {

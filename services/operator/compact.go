@@ -16,8 +16,8 @@ func compact(ctx context.Context, t *task) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t.Out, "space:     %d bytes given back; %d files of the log written anew, %d files with %d bytes are left\n",
-			done.Freed, done.Rewritten, done.Segments, done.Bytes)
+		fmt.Fprintf(t.Out, "space:     %s given back, from %s of the log; the log's finished files take up %s\n",
+			size(done.Freed), counted(done.Rewritten, "file", "files"), size(done.Bytes))
 		if done.Freed == 0 {
 			fmt.Fprintf(t.Out, "What was deleted stays for %d days, so that it can be put back. There is nothing older\n", int(d.store.Retention().Hours()/24))
 		}

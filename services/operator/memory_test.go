@@ -119,8 +119,8 @@ func TestMemory(t *testing.T) {
 			t.Errorf("%s: %d MB of memory, %q; want at most %d MB, %q", what, memory>>20, out, most>>20, want)
 		}
 	}
-	check("import", fmt.Sprintf("%s messages in (", thousands(messages)), "import", "a@example.test", archive)
-	check("import of the same", fmt.Sprintf("0 messages in, %s already there", thousands(messages)), "import", "a@example.test", archive)
+	check("import", fmt.Sprintf("%s messages came in (", thousands(messages)), "import", "a@example.test", archive)
+	check("import of the same", fmt.Sprintf("0 messages came in, %s were there already", thousands(messages)), "import", "a@example.test", archive)
 	if err := os.Remove(archive); err != nil {
 		t.Fatal(err)
 	}

@@ -32,17 +32,38 @@ func userQuota(ctx context.Context, t *task) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(t.Out, "%s has %d bytes of %s, %d messages of %s\n",
-			address, used.Bytes, orAny(quota.Bytes), used.Messages, orAny(quota.Messages))
+		fmt.Fprintf(t.Out, "%s: %s in %s\n", address, share(space(used.Bytes), used.Bytes, space(quota.Bytes), quota.Bytes),
+			share(messagesOf(used.Messages), used.Messages, number(int(quota.Messages)), quota.Messages))
+		if quota.Bytes > 0 && used.Bytes >= quota.Bytes || quota.Messages > 0 && used.Messages >= quota.Messages {
+			fmt.Fprintln(t.Out, "→ It is full: new mail is turned away until there is room. Allow more, or have mail deleted.")
+		}
 		return nil
 	})
 }
 
-func orAny(n int64) string {
-	if n == 0 {
-		return "any number"
+func messagesOf(n int64) string { return messages(int(n)) }
+
+// share says what is used of a bound; 0 is none.
+func share(usedText string, used int64, boundText string, bound int64) string {
+	if bound == 0 {
+		return usedText + " (no bound)"
 	}
-	return strconv.FormatInt(n, 10)
+	return fmt.Sprintf("%s of %s (%d %%)", usedText, boundText, int64(float64(used)/float64(bound)*100))
+}
+
+// space writes a number of bytes in the units in which a bound is given.
+func space(n int64) string {
+	unit, value := "", float64(n)
+	for _, next := range []string{"K", "M", "G", "T"} {
+		if value < 1024 {
+			break
+		}
+		unit, value = next, value/1024
+	}
+	if unit == "" {
+		return strconv.FormatInt(n, 10) + " bytes"
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(value, 'f', 1, 64), ".0") + unit
 }
 
 // bound reads a number, with K, M, G or T behind it for powers of 1024; nil when

@@ -70,7 +70,7 @@ func commands() []command {
 		{"user list", "WHERE", "list the people", userList},
 		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
 		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
-		{"user quota", "ADDRESS [--bytes SIZE] [--messages NUMBER] WHERE", "show what a person's mail may take up, or bound it: 500M, 20G; 0 means no bound", userQuota},
+		{"user quota", "ADDRESS [--bytes SIZE] [--messages NUMBER] WHERE", "show what a person's mail takes up and may take up; with --bytes (500M, 20G) or --messages set that, 0 for no bound", userQuota},
 		{"user remove", "ADDRESS WHERE", "remove a person; the mail stays recoverable", userRemove},
 		{"undo list", "[ADDRESS] [--mailbox FOLDER] [--after WHEN] [--before WHEN] [--words TEXT] [--moved] WHERE",
 			"list what can be brought back: of a person, what was deleted (--moved: also what was only moved); without ADDRESS, who was removed", undoList},
@@ -118,6 +118,9 @@ func Run(ctx context.Context, args []string, s Streams) int {
 			return exitFound
 		case errors.Is(err, errUsage):
 			fmt.Fprintf(s.Err, "boxctl %s: %v\nUse it like this: boxctl %s %s\n", c.words, err, c.words, c.args)
+			if strings.HasSuffix(c.args, "WHERE") {
+				fmt.Fprintln(s.Err, "WHERE is --box https://ADDRESS --token-file FILE [--ca FILE], or --data DIR")
+			}
 			return exitUsage
 		}
 		text := explain(err).Error()
@@ -127,9 +130,14 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		fmt.Fprintf(s.Err, "boxctl %s: %s\n", c.words, text)
 		return exitNot
 	}
-	fmt.Fprintf(s.Err, "boxctl: there is no command %q\n", strings.Join(args[:min(2, len(args))], " "))
-	if !list(s.Err, args[0]) {
-		fmt.Fprintln(s.Err, "boxctl help lists them all")
+	var known strings.Builder
+	switch {
+	case !list(&known, args[0]):
+		fmt.Fprintf(s.Err, "boxctl: there is no command %q: boxctl help lists them all\n", args[0])
+	case len(args) == 1 || strings.HasPrefix(args[1], "-"):
+		fmt.Fprintf(s.Err, "boxctl %s: what about it? There are these commands:\n%s", args[0], known.String())
+	default:
+		fmt.Fprintf(s.Err, "boxctl: there is no command %q, but there are these:\n%s", args[0]+" "+args[1], known.String())
 	}
 	return exitUsage
 }
@@ -221,12 +229,20 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 		}
 	})
 	if least, most := wanted(c); err == nil && (len(t.args) < least || len(t.args) > most) {
-		err = fmt.Errorf("%w: %d arguments are needed, not %d", errUsage, most, len(t.args))
+		err = miscounted(c, t.args, most)
 	}
 	if err != nil {
 		return err
 	}
 	return c.run(ctx, t)
+}
+
+// miscounted says which argument is missing, or one too many.
+func miscounted(c command, args []string, most int) error {
+	if len(args) > most {
+		return fmt.Errorf("%w: there is %q too much", errUsage, args[most])
+	}
+	return fmt.Errorf("%w: %s is missing", errUsage, strings.Fields(c.args)[len(args)])
 }
 
 // misread is what package flag says of the arguments, in our words.

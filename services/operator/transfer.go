@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -34,6 +35,11 @@ func exportMail(ctx context.Context, t *task) error {
 		return fmt.Errorf("%w: --to is missing: where the mail is to be written", errUsage)
 	case format != transfer.Maildir && format != transfer.Mbox:
 		return fmt.Errorf("%w: --format is maildir or mbox", errUsage)
+	case format == transfer.Mbox && isTar(t.flags.to):
+		return fmt.Errorf("%w: mbox goes into a directory or a .zip: a .tar has to know a file's size before its content", errUsage)
+	}
+	if _, err := os.Stat(filepath.Dir(t.flags.to)); err != nil {
+		return fmt.Errorf("there is no directory %s to write into: make it first, or see that the disk is there", filepath.Dir(t.flags.to))
 	}
 	return t.at(ctx, func(p place) error {
 		show := newProgress(t.Err, "written")
@@ -48,14 +54,18 @@ func exportMail(ctx context.Context, t *task) error {
 		if err != nil {
 			return fmt.Errorf("%w. What is at %s is not complete: remove it and try again", err, t.flags.to)
 		}
-		fmt.Fprintf(t.Out, "%s messages%s are in %s\n", number(done.Messages), details(done), t.flags.to)
+		fmt.Fprintf(t.Out, "%s of %s, %s, written to %s\n", messages(done.Messages), counted(done.Folders, "folder", "folders"), size(done.Bytes), t.flags.to)
 		t.problems(done.Problems, done.Omitted)
 		if done.Failed > 0 {
-			fmt.Fprintf(t.Out, "%s messages could not be read from the box's disk: boxctl check says more\n", number(done.Failed))
+			fmt.Fprintf(t.Out, "%s could not be read from the box's disk: boxctl check says more\n", messages(done.Failed))
 			return errLeftOut
 		}
 		return nil
 	})
+}
+
+func isTar(name string) bool {
+	return strings.HasSuffix(name, ".tar") || strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz")
 }
 
 // notBegun is why work has not begun: there is nothing half done.
@@ -66,13 +76,6 @@ func (e *notBegun) Unwrap() error { return e.error }
 func isNotBegun(err error) bool {
 	_, is := errors.AsType[*notBegun](err)
 	return is
-}
-
-func details(e transfer.Exported) string {
-	if e.Folders == 0 {
-		return "" // a box doesn't say
-	}
-	return fmt.Sprintf(" of %d folders, %s,", e.Folders, size(e.Bytes))
 }
 
 // syncTo makes what was exported durable: a stick is pulled out at once.
@@ -91,7 +94,12 @@ func importMail(ctx context.Context, t *task) error {
 		return err
 	}
 	archive, err := transfer.Open(t.args[1])
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no file or directory %s", t.args[1])
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s can't be read by whoever runs this command: run it as its owner, or as root", t.args[1])
+	case err != nil:
 		return err
 	}
 	defer func() { _ = archive.Close() }() // only read from
@@ -133,25 +141,29 @@ func (t *task) imported(done transfer.Summary, err error) error {
 	if isNotBegun(err) || errors.Is(err, mail.ErrNoAccount) {
 		return err
 	}
-	parts := []string{number(done.Imported) + " messages in"}
+	text := messages(done.Imported) + " came in"
+	if done.Imported > 0 {
+		text += " (" + size(done.Bytes) + ")"
+	}
 	for _, p := range []struct {
-		n    int
-		text string
+		n         int
+		one, many string
 	}{
-		{done.Present, "already there"}, {done.TooLarge, "too large"}, {done.Failed, "that can't be read"},
-		{done.Gone, "deleted by the program they come from"},
+		{done.Present, "was there already", "were there already"}, {done.TooLarge, "is too large", "are too large"},
+		{done.Failed, "can't be read", "can't be read"},
+		{done.Gone, "was deleted in the program it comes from", "were deleted in the program they come from"},
 	} {
 		if p.n > 0 {
-			parts = append(parts, number(p.n)+" "+p.text)
+			text += ", " + counted(p.n, p.one, p.many)
 		}
 	}
-	fmt.Fprintf(t.Out, "%s (%s)\n", strings.Join(parts, ", "), size(done.Bytes))
+	fmt.Fprintln(t.Out, text)
 	t.problems(done.Problems, done.Omitted)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return errors.New("stopped. What is said to be in stays; run the same command again to go on")
 	case err != nil:
-		text := explain(err).Error()
+		text = explain(err).Error()
 		if strings.Contains(text, "again") {
 			return errors.New(text) // the box has said it
 		}
@@ -242,6 +254,14 @@ func (p *progress) end() {
 	if p.line {
 		fmt.Fprint(p.w, "\r\x1b[K")
 	}
+}
+
+// counted is a number of things.
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return number(n) + " " + many
 }
 
 // number writes a number with commas between thousands.

@@ -120,7 +120,7 @@ func (c *checker) note(lost bool, format string, args ...any) {
 		c.report.Omitted++
 		return
 	}
-	c.report.Problems = append(c.report.Problems, Problem{c.account.id, fmt.Sprintf(format, args...), lost})
+	c.report.Problems = append(c.report.Problems, Problem{c.account.id, fmt.Sprintf(format, c.words(args)...), lost})
 }
 
 // run checks the account. The log and the bodies, which take long, are read
@@ -193,19 +193,19 @@ func (c *checker) meta() error {
 		usage.Messages += b.usage().Messages
 		usage.Bytes += b.usage().Bytes
 		if id > c.last.mailbox || b.validity > c.last.validity || b.highest > c.last.modSeq || b.changed > c.last.modSeq {
-			c.problem("mailbox %s (%s) is ahead of the account's counters", id, b.name)
+			c.problem("folder %s has a higher number, or a later change, than this person's counters know", id)
 		}
 		if b.gone {
 			return nil
 		}
 		if other, taken := names[b.name]; taken {
-			c.problem("mailboxes %s and %s are both called %s", id, other, b.name)
+			c.problem("the folders %s and %s are both called %q", id, other, b.name)
 		}
 		names[b.name] = id
 		return nil
 	})
 	if err == nil && usage != c.last.usage {
-		c.problem("its mailboxes hold %+v; noted are %+v", usage, c.last.usage)
+		c.problem("the folders hold %d messages with %d bytes; counted for the quota are %d with %d", usage.Messages, usage.Bytes, c.last.usage.Messages, c.last.usage.Bytes)
 	}
 	return err
 }
@@ -227,7 +227,7 @@ func (c *checker) rows() error {
 		var err error
 		if b == nil {
 			if id > c.last.mailbox || c.swept >= c.last.expired {
-				c.problem("there are messages of mailbox %s, which never was", id)
+				c.problem("there are messages of folder %s which never was", id)
 				return nil
 			}
 			return c.unswept(id, v)
@@ -241,7 +241,7 @@ func (c *checker) rows() error {
 		for i := range rows {
 			r := &rows[i]
 			if r.uid <= lastUID || r.uid >= b.uidNext || uint32(r.uid)/blockRows != binary.BigEndian.Uint32(k[8:]) {
-				c.problem("message %d of mailbox %s is out of order", r.uid, id)
+				c.problem("message %d of folder %s stands in the wrong place of the index", r.uid, id)
 			}
 			lastUID = r.uid
 			b.count(r)
@@ -258,8 +258,8 @@ func (c *checker) rows() error {
 	for id, b := range c.boxes {
 		n := counted[id]
 		if n.total != b.total || n.unseen != b.unseen || n.deleted != b.deleted || n.size != b.size || n.highest > b.highest {
-			c.problem("mailbox %s (%s): counted %d messages, %d unseen, %d deleted, %d bytes, modseq %d; noted are %d, %d, %d, %d, %d",
-				id, b.name, n.total, n.unseen, n.deleted, n.size, n.highest, b.total, b.unseen, b.deleted, b.size, b.highest)
+			c.problem("folder %s has %d messages, %d unread, %d marked as deleted, %d bytes, the last change %d; it is noted to have %d, %d, %d, %d, %d",
+				id, n.total, n.unseen, n.deleted, n.size, n.highest, b.total, b.unseen, b.deleted, b.size, b.highest)
 		}
 	}
 	return nil
@@ -279,7 +279,7 @@ func (c *checker) unswept(id mail.MailboxID, v []byte) error {
 func (c *checker) refer(id mail.MailboxID, r *row) {
 	c.live++
 	if c.tx.Bucket([]byte("entries")).Get(entryKey(r.email, id, r.uid)) == nil {
-		c.problem("message %d of mailbox %s is not among the places of email %d", r.uid, id, r.email)
+		c.problem("message %d of folder %s is missing in the list of where its text (%s) stands", r.uid, id, mail.EmailID(r.email))
 	}
 	e := c.emails[mail.EmailID(r.email)]
 	e.live++
@@ -297,17 +297,17 @@ func (c *checker) row(id mail.MailboxID, r *row) error {
 	c.report.Messages++
 	c.refer(id, r)
 	if mail.EmailID(r.email) > c.last.email || mail.ThreadID(r.thread) > c.last.thread || r.modSeq > c.last.modSeq {
-		c.problem("message %d of mailbox %s is ahead of the account's counters", r.uid, id)
+		c.problem("message %d of folder %s has a higher number, or a later change, than this person's counters know", r.uid, id)
 	}
 	if int(r.keywords) >= len(c.account.keywords.from(0)) {
-		c.problem("message %d of mailbox %s has keywords that are not known", r.uid, id)
+		c.problem("message %d of folder %s has keywords that the index does not know", r.uid, id)
 	}
 	if err := c.noted(id, changedRows, r); err != nil {
 		return err
 	}
 	v := c.tx.Bucket([]byte("emails")).Get(key64(mail.EmailID(r.email)))
 	if v == nil {
-		c.problem("message %d of mailbox %s is of email %d, which is missing", r.uid, id, r.email)
+		c.problem("message %d of folder %s can't be opened: the index does not know where its text (%s) is", r.uid, id, mail.EmailID(r.email))
 		return nil
 	}
 	m, err := decodeEmail(mail.EmailID(r.email), v)
@@ -315,7 +315,7 @@ func (c *checker) row(id mail.MailboxID, r *row) error {
 		return err
 	}
 	if int64(r.size) != m.size+int64(len(m.prefix)) || m.thread != mail.ThreadID(r.thread) || m.id != r.id {
-		c.problem("message %d of mailbox %s and email %d don't agree", r.uid, id, r.email)
+		c.problem("message %d of folder %s and its text (%s) have different sizes, threads or ids in the index", r.uid, id, mail.EmailID(r.email))
 	}
 	c.body(r, id, m)
 	return nil
@@ -338,7 +338,7 @@ func (c *checker) noted(id mail.MailboxID, kind byte, r *row) error {
 			return nil
 		}
 	}
-	c.problem("message %d of mailbox %s: change %d is not noted", r.uid, id, r.modSeq)
+	c.problem("message %d of folder %s: its change %d is not noted, so programs may not hear of it", r.uid, id, r.modSeq)
 	return nil
 }
 
@@ -352,7 +352,7 @@ func (c *checker) body(r *row, id mail.MailboxID, m indexedEmail) {
 	other.more++
 	c.bodies[m.body] = other
 	if other.size != m.size {
-		c.problem("messages %d of mailbox %s and %d of mailbox %s say that body %s has %d and %d bytes",
+		c.problem("message %d of folder %s and message %d of folder %s share their text (%s), but have it %d and %d bytes long",
 			r.uid, id, other.uid, other.mailbox, m.body, m.size, other.size)
 	}
 }
@@ -373,7 +373,7 @@ func (c *checker) readBodies() error {
 			c.read[ref] = size
 		}
 		if size != by.size {
-			c.problem("message %d of mailbox %s: body %s has %d bytes; want %d", by.uid, by.mailbox, ref, size, by.size)
+			c.problem("message %d of folder %s: its text (%s) has %d bytes, the index says %d", by.uid, by.mailbox, ref, size, by.size)
 		}
 	}
 	return nil
@@ -423,7 +423,7 @@ func (c *checker) expunged() error {
 			return fmt.Errorf("expunged: %w", errIndex)
 		}
 		if r.modSeq <= min(c.last.expired, c.swept) {
-			c.problem("message %d of mailbox %x has expired and is still there", r.uid, k[:8])
+			c.problem("message %d of folder %s was deleted so long ago that it should have gone from the index", r.uid, mail.MailboxID(binary.BigEndian.Uint64(k)))
 		}
 		e := c.emails[mail.EmailID(r.email)]
 		e.kept++
@@ -442,7 +442,7 @@ func (c *checker) references() error {
 		}
 		n := c.emails[id]
 		if int64(m.live) != n.live || int64(m.kept) != n.kept || (m.live == 0) != (m.goneTime != 0) {
-			c.problem("email %d: counted %d live and %d expunged entries; noted are %d and %d", id, n.live, n.kept, m.live, m.kept)
+			c.problem("the text %s is shown by %d messages and %d deleted ones; noted are %d and %d", id, n.live, n.kept, m.live, m.kept)
 		}
 		return nil
 	})
@@ -456,7 +456,7 @@ func (c *checker) references() error {
 			return err
 		}
 		if !maps.Equal(members, c.threads[id]) {
-			c.problem("thread %d: counted %v; noted are %v", id, c.threads[id], members)
+			c.problem("thread %s has %s; noted are %s", id, c.members(c.threads[id]), c.members(members))
 		}
 		return nil
 	})
@@ -470,7 +470,7 @@ func (c *checker) feed() error {
 		return err
 	}
 	if n != c.live {
-		c.problem("emails stand in %d places, but there are %d messages", n, c.live)
+		c.problem("the list of where texts stand has %d places, but there are %d messages", n, c.live)
 	}
 	next := c.floor + 1
 	first := true
@@ -484,13 +484,13 @@ func (c *checker) feed() error {
 			return nil // waits to be trimmed
 		}
 		if seq != next && (first || seq != next-1) {
-			c.problem("the feed tells of change %d where %d should stand", seq, next)
+			c.problem("the list of changes has change %d where %d should stand", seq, next)
 		}
 		next, first = seq+1, false
 		return nil
 	})
 	if err == nil && next != c.last.modSeq+1 {
-		c.problem("the feed ends with change %d; the account is at %d", next-1, c.last.modSeq)
+		c.problem("the list of changes ends with change %d; the last was %d", next-1, c.last.modSeq)
 	}
 	return err
 }
@@ -523,7 +523,7 @@ func (c *checker) follow(until journal.LSN) error {
 				continue
 			}
 			if err := c.log.apply(&ch[i], momentOfRecord(&r)); err != nil {
-				c.lost("the log can't be applied: %v", err)
+				c.lost("what the log tells does not fit together: %v", err)
 				c.log.lost = true
 				return errStop
 			}
@@ -553,7 +553,7 @@ func (c *checker) compareLog() error {
 		return nil
 	}
 	if c.log.applied != c.lsn {
-		c.problem("the index is at LSN %d; the log has the account at %d", c.lsn, c.log.applied)
+		c.problem("the index has come to record %d of the log; the log's last of this person is %d", c.lsn, c.log.applied)
 	}
 	c.compare("the log", c.log, func(id mail.MailboxID) *table { return c.log.boxes[id].rows })
 	return nil
@@ -565,10 +565,10 @@ var errStop = errors.New("stop")
 // compare compares an account with the index. rows may give nil: not loaded.
 func (c *checker) compare(what string, a *account, rows func(mail.MailboxID) *table) {
 	if a.last != c.last {
-		c.problem("counters: the index has %+v, %s %+v", c.last, what, a.last)
+		c.problem("index and %s count differently: %s", what, differentCounters(what, c.last, a.last))
 	}
 	if len(a.boxes) != len(c.boxes) {
-		c.problem("the index has %d mailboxes, %s %d", len(c.boxes), what, len(a.boxes))
+		c.problem("the index has %d folders, %s %d", len(c.boxes), what, len(a.boxes))
 		return
 	}
 	subscribed := map[string]bool{}
@@ -577,18 +577,18 @@ func (c *checker) compare(what string, a *account, rows func(mail.MailboxID) *ta
 		return nil
 	})
 	if !maps.Equal(a.subscribed, subscribed) {
-		c.problem("subscriptions: the index has %v, %s %v", subscribed, what, a.subscribed)
+		c.problem("the folders that programs are to show are %q in the index, %q in %s", slices.Sorted(maps.Keys(subscribed)), slices.Sorted(maps.Keys(a.subscribed)), what)
 	}
 	for id, b := range c.boxes {
 		other := a.boxes[id]
 		if other == nil {
-			c.problem("mailbox %s is not in %s", id, what)
+			c.problem("folder %s is in the index, but not in %s", id, what)
 			continue
 		}
 		same := other.box
 		same.goneTime = b.goneTime // to the second in the index
 		if same != b {
-			c.problem("mailbox %s: the index has %+v, %s %+v", id, b, what, other.box)
+			c.problem("folder %s differs: %s", id, differentBoxes(what, b, same))
 		}
 		if t := rows(id); t != nil {
 			c.compareRows(what, a, id, t)
@@ -610,20 +610,20 @@ func (c *checker) compareRows(what string, a *account, id mail.MailboxID, t *tab
 		}
 	}
 	if indexed.count != t.count {
-		c.problem("mailbox %s: the index has %d messages, %s %d", id, indexed.count, what, t.count)
+		c.problem("folder %s has %d messages in the index, %d in %s", id, indexed.count, t.count, what)
 		return
 	}
 	for r := range t.all() {
 		i := indexed.get(r.uid)
 		if i == nil {
-			c.problem("message %d of mailbox %s is not in the index, but in %s", r.uid, id, what)
+			c.problem("message %d of folder %s is not in the index, but in %s", r.uid, id, what)
 			continue
 		}
 		x, y := *r, *i
 		same := slices.Equal(a.keywords.set(x.keywords), c.account.keywords.set(y.keywords))
 		x.keywords = y.keywords
 		if x != y || !same {
-			c.problem("message %d of mailbox %s: the index has %+v, %s %+v", r.uid, id, *i, what, *r)
+			c.problem("message %d of folder %s differs: %s", r.uid, id, differentRows(what, *i, *r, c.account.keywords, a.keywords))
 		}
 	}
 }

@@ -136,3 +136,37 @@ func (h *Account) Looked(q mail.ExpungedQuery) int {
 	}
 	return undoLook - s.look
 }
+
+// Spoil writes into the index of an account what the log does not say: other
+// flags of message 1 of mailbox 1, other counts.
+func (s *Store) Spoil(id mail.AccountID) error {
+	return s.accounts[id].index.use(func(db *bolt.DB) error {
+		return db.Update(func(tx *bolt.Tx) error {
+			m, err := readMeta(id, tx)
+			if err != nil {
+				return err
+			}
+			m.last.usage.Messages = 77
+			if err := tx.Bucket([]byte("meta")).Put([]byte("account"), m.encode(id)); err != nil {
+				return err
+			}
+			boxes := tx.Bucket([]byte("mailboxes"))
+			b, err := decodeBox(1, boxes.Get(key64(mail.MailboxID(1))))
+			if err != nil {
+				return err
+			}
+			b.total = 1000
+			if err := boxes.Put(key64(mail.MailboxID(1)), b.encode()); err != nil {
+				return err
+			}
+			cursor := tx.Bucket([]byte("rows")).Cursor()
+			k, v := cursor.Seek(key64(mail.MailboxID(1)))
+			rows, err := decodeBlock(nil, v)
+			if err != nil {
+				return err
+			}
+			rows[0].system = mail.Deleted
+			return tx.Bucket([]byte("rows")).Put(append([]byte(nil), k...), encodeBlock(rows))
+		})
+	})
+}

@@ -58,7 +58,7 @@ func (s *Server) getMail(w http.ResponseWriter, r *http.Request, who mail.Login)
 		// is not all.
 		panic(http.ErrAbortHandler)
 	}
-	w.Header().Set(completeTrailer, fmt.Sprintf("messages=%d; failed=%d", done.Messages, done.Failed))
+	w.Header().Set(completeTrailer, fmt.Sprintf("messages=%d; failed=%d; folders=%d; bytes=%d", done.Messages, done.Failed, done.Folders, done.Bytes))
 	return nil
 }
 

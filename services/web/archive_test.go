@@ -77,7 +77,7 @@ func TestMailInAndOut(t *testing.T) {
 	if w.Code != 200 || w.Header().Get("Content-Type") != "application/x-tar" || w.Header().Get("Content-Disposition") != `attachment; filename="alice@example.test.tar"` {
 		t.Errorf("export: %d %v", w.Code, w.Header())
 	}
-	if got := w.Result().Trailer.Get(completeTrailer); got != "messages=7; failed=1" || !strings.Contains(w.Body.String(), "maildir of a2") {
+	if got := w.Result().Trailer.Get(completeTrailer); got != "messages=7; failed=1; folders=0; bytes=0" || !strings.Contains(w.Body.String(), "maildir of a2") {
 		t.Errorf("export: trailer %q", got)
 	}
 	if w := b.do("GET", path+"?format=mbox", "", admin...); w.Code != 200 || w.Header().Get("Content-Type") != "application/zip" {
