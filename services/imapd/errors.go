@@ -68,6 +68,8 @@ func answers() []struct {
 		{mail.ErrMailboxName, Error{NO, "CANNOT", "That is not a possible mailbox name", nil}},
 		{mail.ErrMailboxInUse, Error{NO, "CANNOT", "That mailbox can't be removed", nil}},
 		{mail.ErrNoMessage, Error{NO, "EXPUNGEISSUED", "Some of the messages are no longer there", nil}},
+		// RFC 5530 §3, CORRUPTION: trying again does not help.
+		{mail.ErrDamaged, Error{NO, "CORRUPTION", "A message is damaged on the server's disk and can't be read; all others can. Ask your administrator to put it back from a backup", nil}},
 		{mail.ErrTooLarge, Error{NO, "TOOBIG", "The message is larger than this server accepts", nil}},
 		{mail.ErrOverQuota, Error{NO, "OVERQUOTA", "The account's space is used up", nil}},
 		{mail.ErrKeywords, Error{NO, "LIMIT", "This account has used too many different combinations of keywords; use ones that a message has already", nil}},

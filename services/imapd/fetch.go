@@ -235,6 +235,9 @@ func (f *fetchRun) open(ctx context.Context, uid mail.UID) (fetched, error) {
 			continue
 		}
 		c, err := it.content(stored, opened.digest)
+		if err == nil {
+			err = c.verify()
+		}
 		if err != nil {
 			return opened, err
 		}

@@ -54,6 +54,27 @@ func (it fetchItem) content(m *message.Stored, d *message.Digest) (content, erro
 	return sec.headerFields(entity, m)
 }
 
+// verify makes sure that the bytes can be read to their end: a literal that was
+// begun can only be ended by hanging up, and the client would come back for the
+// same message, and never for those behind it.
+func (c *content) verify() error {
+	r, offset := c.reader, int64(0)
+	for {
+		section, ok := r.(*io.SectionReader)
+		if !ok {
+			return nil
+		}
+		outer, begin, _ := section.Outer()
+		offset += begin
+		if stored, ok := outer.(*message.Stored); ok {
+			return stored.Verify(offset, c.size)
+		}
+		if r, ok = outer.(io.Reader); !ok {
+			return nil
+		}
+	}
+}
+
 // cut applies the partial to size bytes that can be read anywhere.
 func (sec *section) cut(r *io.SectionReader, size int64) content {
 	if !sec.partial {

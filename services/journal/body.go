@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -146,13 +147,16 @@ func (h *segmentHeader) readFrames(f io.ReaderAt, r *recordHeader, begin int64) 
 func (fr *frames) length(i int) int64 { return min(fr.frameSize, fr.size-int64(i)*fr.frameSize) }
 
 // stored gives frame i as it is on disk.
-func (fr *frames) stored(f io.ReaderAt, i int) ([]byte, error) {
+func (fr *frames) stored(f io.ReaderAt, i int) ([]byte, error) { return fr.storedIn(f, i, nil) }
+
+// storedIn does so in buf if that is large enough.
+func (fr *frames) storedIn(f io.ReaderAt, i int, buf []byte) ([]byte, error) {
 	// The writer never keeps a frame that is longer than what it holds.
 	n := fr.offsets[i+1] - fr.offsets[i]
 	if n > fr.frameSize {
 		return nil, fmt.Errorf("body frame %d: %w", i, ErrDamaged)
 	}
-	b := make([]byte, n)
+	b := slices.Grow(buf[:0], int(n))[:n]
 	if _, err := f.ReadAt(b, fr.offsets[i]); err != nil {
 		return nil, noEOF(err)
 	}

@@ -36,6 +36,8 @@ var (
 	ErrPasswordNeeded = errors.New("the old password is not known any more: a new one is needed")
 	// ErrGone: it was there, but can't be brought back any more.
 	ErrGone = errors.New("it can't be brought back any more: the time for that is over")
+	// ErrDamaged: the message is there, but the disk does not give back what was written. Trying again does not help.
+	ErrDamaged = errors.New("the message is damaged on the disk")
 	// ErrTooLarge: the message is larger than the box accepts.
 	ErrTooLarge = errors.New("message is too large")
 	// ErrOverQuota: the account's space is used up.

@@ -203,6 +203,14 @@ type brokenReader struct {
 	err error
 }
 
+// Verify tells of damage; what else fails is seen only by reading.
+func (b brokenReader) Verify(off, n int64) error {
+	if off+n > 10 && errors.Is(b.err, mail.ErrDamaged) {
+		return b.err
+	}
+	return nil
+}
+
 func (b brokenReader) ReadAt(p []byte, off int64) (int, error) {
 	if off+int64(len(p)) <= 10 {
 		return b.ReaderAt.ReadAt(p, off)

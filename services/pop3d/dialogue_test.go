@@ -383,3 +383,19 @@ func FuzzSession(f *testing.F) {
 		})
 	})
 }
+
+// TestDamagedMessage: a message that is damaged on the disk is said to be so, before
+// the reply has begun, and the session goes on.
+func TestDamagedMessage(t *testing.T) {
+	t.Parallel()
+	const damaged = "-ERR [SYS/PERM] This message is damaged on the server's disk and can't be read; all others can. Ask your administrator to put it back from a backup"
+	for what, damage := range map[string]func(*box){
+		"whole": func(b *box) { b.trouble.open = fmt.Errorf("open: %w", mail.ErrDamaged) },
+		"end":   func(b *box) { b.trouble.read = fmt.Errorf("read: %w", mail.ErrDamaged) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			run(t, logIn+"C: RETR 1\nS: "+damaged+"\nC: TOP 1 0\nS: "+damaged+"\nC: DELE 1\nS: /\\+OK .*/\nC: QUIT\nS: +OK good-bye, 1 messages deleted\nS.", damage)
+		})
+	}
+}

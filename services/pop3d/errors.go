@@ -13,6 +13,7 @@ const (
 	codeAuth      = "AUTH"     // the credentials are the matter
 	codeInUse     = "IN-USE"   // another session has the maildrop
 	codeTemporary = "SYS/TEMP" // the box's own trouble, likely to pass
+	codePermanent = "SYS/PERM" // one that somebody has to mend
 )
 
 // Error is what goes wrong in a session. Code and Text are for the client;
@@ -70,6 +71,8 @@ func replyTo(err error) *Error {
 		return &Error{Text: "That is not what the log-in mechanism calls for"}
 	case errors.Is(err, mail.ErrNoMessage):
 		return &Error{Text: "That message is no longer there"}
+	case errors.Is(err, mail.ErrDamaged):
+		return &Error{Code: codePermanent, Text: "This message is damaged on the server's disk and can't be read; all others can. Ask your administrator to put it back from a backup", Cause: err}
 	case errors.Is(err, mail.ErrNoAccount):
 		return &Error{Code: codeAuth, Text: "This account has been removed", Last: true}
 	case errors.Is(err, mail.ErrNoSpace):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 )
 
@@ -11,15 +12,16 @@ import (
 // CRLF.
 func retr(ctx context.Context, s *session, arg string) error {
 	say := func(size int64) string { return fmt.Sprintf("%d octets", size) }
-	return s.send(ctx, strings.TrimSpace(arg), say, func(w io.Writer, message io.Reader) error {
+	return s.send(ctx, strings.TrimSpace(arg), math.MaxInt64, say, func(w io.Writer, message io.Reader) error {
 		_, err := io.CopyBuffer(w, message, make([]byte, buffer))
 		return err
 	})
 }
 
-// send answers with one message, of which part writes what is wanted; say is what
-// the first line tells of a message of this size.
-func (s *session) send(ctx context.Context, number string, say func(size int64) string, part func(w io.Writer, message io.Reader) error) error {
+// send answers with one message, of which part writes what is wanted, which is
+// mostly among its first bytes; say is what the first line tells of a message of
+// this size.
+func (s *session) send(ctx context.Context, number string, first int64, say func(size int64) string, part func(w io.Writer, message io.Reader) error) error {
 	_, e, err := s.drop.find(number)
 	if err != nil {
 		return err
@@ -29,6 +31,11 @@ func (s *session) send(ctx context.Context, number string, say func(size int64) 
 		return fmt.Errorf("open message %d: %w", e.uid, err)
 	}
 	defer func() { _ = m.Close() }() // only read from
+	// A reply that was begun can only be ended by hanging up, and the client would
+	// come back for the same message, and never for those behind it.
+	if err := m.Verify(0, min(first, m.Size())); err != nil {
+		return fmt.Errorf("read message %d: %w", e.uid, err)
+	}
 	s.wire.ok("%s", say(e.size))
 	lines := s.wire.lines()
 	if err := part(lines, m.Reader()); err != nil {

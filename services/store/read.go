@@ -2,11 +2,15 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"slices"
+	"syscall"
 
+	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/message"
 	"github.com/sanduk-mail/sanduk/services/store/match"
@@ -106,16 +110,38 @@ func (h *Account) Open(_ context.Context, mailbox mail.MailboxID, uid mail.UID) 
 	}
 	body, err := h.a.store.journal.Body(e.body)
 	if err != nil {
-		return nil, fmt.Errorf("open message %d of mailbox %s: %w", uid, mailbox, err)
+		return nil, fmt.Errorf("open message %d of mailbox %s: %w", uid, mailbox, bodyError(err))
 	}
 	digest := func() (*message.Digest, error) {
 		meta, err := body.Meta()
 		if err != nil {
-			return nil, err
+			return nil, bodyError(err)
 		}
 		return message.DecodeDigest(meta)
 	}
-	return message.NewStored(r.public(h.a.keywords), e.prefix, body, e.size, digest, body.Close), nil
+	return message.NewStored(r.public(h.a.keywords), e.prefix, opened{body}, e.size, digest, body.Close), nil
+}
+
+// opened is a body as a message reads it.
+type opened struct{ body *journal.Body }
+
+func (o opened) ReadAt(p []byte, off int64) (int, error) {
+	n, err := o.body.ReadAt(p, off)
+	return n, bodyError(err)
+}
+
+// Verify is the body's.
+func (o opened) Verify(off, n int64) error { return bodyError(o.body.Verify(off, n)) }
+
+// bodyError says of a body that is lost what that is. The disk has tried often when
+// it says that it can't read: for whoever asks, that is the same.
+func bodyError(err error) error {
+	for _, lost := range []error{journal.ErrDamaged, journal.ErrDropped, fs.ErrNotExist, syscall.EIO} {
+		if errors.Is(err, lost) {
+			return fmt.Errorf("%w: %w", mail.ErrDamaged, err)
+		}
+	}
+	return err
 }
 
 // CanonicalSize is the size of a message when every line ends in CRLF. The row
@@ -178,6 +204,9 @@ func (h *Account) Search(ctx context.Context, mailbox mail.MailboxID, q mail.Que
 			return nil, err
 		}
 		ok, err := matcher.Match(ctx, r, func() (*message.Stored, error) { return h.Open(ctx, mailbox, r.UID) })
+		if errors.Is(err, mail.ErrDamaged) {
+			continue // it holds nothing that can be found; the others do
+		}
 		if err != nil {
 			return nil, fmt.Errorf("search message %d: %w", r.UID, err)
 		}

@@ -92,6 +92,8 @@ func problem(err error) *Problem {
 			WhatToDo: "Leave out control characters, and don't begin or end with a slash."}},
 		{mail.ErrOverQuota, Problem{Status: http.StatusConflict, Message: "There is no room left in this person's mailbox.",
 			WhatToDo: "Allow more space for it, or delete what is no longer needed."}},
+		{mail.ErrDamaged, Problem{Status: http.StatusInternalServerError, Message: "A message is damaged on the box's disk and can't be read. All others can.",
+			WhatToDo: "Put it back from a backup of the box, and have the disk looked at."}},
 		{mail.ErrNoSpace, Problem{Status: http.StatusInsufficientStorage, Message: "The box's disk is full, so nothing was changed.",
 			WhatToDo: "Delete mail that is no longer needed, then try again."}},
 	} {
