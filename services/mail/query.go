@@ -36,12 +36,15 @@ type (
 		Date          DateField
 		Since, Before time.Time
 	}
-	// Header holds when the message has a field of this name (any case) whose
-	// decoded value contains Value; an empty Value asks only for the field.
+	// Header holds when the message's own header has a field of this name (any
+	// case) whose decoded value contains Value; an empty Value asks only for the
+	// field.
 	Header struct{ Name, Value string }
-	// Body holds when the decoded text of the body contains Text.
+	// Body holds when the decoded text of the body contains Text, which no header
+	// is part of (RFC 9051 §6.4.4), those of enclosed messages neither.
 	Body struct{ Text string }
-	// Text holds when the decoded header or the body contains Text.
+	// Text holds when the decoded header, that of a part or of an enclosed message,
+	// or the body contains Text.
 	Text struct{ Text string }
 	// ModSeqFrom holds for entries changed at or after ModSeq (RFC 7162 §3.1.5).
 	ModSeqFrom struct{ ModSeq ModSeq }

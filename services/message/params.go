@@ -2,6 +2,7 @@ package message
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,6 +182,27 @@ func decodedParam(params []Param, name string) string {
 	}
 	v, _ := rawParam(params, name)
 	return DecodeHeader(v)
+}
+
+// Extended gives the values, decoded, of those parameters of Content-Type and
+// Content-Disposition that stand in the form of RFC 2231: in pieces, or with a
+// charset. As they are written nobody would find them.
+func (p *Part) Extended() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, params := range [][]Param{p.Params, p.DispositionParams} {
+			var seen []string
+			for _, param := range params {
+				name, _, extended := strings.Cut(param.Name, "*")
+				if !extended || slices.Contains(seen, name) {
+					continue
+				}
+				seen = append(seen, name)
+				if v, ok := extendedParam(params, name); ok && !yield(v) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // section is one piece of a value that RFC 2231 §3 splits.

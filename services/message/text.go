@@ -28,12 +28,17 @@ func NewBodyReader(p *Part, r io.ReaderAt) (io.Reader, error) {
 	return nil, fmt.Errorf("%w: %q", ErrEncoding, p.Encoding)
 }
 
+// IsText reports whether the part is text that people read: text/*, and what
+// reports say for programs in lines of text (RFC 3464, RFC 8098: message/*, but
+// for the messages that parts carry).
+func (p *Part) IsText() bool { return p.Type == "text" || p.Type == "message" && p.Message == nil }
+
 // NewTextReader gives the text of a text part as people read it, for a search:
 // transfer encoding taken off, UTF-8, of HTML the words alone. Parts that hold
 // no text, or in an encoding that is not known, give nothing. It streams: memory
 // does not grow with the part. Reading gives the errors of r.
 func NewTextReader(p *Part, r io.ReaderAt) io.Reader {
-	if p.Type != "text" {
+	if !p.IsText() {
 		return strings.NewReader("")
 	}
 	body, err := NewBodyReader(p, r)
@@ -41,7 +46,7 @@ func NewTextReader(p *Part, r io.ReaderAt) io.Reader {
 		return strings.NewReader("") // as RFC 2045 §6.4 says: bytes of which nothing is known
 	}
 	text := newCharsetReader(p.Param("charset"), body)
-	if p.Subtype == "html" {
+	if p.Is("text", "html") {
 		return newHTMLReader(text)
 	}
 	return text

@@ -18,7 +18,7 @@ import (
 )
 
 // manifestVersion is the version of the format that doc.go describes.
-const manifestVersion = 1
+const manifestVersion = 2
 
 // maxManifest is far more than the segments that one account can have.
 const maxManifest = 1 << 20
@@ -108,7 +108,9 @@ func (a *account) load() error {
 		a.open = true
 		return nil
 	case err != nil:
-		return fmt.Errorf("read search manifest: %w", err)
+		err = readError(err)
+		a.open = errors.Is(err, errDamage)
+		return err
 	}
 	m, err := decodeManifest(b)
 	if err != nil {
@@ -148,6 +150,9 @@ func (a *account) openSegment(name segmentName) (*segment, error) {
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: %w", errDamage, err)
+	}
+	if !errors.Is(err, errDamage) && !errors.Is(err, errRead) {
+		err = readError(err)
 	}
 	return nil, fmt.Errorf("open search segment %d: %w", name.number, err)
 }

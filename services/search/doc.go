@@ -58,7 +58,8 @@
 // amiss (from four letters on) or two (from eight), but for its first one.
 // New mail that is not indexed yet is read while the question is answered.
 //
-// Names of attachments are indexed, and the text of office documents (OOXML, ODF:
+// Names of attachments are indexed, what people look at of the header of a message
+// inside the message, and the text of office documents (OOXML, ODF:
 // archives of XML), within bounds: 8 MiB a document, 4 MiB unpacked of each file in
 // it, 16 MiB for a message. IMAP's searches don't look there.
 //
@@ -81,7 +82,7 @@
 //	  4 bytes  checksum of all before it
 //
 //	manifest
-//	  byte     version, 1
+//	  byte     version, 2 (1 had another idea of what TEXT is; it is made again)
 //	  varint   ModSeq up to which the account's changes have been looked at
 //	  varint   number of the next segment
 //	  varint   number of segments; each: varint number, 8 bytes salt, varint
@@ -120,7 +121,8 @@
 // Terms are ordered by their plain form (marks taken off, see plain), then by
 // their bytes. The dictionary text has the tokens of the body, of the five fields
 // that people look at, and of attachments' names; header has those of "Name:
-// value" of all other fields but signatures; value has whole folded values of the
+// value" of all other fields, of the parts' and enclosed messages' headers, and
+// decoded parameters of RFC 2231; value has whole folded values of the
 // five fields; name has the names of the other fields in small letters, and one
 // that says that something is attached.
 //

@@ -61,18 +61,16 @@ func (a *asker) otherField(name string, n needle) (yes, maybe set, err error) {
 	if n.text == "" {
 		return has, maybe, nil
 	}
-	if !match.IsSignature(name) {
-		yes, maybe, err := a.contains(partHeader, n, inOther)
-		if err != nil {
-			return nil, nil, err
-		}
-		maybe.or(yes)
-		has.and(maybe)
+	inAny, mayAny, err := a.contains(partHeader, n, inOther)
+	if err != nil {
+		return nil, nil, err
 	}
+	mayAny.or(inAny)
+	has.and(mayAny)
 	return yes, has, nil
 }
 
-// wholeHeader answers for "Name: value" of any field.
+// wholeHeader answers for "Name: value" of any field, of parts too.
 func (a *asker) wholeHeader(n needle) (yes, maybe set, err error) {
 	yes, maybe, err = a.contains(partHeader, n, inOther)
 	if err != nil {

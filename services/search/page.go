@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"syscall"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
 )
 
 const (
@@ -20,6 +23,18 @@ const (
 // errDamage says that a file of the index is not what was written, or not what
 // this program writes.
 var errDamage = errors.New("search index is damaged")
+
+// errRead says that a file of the index couldn't be read this time.
+var errRead = errors.New("search index can't be read")
+
+// readError is the error of a file of the index. What the disk has lost is gone
+// for good, and no better than what is wrong.
+func readError(err error) error {
+	if errors.Is(err, syscall.EIO) || errors.Is(err, durable.ErrTooLarge) {
+		return fmt.Errorf("%w: %w", errDamage, err)
+	}
+	return fmt.Errorf("%w: %w", errRead, err)
+}
 
 // pageSum is the checksum of a page. The salt is the segment's own and the number
 // the page's: a page of another file, or from another place, never passes.
@@ -130,7 +145,7 @@ func (c *cursor) load(first, count int64) error {
 		if err == nil || errors.Is(err, io.EOF) {
 			return fmt.Errorf("%w: it ends in page %d", errDamage, first+int64(n)/pageSize)
 		}
-		return fmt.Errorf("read search index: %w", err)
+		return readError(err)
 	}
 	for i := range count {
 		at := i * pageSize

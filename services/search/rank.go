@@ -363,8 +363,12 @@ func (a *asker) bodyPhrase(w wanted, h *hits) error {
 	return nil
 }
 
-// typos is how many letters of a word may be amiss.
+// typos is how many letters of a word may be amiss. One with digits is a number of
+// something: the next one is another thing.
 func typos(word string) int {
+	if strings.ContainsAny(word, "0123456789") {
+		return 0
+	}
 	switch n := utf8.RuneCountInString(word); {
 	case n >= 8:
 		return 2

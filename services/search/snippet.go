@@ -146,7 +146,7 @@ func (q *asked) snippet(m *message.Stored, d *message.Digest) ([]Piece, error) {
 	var beginning []Piece
 	left := int64(snippetText)
 	for _, p := range d.Root.All() {
-		if p.Type != "text" || left <= 0 {
+		if !p.IsText() || left <= 0 {
 			continue
 		}
 		text, err := message.Text(p, m, left)

@@ -90,10 +90,31 @@ func (e *extraction) stream(dict part, in field, next *uint32) *tokenizer {
 	}}
 }
 
+// header takes the headers: of the message's own fields those that people look at
+// apart, and the others' names; of the parts' all alike.
 func (e *extraction) header() error {
 	var next uint32
 	other := e.stream(partHeader, inOther, &next)
-	for f, err := range message.Fields(e.digest.Root.Header(e.m), match.MaxHeader) {
+	for _, p := range e.digest.Root.All() {
+		if err := e.fields(other, p); err != nil {
+			return err
+		}
+		for value := range p.Extended() {
+			other.write([]byte(value))
+			other.end()
+		}
+		if e.tokens > maxTokens {
+			e.b.doc().cut |= cutHeader
+			return nil
+		}
+	}
+	return nil
+}
+
+// fields takes one header.
+func (e *extraction) fields(other *tokenizer, p *message.Part) error {
+	own := p == &e.digest.Root
+	for f, err := range message.Fields(p.Header(e.m), match.MaxHeader) {
 		if errors.Is(err, message.ErrHeaderTooLong) {
 			return nil // a scan ends here too
 		}
@@ -101,21 +122,19 @@ func (e *extraction) header() error {
 			return fmt.Errorf("read header: %w", err)
 		}
 		value := message.DecodeHeader(f.Value())
-		if in := peopleField(f.Name); in != 0 {
+		if in := peopleField(f.Name); own && in != 0 {
 			e.value(match.Fold(value), in)
-		} else {
-			if len(f.Name) > maxName {
-				e.b.doc().cut |= cutHeader
-			} else {
-				e.b.add(partName, []byte(strings.ToLower(f.Name)), inOther, nil)
-			}
-			if !match.IsSignature(f.Name) {
-				other.write([]byte(f.Name + ": " + value))
-				other.end()
-			}
+			continue
 		}
-		if e.tokens > maxTokens {
+		if own && len(f.Name) > maxName {
 			e.b.doc().cut |= cutHeader
+		} else if own {
+			e.b.add(partName, []byte(strings.ToLower(f.Name)), inOther, nil)
+		}
+		other.write([]byte(f.Name + ": " + value))
+		other.end()
+		if e.tokens > maxTokens {
+			return nil
 		}
 	}
 	return nil
@@ -137,12 +156,7 @@ func (e *extraction) body() error {
 	var next uint32
 	words := e.stream(partText, inBody, &next)
 	for _, p := range e.digest.Root.All() {
-		if p.Message != nil {
-			if err := e.enclosed(words, p.Message.Root.Header(e.m)); err != nil {
-				return err
-			}
-		}
-		if p.Type == "text" {
+		if p.IsText() {
 			if err := e.text(words, message.NewTextReader(p, e.m)); err != nil {
 				return err
 			}
@@ -152,6 +166,11 @@ func (e *extraction) body() error {
 	attached := e.stream(partText, inAttached, nil)
 	left := int64(maxDocuments)
 	for _, p := range e.digest.Root.All() {
+		if p.Message != nil {
+			if err := e.enclosed(attached, p.Message.Root.Header(e.m)); err != nil {
+				return err
+			}
+		}
 		name := p.Filename()
 		if name == "" {
 			continue
@@ -167,8 +186,8 @@ func (e *extraction) body() error {
 	return nil
 }
 
-// enclosed takes the header of a message inside the message, which is part of
-// its body.
+// enclosed takes what people look at of the header of a message inside the
+// message.
 func (e *extraction) enclosed(words *tokenizer, header io.Reader) error {
 	for f, err := range message.Fields(header, match.MaxHeader) {
 		if errors.Is(err, message.ErrHeaderTooLong) {
@@ -177,12 +196,9 @@ func (e *extraction) enclosed(words *tokenizer, header io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("read enclosed header: %w", err)
 		}
-		if !match.IsSignature(f.Name) {
-			words.write([]byte(f.Name + ": " + message.DecodeHeader(f.Value())))
+		if peopleField(f.Name) != 0 {
+			words.write([]byte(message.DecodeHeader(f.Value())))
 			words.end()
-		}
-		if e.tokens > maxTokens {
-			e.b.doc().cut |= cutBody
 		}
 	}
 	return nil

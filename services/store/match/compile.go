@@ -46,10 +46,13 @@ type Matcher struct {
 }
 
 // Text is one condition on the words of a message: that the folded (see [Fold])
-// text of one field, of the whole header, or of the body contains Folded.
+// text of one field, of all headers, or of the body contains Folded.
 type Text struct {
-	Body   bool   // the decoded body; otherwise a header field
-	Field  string // the field's name; "" with Body false: "Name: value" of any field
+	Body bool // the decoded body, without any header; otherwise a header field
+	// Field is the name of a field of the message's own header; "" with Body false:
+	// "Name: value" of any field of the message or a part of it, or the decoded
+	// value of a parameter in the form of RFC 2231.
+	Field  string
 	Folded string // "" asks only for the field to be there
 }
 

@@ -26,7 +26,8 @@ func TestMatch(t *testing.T) {
 	const text = "Subject: =?iso-8859-1?q?Caf=E9?= au lait\r\nReceived: one\r\nReceived: two\r\nDKIM-Signature: b=qzx\r\n" +
 		"Date: Sun, 1 Mar 2026 01:00:00 +0900\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" +
 		"--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nΟΔΟΣ and more\r\n" +
-		"--b\r\nContent-Type: application/octet-stream\r\n\r\nhidden\r\n" +
+		"--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename*0*=utf-8''K%C3%ABng; filename*1=a.pdf\r\nX-Part: =?utf-8?q?=C3=9Cber?=\r\n\r\nhidden\r\n" +
+		"--b\r\nContent-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; bob@example.com\r\n" +
 		"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner words\r\n\r\ninner text\r\n--b--\r\n"
 	row := mail.Row{UID: 7, ModSeq: 9, Flags: mail.NewFlags(`\Seen`, "K"), Size: 500, Email: 3, Thread: 4,
 		Internal: time.Date(2026, 3, 2, 0, 30, 0, 0, time.FixedZone("", 3600)), Saved: time.Date(2026, 3, 5, 0, 0, 0, 0, time.UTC)}
@@ -36,9 +37,11 @@ func TestMatch(t *testing.T) {
 		want  bool
 	}{
 		{mail.Header{Name: "subject", Value: "CAFÉ au"}, true}, {mail.Header{Name: "Received", Value: "two"}, true},
-		{mail.Header{Name: "Received", Value: "three"}, false}, {mail.Text{Text: "qzx"}, false}, {mail.Header{Name: "DKIM-Signature", Value: "qzx"}, true}, {mail.Header{Name: "X-None"}, false},
+		{mail.Header{Name: "Received", Value: "three"}, false}, {mail.Text{Text: "qzx"}, true}, {mail.Header{Name: "DKIM-Signature", Value: "qzx"}, true}, {mail.Header{Name: "X-None"}, false},
 		{mail.Body{Text: "οδος"}, true}, {mail.Body{Text: "οδοσ AND"}, true}, {mail.Body{Text: "hidden"}, false},
-		{mail.Body{Text: "inner words"}, true}, {mail.Body{Text: "INNER TEXT"}, true}, {mail.Body{Text: "au lait"}, false}, {mail.Body{}, true},
+		{mail.Body{Text: "inner words"}, false}, {mail.Text{Text: "inner words"}, true}, {mail.Body{Text: "INNER TEXT"}, true},
+		{mail.Text{Text: "k\u00cbnga.PDF"}, true}, {mail.Body{Text: "k\u00cbnga"}, false}, {mail.Text{Text: "x-part: \u00fcber"}, true}, {mail.Header{Name: "X-Part"}, false}, {mail.Text{Text: "k%c3%abng"}, true},
+		{mail.Body{Text: "bob@example"}, true}, {mail.Body{Text: "au lait"}, false}, {mail.Body{}, true},
 		{mail.Text{Text: "au lait"}, true}, {mail.Text{Text: "subject: café"}, true}, {mail.Text{Text: "absent"}, false},
 		{mail.Fuzzy{Query: mail.Or{mail.Body{Text: "more and"}}}, true}, {mail.Fuzzy{Query: mail.Body{Text: "more less"}}, false},
 		{mail.DayIn{Since: day(2), Before: day(3)}, true}, {mail.DayIn{Before: day(2)}, false},

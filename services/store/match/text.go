@@ -19,8 +19,10 @@ const MaxHeader = message.DefaultHeader
 // window is how much of a body is read and folded at a time.
 const window = 32 << 10
 
-// header asks for text in the decoded value of the fields of a name; an empty
-// name means the whole decoded header.
+// header asks for text in the decoded value of the message's own fields of a
+// name. An empty name means the decoded headers of the message and all its parts,
+// as RFC 9051 §6.4.4 has TEXT look through them, and the decoded parameters in
+// them (RFC 2231).
 type header struct {
 	name, text string
 	place      int // in Matcher.Texts
@@ -47,23 +49,24 @@ func (n header) holds(c *candidate) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return n.inPart(d.Root.Header(m))
-}
-
-// IsSignature says whether a field carries what only programs can read: hundreds
-// of random letters in every message, among which any three are found sooner or
-// later. RFC 9051 §6.4.4 has TEXT look through the whole header; here it passes
-// these by, which nobody who looks for words will miss. HEADER with such a
-// field's name does look into it.
-func IsSignature(name string) bool {
-	switch strings.ToLower(name) {
-	case "dkim-signature", "domainkey-signature", "x-google-dkim-signature", "arc-seal", "arc-message-signature", "autocrypt", "x-face", "face":
-		return true
+	if n.name != "" {
+		return n.in(d.Root.Header(m))
 	}
-	return false
+	for _, p := range d.Root.All() {
+		if ok, err := n.in(p.Header(m)); ok || err != nil {
+			return ok, err
+		}
+		for value := range p.Extended() {
+			if strings.Contains(Fold(value), n.text) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
 }
 
-func (n header) inPart(r io.Reader) (bool, error) {
+// in looks through one header.
+func (n header) in(r io.Reader) (bool, error) {
 	for f, err := range message.Fields(r, MaxHeader) {
 		if errors.Is(err, message.ErrHeaderTooLong) {
 			return false, nil
@@ -73,7 +76,7 @@ func (n header) inPart(r io.Reader) (bool, error) {
 		}
 		switch {
 		case n.name == "":
-			if !IsSignature(f.Name) && strings.Contains(Fold(f.Name+": "+message.DecodeHeader(f.Value())), n.text) {
+			if strings.Contains(Fold(f.Name+": "+message.DecodeHeader(f.Value())), n.text) {
 				return true, nil
 			}
 		case strings.EqualFold(f.Name, n.name):
@@ -101,13 +104,7 @@ func (n body) holds(c *candidate) (bool, error) {
 		return false, err
 	}
 	for _, p := range d.Root.All() {
-		// A message inside the message is part of its body, header included.
-		if p.Message != nil {
-			if ok, err := (header{text: n.text}).inPart(p.Message.Root.Header(m)); ok || err != nil {
-				return ok, err
-			}
-		}
-		if p.Type != "text" {
+		if !p.IsText() {
 			continue
 		}
 		if ok, err := contains(c.ctx, message.NewTextReader(p, m), n.text); ok || err != nil {
