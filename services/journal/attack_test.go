@@ -282,6 +282,7 @@ func TestRingOfLater(t *testing.T) {
 	for i := range 20 {
 		want = append(want, fmt.Sprint("record ", i))
 		mustPut(t, j, want[i])
+		replay(t, j, 1) // who reads has all of it written to the segment
 		old = append(old, contents(t, disk, name))
 	}
 	running := contents(t, disk, ringFile)

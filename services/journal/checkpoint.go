@@ -2,36 +2,38 @@ package journal
 
 import "fmt"
 
-// syncBatch makes what was just written to the segment durable and known to
-// readers: through the ring if it may, else by syncing the segment.
-func (j *Journal) syncBatch(w *writer, content []byte) error {
+// takesRing says whether a batch of so many bytes goes through the ring: then all
+// of the segment up to its end must have its space set aside, so that bringing it
+// there does not meet a full disk, neither now nor in a recovery.
+func (j *Journal) takesRing(w *writer, n int64) bool {
 	r := j.ring
-	if r == nil || !r.fits(int64(len(content))) || !r.reserved(w) {
-		return j.syncSegment(w)
+	if r == nil || !r.fits(n) {
+		return false
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.segment == w.seg && w.end+n <= r.room
+}
+
+// writeRing makes the batch that was encoded durable in the ring, and known to
+// readers, who find it in its segment.
+func (j *Journal) writeRing(w *writer, content []byte) error {
+	r := j.ring
 	if !r.hasRoom(int64(len(content))) {
 		if err := j.drain(); err != nil {
 			return err
 		}
 	}
-	err := r.write(batchHeader{
-		floor: j.Durable(), segment: w.seg.number, segmentSum: w.headerSum, offset: w.end - int64(len(content)),
-	}, content)
+	err := r.write(batchHeader{floor: j.Durable(), segment: w.seg.number, segmentSum: w.headerSum, offset: w.end}, content)
 	if err != nil {
 		return err
+	}
+	if err := w.writeLater(content); err != nil {
+		return fmt.Errorf("write segment %08d: %w", w.seg.number, err)
 	}
 	w.publish()
 	r.wrote(w, inBlocks(batchHeaderSize+int64(len(content))))
 	return nil
-}
-
-// reserved says whether all that was written to the segment has its space set
-// aside: then bringing it there from the ring does not meet a full disk, neither
-// now nor in a recovery.
-func (r *ring) reserved(w *writer) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.segment == w.seg && w.end <= r.room
 }
 
 // wrote notes a batch that is in the ring, and has the segment synced when much

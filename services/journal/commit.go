@@ -156,13 +156,18 @@ func (j *Journal) commit(batch []*request, buf []byte) []byte {
 		finish(batch, nil)
 		return buf
 	}
-	if err := j.records.write(buf); err != nil {
-		abort(batch)
-		j.ring.unreserve() // cutting the file back gives its space back
-		j.refuse(batch, err)
-		return buf
+	if j.takesRing(j.records, int64(len(buf))) {
+		err = j.writeRing(j.records, buf)
+	} else {
+		if err := j.records.write(buf); err != nil {
+			abort(batch)
+			j.ring.unreserve() // cutting the file back gives its space back
+			j.refuse(batch, err)
+			return buf
+		}
+		err = j.syncSegment(j.records)
 	}
-	if err := j.syncBatch(j.records, buf); err != nil {
+	if err != nil {
 		err = j.fail(err)
 		abort(batch)
 		finish(batch, err)

@@ -31,11 +31,13 @@
 // written when it was made. Writing over them is the quickest durable write there
 // is; appending to a segment makes the file system write its own journal each
 // time. A batch of records has its final place (segment, offset, ordinals) when
-// it is prepared. Its bytes are written there, where readers find them, but not
-// synced; then the same bytes go into the ring, behind a header that says where
-// they belong, and that is synced. When a quarter of the ring is filled a
-// checkpoint syncs the segment, beside the commits, and what it covers may be
-// overwritten. Where the ring gets full, commits wait for the checkpoint.
+// it is prepared. Its bytes go into the ring, behind a header that says where they
+// belong, and that is synced. Then they go to their place, where readers find them,
+// without a sync: those of small batches wait in memory until some have come
+// together, a second has passed, or somebody reads there. When a quarter of the
+// ring is filled a checkpoint syncs the segment, beside the commits, and what it
+// covers may be overwritten. Where the ring gets full, commits wait for the
+// checkpoint.
 //
 // What makes this safe:
 //

@@ -62,6 +62,12 @@ func TestRingCrashEverywhere(t *testing.T) {
 // only in the ring, and what they were. The journal that wrote them is abandoned:
 // the power is about to fail.
 func filled(t testing.TB, opts journal.Options, n int) (*crashfs.FS, []string) {
+	disk, _, want := fill(t, opts, n)
+	return disk, want
+}
+
+// fill is filled with the journal, which is still open.
+func fill(t testing.TB, opts journal.Options, n int) (*crashfs.FS, *journal.Journal, []string) {
 	disk := crashfs.New()
 	j := open(t, disk, opts)
 	var want []string
@@ -69,7 +75,7 @@ func filled(t testing.TB, opts journal.Options, n int) (*crashfs.FS, []string) {
 		want = append(want, fmt.Sprintf("%d-%s", i, strings.Repeat("x", i%7*300)))
 		mustPut(t, j, want[i])
 	}
-	return disk, want
+	return disk, j, want
 }
 
 // reopened opens a disk, has do look at it, and closes it: thousands of disks are
@@ -299,7 +305,8 @@ func TestKilled(t *testing.T) {
 // is in the other copy is still there, and what is in none is reported.
 func TestRingDamage(t *testing.T) {
 	t.Parallel()
-	disk, want := filled(t, ringOptions(), 16)
+	disk, j, want := fill(t, ringOptions(), 16)
+	replay(t, j, 1) // who reads has all of it written to the segment too
 	last := want[:len(want)-1]
 	for off := int64(0); off < disk.Size(ringFile); off += 211 {
 		// Both copies: nothing may be missing.

@@ -18,7 +18,8 @@ type writer struct {
 	shelf *shelf
 	seg   *segment
 	file  durable.File
-	end   int64 // of what is written and good
+	late  *lateFile // file, in a segment of records
+	end   int64     // of what is written and good
 	next  uint32
 	// pending are the offsets of records that are encoded but not written.
 	pending   []int64
@@ -64,6 +65,17 @@ func (w *writer) write(b []byte) error {
 	}
 	w.pending = w.pending[:0]
 	return w.cut(err)
+}
+
+// writeLater is write for what the ring holds durably: it need not be in the file
+// at once.
+func (w *writer) writeLater(b []byte) error {
+	if err := w.late.writeLater(b, w.end); err != nil {
+		return err
+	}
+	w.end += int64(len(b))
+	w.next += uint32(len(w.pending))
+	return nil
 }
 
 // cut takes back what a failed write may have left, durably: whoever is told that
@@ -136,10 +148,15 @@ func (j *Journal) newWriter(kind segmentKind, first LSN) (*writer, error) {
 func (j *Journal) adopt(seg *segment, f durable.File, end int64, next uint32) *writer {
 	j.shelf.mu.Lock()
 	defer j.shelf.mu.Unlock()
-	seg.file, seg.users = f, 1
+	w := &writer{shelf: &j.shelf, seg: seg, file: f, end: end, next: next, headerSum: headerSum(seg.encode())}
+	if seg.kind == kindRecords {
+		w.late = newLateFile(f)
+		w.file = w.late
+	}
+	seg.file, seg.users = w.file, 1
 	j.shelf.segments[seg.number] = seg
 	j.shelf.open++
-	return &writer{shelf: &j.shelf, seg: seg, file: f, end: end, next: next, headerSum: headerSum(seg.encode())}
+	return w
 }
 
 func fullError(err error) error {
