@@ -23,6 +23,8 @@ type mailboxes struct {
 	mu   sync.Mutex
 	have map[mail.AccountID]bool // false: set aside
 	fail error
+	once bool                    // an account that was removed is not made again
+	mail map[mail.AccountID]bool // who has had mail
 }
 
 func (m *mailboxes) CreateAccount(_ context.Context, id mail.AccountID) error {
@@ -30,6 +32,9 @@ func (m *mailboxes) CreateAccount(_ context.Context, id mail.AccountID) error {
 	defer m.mu.Unlock()
 	if m.fail != nil {
 		return m.fail
+	}
+	if there, known := m.have[id]; m.once && known && !there {
+		return mail.ErrNoAccount
 	}
 	m.have[id] = true
 	return nil
@@ -68,6 +73,18 @@ func (m *mailboxes) RemovedAccounts(context.Context) ([]mail.RemovedAccount, err
 		}
 	}
 	return list, m.fail
+}
+
+func (m *mailboxes) Used(_ context.Context, from mail.AccountID) (map[mail.AccountID]bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	used := map[mail.AccountID]bool{}
+	for id := range m.mail {
+		if id >= from {
+			used[id] = !m.have[id]
+		}
+	}
+	return used, nil
 }
 
 func (m *mailboxes) has(id mail.AccountID) bool {

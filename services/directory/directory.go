@@ -25,6 +25,9 @@ type Mailboxes interface {
 	RestoreAccount(ctx context.Context, id mail.AccountID) error
 	// RemovedAccounts lists those whose mail can be brought back.
 	RemovedAccounts(ctx context.Context) ([]mail.RemovedAccount, error)
+	// Used lists the accounts with this number or a higher one in which anything
+	// has happened since their mailboxes were made, and whether they were removed.
+	Used(ctx context.Context, from mail.AccountID) (map[mail.AccountID]bool, error)
 }
 
 // Options are what a Directory needs; all but Now and Logger must be given.
@@ -87,7 +90,7 @@ func Open(ctx context.Context, index *Index, j *journal.Journal, o Options) (*Di
 // applies what the journal has beyond it.
 func (d *Directory) recover(ctx context.Context) error {
 	s, seen, err := d.index.load()
-	anew := d.index.new
+	anew, had := d.index.new, err == nil && s.box != nil
 	switch {
 	case errors.Is(err, errIndex):
 		d.log.Error("directory: index is made anew", "err", err)
@@ -123,6 +126,10 @@ func (d *Directory) recover(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("directory: read journal: %w", err)
 	}
+	if s.box == nil && (had || d.odd != nil || len(d.journal.Damage()) > 0) {
+		// Nothing has been written yet: the index may know what the log has lost.
+		return ErrLost
+	}
 	d.install(s)
 	d.seen = seen
 	if end := d.journal.Durable(); anew || changes > 0 || end > seen {
@@ -138,7 +145,7 @@ func (d *Directory) recover(ctx context.Context) error {
 		}
 		d.seen = end
 	}
-	return nil
+	return d.adopt(ctx)
 }
 
 func (d *Directory) replay(s *state, r journal.Record) (*state, error) {
@@ -258,6 +265,10 @@ func (d *Directory) Close() error {
 
 // Settle repeats what a crash may have left undone: the mailboxes of every
 // account are made, those of removed ones set aside. Call it once at the start.
+//
+// An account whose mail was set aside although it is there has lost the record of
+// its removal: it is removed again, for who was sent away must not come back by a
+// damaged disk. Only the last administrator stays.
 func (d *Directory) Settle(ctx context.Context) error {
 	if err := d.begin(ctx); err != nil {
 		return err
@@ -265,7 +276,11 @@ func (d *Directory) Settle(ctx context.Context) error {
 	defer d.end()
 	for id, a := range d.current.Load().accounts {
 		if a.Removed.IsZero() {
-			if err := d.mailboxes.CreateAccount(ctx, id); err != nil {
+			err := d.mailboxes.CreateAccount(ctx, id)
+			if errors.Is(err, mail.ErrNoAccount) {
+				err = d.removeAgain(ctx, id)
+			}
+			if err != nil {
 				return fmt.Errorf("directory: make mailboxes of %s: %w", id, err)
 			}
 		} else if err := d.removeMailboxes(ctx, id); err != nil {

@@ -16,6 +16,12 @@
 // complete, and when it is missing or damaged it is made anew from the journal.
 // Records of this family are small and few and are never compacted away.
 //
+// Where a record is damaged in the log and the index is lost too, the box must not
+// come up as if nothing had been: without its set-up it does not start ([ErrLost]),
+// for a new one would be anybody's. Mail whose owner is not known any more gets an
+// account "recovered-aN", without a password, and its number is not given again.
+// Who was removed, of which the mailboxes tell, is removed again.
+//
 // # Accounts and their mailboxes
 //
 // A new account's mailboxes are made first, under the number that the account

@@ -12,6 +12,9 @@ var (
 	ErrNoToken = errors.New("there is no such token")
 	// ErrInUse: another process has the data directory, on a box the mail service.
 	ErrInUse = errors.New("the data directory is in use by a running mail service")
+	// ErrLost: this box was set up, but its disk has lost who is in the office.
+	ErrLost = errors.New("this box was set up, but its disk has lost the list of people and settings. Nothing has been changed. " +
+		"Copy the data directory as it is, look the disk over, and put the box back from a backup")
 	// ErrNewer: a record or index was written by a later version of the box.
 	ErrNewer = errors.New("written by a newer version of the box")
 )

@@ -18,6 +18,9 @@ const attendEvery = 15 * time.Second
 // the wrong name and network for good.
 const settledFile = "private/settled"
 
+// lostState is on the screen of a box whose disk has lost who is in the office.
+const lostState = "The disk has lost the list of people. Nothing was changed. Have it copied"
+
 // attend keeps certificate, machine and screen in step with the office, until
 // ctx ends. What fails is tried again.
 func (o *Office) attend(ctx context.Context) {

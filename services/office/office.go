@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,9 +111,16 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 		}
 	}()
 	if err := o.openData(ctx); err != nil {
+		if errors.Is(err, directory.ErrLost) {
+			o.show(ctx, Screen{State: lostState})
+		}
 		return nil, err
 	}
 	_, setUp := o.directory.Box()
+	if _, err := o.files.Stat(settledFile); !setUp && err == nil {
+		o.show(ctx, Screen{State: lostState})
+		return nil, fmt.Errorf("office: %w", directory.ErrLost)
+	}
 	if !setUp {
 		o.claim = claim.New(nil)
 	}
@@ -141,6 +149,9 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return fmt.Errorf("office: open directory index: %w", err)
 	}
 	o.close = append(o.close, o.index.Close)
+	if err := o.findLog(); err != nil {
+		return err
+	}
 	key, err := o.openKey()
 	if err != nil {
 		return err
@@ -175,6 +186,23 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	}
 	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, ClearLoopback: o.options.Dev, Logger: o.log})
 	return nil
+}
+
+// findLog refuses to begin anew where there was something: a box whose log is
+// missing would make an empty one, throw its indexes away, and ask to be set up.
+func (o *Office) findLog() error {
+	entries, err := o.files.ReadDir("mail/log")
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("office: look for the log: %w", err)
+	}
+	if slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.HasSuffix(e.Name(), ".seg") }) {
+		return nil
+	}
+	_, err = o.files.Stat(settledFile)
+	if _, setUp := o.index.SetUp(); !setUp && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return fmt.Errorf("office: there is no log: %w", directory.ErrLost)
 }
 
 // openSearch opens the search index, which then follows the store by itself.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -67,6 +68,13 @@ func openData(ctx context.Context, path string) (_ *data, err error) {
 		return nil, err
 	}
 	d.closers = append(d.closers, index.Close)
+	segments, err := filepath.Glob(root.Path(mailDir + "/log/*.seg"))
+	if err != nil {
+		return nil, err
+	}
+	if _, setUp := index.SetUp(); setUp && len(segments) == 0 {
+		return nil, directory.ErrLost
+	}
 	key, err := auth.OpenKey(root, auth.KeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errNoKey

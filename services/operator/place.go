@@ -52,6 +52,7 @@ func (t *task) place(ctx context.Context) (place, error) {
 func explain(err error) error {
 	for known, text := range map[error]string{
 		directory.ErrInUse:    "a mail service is running on this data directory: stop it first",
+		directory.ErrLost:     directory.ErrLost.Error(),
 		directory.ErrNotSetUp: "this box has not been set up yet: open its set-up page first",
 		mail.ErrName:          mail.ErrName.Error(),
 		mail.ErrNoAccount:     "nobody here has this address: boxctl user list shows who is here, boxctl undo list who was removed",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
@@ -165,6 +166,32 @@ func (s *Store) CreateAccount(ctx context.Context, id mail.AccountID) error {
 	defer s.mu.Unlock()
 	s.known[id] = true
 	return nil
+}
+
+// Used lists the accounts from a number on, there or removed, in which anything
+// has happened since they were made, and whether they were removed.
+func (s *Store) Used(ctx context.Context, from mail.AccountID) (map[mail.AccountID]bool, error) {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	s.mu.RLock()
+	known := maps.Clone(s.known)
+	s.mu.RUnlock()
+	used := map[mail.AccountID]bool{}
+	for id, there := range known {
+		if id < from {
+			continue
+		}
+		a, err := s.loadAccount(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("look into account %s: %w", id, err)
+		}
+		a.mu.RLock()
+		if !there || a.last.modSeq > 1 {
+			used[id] = !there
+		}
+		a.mu.RUnlock()
+	}
+	return used, nil
 }
 
 // RemoveAccount takes the account away. Its mail stays in log and index, from
