@@ -37,12 +37,20 @@ func (m *Mailroom) fits(ctx context.Context, envelope *mail.Envelope, to mail.Ad
 		return nil
 	}
 	size := max(envelope.Size, m.refused.size(refusedKey{account, envelope.From}, time.Now()))
-	err := m.quota.Fits(ctx, account, mail.Usage{Messages: 1, Bytes: size + int64(len(prefix(envelope, to, m.received(envelope))))})
+	// Nearly always there is room enough not to ask how long the fields in front are.
+	err := m.quota.Fits(ctx, account, mail.Usage{Messages: 1, Bytes: size + maxPrefix})
+	if err != nil {
+		err = m.quota.Fits(ctx, account, mail.Usage{Messages: 1, Bytes: size + int64(len(prefix(envelope, to, m.received(envelope))))})
+	}
 	if e, ok := errors.AsType[*mail.QuotaError](err); ok {
 		return &mail.Refusal{Status: m.quota.status(e), Text: "The mailbox of this recipient is full", Cause: err}
 	}
 	return err
 }
+
+// maxPrefix is above what the box writes in front of a message: two paths and the
+// names of two hosts, four times over.
+const maxPrefix = 4096
 
 // full says what the sender reads of a message that did not fit after all, and
 // remembers for whom. Nobody has got it: to let some have it and refuse the rest

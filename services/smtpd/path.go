@@ -1,7 +1,6 @@
 package smtpd
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -17,27 +16,31 @@ type parameter struct {
 // §4.1.1.2 and §4.1.1.3), and returns what stands between the angle brackets. A
 // blank behind the colon is forgiven: old clients and people put one there.
 func cutPath(arguments, word string) (path string, parameters []parameter, err error) {
-	syntax := &Error{Code: 501, Status: mail.Status5_5_2BadSyntax, Text: fmt.Sprintf("Write %s<address>", word)}
 	if len(arguments) < len(word) || !strings.EqualFold(arguments[:len(word)], word) {
-		return "", nil, syntax
+		return "", nil, errPath(word)
 	}
 	rest := strings.TrimLeft(arguments[len(word):], " ")
 	if !strings.HasPrefix(rest, "<") {
-		return "", nil, syntax
+		return "", nil, errPath(word)
 	}
 	end := closingBracket(rest)
 	if end < 0 {
-		return "", nil, syntax
+		return "", nil, errPath(word)
 	}
 	path, rest = rest[1:end], rest[end+1:]
 	if rest != "" && rest[0] != ' ' {
-		return "", nil, syntax
+		return "", nil, errPath(word)
 	}
 	for text := range strings.FieldsSeq(rest) {
 		keyword, value, hasValue := strings.Cut(text, "=")
 		parameters = append(parameters, parameter{strings.ToUpper(keyword), value, hasValue})
 	}
 	return path, parameters, nil
+}
+
+// errPath says how a path is to be written.
+func errPath(word string) error {
+	return &Error{Code: 501, Status: mail.Status5_5_2BadSyntax, Text: "Write " + word + "<address>"}
 }
 
 // closingBracket finds the ">" that is not inside a quoted local part.

@@ -25,11 +25,11 @@ func (h *Account) Append(ctx context.Context, mailbox mail.MailboxID, messages [
 		if err != nil {
 			return mail.Appended{}, fmt.Errorf("append message %d of %d: %w", i+1, len(messages), err)
 		}
-		found, err := lookUp(threadKeys(m.Draft.Digest()), []*account{a})
+		found, err := a.lookUp(threadKeys(m.Draft.Digest()))
 		if err != nil {
 			return mail.Appended{}, fmt.Errorf("append message %d of %d: %w", i+1, len(messages), err)
 		}
-		bodies, keys = append(bodies, body), append(keys, found[a])
+		bodies, keys = append(bodies, body), append(keys, &found)
 	}
 	var done mail.Appended
 	t := &transaction{accounts: []*account{a}}
@@ -40,7 +40,7 @@ func (h *Account) Append(ctx context.Context, mailbox mail.MailboxID, messages [
 			return nil, err
 		}
 		done = mail.Appended{UIDValidity: b.validity}
-		n := newNumbers(p)
+		n := newNumbers(p, len(messages))
 		sec := section{account: a.id, modSeq: p.last.modSeq + 1}
 		for i, m := range messages {
 			o, err := n.add(b, addition{size: m.Draft.Size(), lines: m.Draft.Canonical(), flags: m.Flags, internal: m.Internal, id: mail.NewID(at.time)}, at, keys[i])

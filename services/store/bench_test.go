@@ -296,3 +296,46 @@ func BenchmarkDigests(b *testing.B) {
 	}
 	b.ReportMetric(n*float64(b.N)/b.Elapsed().Seconds(), "msg/s")
 }
+
+// BenchmarkRecipients measures a message of 4 KiB to one person and to 200, each with an
+// index of its own and somebody who watches it.
+func BenchmarkRecipients(b *testing.B) {
+	ctx := context.Background()
+	box := newBox(b)
+	box.jopts.Ring = journal.DefaultRing
+	box.open()
+	defer box.close()
+	var targets []mail.Target
+	for i := range 200 {
+		id := mail.AccountID(i + 1)
+		if err := box.CreateAccount(ctx, id); err != nil {
+			b.Fatal(err)
+		}
+		a, err := box.Account(ctx, id)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer a.Watch().Close()
+		prefix := fmt.Appendf(nil, "Return-Path: <a@example.test>\r\nDelivered-To: person%d@example.test\r\nReceived: x\r\n", i)
+		targets = append(targets, mail.Target{Account: id, Role: mail.RoleInbox, Prefix: prefix})
+	}
+	if err := box.Checkpoint(); err != nil {
+		b.Fatal(err)
+	}
+	spool, n := storetest.NewSpool(b), 0
+	for _, people := range []int{1, 200} {
+		b.Run(fmt.Sprint(people), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				n++
+				b.StopTimer()
+				d := storetest.NewDraft(b, spool, storetest.Message("words of a letter", "Subject: bench", fmt.Sprintf("Message-ID: <%d@example.test>", n)))
+				b.StartTimer()
+				env := &mail.Envelope{ID: mail.NewID(time.Now()), Received: time.Now()}
+				if err := box.Deliver(ctx, env, targets[:people], d); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

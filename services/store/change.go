@@ -183,7 +183,7 @@ func (s subscribe) kind() opKind {
 	}
 	return kindUnsubscribe
 }
-func (o add) kind() opKind {
+func (o *add) kind() opKind {
 	if o.grows == 0 {
 		return kindAdd
 	}

@@ -522,7 +522,7 @@ func (c *checker) follow(until journal.LSN) error {
 			if ch[i].account != c.log.id || c.log.applied == 0 && !ch[i].creates() && !c.log.apartFrom(&ch[i]) {
 				continue
 			}
-			if err := c.log.apply(&ch[i], momentOfRecord(&r)); err != nil {
+			if _, err := c.log.apply(&ch[i], momentOfRecord(&r)); err != nil {
 				c.lost("what the log tells does not fit together: %v", err)
 				c.log.lost = true
 				return errStop

@@ -155,7 +155,7 @@ func (d *decoder) set() mail.UIDSet {
 }
 
 func (c change) encode() []byte {
-	e := encoder{b: make([]byte, 0, 256)}
+	e := encoder{b: make([]byte, 0, 256*max(1, len(c)))} // a delivery's section, mostly
 	e.b = append(e.b, changeVersion)
 	e.uint(uint64(len(c)))
 	for _, s := range c {
@@ -185,7 +185,7 @@ func (e *encoder) op(o op) {
 		e.uint(uint64(o.id))
 	case subscribe:
 		e.string(o.name)
-	case add:
+	case *add:
 		e.add(o)
 	case setFlags:
 		e.uint(uint64(o.mailbox))
@@ -215,7 +215,7 @@ func (e *encoder) op(o op) {
 	}
 }
 
-func (e *encoder) add(o add) {
+func (e *encoder) add(o *add) {
 	e.uint(uint64(o.mailbox))
 	e.uint(uint64(o.uid))
 	e.uint(uint64(o.email))
@@ -328,7 +328,7 @@ func (d *decoder) op(kind opKind) op {
 }
 
 func (d *decoder) add(lines bool) op {
-	o := add{
+	o := &add{
 		mailbox: mail.MailboxID(d.uint()), uid: mail.UID(d.uint32()), email: mail.EmailID(d.uint32()), thread: mail.ThreadID(d.uint32()),
 		body:     journal.BodyRef{Segment: d.uint32(), Ordinal: d.uint32()},
 		bodySize: int64(d.uint32()), prefix: d.bytes(), flags: d.flags(), when: d.int(),

@@ -18,7 +18,7 @@ func everything() change {
 		{account: 1, modSeq: 2, ops: []op{
 			createAccount{}, createMailbox{id: 3, validity: 4, boxKind: 1, role: 2, name: "Poštar/a"}, renameMailbox{3, "b"}, deleteMailbox{3},
 			subscribe{"x", true}, subscribe{"x", false},
-			add{
+			&add{
 				mailbox: 1, uid: 2, email: 3, thread: 4, body: journal.BodyRef{Segment: 5, Ordinal: 6}, bodySize: 7, prefix: []byte("p"),
 				flags: mail.NewFlags(`\Seen`, "k"), when: -8, id: mail.ID{9}, keys: []threadKey{{1}, {2}},
 			},
@@ -27,7 +27,7 @@ func everything() change {
 			putBack{mailbox: 1, first: 9, entries: []putBackEntry{
 				{email: 3, thread: 4, size: 5, flags: mail.NewFlags(`\Seen`, "k"), when: -8, id: mail.ID{9}}, {email: 1<<32 - 1},
 			}},
-			add{mailbox: 1, uid: 2, email: 3, thread: 4, flags: mail.Flags{}, id: mail.ID{9}, grows: 300},
+			&add{mailbox: 1, uid: 2, email: 3, thread: 4, flags: mail.Flags{}, id: mail.ID{9}, grows: 300},
 			putBack{mailbox: 1, first: 9, entries: []putBackEntry{{email: 3, marks: 127}, {email: 4}}},
 		}},
 		{account: 1<<32 - 1, modSeq: 1 << 60, ops: []op{deleteMailbox{1 << 50}}},

@@ -39,9 +39,20 @@ func (s *Store) commit(ctx context.Context, v verb, id mail.ID, bodies []*journa
 // pend gives the account as earlier entries of the batch will leave it.
 func (a *account) pend() *pending {
 	if a.pending == nil {
-		a.pending = newPending(a)
+		if a.pending, a.spare = a.spare, nil; a.pending == nil {
+			a.pending = newPending(a)
+		}
+		a.pending.last = a.last
 	}
 	return a.pending
+}
+
+// dropPending forgets what is pending.
+func (a *account) dropPending() {
+	if a.pending != nil && a.pending.clear() {
+		a.spare = a.pending
+	}
+	a.pending = nil
 }
 
 func (t *transaction) momentOf(slot journal.Slot) moment {
@@ -59,10 +70,16 @@ func (t *transaction) prepareRecord(slot journal.Slot) (payload []byte, err erro
 			t.dropIdle()
 		}
 	}()
+	locked := 0
+	defer func() {
+		for _, a := range t.accounts[:locked] {
+			a.mu.RUnlock()
+		}
+	}()
 	for _, a := range t.accounts {
 		// Loading and checkpoints may go on beside; commits don't.
 		a.mu.RLock()
-		defer a.mu.RUnlock()
+		locked++
 		if err := a.usable(); err != nil && !(t.revives && errors.Is(err, errRemoved)) {
 			return nil, err
 		}
@@ -77,12 +94,16 @@ func (t *transaction) prepareRecord(slot journal.Slot) (payload []byte, err erro
 		return nil, mail.ErrTooMany
 	}
 	for i := range c {
-		a := t.find(c[i].account)
-		if err := apply(a.pend(), &c[i], at); err != nil {
-			// Half of it is written: nobody may build on this state. What was
-			// prepared before is encoded and not touched.
-			a.pend().broken = fmt.Errorf("prepare: %w", err)
-			return nil, a.pend().broken
+		a := t.account(i, c[i].account)
+		a.tracker.begin(a.pend())
+		if err := a.tracker.apply(&c[i], at); err != nil {
+			// Nobody may build on the part that is written. What was prepared before
+			// is encoded and not touched.
+			err = fmt.Errorf("prepare: %w", err)
+			for i := range c {
+				t.account(i, c[i].account).pend().broken = err
+			}
+			return nil, err
 		}
 	}
 	t.change = c
@@ -120,12 +141,17 @@ var errRemoved = fmt.Errorf("it was removed: %w", mail.ErrNoAccount)
 func (t *transaction) dropIdle() {
 	for _, a := range t.accounts {
 		if a.pendingUsers == 0 {
-			a.pending = nil
+			a.dropPending()
 		}
 	}
 }
 
-func (t *transaction) find(id mail.AccountID) *account {
+// account gives the account of the nth section. Sections stand in the order of the
+// accounts, of which some may have none.
+func (t *transaction) account(n int, id mail.AccountID) *account {
+	if n < len(t.accounts) && t.accounts[n].id == id {
+		return t.accounts[n]
+	}
 	for _, a := range t.accounts {
 		if a.id == id {
 			return a
@@ -137,9 +163,12 @@ func (t *transaction) find(id mail.AccountID) *account {
 // apply runs on the commit goroutine when the record is durable.
 func (t *transaction) apply(slot journal.Slot) {
 	at := t.momentOf(slot)
+	due := false
 	for i := range t.change {
-		a := t.find(t.change[i].account)
-		if err := a.apply(&t.change[i], at); err != nil {
+		a := t.account(i, t.change[i].account)
+		isDue, err := a.apply(&t.change[i], at)
+		due = due || isDue
+		if err != nil {
 			// It was possible a moment ago, when it was prepared: memory and log
 			// part here, and only the log can be believed. The index is not
 			// written any more; the next start reads the log.
@@ -149,19 +178,19 @@ func (t *transaction) apply(slot journal.Slot) {
 		}
 	}
 	t.release()
-	for i := range t.change {
-		t.store.positions.note(t.change[i].account, slot.LSN)
-	}
 	for _, a := range t.accounts {
 		a.announce()
 	}
-	t.store.positions.reach(slot.LSN)
+	t.store.positions.reach(slot.LSN, t.change)
+	if due {
+		t.store.poke() // in between the checkpointer looks by itself
+	}
 }
 
 // abort runs on the commit goroutine when the batch failed.
 func (t *transaction) abort() {
 	for _, a := range t.accounts {
-		a.pending = nil
+		a.dropPending()
 	}
 	t.release()
 }

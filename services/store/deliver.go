@@ -22,44 +22,37 @@ const maxNumber = 1<<32 - 1
 // staged (a large one synced), record written with its UIDs, one sync, visible,
 // announced, nil.
 func (s *Store) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.Target, d *draft.Draft) error {
-	var accounts []*account
-	for _, t := range targets {
-		a, err := s.account(ctx, t.Account)
-		if err != nil {
-			return fmt.Errorf("deliver to %s: %w", t.Account, err)
-		}
-		if err := t.Flags.Check(); err != nil {
-			return fmt.Errorf("deliver to %s: %w", t.Account, err)
-		}
-		if !slices.Contains(accounts, a) {
-			accounts = append(accounts, a)
-		}
-	}
-	if len(targets) == 0 {
-		return nil
+	to, err := s.recipients(ctx, targets)
+	if err != nil || len(to) == 0 {
+		return err
 	}
 	body, err := s.stage(ctx, d)
 	if err != nil {
 		return fmt.Errorf("deliver: %w", err)
 	}
-	keys, err := lookUp(threadKeys(d.Digest()), accounts)
-	if err != nil {
-		return fmt.Errorf("deliver: %w", err)
+	t := &transaction{accounts: make([]*account, len(to))}
+	keys := threadKeys(d.Digest())
+	for i := range to {
+		t.accounts[i] = to[i].account
+		if to[i].keys, err = to[i].account.lookUp(keys); err != nil {
+			return fmt.Errorf("deliver: %w", err)
+		}
 	}
-	t := &transaction{accounts: accounts}
 	t.prepare = func(at moment, slot journal.Slot) (change, error) {
-		var c change
-		var full error // all who have no room, so that they can be told apart
-		for _, a := range accounts {
-			sec, err := prepareDelivery(a, env, targets, d, at, keys[a])
+		c := make(change, 0, len(to))
+		var full []error // all who have no room, so that they can be told apart
+		for i := range to {
+			sec, err := to[i].prepare(env, d, at)
 			if err != nil {
 				return nil, err
 			}
-			full = errors.Join(full, a.pend().fits(usageOf(sec.ops)))
+			if err := to[i].account.pend().fits(usageOf(sec.ops)); err != nil {
+				full = append(full, err)
+			}
 			setBodies(sec.ops, slot.Bodies)
 			c = append(c, sec)
 		}
-		return c, full
+		return c, errors.Join(full...)
 	}
 	if err := s.commit(ctx, verbDeliver, env.ID, []*journal.Staged{body}, t); err != nil {
 		return fmt.Errorf("deliver: %w", err)
@@ -67,23 +60,54 @@ func (s *Store) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.
 	return nil
 }
 
-// prepareDelivery makes the section of one account.
-func prepareDelivery(a *account, env *mail.Envelope, targets []mail.Target, d *draft.Draft, at moment, keys *threadLookup) (section, error) {
-	p := a.pend()
-	n := newNumbers(p)
-	sec := section{account: a.id, modSeq: p.last.modSeq + 1}
-	for _, t := range targets {
-		if t.Account != a.id {
+// recipient is an account of a delivery.
+type recipient struct {
+	account *account
+	targets []mail.Target // all of this account
+	keys    threadLookup
+}
+
+// recipients gathers the targets by account.
+func (s *Store) recipients(ctx context.Context, targets []mail.Target) ([]recipient, error) {
+	list := make([]recipient, 0, len(targets))
+	known := make(map[mail.AccountID]int, len(targets))
+	for i := range targets {
+		t := &targets[i]
+		a, err := s.account(ctx, t.Account)
+		if err == nil {
+			err = t.Flags.Check()
+		}
+		if err != nil {
+			return nil, fmt.Errorf("deliver to %s: %w", t.Account, err)
+		}
+		if at, ok := known[t.Account]; ok {
+			list[at].targets = append(list[at].targets, *t)
 			continue
 		}
-		b := p.byRole(t.Role)
+		known[t.Account] = len(list)
+		list = append(list, recipient{account: a, targets: targets[i : i+1 : i+1]})
+	}
+	return list, nil
+}
+
+// prepare makes the section of the account.
+func (r *recipient) prepare(env *mail.Envelope, d *draft.Draft, at moment) (section, error) {
+	p := r.account.pend()
+	n := newNumbers(p, len(r.targets))
+	sec := section{account: r.account.id, modSeq: p.last.modSeq + 1, ops: make([]op, 0, len(r.targets))}
+	for i := range r.targets {
+		t := &r.targets[i]
+		var b *box
+		if t.Role != mail.RoleInbox { // which is quicker found by its name
+			b = p.byRole(t.Role)
+		}
 		if b == nil {
 			b = p.byName(mail.Inbox)
 		}
 		if b == nil {
 			return section{}, mail.ErrNoMailbox
 		}
-		o, err := n.add(b, addition{prefix: t.Prefix, size: d.Size(), lines: d.Canonical(), flags: t.Flags, internal: env.Received, id: env.ID}, at, keys)
+		o, err := n.add(b, addition{prefix: t.Prefix, size: d.Size(), lines: d.Canonical(), flags: t.Flags, internal: env.Received, id: env.ID}, at, &r.keys)
 		if err != nil {
 			return section{}, err
 		}
@@ -101,9 +125,8 @@ func (s *Store) stage(ctx context.Context, d *draft.Draft) (*journal.Staged, err
 // the same one.
 func setBodies(ops []op, bodies []journal.BodyRef) {
 	for i, o := range ops {
-		if a, ok := o.(add); ok {
+		if a, ok := o.(*add); ok {
 			a.body = bodies[min(i, len(bodies)-1)]
-			ops[i] = a
 		}
 	}
 }
@@ -121,14 +144,16 @@ type addition struct {
 // numbers gives out numbers within one section.
 type numbers struct {
 	p       *pending
+	many    bool // messages: else nothing need be noted for the next
 	email   mail.EmailID
 	thread  mail.ThreadID
 	uids    map[mail.MailboxID]mail.UID
 	threads map[threadKey]mail.ThreadID
 }
 
-func newNumbers(p *pending) *numbers {
-	return &numbers{p: p, email: p.last.email, thread: p.last.thread}
+// newNumbers is for a section with so many new messages.
+func newNumbers(p *pending, messages int) numbers {
+	return numbers{p: p, many: messages > 1, email: p.last.email, thread: p.last.thread}
 }
 
 // uid gives the next UID of a mailbox.
@@ -137,33 +162,35 @@ func (n *numbers) uid(b *box) (mail.UID, error) {
 	if next == maxNumber {
 		return 0, mail.ErrTooMany
 	}
-	if n.uids == nil {
-		n.uids = map[mail.MailboxID]mail.UID{}
+	if n.many {
+		if n.uids == nil {
+			n.uids = map[mail.MailboxID]mail.UID{}
+		}
+		n.uids[b.id] = next + 1
 	}
-	n.uids[b.id] = next + 1
 	return next, nil
 }
 
 // add makes the op for a new message.
-func (n *numbers) add(b *box, msg addition, at moment, keys *threadLookup) (add, error) {
+func (n *numbers) add(b *box, msg addition, at moment, keys *threadLookup) (*add, error) {
 	if n.email >= maxNumber || n.thread >= maxNumber {
-		return add{}, mail.ErrTooMany
+		return nil, mail.ErrTooMany
 	}
 	if int64(len(msg.prefix))+msg.size > maxNumber {
-		return add{}, mail.ErrTooLarge
+		return nil, mail.ErrTooLarge
 	}
 	if _, err := n.p.keywordSets().give(msg.flags.Keywords); err != nil {
-		return add{}, err
+		return nil, err
 	}
 	uid, err := n.uid(b)
 	if err != nil {
-		return add{}, err
+		return nil, err
 	}
 	if msg.internal.IsZero() {
 		msg.internal = at.time
 	}
 	n.email++
-	o := add{
+	o := &add{
 		mailbox: b.id, uid: uid, email: n.email, bodySize: msg.size, prefix: msg.prefix,
 		flags: msg.flags, when: packTime(msg.internal), id: msg.id,
 		grows: 1 + uint64(msg.lines-msg.size), // a prefix is of whole lines
@@ -196,11 +223,13 @@ func (n *numbers) assign(keys *threadLookup) (mail.ThreadID, []threadKey, error)
 		n.thread++
 		thread = n.thread
 	}
-	if n.threads == nil && len(unknown) > 0 {
+	if n.many && n.threads == nil {
 		n.threads = map[threadKey]mail.ThreadID{}
 	}
 	for _, k := range unknown {
-		n.threads[k] = thread
+		if n.many {
+			n.threads[k] = thread
+		}
 	}
 	return thread, unknown, nil
 }
@@ -229,25 +258,18 @@ type threadLookup struct {
 	flushes uint64 // of the account at that time
 }
 
-// lookUp asks the accounts' indexes for the keys.
-func lookUp(keys []threadKey, accounts []*account) (map[*account]*threadLookup, error) {
-	all := map[*account]*threadLookup{}
-	for _, a := range accounts {
-		l := &threadLookup{keys: keys}
-		all[a] = l
-		if len(keys) == 0 {
-			continue
-		}
-		a.mu.RLock()
-		var err error
-		l.flushes = a.flushes
-		l.found, err = a.index.threads(keys)
-		a.mu.RUnlock()
-		if err != nil {
-			return nil, err
-		}
+// lookUp asks the account's index for the keys.
+func (a *account) lookUp(keys []threadKey) (threadLookup, error) {
+	l := threadLookup{keys: keys}
+	if len(keys) == 0 {
+		return l, nil
 	}
-	return all, nil
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	var err error
+	l.flushes = a.flushes
+	l.found, err = a.index.threads(keys)
+	return l, err
 }
 
 // threadKeys are the message IDs of a message in the order in which threading

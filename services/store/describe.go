@@ -99,7 +99,7 @@ func describeOp(o op) DescribedOp {
 			return DescribedOp{Op: "unsubscribe", Name: o.name}
 		}
 		return DescribedOp{Op: "subscribe", Name: o.name}
-	case add:
+	case *add:
 		return DescribedOp{
 			Op: "add", Mailbox: o.mailbox.String(), UIDs: fmt.Sprint(o.uid), Flags: o.flags.Names(), Email: o.email.String(), Thread: o.thread.String(),
 			Body: o.body.String(), Size: o.bodySize, Prefix: string(o.prefix), Internal: unpackTime(o.when).UTC(), ID: o.id.String(),

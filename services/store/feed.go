@@ -47,6 +47,10 @@ type tracker struct {
 	feed    bool // emails and threads are wanted
 	emails  []uint32
 	threads []uint32
+
+	// Room for what most changes touch.
+	box1            [2]trackedBox
+	email1, thread1 [4]uint32
 }
 
 // trackedBox is a mailbox and what it was before.
@@ -61,8 +65,16 @@ type trackedBox struct {
 type feedKeeper interface{ putFeed(feedEntry) }
 
 func newTracker(l ledger) *tracker {
+	t := &tracker{}
+	t.begin(l)
+	return t
+}
+
+// begin makes a tracker, used or new, one of l.
+func (t *tracker) begin(l ledger) {
 	_, feed := l.(feedKeeper)
-	return &tracker{ledger: l, feed: feed}
+	*t = tracker{ledger: l, feed: feed}
+	t.boxes, t.emails, t.threads = t.box1[:0], t.email1[:0], t.thread1[:0]
 }
 
 func (t *tracker) box(id mail.MailboxID) *box {

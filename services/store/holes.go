@@ -66,7 +66,7 @@ func (p *patcher) apply(o op) error {
 			b.gone, b.goneTime = true, p.at.time
 		}
 		p.freeName(o.name, o.id)
-	case add:
+	case *add:
 		p.living(o.mailbox)
 	case putBack:
 		return p.putBack(&o)

@@ -38,6 +38,9 @@ func keywordsKey(names []string) string { return strings.Join(names, "\x00") }
 // mail.ErrKeywords when it is a new one and there are enough of them. What
 // messages have already can be given on.
 func (k *keywords) give(names []string) (uint16, error) {
+	if len(names) == 0 {
+		return 0, nil
+	}
 	k.mu.RLock()
 	_, known := k.numbers[keywordsKey(names)]
 	full := len(k.sets) > maxKeywordSets || k.bytes+len(keywordsKey(names)) > maxKeywordBytes

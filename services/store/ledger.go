@@ -103,10 +103,12 @@ func (b *box) public(subscribed bool) mail.Mailbox {
 // apply writes a section into the ledger. It copies and never decides. An error
 // means that ledger and section don't belong together: the index is damaged, or
 // can't be read.
-func apply(l ledger, s *section, at moment) error {
-	t := newTracker(l)
-	before := *l.counters()
-	l.counters().modSeq = s.modSeq
+func apply(l ledger, s *section, at moment) error { return newTracker(l).apply(s, at) }
+
+// apply is apply, by a tracker that has just begun.
+func (t *tracker) apply(s *section, at moment) error {
+	before := *t.counters()
+	t.counters().modSeq = s.modSeq
 	for _, o := range s.ops {
 		if err := applyOp(t, o, s.modSeq, at); err != nil {
 			return fmt.Errorf("apply op %d of change %d of account %s: %w", o.kind(), s.modSeq, s.account, err)
@@ -162,8 +164,8 @@ func applyOp(l ledger, o op, seq mail.ModSeq, at moment) error {
 	case subscribe:
 		l.setSubscribed(o.name, o.on)
 		return nil
-	case add:
-		return applyAdd(l, &o, seq, at)
+	case *add:
+		return applyAdd(l, o, seq, at)
 	case setFlags:
 		return applyFlags(l, &o, seq)
 	case copyTo:

@@ -198,11 +198,14 @@ func (ix *index) email(id mail.EmailID) (email, error) {
 
 // threads looks keys up; the answer has only those that are there.
 func (ix *index) threads(keys []threadKey) (map[threadKey]mail.ThreadID, error) {
-	found := map[threadKey]mail.ThreadID{}
+	var found map[threadKey]mail.ThreadID // mostly there is none
 	err := ix.view(func(tx *bolt.Tx) error {
 		b := tx.Bucket([]byte("threadkeys"))
 		for _, k := range keys {
 			if v := b.Get(k[:]); len(v) == 8 {
+				if found == nil {
+					found = map[threadKey]mail.ThreadID{}
+				}
 				found[k] = mail.ThreadID(binary.BigEndian.Uint64(v))
 			}
 		}

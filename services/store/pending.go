@@ -6,7 +6,7 @@ import (
 
 // pending is an account as it will be when the batch under way is durable: what
 // the batch changes, on top of the account itself. It is the commit goroutine's
-// alone, and is thrown away when the batch fails.
+// alone, and is emptied when the batch is over or failed; its memory serves the next.
 type pending struct {
 	under   *account
 	last    counters
@@ -24,6 +24,31 @@ func newPending(a *account) *pending {
 		under: a, last: a.last, boxes: map[mail.MailboxID]*box{}, names: map[string]mail.MailboxID{},
 		subs: map[string]bool{}, rows: map[mail.MailboxID]*table{}, threads: map[threadKey]mail.ThreadID{},
 	}
+}
+
+// smallPending is how many things at most a pending layer may have had of which the
+// memory is kept: that of a delivery or two.
+const smallPending = 16
+
+// clear empties p, and says whether it is small enough to be used again.
+func (p *pending) clear() bool {
+	if len(p.boxes) > smallPending || len(p.names) > smallPending || len(p.subs) > smallPending || len(p.threads) > smallPending {
+		return false
+	}
+	for _, t := range p.rows {
+		if t.count > smallPending {
+			return false
+		}
+	}
+	clear(p.boxes)
+	clear(p.names)
+	clear(p.subs)
+	clear(p.threads)
+	for _, t := range p.rows {
+		t.clear()
+	}
+	p.dropped, p.broken = nil, nil
+	return len(p.rows) <= smallPending
 }
 
 func (p *pending) counters() *counters    { return &p.last }

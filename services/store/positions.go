@@ -23,19 +23,22 @@ func newPositions() *positions {
 	return &positions{last: map[mail.AccountID]journal.LSN{}, watchers: map[chan struct{}]bool{}}
 }
 
-// note takes a change over. Notes come in the order of the log, but for those
-// of a registry, which comes first.
+// note takes over where an account last changed. Notes come in the order of the
+// log, but for those of a registry, which comes first.
 func (p *positions) note(id mail.AccountID, lsn journal.LSN) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.last[id] = max(p.last[id], lsn)
 }
 
-// reach says that everything up to lsn has been noted and can be seen, and wakes
-// whoever waits for it.
-func (p *positions) reach(lsn journal.LSN) {
+// reach says that everything up to lsn can be seen, of which the change at lsn has not
+// been noted yet, and wakes whoever waits for it.
+func (p *positions) reach(lsn journal.LSN, c change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	for i := range c {
+		p.last[c[i].account] = max(p.last[c[i].account], lsn)
+	}
 	p.until = max(p.until, lsn)
 	for c := range p.watchers {
 		select {

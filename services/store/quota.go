@@ -35,7 +35,7 @@ func (p *pending) fits(more mail.Usage) error {
 // usageOf is what the new messages among ops will take up.
 func usageOf(ops []op) (u mail.Usage) {
 	for _, o := range ops {
-		if a, ok := o.(add); ok {
+		if a, ok := o.(*add); ok {
 			u.Messages++
 			u.Bytes += int64(len(a.prefix)) + a.bodySize
 		}

@@ -78,7 +78,7 @@ func (s *Store) replay(ctx context.Context, sec *section, at moment) error {
 	if at.lsn <= a.applied {
 		return nil
 	}
-	if err := a.apply(sec, at); err != nil {
+	if _, err := a.apply(sec, at); err != nil {
 		// The index is not what the log was written against: start it over.
 		s.log.Error("store: index does not fit the log", "account", a.id, "lsn", at.lsn, "error", err)
 		if err := s.setAside(a); err != nil {
@@ -203,7 +203,7 @@ func (s *Store) replayAll(ctx context.Context, a *account) error {
 			if created = created || c[i].creates() || a.apartFrom(&c[i]); !created {
 				continue
 			}
-			if err := a.apply(&c[i], momentOfRecord(&r)); err != nil {
+			if _, err := a.apply(&c[i], momentOfRecord(&r)); err != nil {
 				return err
 			}
 			if err := s.bound(a); err != nil {

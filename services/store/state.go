@@ -59,7 +59,9 @@ type account struct {
 	lost bool
 	// pending is what the batch under way will change; the commit goroutine's.
 	pending      *pending
-	pendingUsers int // entries of the batch that wait for their sync
+	spare        *pending // an empty one; nil: none
+	tracker      tracker  // the same memory for each change
+	pendingUsers int      // entries of the batch that wait for their sync
 }
 
 // mailbox is a box and its rows.
@@ -260,30 +262,29 @@ func (a *account) recentThread(k threadKey) mail.ThreadID {
 	return 0
 }
 
-// apply makes a durable section visible.
-func (a *account) apply(s *section, at moment) error {
+// apply makes a durable section visible, and says whether the checkpointer is to
+// look at the account.
+func (a *account) apply(s *section, at moment) (due bool, err error) {
+	now := time.Now()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	first := a.applied == a.indexed
 	if first || a.dirty.size == 0 {
-		a.dirtySince = time.Now()
+		a.dirtySince = now
 	}
 	if a.hole == 0 && a.apartFrom(s) {
 		a.hole = at.lsn
 	}
-	var err error
 	if a.hole == 0 {
-		err = apply(a, s, at)
+		a.tracker.begin(a)
+		err = a.tracker.apply(s, at)
 	} else {
 		err = applyBehindHole(a, s, at)
 	}
 	a.applied = at.lsn
-	a.touched = time.Now()
+	a.touched = now
 	a.dirty.size++
-	if first || a.dirty.size >= checkpointAfter {
-		a.store.poke() // in between the checkpointer looks by itself
-	}
-	return err
+	return first || a.dirty.size >= checkpointAfter, err
 }
 
 // spoil has the account written no more, and the store opened anew by its owner;

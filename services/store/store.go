@@ -141,7 +141,7 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 		s.stop()
 		return nil, fmt.Errorf("store: open: %w", err)
 	}
-	s.positions.reach(s.start)
+	s.positions.reach(s.start, nil)
 	if notes, err := loadUpkeep(s, s.start); err == nil { // else the clock has to do until they can be read
 		s.count.Store(notes.count())
 	}

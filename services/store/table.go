@@ -14,6 +14,7 @@ const chunkRows = 1024
 type table struct {
 	chunks []*chunk
 	count  int
+	spare  *chunk // empty; for the next first one
 }
 
 // chunk is a run of rows, never empty.
@@ -91,7 +92,10 @@ func (t *table) push(r row) {
 	t.count++
 	n := len(t.chunks)
 	if n == 0 || len(t.chunks[n-1].rows) >= chunkRows {
-		c := &chunk{newest: r.modSeq}
+		c := t.spare
+		if t.spare = nil; c == nil {
+			c = &chunk{}
+		}
 		if n > 0 { // a mailbox this size will fill it
 			c.rows, c.uids = make([]row, 0, chunkRows), make([]mail.UID, 0, chunkRows)
 		}
@@ -101,6 +105,16 @@ func (t *table) push(r row) {
 	c := t.chunks[n-1]
 	c.rows, c.uids = append(c.rows, r), append(c.uids, r.uid)
 	c.newest = max(c.newest, r.modSeq)
+}
+
+// clear takes out all rows. The memory of the first is kept for others.
+func (t *table) clear() {
+	if len(t.chunks) > 0 {
+		t.spare = t.chunks[0]
+		t.spare.rows, t.spare.uids, t.spare.newest = t.spare.rows[:0], t.spare.uids[:0], 0
+		clear(t.chunks)
+	}
+	t.chunks, t.count = t.chunks[:0], 0
 }
 
 // remove takes the row of a UID out.

@@ -28,7 +28,7 @@ func TestPrepareFails(t *testing.T) {
 		want error
 	}{
 		"impossible": {remove{1, mail.SetOf[mail.UID](7)}, mail.ErrNoMessage},
-		"too large":  {add{mailbox: 1, uid: 1, email: 1, thread: 1, prefix: make([]byte, journal.MaxPayload)}, mail.ErrTooMany},
+		"too large":  {&add{mailbox: 1, uid: 1, email: 1, thread: 1, prefix: make([]byte, journal.MaxPayload)}, mail.ErrTooMany},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
