@@ -67,7 +67,9 @@
 //
 // The directory of an account (its ID, such as a5) has a manifest and segments.
 // A segment never changes: new mail makes a new one, and four of a size become
-// one. A segment is written under a number that nothing refers to yet, and
+// one, without what is gone; up to 262,144 documents, beyond which one is only
+// written anew when half of it is gone: so no merge holds more than some 50 MiB.
+// A segment is written under a number that nothing refers to yet, and
 // synced; then the manifest is replaced in one step. What no manifest names is
 // removed. So a crash leaves the index as it was before or after a step. Beside
 // the accounts' directories stands a file called position.

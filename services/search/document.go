@@ -22,6 +22,10 @@ const (
 	// is unpacked of one: the text of a book.
 	maxMembers = 200
 	maxMember  = 4 << 20
+	// maxDirectory is how many entries the directory of an archive may have: each
+	// takes some 500 bytes when it is read, and a hostile one has one in 46 bytes.
+	// Real documents have some hundred.
+	maxDirectory = 5000
 	// maxDocuments is how many bytes are unpacked for one message.
 	maxDocuments = 16 << 20
 )
@@ -65,7 +69,7 @@ func (e *extraction) document(words *tokenizer, p *message.Part, left int64) (in
 	if err != nil {
 		return 0, err // of the disk: the message is not indexed
 	}
-	if len(raw) > maxDocument {
+	if len(raw) > maxDocument || bytes.Count(raw, []byte("PK\x01\x02")) > maxDirectory {
 		return 0, nil
 	}
 	archive, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))

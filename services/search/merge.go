@@ -11,6 +11,11 @@ const tierBase = 4
 // tierSmallest is how many documents the smallest size has at most.
 const tierSmallest = 256
 
+// tierLargest is the size of which no more become one: up to 262,144 documents.
+// Beyond that a merge would hold too much at a time: what documents there are, and
+// the places of the most frequent words.
+const tierLargest = 5
+
 // tier is the size of a segment, in powers of tierBase.
 func (s *segment) tier() int {
 	t := 0
@@ -26,7 +31,7 @@ func overfull(segments []*segment) []*segment {
 	for i := range segments {
 		from := len(segments) - 1 - i
 		// All behind from are smaller or as large.
-		if i+1 >= tierBase && segments[from].tier() == segments[len(segments)-tierBase].tier() && (from == 0 || segments[from-1].tier() > segments[from].tier()) {
+		if i+1 >= tierBase && segments[from].tier() < tierLargest && segments[from].tier() == segments[len(segments)-tierBase].tier() && (from == 0 || segments[from-1].tier() > segments[from].tier()) {
 			return segments[from:]
 		}
 	}
@@ -129,13 +134,11 @@ func (m *merging) appendTo(l *list) error {
 func merge(ctx context.Context, w *segmentWriter, segments []*segment, keep func(*doc) bool, rest func()) error {
 	var docs []doc
 	var inputs []*merging
-	seen := map[[2]uint32]bool{} // an email stands twice if two runs have found it
-	for _, s := range segments {
+	for n, s := range segments {
 		m := &merging{asker: s.ask(ctx), number: make([]int64, len(s.docs))}
 		for i, d := range s.docs {
 			m.number[i] = -1
-			if d.email != 0 && !seen[d.id()] && keep(&d) {
-				seen[d.id()] = true
+			if d.email != 0 && !stands(segments[:n], &d) && keep(&d) {
 				m.number[i] = int64(len(docs))
 				docs = append(docs, d)
 			}
@@ -148,6 +151,18 @@ func merge(ctx context.Context, w *segmentWriter, segments []*segment, keep func
 		}
 	}
 	return w.finish(docs)
+}
+
+// stands says whether one of the segments has the document: it is in two if two
+// runs have found it.
+func stands(segments []*segment, d *doc) bool {
+	for _, s := range segments {
+		near := -1
+		if _, ok := s.find(d.email, d.check, &near); ok {
+			return true
+		}
+	}
+	return false
 }
 
 func mergePart(ctx context.Context, w *segmentWriter, p part, inputs []*merging, rest func()) error {

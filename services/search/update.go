@@ -196,8 +196,14 @@ func (u *updating) replace(old []*segment, s *segment, modSeq mail.ModSeq) error
 	if u.rebuild == nil {
 		return u.a.exchange(old, []*segment{s}, modSeq)
 	}
-	u.own = append(u.own[:len(u.own)-len(old)], s) // old are the last ones, see overfull
-	for _, o := range old {
+	if len(old) == 0 {
+		u.own = append(u.own, s)
+	}
+	for i, o := range old {
+		at := slices.Index(u.own, o)
+		if u.own = slices.Delete(u.own, at, at+1); i == 0 {
+			u.own = slices.Insert(u.own, at, s)
+		}
 		_ = o.close() // only read from
 		u.a.remove(o.name)
 	}
@@ -211,40 +217,70 @@ func (u *updating) merge(ctx context.Context) error {
 		if old == nil {
 			return nil
 		}
-		keep := func(*doc) bool { return true }
-		if old[0].tier() > 0 {
-			live, err := u.live(ctx)
-			if err != nil {
+		if old[0].tier() == 0 { // too small to ask what there still is
+			if err := u.join(ctx, old, func(*doc) bool { return true }); err != nil {
 				return err
 			}
-			keep = func(d *doc) bool {
-				i, ok := slices.BinarySearchFunc(live, *d, compareDocs)
-				if ok {
-					d.mailbox, d.uid = live[i].mailbox, live[i].uid
-				}
-				return ok
-			}
+			continue
 		}
-		s, err := u.a.create(func(w *segmentWriter) error {
-			return merge(ctx, w, old, keep, func() { u.ix.throttle.rest(ctx) })
-		})
+		live, err := u.live(ctx)
 		if err != nil {
 			return err
 		}
-		if err := u.replace(old, s, u.a.manifest.modSeq); err != nil {
+		if err := u.join(ctx, old, live.keep); err != nil {
 			return err
+		}
+		for _, s := range slices.Clone(u.segments()) {
+			if s.tier() >= tierLargest && live.of(s) < len(s.docs)/2 {
+				if err := u.join(ctx, []*segment{s}, live.keep); err != nil {
+					return err
+				}
+			}
 		}
 	}
 }
 
-// live lists the messages that there are, one place of each, in order.
-func (u *updating) live(ctx context.Context) ([]doc, error) {
+// join makes one segment of several, with the documents that are to be kept.
+func (u *updating) join(ctx context.Context, old []*segment, keep func(*doc) bool) error {
+	s, err := u.a.create(func(w *segmentWriter) error {
+		return merge(ctx, w, old, keep, func() { u.ix.throttle.rest(ctx) })
+	})
+	if err != nil {
+		return err
+	}
+	return u.replace(old, s, u.a.manifest.modSeq)
+}
+
+// living are the messages that there are, one place of each, in order.
+type living []docPlace
+
+// keep says whether the document is among them, and notes where.
+func (l living) keep(d *doc) bool {
+	i, ok := slices.BinarySearchFunc(l, d.key(), func(p docPlace, key uint64) int { return cmp.Compare(p.id, key) })
+	if ok {
+		d.mailbox, d.uid = l[i].mailbox, l[i].uid
+	}
+	return ok
+}
+
+// of counts the segment's documents among them.
+func (l living) of(s *segment) (n int) {
+	for _, d := range s.docs {
+		if l.keep(&d) {
+			n++
+		}
+	}
+	return n
+}
+
+func (u *updating) live(ctx context.Context) (living, error) {
 	mailboxes, err := u.box.Mailboxes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var live []doc
+	var live living
 	for _, m := range mailboxes {
+		live = slices.Grow(live, int(m.Total))
 		for row, err := range u.box.Rows(ctx, m.ID, everyUID()) {
 			if errors.Is(err, mail.ErrNoMailbox) {
 				break
@@ -252,15 +288,12 @@ func (u *updating) live(ctx context.Context) ([]doc, error) {
 			if err != nil {
 				return nil, err
 			}
-			live = append(live, docOf(&row, m.ID))
+			d := docOf(&row, m.ID)
+			live = append(live, docPlace{d.key(), d.mailbox, d.uid})
 		}
 	}
-	slices.SortFunc(live, compareDocs)
-	return slices.CompactFunc(live, func(a, b doc) bool { return compareDocs(a, b) == 0 }), nil
-}
-
-func compareDocs(a, b doc) int {
-	return cmp.Or(cmp.Compare(a.email, b.email), cmp.Compare(a.check, b.check))
+	slices.SortFunc(live, func(a, b docPlace) int { return cmp.Compare(a.id, b.id) })
+	return slices.CompactFunc(live, func(a, b docPlace) bool { return a.id == b.id }), nil
 }
 
 func everyUID() mail.UIDSet {
