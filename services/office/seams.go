@@ -2,6 +2,7 @@ package office
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/imapd"
@@ -104,6 +105,24 @@ type tokens struct{ *directory.Directory }
 // AddToken keeps a token.
 func (t tokens) AddToken(ctx context.Context, token web.Token) error {
 	return t.Directory.AddToken(ctx, directory.Token(token))
+}
+
+// Tokens lists an account's tokens.
+func (t tokens) Tokens(ctx context.Context, owner mail.AccountID) ([]web.Token, error) {
+	list, err := t.Directory.Tokens(ctx, owner)
+	all := make([]web.Token, len(list))
+	for i, token := range list {
+		all[i] = web.Token(token)
+	}
+	return all, err
+}
+
+// RemoveToken ends a token, if there is one.
+func (t tokens) RemoveToken(ctx context.Context, hash [32]byte) error {
+	if err := t.Directory.RemoveToken(ctx, hash); !errors.Is(err, directory.ErrNoToken) {
+		return err
+	}
+	return nil
 }
 
 // undo is the directory and the store as the pages bring things back.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -242,6 +241,15 @@ func (d *data) tokenOwner(ctx context.Context, owner string) (mail.Account, erro
 // tokenID is what names a token in lists: the beginning of its hash.
 func tokenID(hash [32]byte) string { return hex.EncodeToString(hash[:6]) }
 
+func (d *data) tokens(ctx context.Context) ([]token, error) {
+	var all []token
+	err := d.eachToken(ctx, func(owner mail.Account, t directory.Token) error {
+		all = append(all, token{ID: tokenID(t.Hash), Name: t.Name, Owner: owner.Address.String(), Created: t.Created})
+		return nil
+	})
+	return all, err
+}
+
 // eachToken gives all tokens with their owners.
 func (d *data) eachToken(ctx context.Context, use func(mail.Account, directory.Token) error) error {
 	people, err := d.people(ctx)
@@ -262,22 +270,12 @@ func (d *data) eachToken(ctx context.Context, use func(mail.Account, directory.T
 	return nil
 }
 
-// removeToken ends the token of the ID, in full or as far as it is unambiguous.
+// removeToken ends the tokens of the ID.
 func (d *data) removeToken(ctx context.Context, id string) error {
-	var found []directory.Token
-	err := d.eachToken(ctx, func(_ mail.Account, token directory.Token) error {
-		if id != "" && strings.HasPrefix(tokenID(token.Hash), strings.ToLower(id)) {
-			found = append(found, token)
+	return d.eachToken(ctx, func(_ mail.Account, token directory.Token) error {
+		if tokenID(token.Hash) != id {
+			return nil
 		}
-		return nil
+		return d.directory.RemoveToken(ctx, token.Hash)
 	})
-	switch {
-	case err != nil:
-		return err
-	case len(found) == 0:
-		return directory.ErrNoToken
-	case len(found) > 1:
-		return fmt.Errorf("%d tokens begin with %q: give more of the ID", len(found), id)
-	}
-	return d.directory.RemoveToken(ctx, found[0].Hash)
 }

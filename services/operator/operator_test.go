@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -38,7 +39,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"setup": setUp, "serve": serve, "garble": garble, "expunge": expunge,
+			"setup": setUp, "serve": serve, "garble": garble, "expunge": expunge, "endtoken": endToken,
 		},
 	})
 }
@@ -111,4 +112,16 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certs.CA()}), 0o600))
 	ts.Setenv("BOX", "https://"+l.Addr().String())
 	ts.Setenv("CA", ts.MkAbs("ca.pem"))
+}
+
+// endToken is "endtoken NAME FILE": removes the token of the name from the running
+// box with the token in the file.
+func endToken(ts *testscript.TestScript, _ bool, args []string) {
+	where := []string{"--box", ts.Getenv("BOX"), "--ca", ts.Getenv("CA"), "--token-file", ts.MkAbs(args[1])}
+	ts.Check(ts.Exec("boxctl", append([]string{"token", "list"}, where...)...))
+	for line := range strings.Lines(ts.ReadFile("stdout")) {
+		if fields := strings.Fields(line); fields[3] == args[0] {
+			ts.Check(ts.Exec("boxctl", append([]string{"token", "remove", fields[0]}, where...)...))
+		}
+	}
 }

@@ -20,6 +20,9 @@ type place interface {
 	remove(ctx context.Context, address mail.Address) error
 	// quota changes what is not nil, and says what holds then and is taken up.
 	quota(ctx context.Context, address mail.Address, bytes, messages *int64) (mail.Quota, mail.Usage, error)
+	// tokens lists everybody's API tokens.
+	tokens(ctx context.Context) ([]token, error)
+	removeToken(ctx context.Context, id string) error
 	addToken(ctx context.Context, name, owner string, password func() (string, error)) (string, error)
 	exportMail(ctx context.Context, address mail.Address, to string, format transfer.Format, show *progress) (transfer.Exported, error)
 	importMail(ctx context.Context, address mail.Address, archive *transfer.Archive, name, into string, show *progress) (transfer.Summary, error)

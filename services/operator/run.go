@@ -80,9 +80,9 @@ func commands() []command {
 			"put a deleted folder back; with --as-of, a folder as it was at that time, into a new folder or (--in-place) where it was", undoMailbox},
 		{"undo account", "ADDRESS [--as-of WHEN] [--in-place] [--folder NAME] [--address ADDRESS] [--new-password] WHERE",
 			"bring a removed person back with all mail; with --as-of, all of somebody's mail as it was at that time", undoAccount},
-		{"token list", "--data DIR", "list the tokens", tokenList},
+		{"token list", "WHERE", "list everybody's tokens", tokenList},
 		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it", tokenAdd},
-		{"token remove", "ID --data DIR", "end a token; token list shows its ID", tokenRemove},
+		{"token remove", "ID WHERE", "end a token; token list shows its ID", tokenRemove},
 		{"export", "ADDRESS --to PATH [--format maildir|mbox] WHERE", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz", exportMail},
 		{"import", "ADDRESS PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out", importMail},
 	}

@@ -2,12 +2,24 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
 	"text/tabwriter"
-
-	"github.com/sanduk-mail/sanduk/services/directory"
-	"github.com/sanduk-mail/sanduk/services/mail"
+	"time"
 )
+
+// token is one of the office's tokens as it is listed.
+type token struct {
+	ID      string    `json:"id"`
+	Name    string    `json:"name"`
+	Owner   string    `json:"owner"`
+	Created time.Time `json:"created"`
+}
+
+var errNoToken = errors.New("there is no such token: boxctl token list shows them")
 
 func tokenAdd(ctx context.Context, t *task) error {
 	return t.at(ctx, func(p place) error {
@@ -35,25 +47,57 @@ func (t *task) atData(ctx context.Context, work func(*data) error) error {
 }
 
 func tokenList(ctx context.Context, t *task) error {
-	return t.atData(ctx, func(d *data) error {
-		table := tabwriter.NewWriter(t.Out, 0, 0, 2, ' ', 0)
-		err := d.eachToken(ctx, func(owner mail.Account, token directory.Token) error {
-			_, err := fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", tokenID(token.Hash), owner.Address, token.Created.Format("2006-01-02"), token.Name)
-			return err
-		})
+	return t.at(ctx, func(p place) error {
+		list, err := p.tokens(ctx)
 		if err != nil {
 			return err
+		}
+		table := tabwriter.NewWriter(t.Out, 0, 0, 2, ' ', 0)
+		for _, token := range list {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", token.ID, token.Owner, token.Created.Local().Format("2006-01-02"), shown(token.Name))
+		}
+		if len(list) == 0 {
+			fmt.Fprintln(t.Err, "There are no tokens: boxctl token add makes one")
 		}
 		return table.Flush()
 	})
 }
 
+// tokenRemove ends the token of the ID, in full or as far as it is unambiguous.
 func tokenRemove(ctx context.Context, t *task) error {
-	return t.atData(ctx, func(d *data) error {
-		if err := d.removeToken(ctx, t.args[0]); err != nil {
+	return t.at(ctx, func(p place) error {
+		list, err := p.tokens(ctx)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintln(t.Out, "The token has been removed")
+		var found []token
+		for _, token := range list {
+			if strings.HasPrefix(token.ID, strings.ToLower(t.args[0])) {
+				found = append(found, token)
+			}
+		}
+		switch {
+		case len(found) == 0 || t.args[0] == "":
+			return errNoToken
+		case len(found) > 1:
+			return fmt.Errorf("%d tokens begin with %q: give more of the ID", len(found), t.args[0])
+		}
+		if err := p.removeToken(ctx, found[0].ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.Out, "The token %q of %s has been removed: it is worth nothing any more\n", shown(found[0].Name), found[0].Owner)
 		return nil
 	})
+}
+
+func (b *box) tokens(ctx context.Context) ([]token, error) {
+	var answer struct {
+		Tokens []token `json:"tokens"`
+	}
+	err := b.do(ctx, http.MethodGet, "/api/tokens", nil, &answer)
+	return answer.Tokens, err
+}
+
+func (b *box) removeToken(ctx context.Context, id string) error {
+	return b.do(ctx, http.MethodDelete, "/api/tokens/"+url.PathEscape(id), nil, nil)
 }

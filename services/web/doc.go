@@ -48,7 +48,9 @@
 //	DELETE /api/accounts/{address}            204; administrator
 //	GET    /api/accounts/{address}/mail       ?format=maildir|mbox: all mail, as tar or zip; administrator
 //	POST   /api/accounts/{address}/mail       ?into=FOLDER&name=NAME, an mbox or tar: what was done; administrator
+//	GET    /api/tokens                        all tokens with their owners, never their text; administrator
 //	POST   /api/tokens                        {name}: 201 {token}; administrator
+//	DELETE /api/tokens/{id}                   204: ends a token, anybody's; administrator
 //
 // Durable on return: what the interfaces say. Sessions live in memory only: a
 // restart signs people out, and a session that has been ended stays ended.

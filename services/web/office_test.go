@@ -155,6 +155,24 @@ func (o *office) AddToken(_ context.Context, t Token) error {
 	return o.trouble
 }
 
+func (o *office) Tokens(_ context.Context, owner mail.AccountID) (list []Token, _ error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for hash, id := range o.tokens {
+		if id == owner {
+			list = append(list, Token{Hash: hash, Owner: id, Name: "made by a test"})
+		}
+	}
+	return list, o.trouble
+}
+
+func (o *office) RemoveToken(_ context.Context, hash [32]byte) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.tokens, hash)
+	return o.trouble
+}
+
 func (o *office) TokenOwner(_ context.Context, hash [32]byte) (mail.Login, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -92,6 +92,10 @@ type Token struct {
 // Tokens keeps API tokens durably. A token goes with its owner's account.
 type Tokens interface {
 	AddToken(ctx context.Context, token Token) error
+	// Tokens lists an account's, oldest first.
+	Tokens(ctx context.Context, owner mail.AccountID) ([]Token, error)
+	// RemoveToken ends a token at once. It does nothing when there is none.
+	RemoveToken(ctx context.Context, hash [32]byte) error
 	// TokenOwner finds who a token belongs to. It answers mail.ErrDenied when
 	// there is no such token, or no such account any more.
 	TokenOwner(ctx context.Context, hash [32]byte) (mail.Login, error)

@@ -35,7 +35,9 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("DELETE /api/accounts/{address}", s.admin(s.deleteAccount))
 	mux.HandleFunc("GET /api/accounts/{address}/mail", s.admin(s.getMail))
 	mux.HandleFunc("POST /api/accounts/{address}/mail", s.admin(s.postMail))
+	mux.HandleFunc("GET /api/tokens", s.admin(s.getTokens))
 	mux.HandleFunc("POST /api/tokens", s.admin(s.postToken))
+	mux.HandleFunc("DELETE /api/tokens/{id}", s.admin(s.deleteToken))
 	s.undo(mux)
 	mux.HandleFunc("/api/", s.handle(func(http.ResponseWriter, *http.Request) error {
 		return &Problem{Status: http.StatusNotFound, Message: "The box has nothing at this address, or not for this method."}

@@ -2,9 +2,7 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base32"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -81,34 +79,6 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request) error {
 	s.sessions.end(cookieOf(r))
 	setCookie(w, "", -time.Second)
 	s.reply(w, r, http.StatusNoContent, nil)
-	return nil
-}
-
-// postToken is POST /api/tokens: 201 and a new API token, shown this once.
-func (s *Server) postToken(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Name string `json:"name"`
-	}
-	if err := decode(w, r, &in); err != nil {
-		return err
-	}
-	if in.Name = strings.TrimSpace(in.Name); in.Name == "" || len(in.Name) > maxName {
-		return &Problem{Status: http.StatusBadRequest, Field: "name", Message: "A token needs a name, of at most 200 characters.", WhatToDo: "Say what it is for."}
-	}
-	if s.opt.Tokens == nil {
-		return &Problem{Status: http.StatusNotFound, Message: "This box gives out no tokens."}
-	}
-	var secret [20]byte // 160 bits
-	rand.Read(secret[:])
-	text := tokenPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(secret[:]))
-	token := Token{Hash: sha256.Sum256([]byte(text)), Owner: who.Account, Name: in.Name, Created: s.now()}
-	if err := s.opt.Tokens.AddToken(r.Context(), token); err != nil {
-		return err
-	}
-	s.log.LogAttrs(r.Context(), slog.LevelInfo, "token made", slog.String("name", in.Name), slog.String("by", who.Address.String()))
-	s.reply(w, r, http.StatusCreated, struct {
-		Token string `json:"token"`
-	}{text})
 	return nil
 }
 

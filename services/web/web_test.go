@@ -2,6 +2,7 @@ package web
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -214,7 +215,7 @@ func TestAccounts(t *testing.T) {
 	alice := []string{"Cookie", b.signIn("alice@example.test", "her long password")}
 	for _, r := range [][3]string{
 		{"GET", "/api/accounts", ""}, {"POST", "/api/accounts", "{}"}, {"PUT", "/api/accounts/a@example.test/password", "{}"},
-		{"DELETE", "/api/accounts/alice@example.test", ""}, {"POST", "/api/tokens", "{}"}, {"PATCH", "/api/accounts/alice@example.test", "{}"},
+		{"DELETE", "/api/accounts/alice@example.test", ""}, {"POST", "/api/tokens", "{}"}, {"GET", "/api/tokens", ""}, {"DELETE", "/api/tokens/0", ""}, {"PATCH", "/api/accounts/alice@example.test", "{}"},
 	} {
 		b.want(b.do(r[0], r[1], r[2]), http.StatusUnauthorized, "")
 		b.want(b.do(r[0], r[1], r[2], alice...), http.StatusForbidden, "")
@@ -321,9 +322,19 @@ func TestTokens(t *testing.T) {
 	cookie = b.signIn("admin@example.test", "a long enough one")
 	// A bad token isn't rescued by a good cookie: what was sent must be right.
 	b.want(b.do("GET", "/api/accounts", "", "Authorization", "Bearer x", "Cookie", cookie), 401, "")
+	// They are listed without what they are, and end at once: this one by itself.
+	list := b.want(b.do("GET", "/api/tokens", "", "Cookie", cookie), 200, "")["tokens"].([]any)
+	shown := list[0].(map[string]any)
+	if len(list) != 1 || shown["owner"] != "admin@example.test" || strings.Contains(fmt.Sprint(shown), strings.TrimPrefix(token, tokenPrefix)) {
+		t.Errorf("tokens are listed as %v", list)
+	}
+	b.want(b.do("DELETE", "/api/tokens/00", "", "Cookie", cookie), 404, "token")
+	b.want(b.do("DELETE", "/api/tokens/"+shown["id"].(string), "", "Authorization", "Bearer "+token), 204, "")
+	b.want(b.do("GET", "/api/accounts", "", "Authorization", "Bearer "+token), 401, "")
 	without := setUpBox(t, func(o *Options) { o.Tokens = nil })
 	cookie = without.signIn("admin@example.test", "a long enough one")
 	without.want(without.do("POST", "/api/tokens", `{"name":"boxctl"}`, "Cookie", cookie), 404, "")
+	without.want(without.do("GET", "/api/tokens", "", "Cookie", cookie), 404, "")
 	without.want(without.do("GET", "/api/accounts", "", "Authorization", "Bearer "+token), 401, "")
 }
 
