@@ -11,8 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/sanduk-mail/sanduk/platform/durable"
 )
 
@@ -34,11 +32,7 @@ func attachment(n int) string {
 
 // BenchmarkFrames measures compressing and reading back, and what it saves.
 func BenchmarkFrames(b *testing.B) {
-	enc, err := newEncoders(1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	dec, err := newDecoder(1)
+	enc, dec, err := newCodec(1)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -66,7 +60,7 @@ func BenchmarkFrames(b *testing.B) {
 			b.ReportMetric(100*float64(stored)/float64(len(text)), "%size")
 		})
 		b.Run(name+"/unpack", func(b *testing.B) {
-			packed := enc.large.EncodeAll([]byte(text[:frameSize]), nil)
+			packed := enc.EncodeAll([]byte(text[:frameSize]), nil)
 			b.SetBytes(frameSize)
 			var out []byte
 			for b.Loop() {
@@ -74,25 +68,6 @@ func BenchmarkFrames(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-		})
-	}
-}
-
-// BenchmarkSmallFrame measures what is done to a small body in which nothing is
-// repeated, and what coding its letters would cost and save.
-func BenchmarkSmallFrame(b *testing.B) {
-	enc, err := newEncoders(1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	text := []byte(attachment(4 << 10))
-	for name, e := range map[string]*zstd.Encoder{"kept": enc.of(len(text)), "coded": enc.large} {
-		b.Run(name, func(b *testing.B) {
-			var packed []byte
-			for b.Loop() {
-				packed = e.EncodeAll(text, packed[:0])
-			}
-			b.ReportMetric(100*float64(len(packed))/float64(len(text)), "%size")
 		})
 	}
 }

@@ -62,7 +62,7 @@ type Journal struct {
 	opts  Options
 	log   *slog.Logger
 	shelf shelf
-	enc   *encoders
+	enc   *zstd.Encoder
 	dec   *zstd.Decoder
 
 	frameWriters sync.Pool // of *frameWriter, for the memory they hold
@@ -124,11 +124,7 @@ func Open(fsys durable.FS, opts Options) (*Journal, error) {
 		made: make(chan *ring, 1), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), failed: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	var err error
-	workers := min(4, runtime.GOMAXPROCS(0))
-	if j.enc, err = newEncoders(workers); err == nil {
-		j.dec, err = newDecoder(workers)
-	}
-	if err != nil {
+	if j.enc, j.dec, err = newCodec(min(4, runtime.GOMAXPROCS(0))); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	if j.opts.Recovering == nil {

@@ -524,3 +524,22 @@ func TestReserve(t *testing.T) {
 	free = 5000
 	mustPut(t, j, "b", stage(t, j, "body"))
 }
+
+// TestSmallBodyKept: a letter is kept as it is, what is larger is compressed, and
+// both read back.
+func TestSmallBodyKept(t *testing.T) {
+	t.Parallel()
+	disk := crashfs.New()
+	j := open(t, disk, options())
+	for _, c := range []struct{ size, least, most int }{{8 << 10, 8 << 10, 9 << 10}, {8<<10 + 1, 0, 2 << 10}} {
+		before := disk.Size("log/00000001.seg")
+		text := strings.Repeat("we write ", c.size)[:c.size]
+		slot := mustPut(t, j, "x", stage(t, j, text))
+		if got := readBody(t, j, slot.Bodies[0]); got != text {
+			t.Errorf("%d bytes: the body reads differently", c.size)
+		}
+		if got := disk.Size("log/00000001.seg") - before; got < int64(c.least) || got > int64(c.most) {
+			t.Errorf("%d bytes: the segment grew by %d; want %d to %d", c.size, got, c.least, c.most)
+		}
+	}
+}
