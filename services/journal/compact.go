@@ -145,6 +145,7 @@ func (j *Journal) weigh(ctx context.Context, number uint32, live *ordinals, pace
 	}
 	if seg.partial {
 		// What its table lacks would pass for gone.
+		j.report(Damage{Segment: number, Length: info.Size()})
 		return weight{}, fmt.Errorf("table: %w", syscall.EIO)
 	}
 	w := weight{number: number, bytes: info.Size()}

@@ -226,6 +226,10 @@ func readTail(seg *segment, f io.ReaderAt, size int64, floor LSN, tell func(Reco
 			t.gaps = append(t.gaps, gap{
 				offset: r.offset, length: r.gap, expected: t.lsn + 1, ordinal: t.next, acknowledged: floor >= t.lsn+1,
 			})
+			// Where only the body is damaged, the rest can still be asked for.
+			if h, _, err := seg.readRecord(f, r.offset, size); err == nil {
+				t.offsets = put(t.offsets, h.ordinal, r.offset)
+			}
 			continue
 		}
 		for i := range t.gaps {

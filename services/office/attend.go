@@ -105,8 +105,8 @@ func (o *Office) screen() Screen {
 	if !o.isSetUp() {
 		s.State, s.Hostname, s.ClaimCode = "Not set up yet", "", o.ClaimCode()
 	}
-	if o.readOnly.Load() {
-		s.State = readOnlyState
+	if list := o.findings(context.Background()); len(list) > 0 && o.isSetUp() {
+		s.State = warning(list)
 	}
 	return s
 }

@@ -17,8 +17,11 @@ const probeFile = "private/probe"
 // has come back.
 const probeEvery = 15 * time.Second
 
-// readOnlyState is on the screen meanwhile.
-const readOnlyState = "The disk takes no writes: mail can be read, but nothing new comes in. Restart the box. If this comes back, the disk must be replaced."
+// What the screen and the pages say meanwhile.
+const (
+	readOnlyWhat = "The disk takes no writes: mail can be read, but nothing new comes in."
+	readOnlyToDo = "Restart the box. If this comes back, the disk must be replaced."
+)
 
 // endure is for when the journal or the store can't go on. A new start mends
 // that, but not on a disk that takes no writes, like one that the kernel has

@@ -73,6 +73,7 @@ type Office struct {
 	index     *directory.Index
 	journal   *journal.Journal
 	store     *store.Store
+	upkeep    *store.Upkeep
 	directory *directory.Directory
 	search    *search.Index
 	spool     *draft.Spool
@@ -173,6 +174,7 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return fmt.Errorf("office: open store: %w", err)
 	}
 	o.close = append(o.close, o.store.Close)
+	o.upkeep = store.NewUpkeep(o.store, store.UpkeepOptions{Logger: o.log, Free: free})
 	if o.directory, err = directory.Open(ctx, o.index, o.journal, directory.Options{Key: key, Mailboxes: o.store, Logger: o.log}); err != nil {
 		return fmt.Errorf("office: open directory: %w", err)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/sanduk-mail/sanduk/services/pop3d"
 	"github.com/sanduk-mail/sanduk/services/reception"
 	"github.com/sanduk-mail/sanduk/services/smtpd"
-	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/web"
 )
 
@@ -61,9 +60,7 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	running.Go(func() { o.certs.Run(ctx) })
 	running.Go(func() { o.attend(ctx) })
 	running.Go(func() { o.checkpoint(ctx) })
-	running.Go(func() {
-		store.NewUpkeep(o.store, store.UpkeepOptions{Logger: o.log, Free: func() (int64, error) { return freeBytes(o.options.Data) }}).Run(ctx)
-	})
+	running.Go(func() { o.upkeep.Run(ctx) })
 	select {
 	case <-ctx.Done():
 	case <-o.journal.Failed():
@@ -101,7 +98,7 @@ func (o *Office) newServers() (*servers, error) {
 	}
 	var err error
 	s.web, err = web.New(web.Options{
-		Box: box{o}, Accounts: people{o.directory, o.store, s}, Authenticator: o.auth, Tokens: tokens{o.directory}, Search: finder{o}, Archives: archives{o}, Undo: undo{o}, Recoverable: o.store.Retention(), Certificates: o.certs, Machine: o.options.Machine,
+		Box: box{o}, Accounts: people{o.directory, o.store, s}, Authenticator: o.auth, Tokens: tokens{o.directory}, Search: finder{o}, Archives: archives{o}, Health: doctor{o}, Undo: undo{o}, Recoverable: o.store.Retention(), Certificates: o.certs, Machine: o.options.Machine,
 		Claim: o.claim, Local: o.lan.Local, Trusted: o.lan.Trusted, Names: o.names(), TLS: o.certs.TLSConfig("h2", "http/1.1"),
 		Version: o.options.Version, Logger: o.log.With("protocol", "web"),
 	})

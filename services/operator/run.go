@@ -63,6 +63,7 @@ type values struct {
 func commands() []command {
 	return []command{
 		{"check", "--data DIR [--deep]", "read all mail in a data directory and prove that it is whole; with --deep also what was deleted and nobody can see", check},
+		{"health", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say what is wrong with the mail on a running box, and what to do about it", health},
 		{"rebuild", "[ADDRESS] --data DIR [--anyway]", "make a person's index, or all, anew from the log, which has everything; --anyway: also from a log that is damaged", rebuild},
 		{"dump", "--data DIR [--account ADDRESS] [--since LSN] [--json]", "print the log's records, one for each line; changes nothing, also works on a damaged copy", dump},
 		{"compact", "--data DIR", "give back the space of what was deleted so long ago that nobody can put it back", compact},

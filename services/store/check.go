@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -367,7 +368,7 @@ func (c *checker) readBodies() error {
 			}
 			var err error
 			if size, err = c.readBody(ref); err != nil {
-				c.lost("%s can't be read: %v", c.named(by), err)
+				c.lost("%s: %v", c.named(ref, by), err)
 				continue
 			}
 			c.read[ref] = size
@@ -379,20 +380,24 @@ func (c *checker) readBodies() error {
 	return nil
 }
 
-// named is a message as people know it, as far as the index can tell: what stands
-// in the message itself, such as its subject, is what can't be read.
-func (c *checker) named(r reference) string {
-	text := fmt.Sprintf("the message of %s", unpackTime(r.when).UTC().Format("2006-01-02 15:04 UTC"))
+// named is a message that is damaged, in the words that Health has for it, and what
+// else the index can tell of it.
+func (c *checker) named(ref journal.BodyRef, r reference) string {
+	h := Hurt{Account: c.account.id, Mailbox: c.boxes[r.mailbox].name, UID: r.uid, Received: unpackTime(r.when), ID: r.id, Body: ref}
+	if d, err := c.account.store.digest(ref); err == nil {
+		h.Subject = d.Subject()
+	}
+	_, text, _ := strings.Cut(h.Text(""), ": ")
+	text += fmt.Sprintf(" (UID %d, id %s", r.uid, r.id)
 	if path, found := bytes.CutPrefix(r.prefix, []byte("Return-Path: ")); found {
 		if line, _, found := bytes.Cut(path, []byte("\r\n")); found {
-			text += " from " + string(line)
+			text += ", from " + string(line)
 		}
 	}
-	text += fmt.Sprintf(" in %q (UID %d, id %s)", c.boxes[r.mailbox].name, r.uid, r.id)
 	if r.more > 0 {
-		text += fmt.Sprintf(" and its copies, %d,", r.more)
+		text += fmt.Sprintf(", and %d copies", r.more)
 	}
-	return text
+	return text + ")"
 }
 
 func (c *checker) readBody(ref journal.BodyRef) (int64, error) {

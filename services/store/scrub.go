@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,50 +14,6 @@ import (
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
-
-// Health is how the disk's contents are, as far as the background knows.
-type Health struct {
-	Space journal.Usage // zero until the first compaction since the start
-	Freed int64         // bytes given back since the box was set up
-	// LastScrub is when everything had last been read; zero: never yet.
-	LastScrub time.Time
-	// NextScrub is when reading everything begins again at the latest; zero: it is
-	// going on.
-	NextScrub time.Time
-	Damage    []Hurt // messages that can't be read any more
-	// Trouble is why the last pass could not do all that was due; nil: it could.
-	Trouble error
-}
-
-// Hurt is a message whose body is damaged on the disk.
-type Hurt struct {
-	Account  mail.AccountID
-	Mailbox  string
-	UID      mail.UID
-	Subject  string // "" when that can't be read either
-	Received time.Time
-	ID       mail.ID
-	Body     journal.BodyRef
-}
-
-// String is for people: the console and the log.
-func (h Hurt) String() string {
-	subject := "a message whose subject can't be read either"
-	if h.Subject != "" {
-		subject = fmt.Sprintf("the message %q", h.Subject)
-	}
-	return fmt.Sprintf("account %s, mailbox %s: %s, received %s (UID %d, id %s), is damaged on the disk: restore it from a backup, and have the disk looked at",
-		h.Account, h.Mailbox, subject, h.Received.Format("2006-01-02 15:04"), h.UID, h.ID)
-}
-
-// Health says how things are. It waits for nothing.
-func (u *Upkeep) Health() Health {
-	u.healthLock.Lock()
-	defer u.healthLock.Unlock()
-	h := u.health
-	h.Damage = slices.Clone(h.Damage)
-	return h
-}
 
 // publish brings Health up to date.
 func (u *Upkeep) publish() {
@@ -139,9 +96,18 @@ func (u *Upkeep) findHurt(ctx context.Context) error {
 	return nil
 }
 
-// hurt says which messages the bodies are of, in mailboxes that are there.
+// hurt says which messages the bodies are of, in mailboxes that are there, and
+// those of segments of which something is damaged, where their bodies can't even be
+// opened: of these the journal need not know.
 func (s *Store) hurt(ctx context.Context, refs []journal.BodyRef) ([]Hurt, error) {
-	if len(refs) == 0 {
+	bad := hurting{refs: map[journal.BodyRef]bool{}, segments: map[uint32]bool{}}
+	for _, ref := range refs {
+		bad.refs[ref] = true
+	}
+	for _, d := range s.journal.Damage() {
+		bad.segments[d.Segment] = true
+	}
+	if len(bad.refs) == 0 && len(bad.segments) == 0 {
 		return nil, nil
 	}
 	s.mu.RLock()
@@ -156,7 +122,7 @@ func (s *Store) hurt(ctx context.Context, refs []journal.BodyRef) ([]Hurt, error
 		if a.removed() {
 			continue
 		}
-		of, err := a.emailsOf(refs)
+		of, err := a.emailsOf(&bad)
 		if err != nil {
 			return nil, fmt.Errorf("look for damaged messages of account %s: %w", id, err)
 		}
@@ -166,6 +132,9 @@ func (s *Store) hurt(ctx context.Context, refs []journal.BodyRef) ([]Hurt, error
 				continue // it stands nowhere any more
 			}
 			for _, e := range entries {
+				if len(list) == maxHurt {
+					return list, nil
+				}
 				list = append(list, a.describeHurt(e, of[email]))
 			}
 		}
@@ -173,23 +142,43 @@ func (s *Store) hurt(ctx context.Context, refs []journal.BodyRef) ([]Hurt, error
 	return list, nil
 }
 
+// hurting is what is looked for in the indexes.
+type hurting struct {
+	refs     map[journal.BodyRef]bool
+	segments map[uint32]bool
+}
+
 // emailsOf finds the emails of bodies.
-func (a *account) emailsOf(refs []journal.BodyRef) (map[mail.EmailID]journal.BodyRef, error) {
-	of := map[mail.EmailID]journal.BodyRef{}
+func (a *account) emailsOf(bad *hurting) (map[mail.EmailID]journal.BodyRef, error) {
+	of, doubtful := map[mail.EmailID]journal.BodyRef{}, map[mail.EmailID]journal.BodyRef{}
 	if err := a.checkpoint(); err != nil {
 		return nil, err
 	}
 	err := a.index.with(func(db *bolt.DB) error {
 		return db.View(func(tx *bolt.Tx) error {
 			return tx.Bucket([]byte("emails")).ForEach(func(k, v []byte) error {
-				m, err := decodeEmail(mail.EmailID(binary.BigEndian.Uint64(k)), v)
-				if err == nil && slices.Contains(refs, m.body) {
-					of[mail.EmailID(binary.BigEndian.Uint64(k))] = m.body
+				id := mail.EmailID(binary.BigEndian.Uint64(k))
+				m, err := decodeEmail(id, v)
+				switch {
+				case err != nil:
+					return err
+				case bad.refs[m.body]:
+					of[id] = m.body
+				case bad.segments[m.body.Segment]:
+					doubtful[id] = m.body
 				}
-				return err
+				return nil
 			})
 		})
 	})
+	for id, ref := range doubtful {
+		body, err := a.store.journal.Body(ref)
+		if err == nil {
+			_ = body.Close() // it can be opened: the reading of its segment says the rest
+		} else if errors.Is(bodyError(err), mail.ErrDamaged) {
+			of[id] = ref
+		}
+	}
 	return of, err
 }
 

@@ -227,7 +227,7 @@ func TestScrub(t *testing.T) {
 		words = append(words, d.String())
 	}
 	text := strings.Join(words, "\n")
-	if len(h.Damage) != 2 || !strings.Contains(text, `mailbox INBOX: the message "small"`) || !strings.Contains(text, `"large"`) {
+	if len(h.Damage) != 2 || !strings.Contains(text, `the message "small"`) || !strings.Contains(text, `"large"`) {
 		t.Errorf("damage is\n%s\nwant that the messages small and large are named", text)
 	}
 	k.restart(time.Hour)

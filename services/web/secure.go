@@ -36,6 +36,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("GET /api/accounts/{address}/mail", s.admin(s.getMail))
 	mux.HandleFunc("POST /api/accounts/{address}/mail", s.admin(s.postMail))
 	mux.HandleFunc("GET /api/tokens", s.admin(s.getTokens))
+	mux.HandleFunc("GET /api/health", s.admin(s.getHealth))
 	mux.HandleFunc("POST /api/tokens", s.admin(s.postToken))
 	mux.HandleFunc("DELETE /api/tokens/{id}", s.admin(s.deleteToken))
 	s.undo(mux)

@@ -24,6 +24,7 @@ type Options struct {
 	Tokens        Tokens   // optional: without it there are no API tokens
 	Undo          Undo     // optional: without it nothing can be brought back here
 	Archives      Archives // optional: without it no mail is moved in or out
+	Health        Doctor   // optional: without it nobody says how the mail is
 	Search        Search   // optional: without it mail is not searched
 	Certificates  Certificates
 	Machine       Machine
