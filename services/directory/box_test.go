@@ -25,6 +25,7 @@ type mailboxes struct {
 	fail error
 	once bool                    // an account that was removed is not made again
 	mail map[mail.AccountID]bool // who has had mail
+	gone map[mail.AccountID]bool // whose mail is gone for good
 }
 
 func (m *mailboxes) CreateAccount(_ context.Context, id mail.AccountID) error {
@@ -73,6 +74,12 @@ func (m *mailboxes) RemovedAccounts(context.Context) ([]mail.RemovedAccount, err
 		}
 	}
 	return list, m.fail
+}
+
+func (m *mailboxes) Gone(_ context.Context, id mail.AccountID) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.gone[id], m.fail
 }
 
 func (m *mailboxes) Used(_ context.Context, from mail.AccountID) (map[mail.AccountID]bool, error) {

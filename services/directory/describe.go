@@ -76,7 +76,7 @@ func hide(content any) {
 func (k kind) String() string {
 	names := map[kind]string{
 		kindSetUp: "set up", kindAddAccount: "add account", kindChangeAccount: "change account", kindRemoveAccount: "remove account",
-		kindAddToken: "add token", kindRemoveToken: "remove token", kindRestore: "restore account",
+		kindAddToken: "add token", kindRemoveToken: "remove token", kindRestore: "restore account", kindForget: "forget accounts",
 	}
 	if name, ok := names[k]; ok {
 		return name

@@ -25,6 +25,8 @@ type Mailboxes interface {
 	RestoreAccount(ctx context.Context, id mail.AccountID) error
 	// RemovedAccounts lists those whose mail can be brought back.
 	RemovedAccounts(ctx context.Context) ([]mail.RemovedAccount, error)
+	// Gone says whether all mail of a removed account is gone for good.
+	Gone(ctx context.Context, id mail.AccountID) (bool, error)
 	// Used lists the accounts with this number or a higher one in which anything
 	// has happened since their mailboxes were made, and whether they were removed.
 	Used(ctx context.Context, from mail.AccountID) (map[mail.AccountID]bool, error)

@@ -38,7 +38,12 @@
 // that makes it visible. It has its address, rights and password again; its
 // tokens are gone for good. (A removed account's credential record is kept for
 // that, sealed as all are; nobody can log in by it, since an account is found by
-// its address, and a removed one has none.)
+// its address, and a removed one has none. It goes with the mail, see
+// [Directory.Expire]; the record that brought it stays in the log, sealed.)
+//
+// The address of somebody who was removed can be given to somebody new at once: an
+// office can't wait a month for "accounts@". Whoever is brought back then needs
+// another address, and with it another password.
 //
 //	state of an account    directory          mailboxes     after a crash
 //	nothing                –                  –             –

@@ -23,6 +23,7 @@ const (
 	kindAddToken      kind = 5
 	kindRemoveToken   kind = 6
 	kindRestore       kind = 7
+	kindForget        kind = 8
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -45,6 +46,9 @@ type (
 		Removed    time.Time      `json:"removed,omitzero"`
 		Quota      quotaRecord    `json:"quota,omitzero"`
 		Credential auth.Record    `json:"credential"`
+		// Gone says that the mail of a removed account is gone for good, and with it
+		// the name and the credential; never in a record of the log.
+		Gone bool `json:"gone,omitempty"`
 	}
 	// changeRecord sets what it has.
 	changeRecord struct {
@@ -70,6 +74,10 @@ type (
 		Local      string         `json:"local,omitempty"` // with Domain: another address
 		Domain     domain.Name    `json:"domain,omitempty"`
 		Credential auth.Record    `json:"credential,omitempty"`
+	}
+	// forgetRecord ends what is kept of removed accounts for a restore.
+	forgetRecord struct {
+		IDs []mail.AccountID `json:"ids"`
 	}
 	tokenRecord struct {
 		Hash    []byte         `json:"hash"`
@@ -152,6 +160,8 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[removeTokenRecord](text)
 	case kindRestore:
 		return decodeAs[restoreRecord](text)
+	case kindForget:
+		return decodeAs[forgetRecord](text)
 	}
 	return nil, fmt.Errorf("directory: record of kind %d: %w", k, ErrNewer)
 }

@@ -47,6 +47,9 @@ func (d *Directory) RestoreAccount(ctx context.Context, id mail.AccountID, addre
 	if err != nil {
 		return mail.Account{}, err
 	}
+	if old.Gone {
+		return mail.Account{}, fmt.Errorf("directory: mail of %s: %w", id, mail.ErrGone)
+	}
 	record := restoreRecord{ID: id}
 	canonical := old.address()
 	if address != (mail.Address{}) {

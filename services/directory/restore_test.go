@@ -2,6 +2,8 @@ package directory
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -98,6 +100,52 @@ func TestRestoreAccountAs(t *testing.T) {
 }
 
 // A crash between the mail's coming back and the account's leaves a removed one.
+// TestExpire: what is kept of somebody who was removed goes with the mail, and not
+// before; the address may be somebody else's by then.
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	b := newOffice(t)
+	bob := b.mustAdd("bob@example.test")
+	if err := b.RemoveAccount(t.Context(), bob.ID); err != nil {
+		t.Fatal(err)
+	}
+	again := b.mustAdd("bob@example.test")
+	if err := b.Expire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.current.Load().accounts[bob.ID]; len(r.Credential) == 0 {
+		t.Error("the password is gone before the mail")
+	}
+	if _, err := b.RestoreAccount(t.Context(), bob.ID, mail.Address{}, ""); !errors.Is(err, mail.ErrAddressTaken) {
+		t.Errorf("RestoreAccount under an address that is taken = %v; want ErrAddressTaken", err)
+	}
+	b.mail.gone = map[mail.AccountID]bool{bob.ID: true}
+	for range 2 {
+		if err := b.Expire(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, when := range []string{"at once", "behind a restart", "out of the log"} {
+		r := b.current.Load().accounts[bob.ID]
+		if len(r.Credential) != 0 || r.Name != "" {
+			t.Errorf("%s: of bob is kept %q, a credential of %d bytes", when, r.Name, len(r.Credential))
+		}
+		if _, err := b.RestoreAccount(t.Context(), bob.ID, mail.Address{Local: "b", Domain: "example.test"}, testPassword); !errors.Is(err, mail.ErrGone) {
+			t.Errorf("%s: RestoreAccount = %v; want ErrGone", when, err)
+		}
+		if id, err := b.resolve("bob@example.test"); err != nil || id != again.ID {
+			t.Errorf("%s: bob's address is that of %s, %v; want %s", when, id, err, again.ID)
+		}
+		b.stop()
+		if when == "behind a restart" {
+			if err := os.Remove(filepath.Join(b.path, File)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.start()
+	}
+}
+
 func TestRestoreIsCut(t *testing.T) {
 	t.Parallel()
 	b := newOffice(t)

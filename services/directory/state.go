@@ -57,6 +57,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.remove(&r)
 	case restoreRecord:
 		touched, err = n.restore(&r)
+	case forgetRecord:
+		touched, err = n.forget(&r)
 	case tokenRecord:
 		touched, err = n.addToken(&r)
 	case removeTokenRecord:
@@ -199,6 +201,22 @@ func (s *state) restore(r *restoreRecord) ([]entry, error) {
 	s.accounts[r.ID] = &a
 	s.addresses[address] = r.ID
 	return []entry{{bucketAccounts, accountKey(r.ID)}}, nil
+}
+
+// forget keeps of removed accounts only that their numbers were given.
+func (s *state) forget(r *forgetRecord) ([]entry, error) {
+	var touched []entry
+	for _, id := range r.IDs {
+		old, err := s.removed(id)
+		if err != nil {
+			return nil, err
+		}
+		a := *old
+		a.Name, a.Credential, a.Gone = "", nil, true
+		s.accounts[id] = &a
+		touched = append(touched, entry{bucketAccounts, accountKey(id)})
+	}
+	return touched, nil
 }
 
 func (s *state) addToken(r *tokenRecord) ([]entry, error) {

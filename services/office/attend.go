@@ -52,7 +52,8 @@ func (o *Office) attend(ctx context.Context) {
 // changes rarely, and a start reads the log from its last note.
 const checkpointEvery = time.Hour
 
-// checkpoint lets the directory note that, until ctx ends.
+// checkpoint lets the directory note that, and forget whose mail has expired,
+// until ctx ends.
 func (o *Office) checkpoint(ctx context.Context) {
 	ticker := time.NewTicker(checkpointEvery)
 	defer ticker.Stop()
@@ -61,6 +62,9 @@ func (o *Office) checkpoint(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		}
+		if err := o.directory.Expire(ctx); err != nil && ctx.Err() == nil {
+			o.log.Warn("the directory could not forget who has gone for good", "err", err)
 		}
 		if err := o.directory.Checkpoint(ctx); err != nil && ctx.Err() == nil {
 			o.log.Warn("the directory could not note how far the log has come", "err", err)

@@ -59,6 +59,14 @@ func userAdd(ctx context.Context, t *task) error {
 			return err
 		}
 		fmt.Fprintf(t.Out, "%s has been added\n", address)
+		if list, err := p.removed(ctx); err == nil { // else it is added all the same
+			for _, r := range list {
+				if r.Address.Canonical() == address.Canonical() {
+					fmt.Fprintf(t.Out, "→ Somebody with this address was removed on %s. This is a new, empty mailbox; until %s the old mail can be had too:\n"+
+						"  boxctl undo account %s --address ANOTHER-ADDRESS\n", r.At.Local().Format("2006-01-02"), r.Until.Local().Format("2006-01-02"), address)
+				}
+			}
+		}
 		return nil
 	})
 }

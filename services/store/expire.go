@@ -44,6 +44,17 @@ func (s *Store) Expire(ctx context.Context, id mail.AccountID, until mail.ModSeq
 	return nil
 }
 
+// Gone says whether all mail of a removed account is gone for good.
+func (s *Store) Gone(ctx context.Context, id mail.AccountID) (bool, error) {
+	a, err := s.anyAccount(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.last.removed && len(a.boxes) == 0, nil
+}
+
 // anyAccount gives an account, also one that was removed.
 func (s *Store) anyAccount(ctx context.Context, id mail.AccountID) (*account, error) {
 	s.mu.RLock()
