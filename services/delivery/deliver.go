@@ -26,6 +26,7 @@ type Mailroom struct {
 	store     Store
 	quota     Quota
 	refused   refusals
+	fullness  fullness
 	place     Place
 	log       *slog.Logger
 }
@@ -39,7 +40,7 @@ type Place struct {
 
 // New makes a Mailroom.
 func New(directory Directory, store Store, quota Quota, place Place, log *slog.Logger) *Mailroom {
-	return &Mailroom{directory: directory, store: store, quota: quota, place: place, log: log}
+	return &Mailroom{directory: directory, store: store, quota: quota, place: place, log: log, fullness: fullness{grace: quota.Grace}}
 }
 
 // Deliver makes a message durable for all its recipients with one commit. The
@@ -53,6 +54,7 @@ func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *d
 	if err := m.store.Deliver(ctx, envelope, targets, body); err != nil {
 		return m.full(envelope, body, len(targets), fmt.Errorf("deliver %s: %w", envelope.ID, err))
 	}
+	m.fullness.takes(targets)
 	m.log.Info("message delivered", "verb", "commit", "id", envelope.ID, "mailboxes", len(targets), "took", time.Since(began))
 	return nil
 }

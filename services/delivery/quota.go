@@ -10,22 +10,23 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// Quota is how full mailboxes are treated. Both functions may be nil: there is no
-// quota, and full is a temporary state.
+// Quota is how full mailboxes are treated.
 type Quota struct {
 	// Fits says whether an account may take up more; the error is a
-	// *mail.QuotaError, or the store's own trouble.
+	// *mail.QuotaError, or the store's own trouble. nil: there is no quota.
 	Fits func(ctx context.Context, account mail.AccountID, more mail.Usage) error
-	// Status is what the sender reads of a full mailbox: 4.2.2, try again, or
-	// 5.2.2, give up, as after some days in which nobody made room.
-	Status func(*mail.QuotaError) mail.Status
+	// Grace is how long a full mailbox is temporary (4.2.2, try again) before it is
+	// for good (5.2.2, give up); 0: for ever.
+	Grace time.Duration
 }
 
-func (q *Quota) status(e *mail.QuotaError) mail.Status {
-	if q.Status == nil {
-		return mail.Status4_2_2MailboxFull
+// refusal is what the sender reads of a full mailbox.
+func (m *Mailroom) refusal(e *mail.QuotaError, text string, cause error) *mail.Refusal {
+	status := m.fullness.status(e, time.Now())
+	if status.Class() == 5 {
+		text += " and has been for days"
 	}
-	return q.Status(e)
+	return &mail.Refusal{Status: status, Text: text, Cause: cause}
 }
 
 // fits says at RCPT whether one recipient has room for what is announced, so that
@@ -43,7 +44,7 @@ func (m *Mailroom) fits(ctx context.Context, envelope *mail.Envelope, to mail.Ad
 		err = m.quota.Fits(ctx, account, mail.Usage{Messages: 1, Bytes: size + int64(len(prefix(envelope, to, m.received(envelope))))})
 	}
 	if e, ok := errors.AsType[*mail.QuotaError](err); ok {
-		return &mail.Refusal{Status: m.quota.status(e), Text: "The mailbox of this recipient is full", Cause: err}
+		return m.refusal(e, "The mailbox of this recipient is full", err)
 	}
 	return err
 }
@@ -60,18 +61,17 @@ func (m *Mailroom) full(envelope *mail.Envelope, body *draft.Draft, targets int,
 	if len(over) == 0 {
 		return err
 	}
-	status := m.quota.status(over[0])
+	var refusal *mail.Refusal
 	for _, e := range over {
 		m.refused.note(refusedKey{e.Account, envelope.From}, body.Size(), time.Now())
-		if s := m.quota.status(e); s.Class() == 4 {
-			status = s
+		if r := m.refusal(e, "The mailbox is full", err); refusal == nil || r.Status.Class() == 4 {
+			refusal = r
 		}
 	}
-	text := "The mailbox is full"
 	if targets > len(over) {
-		status, text = mail.Status4_2_2MailboxFull, "A recipient's mailbox is full; send it again, and the others get it"
+		refusal = &mail.Refusal{Status: mail.Status4_2_2MailboxFull, Text: "A recipient's mailbox is full; send it again, and the others get it", Cause: err}
 	}
-	return &mail.Refusal{Status: status, Text: text, Cause: err}
+	return refusal
 }
 
 const (

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -59,19 +60,64 @@ func TestFull(t *testing.T) {
 	check("the second try", mail.Status2_0_0OK, mail.Status4_2_2MailboxFull)
 	envelope.From = address(t, "y@else.test")
 	check("another sender", mail.Status2_0_0OK, mail.Status2_0_0OK)
+}
 
-	// The rule for how long a full mailbox is temporary is its owner's.
-	room.quota.Status = func(*mail.QuotaError) mail.Status { return mail.Status5_2_2MailboxFull }
-	envelope.Size = 5000
-	check("for good", mail.Status2_0_0OK, mail.Status5_2_2MailboxFull)
-	for n, want := range map[int]mail.Status{1: mail.Status5_2_2MailboxFull, 2: mail.Status4_2_2MailboxFull} {
-		// Of two one may still get it.
-		envelope.To = []mail.Address{bob, alice}[:n]
-		err := room.Deliver(t.Context(), envelope, body)
-		if r, ok := errors.AsType[*mail.Refusal](err); !ok || r.Status != want {
-			t.Errorf("Deliver to %d = %v; want %s", n, err, want)
+// TestGrace: a full mailbox is temporary at first, and for good after some days in
+// which nobody made room; the days begin anew when somebody does.
+func TestGrace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		room, store := newTestRoom()
+		room.fullness.grace = Grace
+		quota, used := mail.Quota{Messages: 5}, mail.Usage{Messages: 5, Bytes: 500}
+		room.quota.Fits = func(_ context.Context, id mail.AccountID, more mail.Usage) error {
+			if id != 2 {
+				return nil
+			}
+			return quota.Fits(id, used, more)
 		}
-	}
+		alice, bob := address(t, "alice@example.test"), address(t, "bob@example.test")
+		envelope := &mail.Envelope{From: address(t, "x@else.test")}
+		check := func(when string, want mail.Status) {
+			t.Helper()
+			r, _ := errors.AsType[*mail.Refusal](room.Recipient(t.Context(), envelope, bob))
+			if r == nil && want != mail.Status2_0_0OK || r != nil && r.Status != want {
+				t.Errorf("%s: %v; want %s", when, r, want)
+			}
+		}
+		full := func(when string) {
+			t.Helper()
+			check(when+", at first", mail.Status4_2_2MailboxFull)
+			time.Sleep(Grace - time.Second)
+			check(when+", in the grace", mail.Status4_2_2MailboxFull)
+			time.Sleep(time.Second)
+			check(when+", after it", mail.Status5_2_2MailboxFull)
+		}
+		full("full")
+		// At the end of a message it is the same, unless somebody else may get it.
+		body := storetest.NewDraft(t, storetest.NewSpool(t), storetest.Message("x"))
+		store.err = &mail.QuotaError{Account: 2, Quota: quota, Usage: used}
+		for n, want := range map[int]mail.Status{1: mail.Status5_2_2MailboxFull, 2: mail.Status4_2_2MailboxFull} {
+			envelope.To = []mail.Address{bob, alice}[:n]
+			err := room.Deliver(t.Context(), envelope, body)
+			if r, ok := errors.AsType[*mail.Refusal](err); !ok || r.Status != want {
+				t.Errorf("Deliver to %d = %v; want %s", n, err, want)
+			}
+		}
+		used.Messages, used.Bytes = 5, 400 // a smaller one came in the place of another
+		full("some deleted")
+		quota.Bytes = 1000
+		full("another bound")
+		// It takes mail, and is full again.
+		used.Messages, store.err = 4, nil
+		check("with room", mail.Status2_0_0OK)
+		envelope.To = []mail.Address{bob}
+		if err := room.Deliver(t.Context(), envelope, body); err != nil {
+			t.Fatal(err)
+		}
+		used.Messages, used.Bytes = 5, 900
+		full("once more")
+	})
 }
 
 // TestRefusals: sizes are forgotten in time, and never fill the memory.

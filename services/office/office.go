@@ -129,7 +129,7 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	if o.certs, err = tlscert.Open(tlscert.Options{FS: o.files, Identity: o.identity(), Floor: options.Built, Logger: o.log}); err != nil {
 		return nil, fmt.Errorf("office: open certificates: %w", err)
 	}
-	o.mailroom = delivery.New(addresses{o}, o.store, delivery.Quota{Fits: o.fits}, delivery.Place{Hostname: o.hostname, Zone: o.zone}, o.log)
+	o.mailroom = delivery.New(addresses{o}, o.store, delivery.Quota{Fits: o.fits, Grace: delivery.Grace}, delivery.Place{Hostname: o.hostname, Zone: o.zone}, o.log)
 	return o, nil
 }
 
