@@ -21,6 +21,7 @@ type box struct {
 	*store.Store
 	t       testing.TB
 	files   *durable.OS
+	log     durable.FS // of the journal; nil: files
 	journal *journal.Journal
 	opts    store.Options
 	jopts   journal.Options
@@ -47,7 +48,11 @@ func newBoxAt(t testing.TB, dir string) *box {
 func (b *box) open() *box {
 	b.t.Helper()
 	var err error
-	if b.journal, err = journal.Open(b.files, b.jopts); err != nil {
+	log := b.log
+	if log == nil {
+		log = b.files
+	}
+	if b.journal, err = journal.Open(log, b.jopts); err != nil {
 		b.t.Fatal(err)
 	}
 	if b.Store, err = store.Open(context.Background(), b.journal, b.files, b.opts); err != nil {
