@@ -123,10 +123,15 @@ func (f *lateFile) Sync() error {
 	return f.File.Sync()
 }
 
+// Truncate gives the memory back too: a segment is cut when it is sealed, and many
+// sealed ones stay open.
 func (f *lateFile) Truncate(size int64) error {
-	if err := f.flushed(); err != nil {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.flush(); err != nil {
 		return err
 	}
+	f.waiting = nil
 	return f.File.Truncate(size)
 }
 

@@ -52,7 +52,9 @@ func TestLateFile(t *testing.T) {
 				err = f.writeLater(noted(lateMost+1-r.IntN(3)), end)
 			case 2:
 				want = want[:r.Int64N(end+1)]
-				err = f.Truncate(int64(len(want)))
+				if err = f.Truncate(int64(len(want))); f.waiting != nil {
+					t.Fatalf("seed %d: %d bytes of memory are held after Truncate", seed, cap(f.waiting))
+				}
 			case 3:
 				off := r.Int64N(end + 1)
 				got := make([]byte, r.Int64N(end-off+1))
