@@ -16,6 +16,8 @@ const (
 	MaxAsk = 1000
 	// maxWords is how many words and phrases are looked for.
 	maxWords = 16
+	// maxNumber is how many digits a number has that is written in thousands too.
+	maxNumber = 15
 	// maxPhrase is how many tokens one of them may have.
 	maxPhrase = 32
 )
@@ -37,6 +39,17 @@ type wanted struct {
 	prefix bool // the last one may go on: it is perhaps not all typed yet
 	// misspelled: it was found so rarely that words like it count too.
 	misspelled bool
+	// umlaut: only terms with one count.
+	umlaut bool
+	also   []wanted // other ways to write the same
+}
+
+// all are the words with the other ways to write them.
+func (q *asked) all() (list []wanted) {
+	for _, w := range q.words {
+		list = append(append(list, w), w.also...)
+	}
+	return list
 }
 
 // parseAsk reads what a person has typed: words, "phrases", and from: to:
@@ -111,8 +124,48 @@ func (q *asked) take(operator, word string, last bool) {
 	w := wanted{in: in, prefix: last, tokens: plainTokens(word)}
 	if len(w.tokens) > 0 {
 		w.tokens = w.tokens[:min(len(w.tokens), maxPhrase)]
+		w.also = w.otherForms(foldText(word))
 		q.words = append(q.words, w)
 	}
+}
+
+// otherForms are those in which a word, given folded, is written too: umlauts as
+// two letters and the other way round, numbers with and without something between
+// the thousands.
+func (w *wanted) otherForms(word string) (list []wanted) {
+	form := func(umlaut bool, tokens ...string) {
+		list = append(list, wanted{tokens: tokens, in: w.in, prefix: w.prefix, umlaut: umlaut})
+	}
+	if spread := strings.NewReplacer("\u00e4", "ae", "\u00f6", "oe", "\u00fc", "ue").Replace(word); spread != word {
+		form(false, plainTokens(spread)...)
+	}
+	if len(w.tokens) == 1 {
+		token := w.tokens[0]
+		if closed := strings.NewReplacer("ae", "a", "oe", "o", "ue", "u").Replace(token); closed != token {
+			form(true, closed)
+		}
+		if n := len(token); n > 3 && n <= maxNumber && token == word && isNumber(token) {
+			var groups []string
+			for first := (n+2)%3 + 1; token != ""; first = 3 {
+				groups, token = append(groups, token[:first]), token[first:]
+			}
+			form(false, groups...)
+		}
+		return list
+	}
+	for i, token := range w.tokens {
+		if !isNumber(token) || i == 0 && len(token) > 3 || i > 0 && len(token) != 3 {
+			return list
+		}
+	}
+	if joined := strings.Join(w.tokens, ""); len(joined) <= maxNumber {
+		form(false, joined)
+	}
+	return list
+}
+
+func isNumber(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
 }
 
 // plainTokens are the tokens of a text in their plain form.

@@ -54,9 +54,12 @@
 // For people, words are compared in their plain form, without marks; the last one
 // may go on. All words must be there. Rank is BM25 over the body, more for a word
 // in the subject or the sender, and more for what is new; rare words count more.
-// A word found in three messages or fewer is also looked for with one letter
-// amiss (from four letters on) or two (from eight), but for its first one.
-// New mail that is not indexed yet is read while the question is answered.
+// A word may be written otherwise: ü as ue and ue as ü, 1250 as 1.250 or 1,250.
+// One found in three messages or fewer, and without digits, is also looked for
+// with one letter amiss (from four letters on) or two (from eight), but for its
+// first one. New mail that is not indexed yet is read while the question is
+// answered, the 500 newest: so with an index that is lost, or can't be read,
+// people still find what is new, and are told that it is not all.
 //
 // Names of attachments are indexed, what people look at of the header of a message
 // inside the message, and the text of office documents (OOXML, ODF:

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/text/encoding/japanese"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/store/match"
 )
 
 // plainText is a message with the subject and the text.
@@ -59,8 +61,8 @@ func TestLetters(t *testing.T) {
 			imap   string   // found so; "" says to skip that
 			people []string // what people type
 		}{
-			{1, "\u00c7MIMI \u00cbSHT\u00cb 1.250,00 \u20ac", []string{"cmimi", "\u00e7mimi", "pershendetje", "1.250,00", "P\u00cbRSH"}},
-			{2, "\u00fcbergr\u00f6\u00dfe, ma\u00dfe", []string{"M\u00fcller", "Muller", "mueller", "ubergrosse", "uebergroesse", "\u00dcBERGR\u00d6SSE", "strasse", "masse"}},
+			{1, "\u00c7MIMI \u00cbSHT\u00cb 1.250,00 \u20ac", []string{"cmimi", "\u00e7mimi", "pershendetje", "1.250,00", "1250", "1.250", "P\u00cbRSH"}},
+			{2, "\u00fcbergr\u00f6\u00dfe, ma\u00dfe", []string{"M\u00fcller", "Muller", "mueller", "ubergrosse", "uebergroesse", "\u00fcbergroe\u00dfe", "\u00dcBERGR\u00d6SSE", "strasse", "masse"}},
 			{3, "\u0218EDIN\u021aA\u0306"[:0], []string{"sedinta", "\u0219edin\u021b\u0103", "\u015fedin\u0163\u0103", "romana"}},
 			{4, "\u0414\u041e\u0413\u041e\u0412\u041e\u0420 \u0412\u0421\u0401", []string{"\u0434\u043e\u0433\u043e\u0432\u043e\u0440", "\u0432\u0441\u0435", "\u0441\u0447\u0435\u0442", "\u0434\u043e\u0433\u043e\u0432\u0440"}},
 			{5, "\u039f\u0394\u038c\u03a3", []string{"\u03bf\u03b4\u03bf\u03c3", "\u03bf\u03b4\u03cc\u03c2", "\u03c4\u03b9\u03bc\u03bf\u03bb\u03bf\u03b3\u03b9\u03bf"}},
@@ -74,7 +76,7 @@ func TestLetters(t *testing.T) {
 			{13, "hello", []string{"hello", "cafe", "closed"}},
 			{14, long[10:130], []string{long, long[:40], "donau", strings.Repeat("x", 65) + "yz"}},
 			{15, "+box@mail.example", []string{"jane.doe+box@mail.example.com", "angebot", "Angebot_2026-03", "final.pdf", "doe+box", "example.com/a"}},
-			{16, "69 123-4567, #4711/26", []string{"4711/26", "10:30", "AL35 2021 1109", "+355 69 123-4567", "3.14159", "1,000,000"}},
+			{16, "69 123-4567, #4711/26", []string{"4711/26", "10:30", "AL35 2021 1109", "+355 69 123-4567", "3.14159", "1,000,000", "1000000", "1.000.000", "2021 1109"}},
 			{17, "na\u00cfve", []string{"cafe", "naive", "cooperate", "caf\u00e9"}},
 		} {
 			if c.imap != "" {
@@ -107,6 +109,39 @@ func TestLetters(t *testing.T) {
 	}
 }
 
+// TestOtherForms writes the same in two ways, without any forgiveness: it is found
+// often enough.
+func TestOtherForms(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	for range fewHits + 1 {
+		o.append(plainText("one", "Frau M\u00fcller, 12500 St\u00fcck"), plainText("two", "Frau Mueller, 12.500 Stueck"), plainText("three", "Frau Muller, neu und neue, Stuck"))
+	}
+	for range 2 {
+		for _, c := range []struct {
+			text string
+			want []mail.UID // of the three
+		}{
+			{"m\u00fcller", []mail.UID{1, 2, 3}}, {"mueller", []mail.UID{1, 2}}, {"muller", []mail.UID{1, 3}}, {"frau mueller", []mail.UID{1, 2}}, {"frau muelle", []mail.UID{1, 2}},
+			{"\"frau m\u00fcller\"", []mail.UID{1, 2, 3}}, {"neue", []mail.UID{3}},
+			{"12500", []mail.UID{1, 2}}, {"12.500", []mail.UID{1, 2}}, {"12,500", []mail.UID{1, 2}}, {"1250", []mail.UID{1}}, {"500 ", []mail.UID{2}},
+		} {
+			var got []mail.UID
+			for _, h := range o.query(Ask{Text: c.text, Limit: MaxHits}).Hits {
+				got = append(got, (h.Row.UID-1)%3+1)
+			}
+			slices.Sort(got)
+			if got = slices.Compact(got); !slices.Equal(got, c.want) {
+				t.Errorf("%q found %d; want %d", c.text, got, c.want)
+			}
+		}
+		o.update()
+	}
+	if a := o.query(Ask{Text: "mueller", Limit: 20}); !slices.ContainsFunc(a.Hits, func(h Hit) bool { return strings.Contains(shown(h.Snippet), "[M\u00fcller]") }) {
+		t.Error("the other form is not shown as found")
+	}
+}
+
 // TestLongQueries asks for far more than anybody types.
 func TestLongQueries(t *testing.T) {
 	t.Parallel()
@@ -117,9 +152,16 @@ func TestLongQueries(t *testing.T) {
 	}
 	all := strings.Join(words, " ")
 	o.append(plainText("many", all), plainText("few", "word1 word2"))
+	var far mail.And
+	for _, w := range words {
+		far = append(far, mail.Body{Text: w})
+	}
+	if _, err := o.ix.Search(o.ctx, anna, o.box, o.inbox.ID, far); !errors.Is(err, match.ErrQuery) {
+		t.Errorf("%d keys: %v; want ErrQuery", len(far), err)
+	}
 	for range 2 {
-		q := make(mail.And, 0, 900)
-		for _, w := range words[:900] {
+		q := make(mail.And, 0, 300)
+		for _, w := range words[:300] {
 			q = append(q, mail.Body{Text: w})
 		}
 		o.same(q)

@@ -121,6 +121,13 @@ func (r *ranking) word(w *wanted) error {
 		if err != nil {
 			return err
 		}
+		for _, other := range w.also {
+			o, err := a.wanted(other, exactly, r.average)
+			if err != nil {
+				return err
+			}
+			h.join(o)
+		}
 		found = append(found, h)
 		n += h.docs.count()
 	}
@@ -180,7 +187,10 @@ func (a *asker) wanted(w wanted, s spelling, average float64) (hits, error) {
 		}
 		return h, a.wantedPhrase(w, &h)
 	}
-	err := a.spelled(w.tokens[0], w.prefix, s, func(_ []byte, i info, worth float64) error {
+	err := a.spelled(w.tokens[0], w.prefix, s, func(term []byte, i info, worth float64) error {
+		if w.umlaut && !bytes.ContainsAny(term, "\u00e4\u00f6\u00fc") {
+			return nil
+		}
 		return a.weigh(i, w.in, worth, average, &h)
 	})
 	return h, err

@@ -124,6 +124,9 @@ func (ix *Index) update(id mail.AccountID, anew bool) (err error) {
 // drop removes the index of an account that is gone. When it comes back, it is
 // indexed again.
 func (ix *Index) drop(a *account) error {
+	if a.manifest.modSeq == 0 && len(a.segments) == 0 {
+		return nil // there is none
+	}
 	a.mu.Lock()
 	err := a.forget()
 	a.mu.Unlock()

@@ -28,7 +28,8 @@ type span struct{ from, to int }
 
 // spans are the tokens of a text that were asked for.
 func (q *asked) spans(text string, in field) (list []span) {
-	first := q.firstLetters(in)
+	words := q.all()
+	first := firstLetters(words, in)
 	for at := 0; at < len(text); {
 		r, size := utf8.DecodeRuneInString(text[at:])
 		kind := kindOf(foldRune(r))
@@ -45,7 +46,7 @@ func (q *asked) spans(text string, in field) (list []span) {
 			end += size
 		}
 		if c := text[at]; c >= utf8.RuneSelf || first[foldRune(rune(c))] {
-			list = append(list, q.within(text[at:end], kind, at, in)...)
+			list = append(list, within(words, text[at:end], kind, at, in)...)
 		}
 		at = end
 	}
@@ -54,8 +55,8 @@ func (q *asked) spans(text string, in field) (list []span) {
 
 // firstLetters are those ASCII letters with which a token may begin that was
 // asked for: most of a text is passed over without being folded.
-func (q *asked) firstLetters(in field) (first [utf8.RuneSelf]bool) {
-	for _, w := range q.words {
+func firstLetters(words []wanted, in field) (first [utf8.RuneSelf]bool) {
+	for _, w := range words {
 		for _, token := range w.tokens {
 			if c := token[0]; w.in&in != 0 && c < utf8.RuneSelf {
 				first[c] = true // a misspelled word keeps its first letter
@@ -67,9 +68,9 @@ func (q *asked) firstLetters(in field) (first [utf8.RuneSelf]bool) {
 
 // within are the places in one token that were asked for: all of it, or some
 // characters of a text without spaces.
-func (q *asked) within(token string, kind runeKind, at int, in field) (list []span) {
+func within(words []wanted, token string, kind runeKind, at int, in field) (list []span) {
 	if kind == dense {
-		for _, w := range q.words {
+		for _, w := range words {
 			word := strings.Join(w.tokens[:1], "")
 			for _, t := range w.tokens[1:] { // neighbours share a character
 				_, size := utf8.DecodeRuneInString(t)
@@ -82,7 +83,7 @@ func (q *asked) within(token string, kind runeKind, at int, in field) (list []sp
 		return nil
 	}
 	key := string(plain(nil, []byte(foldText(token))))
-	for _, w := range q.words {
+	for _, w := range words {
 		if w.in&in == 0 {
 			continue
 		}
