@@ -16,7 +16,7 @@ import (
 
 // memory is what the garbage collector keeps boxctl to, in bytes, while it can: a
 // mailbox of a million messages is made on small boxes, too.
-const memory = 256 << 20
+const memory = 160 << 20
 
 func main() {
 	if os.Getenv("GOMEMLIMIT") == "" {

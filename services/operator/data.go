@@ -32,6 +32,10 @@ var errNoKey = errors.New(auth.KeyFile + " is missing: put it back from a backup
 // mailDir holds everything but the keys, below the data directory.
 const mailDir = "mail"
 
+// cacheRows is how many rows of mailboxes stay in memory: whoever imports a million
+// messages asks for none of them again.
+const cacheRows = 100_000
+
 // data is a data directory that no mail service has open.
 type data struct {
 	directory *directory.Directory
@@ -127,7 +131,7 @@ func (d *data) openMail(ctx context.Context, index *directory.Index, key *auth.K
 	if d.spool, err = draft.NewSpool(files, "spool", free); err != nil {
 		return err
 	}
-	if d.store, err = store.Open(ctx, j, files, store.Options{Logger: log}); err != nil {
+	if d.store, err = store.Open(ctx, j, files, store.Options{Logger: log, CacheRows: cacheRows}); err != nil {
 		return err
 	}
 	d.closers = append(d.closers, d.store.Close)

@@ -163,6 +163,7 @@ func BenchmarkFigureMillion(b *testing.B) {
 		figure.AtMost(b, figure.InTurn(99, func() float64 { return milliseconds(uids) }).Median(0), "ms", 5)
 	})
 	b.Run("FETCH_1:*_(UID_FLAGS)_of_it,_store_level", func(b *testing.B) {
+		before := heap()
 		took := figure.InTurn(9, func() float64 {
 			return milliseconds(func() {
 				rows := 0
@@ -178,6 +179,7 @@ func BenchmarkFigureMillion(b *testing.B) {
 			})
 		})
 		figure.AtLeast(b, n/took.Median(0)*1000, "msg/s", 1e6)
+		figure.AtMost(b, heap()-before, "MB-above-idle", 64) // the rows, which SELECT leaves on the disk
 	})
 	setFlags := func(set mail.UIDSet, op mail.FlagOp, flags mail.SystemFlags) {
 		if _, err := a.SetFlags(ctx, m.ID, set, op, mail.Flags{System: flags}, nil); err != nil {

@@ -66,8 +66,9 @@ func (a *account) loadRows(m *mailbox) error {
 		rows.merge(a.flushing.rows[m.id])
 	}
 	rows.merge(a.dirty.rows[m.id])
-	m.rows = rows
+	m.rows, m.listed = rows, nil
 	a.mu.Unlock()
+	a.index.release()
 	a.store.evict()
 	return nil
 }

@@ -57,6 +57,8 @@ func (a *account) checkpoint() error {
 		return fmt.Errorf("checkpoint of account %s: %w", a.id, err)
 	}
 	a.endFlush(w)
+	a.index.release()
+	a.store.evict() // rows of a new mailbox are in memory from its beginning
 	return nil
 }
 
@@ -119,11 +121,16 @@ func (a *account) beginFlush() *flush {
 func (a *account) endFlush(w *flush) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	written := a.flushing.rows
 	a.indexed, a.flushing, a.flush = w.lsn, nil, nil
 	a.floor = w.floor
 	a.flushes++
 	a.retryAt = time.Time{}
-	for _, m := range a.boxes {
+	for id, m := range a.boxes {
+		if rows := written[id]; m.listed != nil && rows != nil {
+			listed := m.listed.changed(rows)
+			m.listed = &listed
+		}
 		// What is in the index may leave the memory, but never what is not.
 		for len(m.vanished) > keepVanished && m.vanished[0].modSeq <= w.last.modSeq {
 			m.vanishedFrom = m.vanished[0].modSeq

@@ -170,3 +170,10 @@ func (s *Store) Spoil(id mail.AccountID) error {
 		})
 	})
 }
+
+// RowsInMemory says whether the rows of a mailbox are.
+func (h *Account) RowsInMemory(mailbox mail.MailboxID) bool {
+	h.a.mu.RLock()
+	defer h.a.mu.RUnlock()
+	return h.a.boxes[mailbox].rows != nil
+}

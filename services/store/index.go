@@ -15,6 +15,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/services/journal"
@@ -160,6 +161,32 @@ func guard(fn func() error) (err error) {
 	return fn()
 }
 
+// releaseFrom is the size of an index, in bytes, from which on its pages do not stay
+// mapped: 300 people's smaller ones are what keeps everybody quick.
+const releaseFrom = 32 << 20
+
+// release takes the pages of a large index out of the process, where they count as
+// its memory. The kernel keeps what it has room for: what is asked for again
+// comes from there. The caller holds mu, so that nobody maps the file anew
+// meanwhile; who is reading beside it does not notice.
+func (ix *index) release() {
+	err := ix.use(func(db *bolt.DB) error {
+		return db.View(func(tx *bolt.Tx) error {
+			if tx.Size() < releaseFrom {
+				return nil
+			}
+			_, _, errno := unix.Syscall(unix.SYS_MADVISE, db.Info().Data, uintptr(tx.Size()), unix.MADV_DONTNEED)
+			if errno != 0 {
+				return errno
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		ix.account.store.log.Warn("store: pages of an index stay in memory", "account", ix.account.id, "error", err)
+	}
+}
+
 // closeIndexes closes those that nobody uses, the longest unused first, until
 // no more than most are open. The caller holds indexLock.
 func (s *Store) closeIndexes(most int) {
@@ -248,6 +275,9 @@ func (ix *index) create() error {
 	}
 	return files.SyncDir(ix.dir())
 }
+
+// sealBytes is what seal adds to a value.
+const sealBytes = 4
 
 // seal appends a CRC32C: bbolt's pages carry no checksum of their own.
 func seal(b []byte) []byte {

@@ -20,29 +20,6 @@ import (
 // ten microseconds.
 const rowsAtOnce = 512
 
-// UIDs gives all of the mailbox.
-func (h *Account) UIDs(ctx context.Context, mailbox mail.MailboxID) ([]mail.UID, mail.ModSeq, error) {
-	if err := h.check(); err != nil {
-		return nil, 0, err
-	}
-	unpin, err := h.a.pin(ctx, mailbox)
-	if err != nil {
-		return nil, 0, err
-	}
-	defer unpin()
-	h.a.mu.RLock()
-	defer h.a.mu.RUnlock()
-	m, err := h.a.living(mailbox)
-	if err != nil {
-		return nil, 0, err
-	}
-	uids := make([]mail.UID, 0, m.rows.count)
-	for _, c := range m.rows.chunks {
-		uids = append(uids, c.uids...)
-	}
-	return uids, h.a.last.modSeq, nil
-}
-
 // Rows gives the messages of the set. Nothing is held while the consumer works.
 func (h *Account) Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error] {
 	return func(yield func(mail.Row, error) bool) {
@@ -222,20 +199,23 @@ func (h *Account) Changes(ctx context.Context, mailbox mail.MailboxID, since mai
 	if err := h.check(); err != nil {
 		return mail.Changes{}, err
 	}
-	unpin, err := h.a.pin(ctx, mailbox)
+	a := h.a
+	if c, nothing := a.unchanged(mailbox, since); nothing {
+		return c, nil
+	}
+	unpin, err := a.pin(ctx, mailbox)
 	if err != nil {
 		return mail.Changes{}, err
 	}
 	defer unpin()
-	a := h.a
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	m := a.boxes[mailbox]
 	if m == nil { // expired since
 		return mail.Changes{}, mail.ErrNoMailbox
 	}
-	c := mail.Changes{Until: a.last.modSeq, UIDNext: m.uidNext, Gone: m.gone}
-	if m.gone || since >= m.highest {
+	c, nothing := a.changesOf(m, since)
+	if nothing {
 		return c, nil
 	}
 	for r := range m.rows.after(since) {
@@ -243,6 +223,24 @@ func (h *Account) Changes(ctx context.Context, mailbox mail.MailboxID, since mai
 	}
 	c.Vanished, err = a.vanishedSince(m, since)
 	return c, err
+}
+
+// unchanged is Changes where nothing has changed, which is most often so and needs
+// no rows in memory.
+func (a *account) unchanged(mailbox mail.MailboxID, since mail.ModSeq) (c mail.Changes, nothing bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	m := a.boxes[mailbox]
+	if m == nil {
+		return c, false
+	}
+	return a.changesOf(m, since)
+}
+
+// changesOf is what Changes says of the mailbox itself, and whether that is all. The
+// caller holds mu.
+func (a *account) changesOf(m *mailbox, since mail.ModSeq) (c mail.Changes, all bool) {
+	return mail.Changes{Until: a.last.modSeq, UIDNext: m.uidNext, Gone: m.gone}, m.gone || since >= m.highest
 }
 
 // vanishedSince is what was expunged after since. The caller holds mu.

@@ -69,6 +69,9 @@ type mailbox struct {
 	box
 	// rows are all rows, when loaded; nil else.
 	rows *table
+	// listed are the UIDs that the index has, once they were asked for without rows;
+	// nil else. What it points to is never changed.
+	listed *uidRanges
 	// pins keep rows loaded; guarded by the store's cache lock.
 	pins int
 	used uint64 // the cache's clock; guarded by the cache lock
