@@ -84,7 +84,8 @@
 // LF, From_ lines with any date or none, as long as a header follows; the flags of
 // Status, X-Status, X-Keywords, X-Mozilla-Status and X-Mozilla-Keys; directories
 // of mbox files as Thunderbird (.sbd), Apple Mail (.mbox/mbox) and mutt keep them;
-// .eml files. The internal date is the file's or the From_ line's, else that of
+// .eml files in directories, also as Kerio Connect keeps them (FOLDER/#msgs; their
+// flags are in an index of its own, and stay there). The internal date is the file's or the From_ line's, else that of
 // the name (Maildir) or of the Date field. Folders that other programs call Sent
 // Items, Gesendet and the like go into the account's folder of that use, unless it
 // has one of that very name.

@@ -235,6 +235,8 @@ func (r *reader) mboxFolder(name string) Folder {
 	levels := strings.Split(strings.TrimPrefix(name, "."), "/")
 	if n := len(levels); n > 1 && levels[n-1] == "mbox" && strings.HasSuffix(levels[n-2], mboxExt) {
 		levels = levels[:n-1] // Apple Mail's
+	} else if n > 1 && levels[n-1] == "#msgs" {
+		levels = levels[:n-1] // Kerio's: messages of the folder that it stands in
 	}
 	for i, level := range levels {
 		level = trimExt(trimExt(trimExt(level, mboxExt), ".sbd"), ".eml")

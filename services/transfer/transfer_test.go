@@ -364,6 +364,63 @@ func TestForeignMboxes(t *testing.T) {
 	}
 }
 
+// TestKerio reads the store of Kerio Connect: .eml files below "#msgs", beside
+// indexes that are no mail.
+func TestKerio(t *testing.T) {
+	t.Parallel()
+	const date = "Date: Tue, 14 Nov 2023 22:13:20 +0000\r\n"
+	_, got, done := found(t, map[string]string{
+		"alice/INBOX/#msgs/00000001.eml":             date + "Subject: 1\r\n\r\nFrom the start\r\n",
+		"alice/INBOX/#msgs/00000002.eml":             date + "Subject: 2\r\n\r\nx\r\n",
+		"alice/INBOX/index.fld":                      "U1 t655 s55 r0\n",
+		"alice/INBOX/status.fld":                     "S1\n",
+		"alice/INBOX/Kunden/#msgs/0000000a.eml":      date + "Subject: 3\r\n\r\ny\r\n",
+		"alice/INBOX/Kunden/#assoc/00000001.eml.bak": "nothing",
+		"alice/Sent Items/#msgs/00000001.eml":        date + "Subject: 4\r\n\r\nz\r\n",
+		"alice/Drafts/properties.fld":                "x\n",
+	}, "alice")
+	quoted := strings.NewReplacer("\r\n", "\\r\\n").Replace(date)
+	compare(t, got, map[string]string{
+		mail.Inbox:     `"` + quoted + `Subject: 1\r\n\r\nFrom the start\r\n"[] 2023-11-14 22:13:20;"` + quoted + `Subject: 2\r\n\r\nx\r\n"[] 2023-11-14 22:13:20;`,
+		"INBOX/Kunden": `"` + quoted + `Subject: 3\r\n\r\ny\r\n"[] 2023-11-14 22:13:20;`,
+		"Sent":         `"` + quoted + `Subject: 4\r\n\r\nz\r\n"[] 2023-11-14 22:13:20;`,
+	})
+	if len(done.Problems) > 0 || done.Imported != 4 {
+		t.Errorf("Import = %+v; want 4 messages, no problems", done)
+	}
+}
+
+// TestFromLines: programs write From_ lines, and keep a body's from passing for
+// one, in many ways.
+func TestFromLines(t *testing.T) {
+	t.Parallel()
+	header, end := "Subject: s\n\n", "\n\n"
+	for name, test := range map[string]struct{ from, body, want, at string }{
+		"asctime":             {"From a@b.test Tue Nov 14 22:13:20 2023", "x", "x", "2023-11-14 22:13:20"},
+		"a day of one figure": {"From a@b.test Sat Nov  4 02:03:04 2023", "x", "x", "2023-11-04 02:03:04"},
+		"a zone behind":       {"From a@b.test Tue Nov 14 22:13:20 2023 +0100", "x", "x", "2023-11-14 21:13:20"},
+		"a zone before":       {"From a@b.test Tue Nov 14 22:13:20 +0100 2023", "x", "x", "2023-11-14 21:13:20"},
+		"without seconds":     {"From a@b.test Tue Nov 14 22:13 2023", "x", "x", "2023-11-14 22:13:00"},
+		"UUCP":                {"From a@b.test Tue Nov 14 22:13:20 2023 remote from host", "x", "x", "2023-11-14 22:13:20"},
+		"Thunderbird":         {"From - Tue Nov 14 22:13:20 2023", "x", "x", "2023-11-14 22:13:20"},
+		"Gmail":               {"From 1782530474211232045@xxx Tue Nov 14 22:13:20 +0000 2023", "x", "x", "2023-11-14 22:13:20"},
+		"a quoted name":       {`From "a b"@b.test Tue Nov 14 22:13:20 2023`, "x", "x", "2023-11-14 22:13:20"},
+		"mboxo, mboxrd":       {"From a@b.test Tue Nov 14 22:13:20 2023", ">From here\nx", "From here\r\nx", "2023-11-14 22:13:20"},
+		"mboxrd, twice":       {"From a@b.test Tue Nov 14 22:13:20 2023", ">>From here\nx", ">From here\r\nx", "2023-11-14 22:13:20"},
+		"not quoted":          {"From a@b.test Tue Nov 14 22:13:20 2023", "x\nFrom here to there\ny", "x\r\nFrom here to there\r\ny", "2023-11-14 22:13:20"},
+		"a paragraph":         {"From a@b.test Tue Nov 14 22:13:20 2023", "x\n\nFrom there on it went well\ny", "x\r\n\r\nFrom there on it went well\r\ny", "2023-11-14 22:13:20"},
+	} {
+		mbox := test.from + "\n" + header + test.body + end
+		for _, eol := range []string{"\n", "\r\n"} {
+			_, got, done := found(t, map[string]string{"box.mbox": strings.ReplaceAll(mbox+mbox, "\n", eol)}, "box.mbox")
+			one := fmt.Sprintf("%q[] %s;", "Subject: s\r\n\r\n"+test.want+"\r\n", test.at)
+			if got["box"] != one+one || len(done.Problems) > 0 {
+				t.Errorf("%s, lines end in %q: got %s, %+v; want twice %s", name, eol, got["box"], done, one)
+			}
+		}
+	}
+}
+
 // TestPrograms reads what mutt 2.2.12, mbsync 1.4.4 and Python's mailbox module
 // have written (testdata/programs).
 func TestPrograms(t *testing.T) {
