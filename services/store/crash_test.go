@@ -186,6 +186,8 @@ type rig struct {
 	ring  int64 // bytes of the journal's ring; 0: none
 	// segment is the size of segments; 0: 20,000 bytes.
 	segment int64
+	free    func() (int64, error) // of the log's disk; nil: unknown
+	reserve int64
 
 	journal *journal.Journal
 	store   *store.Store
@@ -193,7 +195,7 @@ type rig struct {
 }
 
 func (r *rig) open() error {
-	opts := journal.Options{Logger: quiet(), Now: r.clock.Now, Segment: cmp.Or(r.segment, 20000), Ring: r.ring}
+	opts := journal.Options{Logger: quiet(), Now: r.clock.Now, Segment: cmp.Or(r.segment, 20000), Ring: r.ring, Free: r.free, Reserve: r.reserve}
 	var err error
 	if r.files, err = durable.NewOS(r.index); err != nil {
 		r.t.Fatal(err)

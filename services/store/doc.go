@@ -85,6 +85,12 @@
 //
 // # Upkeep
 //
+// An index of which more than half is free then, and that is a MiB or more, is
+// written anew as index.db.shrunk, which gets the name when it is on disk. Both have
+// the same in them, and until the directory is synced nothing else is written: a
+// power cut leaves either. What is left of one that was cut short is removed when
+// the account is loaded.
+//
 // An Upkeep does all this in the background, a pass each hour. Once a day it notes
 // how far each account has come; what was taken away by a note is let go when the
 // retention has passed since it, and then the journal is compacted. What of this

@@ -22,6 +22,9 @@ func CutMigrations(o Options, blocks int, cut func() error) Options {
 	return o
 }
 
+// ShrinkFrom has indexes of so many bytes written anew when they are half empty.
+func (s *Store) ShrinkFrom(bytes int64) { s.shrinkFrom = bytes }
+
 // SchemaVersion is the present one.
 const SchemaVersion = schemaVersion
 

@@ -18,6 +18,7 @@ import (
 // has the account yet.
 func (ix *index) load(ctx context.Context) error {
 	a := ix.account
+	_ = ix.removeShrunk() // it only takes space, and the next one removes it
 	if err := ix.migrate(ctx); err != nil {
 		return err
 	}

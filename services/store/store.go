@@ -64,6 +64,7 @@ type Store struct {
 
 	migrateBlocks int
 	migrated      func() error // nil but in tests
+	shrinkFrom    int64        // the constant but in tests
 
 	mu       sync.RWMutex
 	accounts map[mail.AccountID]*account // loaded ones; guarded by mu
@@ -110,6 +111,7 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 		failed: make(chan struct{}), positions: newPositions(),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
+	s.shrinkFrom = shrinkFrom
 	s.migrateBlocks, s.migrated = opts.migrateBlocks, opts.migrated
 	if s.migrateBlocks == 0 {
 		s.migrateBlocks = migrateBlocks

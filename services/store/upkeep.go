@@ -293,7 +293,13 @@ func (u *Upkeep) expire(ctx context.Context) error {
 		if err := u.pace.Step(ctx, 1); err != nil {
 			return err
 		}
-		if err := u.store.Expire(ctx, id, m.at[id]); err != nil {
+		err := u.store.Expire(ctx, id, m.at[id])
+		if err == nil {
+			err = u.store.Shrink(ctx, id)
+		}
+		if errors.Is(err, errIndexBusy) {
+			u.opts.Logger.Info("store: index is not written anew today", "account", id, "cause", err)
+		} else if err != nil {
 			errs = append(errs, err)
 		}
 	}
