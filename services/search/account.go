@@ -18,7 +18,7 @@ import (
 )
 
 // manifestVersion is the version of the format that doc.go describes.
-const manifestVersion = 2
+const manifestVersion = 3
 
 // maxManifest is far more than the segments that one account can have.
 const maxManifest = 1 << 20

@@ -19,6 +19,7 @@ const (
 	partHeader             // terms of all other header fields, their names with them
 	partValue              // whole folded values of the fields people look at
 	partName               // folded names of all other header fields
+	partLine               // whole folded "Name: value" of fields that only programs read
 	parts
 )
 

@@ -87,7 +87,7 @@
 //	  4 bytes  checksum of all before it
 //
 //	manifest
-//	  byte     version, 2 (1 had another idea of what TEXT is; it is made again)
+//	  byte     version, 3 (what is of 1 or 2 is made again: their idea of TEXT was another)
 //	  varint   ModSeq up to which the account's changes have been looked at
 //	  varint   number of the next segment
 //	  varint   number of segments; each: varint number, 8 bytes salt, varint
@@ -101,11 +101,11 @@
 // earlier life of the file does not pass.
 //
 //	words
-//	  blocks of the four dictionaries: text, header, value, name
+//	  blocks of the five dictionaries: text, header, value, name, line
 //	  directory:
-//	    byte     version, 1
+//	    byte     version, 2
 //	    varint   length of the stream of lists
-//	    4 times  varint number of terms; varint number of blocks; each: varint
+//	    5 times  varint number of terms; varint number of blocks; each: varint
 //	             length, varint length and bytes of its first term's plain form
 //	    varint   number of documents; each: signed varint email, less the one
 //	             before; 4 bytes check; varint tokens of the body × 4 + 2 if
@@ -129,7 +129,8 @@
 // value" of all other fields, of the parts' and enclosed messages' headers, and
 // decoded parameters of RFC 2231; value has whole folded values of the
 // five fields; name has the names of the other fields in small letters, and one
-// that says that something is attached.
+// that says that something is attached; line has "Name: value" of signatures, up
+// to 3 KiB, whole and folded.
 //
 //	list of documents: each
 //	  varint   document, less the one before, × 4, + 1 if the fields follow

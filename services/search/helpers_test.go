@@ -123,7 +123,7 @@ func odd() []string {
 			"Content-Type: application/msword; name*=iso-8859-1''Z%E4hler%20stand.doc\r\nContent-Disposition: attachment;\r\n filename*0*=utf-8''%C3%87mimi%20i; filename*1*=%20ri; filename*2=.doc\r\nContent-Description: =?utf-8?q?F=C3=BCr?=\r\n =?utf-8?q?_dich?=\r\n\r\nx\r\n--b\r\n" +
 			"Content-Type: message/delivery-status\r\n\r\nFinal-Recipient: rfc822; gone@example.com\r\n--b\r\n" +
 			"Content-Type: text/html\r\n\r\n<p>one<b>two</b> three&amp;four</p><p>five</p>\r\n--b\r\nContent-Type: application/pdf; name=\"offer.pdf\"\r\n\r\nhidden\r\n--b--\r\n",
-		"Subject: twice\r\nSubject: again twice\r\nNo field at all\r\nX-A: one\r\nX-B: two one\r\nDKIM-Signature: v=1; b=AbCdEf\r\nReceived: from mail by mx\r\n\r\nfrom mail\r\n",
+		"Subject: twice\r\nSubject: again twice\r\nNo field at all\r\nX-A: one\r\nX-B: two one\r\nDKIM-Signature: v=1; b=AbCdEf\r\nARC-Seal: i=1; b=\u00fcX\r\nX-Face: " + long + "AbCd" + strings.Repeat(long, 12) + "\r\nReceived: from mail by mx\r\n\r\nfrom mail\r\n",
 		"Subject: cut\r\nTo: " + strings.Repeat("somebody <some.body@example.com>, ", 80) + "last@example.com\r\n\r\nx\r\n",
 	}
 }
@@ -134,7 +134,7 @@ func needles(r *rand.Rand, texts []string, n int) []string {
 	for len(list) < n {
 		text := []rune(texts[r.IntN(len(texts))])
 		if r.IntN(8) == 0 {
-			list = append(list, []string{"", " ", ":", "@", "the", "subject", "subject: ", "e", "from", "to: ", "\u00c7mimi i ri.d", "z\u00e4hler stand", "description: f\u00fcr dich", "filename*0", "AbCd", "nowhere", ", ", "'", "com>"}[r.IntN(19)])
+			list = append(list, []string{"", " ", ":", "@", "the", "subject", "subject: ", "e", "from", "to: ", "\u00c7mimi i ri.d", "z\u00e4hler stand", "description: f\u00fcr dich", "filename*0", "AbCd", "signature: v", "=1; b=ab", "i=1; b=\u00fc", "nowhere", ", ", "'", "com>"}[r.IntN(22)])
 			continue
 		}
 		from := r.IntN(len(text))
@@ -161,7 +161,7 @@ func queryOf(r *rand.Rand, texts []string) mail.Query {
 		case 1, 2:
 			return mail.Body{Text: text}
 		}
-		names := []string{"Subject", "FROM", "to", "Cc", "Bcc", "Received", "x-a", "X-Long", "Message-ID", "Content-Type", "DKIM-Signature", "Nowhere", "\u212a"}
+		names := []string{"Subject", "FROM", "to", "Cc", "Bcc", "Received", "x-a", "X-Long", "Message-ID", "Content-Type", "DKIM-Signature", "X-Face", "arc-seal", "Nowhere", "\u212a"}
 		return mail.Header{Name: names[r.IntN(len(names))], Value: text}
 	}
 	switch r.IntN(6) {

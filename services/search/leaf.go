@@ -61,6 +61,9 @@ func (a *asker) otherField(name string, n needle) (yes, maybe set, err error) {
 	if n.text == "" {
 		return has, maybe, nil
 	}
+	if isSignature(name) {
+		return yes, has, nil // stand among the lines, or else among the tokens
+	}
 	inAny, mayAny, err := a.contains(partHeader, n, inOther)
 	if err != nil {
 		return nil, nil, err
@@ -78,6 +81,12 @@ func (a *asker) wholeHeader(n needle) (yes, maybe set, err error) {
 	}
 	if err := a.values(inPeople, n.text, yes); err != nil {
 		return nil, nil, err
+	}
+	if n.text != "" && isPrintable(n.text) {
+		err := a.terms(a.dicts[partLine].blocks, []byte(n.text), func(_ []byte, i info) error { return a.collect(i, inOther, yes) })
+		if err != nil {
+			return nil, nil, err
+		}
 	}
 	// The rest lies in the name, or begins there.
 	var named, crossing field

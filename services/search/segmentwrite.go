@@ -7,7 +7,7 @@ import (
 
 const (
 	// segmentVersion is the version of the format that doc.go describes.
-	segmentVersion = 1
+	segmentVersion = 2
 	// blockSize is from how many bytes of letters on a block of the vocabulary is
 	// full.
 	blockSize = 16 << 10

@@ -25,6 +25,8 @@ const (
 	maxText = 8 << 20
 	// maxValue is the longest header value that is kept whole: 20 recipients.
 	maxValue = 1 << 10
+	// maxLine is the longest signature that is kept whole; they have some 800 bytes.
+	maxLine = 3 << 10
 	// maxName is the longest field name that is kept; real ones have 40 letters.
 	maxName = 200
 )
@@ -131,13 +133,34 @@ func (e *extraction) fields(other *tokenizer, p *message.Part) error {
 		} else if own {
 			e.b.add(partName, []byte(strings.ToLower(f.Name)), inOther, nil)
 		}
-		other.write([]byte(f.Name + ": " + value))
+		line := f.Name + ": " + value
+		if isSignature(f.Name) && len(line) <= maxLine && isPrintable(line) {
+			e.b.add(partLine, []byte(match.Fold(line)), inOther, nil)
+			continue
+		}
+		other.write([]byte(line))
 		other.end()
 		if e.tokens > maxTokens {
 			return nil
 		}
 	}
 	return nil
+}
+
+// isSignature says whether a field carries what only programs read: hundreds of
+// random letters in every message. Cut into tokens they would be most of all that
+// there are.
+func isSignature(name string) bool {
+	switch strings.ToLower(name) {
+	case "dkim-signature", "domainkey-signature", "x-google-dkim-signature", "arc-seal", "arc-message-signature", "autocrypt", "x-face", "face":
+		return true
+	}
+	return false
+}
+
+// isPrintable says whether a text is ASCII that can be printed.
+func isPrintable(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
 // value notes a field that people look at: its words, and the whole.
