@@ -29,6 +29,10 @@ import (
 // errNoKey says that the key to all passwords is lost.
 var errNoKey = errors.New(auth.KeyFile + " is missing: put it back from a backup, nobody can log in without it")
 
+// errNoLog says that what everything is made of is lost.
+var errNoLog = errors.New(mailDir + "/log, with all mail, is missing from the data directory. Nothing has been changed. " +
+	"See whether it is in the disk's lost+found or was moved; else put the data directory back from a backup")
+
 // mailDir holds everything but the keys, below the data directory.
 const mailDir = "mail"
 
@@ -76,7 +80,7 @@ func openData(ctx context.Context, path string) (_ *data, err error) {
 		return nil, err
 	}
 	if _, setUp := index.SetUp(); setUp && len(segments) == 0 {
-		return nil, directory.ErrLost
+		return nil, errNoLog
 	}
 	key, err := auth.OpenKey(root, auth.KeyFile)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -97,6 +101,11 @@ func openData(ctx context.Context, path string) (_ *data, err error) {
 // files that we make there the mail service could not open any more.
 func mayOpen(path string) error {
 	info, err := os.Stat(path + "/" + mailDir + "/log")
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(path + "/" + mailDir + "/" + directory.File); err == nil {
+			return errNoLog
+		}
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
 		return fmt.Errorf("%s is not a data directory: there is no %s/log in it", path, mailDir)

@@ -63,6 +63,7 @@ func explain(err error) error {
 		mail.ErrNotOurDomain:  "this address is in none of the office's domains",
 		mail.ErrNoSpace:       "the disk is full: make room on it first",
 		mail.ErrOverQuota:     "this person's mailbox is full: allow more space for it first",
+		mail.ErrKeywords:      "this person's mail has had more different combinations of labels than can be kept: take the labels off what is to come in",
 		mail.ErrNoMailbox:     "there is no such folder, or was none then: boxctl undo list shows the deleted ones",
 		mail.ErrNoMessage:     "there never was such a message: boxctl undo list shows those that can be brought back",
 		mail.ErrGone:          mail.ErrGone.Error(),

@@ -53,7 +53,7 @@ func rebuild(ctx context.Context, t *task) error {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(t.Out, "%s: %d folders, %s messages, read from the log in %s\n", p.Address, folders, number(messages), time.Since(began).Round(time.Millisecond))
+			fmt.Fprintf(t.Out, "%s: %d folders, %s messages, read from the log in %s\n", p.Address, folders, number(messages), max(time.Since(began).Round(time.Millisecond), time.Millisecond))
 		}
 		if len(d.journal.Damage()) > 0 {
 			fmt.Fprintln(t.Out, "Done, as far as the log can be read: boxctl check says where it can't")

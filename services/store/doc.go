@@ -248,7 +248,10 @@
 //	threadkeys     key (8)                        thread (8)
 //	subscriptions  name                           nothing
 //	keywords       number (2)                     number of keywords, strings (of all at most 4 MB when new
-//	                                              ones are taken; numbers are never used again)
+//	                                              ones are taken, and 65,535 combinations; then programs
+//	                                              are told so (mail.ErrKeywords) and those that messages
+//	                                              have can go on. Numbers are never used again: nobody
+//	                                              knows without reading all rows which are free)
 //	changes        mailbox (8), kind (1),         signed: when; set of UIDs, at most 90 ranges. Kind 1:
 //	               ModSeq (8), part (2)           changed or new (a later change may come on top);
 //	                                              kind 2: expunged
