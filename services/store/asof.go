@@ -48,7 +48,7 @@ type asOf struct {
 func (j *asOf) run(ctx context.Context) error {
 	a := j.handle.a
 	var err error
-	j.past, err = a.store.at(ctx, a.id, j.ask.At, func(done, total int64) {
+	j.past, err = a.at(ctx, j.ask.At, func(done, total int64) {
 		j.tell(mail.Progress{Reading: true, Done: done, Total: total})
 	})
 	if err != nil {

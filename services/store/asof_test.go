@@ -78,6 +78,9 @@ func TestAsOf(t *testing.T) {
 		if i > 2 && i%10 == 0 {
 			records = append(records, record{clock.Now(), statesOf(t, a)})
 		}
+		if i%40 == 20 {
+			snapshot(t, b.Store, 1)
+		}
 		if i == 150 {
 			b.close()
 			b.open()

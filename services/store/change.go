@@ -33,7 +33,10 @@ const (
 )
 
 // The verbs of what the box does by itself.
-const verbExpire verb = 21
+const (
+	verbExpire   verb = 21
+	verbSnapshot verb = 22
+)
 
 // change is what a record does: a section for each account it touches. Every
 // number in it was assigned when it was committed; applying only copies.
@@ -78,7 +81,10 @@ const (
 	kindRestoreAccount
 )
 
-const kindExpire opKind = 20
+const (
+	kindExpire   opKind = 20
+	kindSnapshot opKind = 22
+)
 
 // Of add and putBack, since they say what CRLF line ends add.
 const (
@@ -199,6 +205,7 @@ func (setFlags) kind() opKind { return kindFlags }
 func (copyTo) kind() opKind   { return kindCopy }
 func (remove) kind() opKind   { return kindRemove }
 func (expire) kind() opKind   { return kindExpire }
+func (snapshot) kind() opKind { return kindSnapshot }
 
 func (restoreMailbox) kind() opKind { return kindRestoreMailbox }
 func (restoreAccount) kind() opKind { return kindRestoreAccount }

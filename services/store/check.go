@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -139,7 +141,11 @@ func (c *checker) run() error {
 	a.mu.RLock()
 	until := a.indexed
 	a.mu.RUnlock()
-	c.log = newAccount(a.store, a.id)
+	defer a.store.snapshots.pin(a.id)()
+	if err := c.beginLog(); err != nil {
+		return err
+	}
+	defer c.endLog()
 	if err := c.follow(until); err != nil {
 		return err
 	}
@@ -509,13 +515,65 @@ func (c *checker) memory() error {
 	if a.applied != c.lsn {
 		return nil
 	}
-	c.compare("memory", a, func(id mail.MailboxID) *table { return a.boxes[id].rows })
-	return nil
+	return c.compare("memory", a, func(id mail.MailboxID, fn func(*row)) (bool, error) {
+		rows := a.boxes[id].rows
+		for r := range rows.all() {
+			fn(r)
+		}
+		return rows != nil, nil
+	})
+}
+
+// beginLog makes c.log, an account as the log has it: from the oldest snapshot that
+// counts, or from the first record. What no longer fits into memory goes into an
+// index of its own.
+func (c *checker) beginLog() error {
+	a := c.account
+	files := a.store.files
+	list := a.history()
+	begin := len(list) > 0 && a.expiredWith(&list[0].snapshot)
+	for i := range list {
+		if i == 0 && begin {
+			continue // it is read below; the others follow from what is before them, and need only be whole
+		}
+		if err := a.store.readSnapshot(c.ctx, &list[i].snapshot, func(any) error { return nil }); errors.Is(err, errSnapshot) {
+			c.lost("the snapshot of record %d can't be read; the next is made soon: %v", list[i].at, err)
+		} else if err != nil {
+			return err
+		}
+	}
+	for first := 0; ; first++ {
+		c.log = newAccount(a.store, a.id)
+		c.log.index.suffix = checkingSuffix
+		if err := files.Remove(c.log.index.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove what an earlier check left: %w", err)
+		}
+		if !begin || first == len(list) {
+			return nil
+		}
+		err := c.log.loadSnapshot(c.ctx, &list[first].snapshot)
+		if err == nil {
+			return nil
+		}
+		c.endLog()
+		if !errors.Is(err, errSnapshot) {
+			return err
+		}
+		c.lost("the snapshot of record %d, from which the log begins, can't be read; the next is made soon: %v", list[first].at, err)
+	}
+}
+
+func (c *checker) endLog() {
+	c.log.index.close()
+	if err := c.account.store.files.Remove(c.log.index.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.account.store.log.Warn("store: remove the index of a check", "account", c.account.id, "error", err)
+	}
 }
 
 // follow applies to c.log what the log has up to an LSN.
 func (c *checker) follow(until journal.LSN) error {
-	err := c.account.store.journal.Replay(c.ctx, journal.FamilyStore, c.log.applied+1, func(r journal.Record) error {
+	a := c.log
+	err := a.store.journal.Replay(c.ctx, journal.FamilyStore, a.applied+1, func(r journal.Record) error {
 		if r.LSN > until {
 			return errStop
 		}
@@ -524,13 +582,17 @@ func (c *checker) follow(until journal.LSN) error {
 			return err
 		}
 		for i := range ch {
-			if ch[i].account != c.log.id || c.log.applied == 0 && !ch[i].creates() && !c.log.apartFrom(&ch[i]) {
+			if ch[i].account != a.id || ch[i].snapshot() != nil || a.applied == 0 && !ch[i].creates() && !a.apartFrom(&ch[i]) ||
+				a.applied != 0 && ch[i].modSeq <= a.last.modSeq {
 				continue
 			}
-			if _, err := c.log.apply(&ch[i], momentOfRecord(&r)); err != nil {
+			if _, err := a.apply(&ch[i], momentOfRecord(&r)); err != nil {
 				c.lost("what the log tells does not fit together: %v", err)
-				c.log.lost = true
+				a.lost = true
 				return errStop
+			}
+			if err := a.store.bound(a); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -557,24 +619,66 @@ func (c *checker) compareLog() error {
 		c.lost("of what happened to this person's mail, part is lost in the log, before record %d", c.log.hole)
 		return nil
 	}
-	if c.log.applied != c.lsn {
-		c.problem("the index has come to record %d of the log; the log's last of this person is %d", c.lsn, c.log.applied)
+	if c.log.indexed == 0 {
+		return c.compare("the log", c.log, c.log.eachInMemory)
 	}
-	c.compare("the log", c.log, func(id mail.MailboxID) *table { return c.log.boxes[id].rows })
+	if err := c.log.checkpoint(); err != nil {
+		return err
+	}
+	return c.compare("the log", c.log, c.log.eachInIndex)
+}
+
+// eachInMemory gives fn the messages of a mailbox of an account that has no index.
+func (a *account) eachInMemory(id mail.MailboxID, fn func(*row)) (known bool, err error) {
+	rows := a.boxes[id].rows
+	if rows == nil {
+		rows = a.dirty.rows[id]
+	}
+	for r := range rows.all() {
+		if !r.gone() {
+			fn(r)
+		}
+	}
+	return true, nil
+}
+
+// eachInIndex gives fn the messages that the index has in a mailbox.
+func (a *account) eachInIndex(id mail.MailboxID, fn func(*row)) (known bool, err error) {
+	return true, a.index.view(func(tx *bolt.Tx) error { return eachRow(tx, id, fn) })
+}
+
+// eachRow gives fn the messages of a mailbox, by UID.
+func eachRow(tx *bolt.Tx, id mail.MailboxID, fn func(*row)) error {
+	prefix := key64(id)
+	cursor := tx.Bucket([]byte("rows")).Cursor()
+	var rows []row
+	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
+		var err error
+		if rows, err = decodeBlock(rows[:0], v); err != nil {
+			return err
+		}
+		for i := range rows {
+			fn(&rows[i])
+		}
+	}
 	return nil
 }
 
 // errStop ends a replay early.
 var errStop = errors.New("stop")
 
-// compare compares an account with the index. rows may give nil: not loaded.
-func (c *checker) compare(what string, a *account, rows func(mail.MailboxID) *table) {
+// eachFunc gives fn the messages of a mailbox, by UID; false when they are not
+// known.
+type eachFunc func(id mail.MailboxID, fn func(*row)) (known bool, err error)
+
+// compare compares an account with the index.
+func (c *checker) compare(what string, a *account, each eachFunc) error {
 	if a.last != c.last {
 		c.problem("index and %s count differently: %s", what, differentCounters(what, c.last, a.last))
 	}
 	if len(a.boxes) != len(c.boxes) {
 		c.problem("the index has %d folders, %s %d", len(c.boxes), what, len(a.boxes))
-		return
+		return nil
 	}
 	subscribed := map[string]bool{}
 	_ = c.tx.Bucket([]byte("subscriptions")).ForEach(func(k, _ []byte) error { // fn never fails
@@ -595,40 +699,43 @@ func (c *checker) compare(what string, a *account, rows func(mail.MailboxID) *ta
 		if same != b {
 			c.problem("folder %s differs: %s", id, differentBoxes(what, b, same))
 		}
-		if t := rows(id); t != nil {
-			c.compareRows(what, a, id, t)
+		if err := c.compareRows(what, a, id, each); err != nil {
+			return err
 		}
 	}
+	return nil
 }
 
-func (c *checker) compareRows(what string, a *account, id mail.MailboxID, t *table) {
-	indexed := &table{}
-	prefix := key64(id)
-	cursor := c.tx.Bucket([]byte("rows")).Cursor()
-	for k, v := cursor.Seek(prefix); bytes.HasPrefix(k, prefix); k, v = cursor.Next() {
-		rows, err := decodeBlock(nil, v)
-		if err != nil {
-			return // rows has said so
+// compareRows goes through both sides by UID, so that neither has to be in memory.
+func (c *checker) compareRows(what string, a *account, id mail.MailboxID, each eachFunc) error {
+	var broken error
+	indexed, stop := iter.Pull(func(yield func(row) bool) {
+		more := true
+		broken = guard(func() error { return eachRow(c.tx, id, func(r *row) { more = more && yield(*r) }) })
+	})
+	defer stop()
+	next, more := indexed()
+	known, err := each(id, func(r *row) {
+		for ; more && next.uid < r.uid; next, more = indexed() {
+			c.problem("message %d of folder %s is in the index, but not in %s", next.uid, id, what)
 		}
-		for _, r := range rows {
-			indexed.put(r)
-		}
-	}
-	if indexed.count != t.count {
-		c.problem("folder %s has %d messages in the index, %d in %s", id, indexed.count, t.count, what)
-		return
-	}
-	for r := range t.all() {
-		i := indexed.get(r.uid)
-		if i == nil {
+		if !more || next.uid != r.uid {
 			c.problem("message %d of folder %s is not in the index, but in %s", r.uid, id, what)
-			continue
+			return
 		}
-		x, y := *r, *i
+		x, y := *r, next
+		next, more = indexed()
 		same := slices.Equal(a.keywords.set(x.keywords), c.account.keywords.set(y.keywords))
 		x.keywords = y.keywords
 		if x != y || !same {
-			c.problem("message %d of folder %s differs: %s", r.uid, id, differentRows(what, *i, *r, c.account.keywords, a.keywords))
+			c.problem("message %d of folder %s differs: %s", r.uid, id, differentRows(what, y, *r, c.account.keywords, a.keywords))
 		}
+	})
+	if err == nil {
+		err = broken
 	}
+	for ; known && more; next, more = indexed() {
+		c.problem("message %d of folder %s is in the index, but not in %s", next.uid, id, what)
+	}
+	return err
 }

@@ -292,6 +292,9 @@ func (w *flush) writeChanges(id mail.MailboxID, kind byte, sets map[mail.ModSeq]
 	b := w.bucket("changes")
 	for _, seq := range slices.Sorted(maps.Keys(sets)) {
 		part := uint16(0)
+		if w.account.index.suffix != "" {
+			part = nextPart(b, changesKey(id, kind, seq, 0))
+		}
 		for set := range slices.Chunk(sets[seq], maxRanges) {
 			if err := b.Put(changesKey(id, kind, seq, part), encodeChanges(w.time, set)); err != nil {
 				return err
@@ -300,6 +303,18 @@ func (w *flush) writeChanges(id mail.MailboxID, kind byte, sets map[mail.ModSeq]
 		}
 	}
 	return nil
+}
+
+// nextPart is the first part of a note that is not there yet. A snapshot brings
+// what one change did in pieces.
+func nextPart(b *bolt.Bucket, first []byte) uint16 {
+	key := slices.Clone(first)
+	for part := uint16(0); ; part++ {
+		binary.BigEndian.PutUint16(key[len(key)-2:], part)
+		if b.Get(key) == nil {
+			return part
+		}
+	}
 }
 
 // writeEmails writes new emails and the counts of those whose entries changed.

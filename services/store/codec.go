@@ -212,6 +212,8 @@ func (e *encoder) op(o op) {
 		for _, id := range o.boxes {
 			e.uint(uint64(id))
 		}
+	case snapshot:
+		e.snapshot(&o)
 	}
 }
 
@@ -319,6 +321,8 @@ func (d *decoder) op(kind opKind) op {
 			o.boxes = append(o.boxes, mail.MailboxID(d.uint()))
 		}
 		return o
+	case kindSnapshot:
+		return d.snapshot()
 	}
 	if !d.bad {
 		d.newer = kind

@@ -59,7 +59,7 @@ func TestCompactCrash(t *testing.T) {
 	}
 	model := memstore.New(clock.Now)
 	dumps, done := []string{dump(t, model)}, []int{r.log.Ops()}
-	snapshots := []snapshot{{t.TempDir(), 0}}
+	snapshots := []indexCopy{{t.TempDir(), 0}}
 	freed := int64(0)
 	note := func() {
 		dumps = append(dumps, dump(t, model))
@@ -86,6 +86,7 @@ func TestCompactCrash(t *testing.T) {
 				expireAll(t, r.store, id)
 				expireAll(t, model, id)
 				note()
+				snapshot(t, r.store, id)
 			}
 			freed += compact(t, r.journal, r.store).Freed
 		}
@@ -93,7 +94,7 @@ func TestCompactCrash(t *testing.T) {
 			if err := r.store.Checkpoint(); err != nil {
 				t.Fatal(err)
 			}
-			snapshots = append(snapshots, snapshot{copyDir(t, r.index), r.log.Ops()})
+			snapshots = append(snapshots, indexCopy{copyDir(t, r.index), r.log.Ops()})
 		}
 	}
 	if freed == 0 {

@@ -218,8 +218,8 @@ func (r *rig) abandon() {
 	_ = r.files.Close()
 }
 
-// snapshot is a copy of the indexes and the number of log operations before it.
-type snapshot struct {
+// indexCopy is a copy of the indexes and the number of log operations before it.
+type indexCopy struct {
 	dir   string
 	point int
 }
@@ -237,9 +237,9 @@ func last(done []int, point int) (acked int) {
 
 // crash gives what the power cut behind a log operation leaves, beside one of the
 // snapshots that there were by then, and says so in words.
-func (r *rig) crash(point int, snapshots []snapshot) (after *rig, what string) {
+func (r *rig) crash(point int, snapshots []indexCopy) (after *rig, what string) {
 	r.t.Helper()
-	var usable []snapshot
+	var usable []indexCopy
 	for _, s := range snapshots {
 		if s.point <= point {
 			usable = append(usable, s)
@@ -298,7 +298,7 @@ func crashEverywhere(t *testing.T, ring int64) {
 	deeds := script(t, 1, 70)
 	dumps := []string{dump(t, model)}
 	done := []int{r.log.Ops()} // operations when the deed was acknowledged
-	snapshots := []snapshot{{t.TempDir(), 0}}
+	snapshots := []indexCopy{{t.TempDir(), 0}}
 	for i, d := range deeds {
 		for _, err := range []error{do(r.store, d, clock.Now()), do(model, d, clock.Now())} {
 			if err != nil {
@@ -311,7 +311,7 @@ func crashEverywhere(t *testing.T, ring int64) {
 			if err := r.store.Checkpoint(); err != nil {
 				t.Fatal(err)
 			}
-			snapshots = append(snapshots, snapshot{copyDir(t, r.index), r.log.Ops()})
+			snapshots = append(snapshots, indexCopy{copyDir(t, r.index), r.log.Ops()})
 		}
 	}
 	if got := dump(t, r.store); got != dumps[len(dumps)-1] {

@@ -74,7 +74,7 @@ func (v verb) String() string {
 		verbMailboxDelete: "delete mailbox", verbSubscribe: "subscribe", verbDeliver: "deliver", verbAppend: "append", verbFlags: "set flags",
 		verbCopy: "copy", verbMove: "move", verbExpunge: "expunge",
 		verbRestore: "restore", verbRestoreMailbox: "restore mailbox", verbRestoreAccount: "restore account",
-		verbRestoreAsOf: "restore as of a time", verbExpire: "expire",
+		verbRestoreAsOf: "restore as of a time", verbExpire: "expire", verbSnapshot: "snapshot",
 	}
 	if name, ok := names[v]; ok {
 		return name
@@ -122,6 +122,12 @@ func describeOp(o op) DescribedOp {
 		return DescribedOp{Op: "restore mailbox", Mailbox: o.id.String(), Name: o.name, Role: o.role.Attribute(), Validity: o.validity}
 	case restoreAccount:
 		return DescribedOp{Op: "restore account"}
+	case snapshot:
+		d := DescribedOp{Op: "snapshot", Until: o.last.modSeq, Size: o.size(), Count: int(min(o.items, 1<<31-1))}
+		if len(o.parts) > 0 {
+			d.Body = o.parts[0].body.String()
+		}
+		return d
 	}
 	return DescribedOp{Op: fmt.Sprintf("op %d", o.kind()), Other: fmt.Sprintf("%+v", o)}
 }

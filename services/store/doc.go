@@ -35,6 +35,7 @@
 // read the log; each index says itself what it has, so a record is never applied
 // twice. What is lost of these files is made again from the log, with the same
 // UIDs, flags and mailboxes, under the name index.db.building until it is whole.
+// A rebuild begins at the account's newest snapshot in the log that can be read.
 // Where the log has lost a record, which shows by a ModSeq that does not follow
 // the one before it, a rebuild takes what there is: ops on messages that are lost
 // are left out, a mailbox whose making is lost is called "Recovered mN", and at
@@ -76,7 +77,7 @@
 // entry, or had its last one less than the retention ago. Whoever removes emails
 // for good must leave alone what is younger than that.
 //
-// "As it was at a moment" is read from the log: a lean copy of the account
+// "As it was at a moment" is read from the log, from the last snapshot before it: a lean copy of the account
 // without index and bodies is brought up to the record that leaves the fewest
 // younger ones before it and older ones behind it, so that a clock that was wrong
 // for a while does no harm. What it has and the account lacks is then put back, 2,048
@@ -114,6 +115,27 @@
 // pass. When it is lost, or the log had come further then than at the next start
 // (it was put back from a copy), the retention begins anew: ModSeqs mean other
 // changes then.
+//
+// # Snapshots
+//
+// A snapshot is all that is in an account, written into the log. An Upkeep takes
+// one when the account has changed as often as it has messages since the last (and
+// a thousand times at least), so what is read and kept of changes stays in
+// proportion to what there is; and when the log has grown by 300 records for each
+// of its messages. The index is copied in one read transaction, the copy goes into
+// the log part by part, at the background's pace, as bodies; and one record, of
+// verb 22, names all of them: before it there is no snapshot, with it there is the
+// whole. It changes nothing in the account and has the ModSeq of what it describes.
+// Of what comes later, a reader applies what has a higher one. An index that does
+// not agree with itself is not copied.
+//
+// The base is the newest snapshot with a ModSeq that is not above the one up to
+// which everything has expired: nobody may ask for anything before. Those older
+// than the base, once that has been read and found whole, are not named any more
+// (see Live), and compaction takes their bodies. The registry repeats the records
+// of snapshots; what it does not have is looked for in the log. Where a snapshot
+// is damaged the one before is read, and the records behind it; Check says so, and
+// an Upkeep whose scrub has found it takes another.
 //
 // # Following what changes
 //
@@ -210,6 +232,11 @@
 //	   13 restore mailbox  id, UIDVALIDITY; byte role; string name
 //	   14 restore account
 //	   20 expire           ModSeq; number of mailboxes that go with it, and these
+//	   22 snapshot         alone in its section. LSN up to which it has everything; ModSeq, last mailbox,
+//	                       email, thread, UIDVALIDITY given out; messages and bytes in all mailboxes; ModSeq
+//	                       up to which all has expired, and up to which the feed tells nothing; number of
+//	                       items; byte: removed; signed: since when, when it was taken (Unix seconds);
+//	                       number of parts, each: segment, ordinal and size of its body
 //	   30 add message      as 8; what grows when each line ends in CRLF, and 1
 //	   31 put back         as 12; behind each message's ID one byte as a row's last
 //
@@ -218,6 +245,27 @@
 // ID, a NUL, and the base subject; only those are listed that were new. Ops 8 and
 // 12 are those of the first boxes; what is written now says how large a message is
 // for POP3, which bodies alone would.
+//
+// # Parts of a snapshot, version 1
+//
+// A part is a body of 1 MiB and a little, the last less. It is a byte, the version,
+// and whole items, each a byte of kind and, in varints if nothing else is said:
+//
+//	1 keywords      number by which rows mean them; number of names, strings
+//	2 mailbox       id; string name; bytes kind, role; UIDVALIDITY, UIDNEXT, HIGHESTMODSEQ, ModSeq of
+//	                its own last change; byte: gone, then signed: when (Unix seconds). Its counts are
+//	                those of its rows
+//	3 subscription  string name
+//	4 email         id; body's segment, ordinal and size; thread; what it grows by in CRLF, and 1 (0: not
+//	                known); 16 bytes message ID; string prefix
+//	5 row           mailbox, UID, size, ModSeq, email, thread, save date (Unix seconds), number of
+//	                keywords (0: none); bytes: system flags, as a row's last; signed: internal date; 16
+//	                bytes message ID
+//	6 expunged      as a row, its ModSeq that of the expunging; signed: when; byte: verb
+//	7 thread key    8 bytes; thread
+//	8 feed          ModSeq; then as in the feed bucket, with lists of any length
+//
+// They stand in the order of these kinds. What has expired is left out.
 //
 // # The index, schema version 2
 //
@@ -276,7 +324,8 @@
 // fields of meta. Migrations (migrate.go) lead from each version to the next, in
 // steps of one synced transaction each; the last of them writes the new version.
 //
-// accounts/registry: version 2, LSN up to which all indexes are complete, number
-// of accounts, each its number, a byte (0: removed), and LSN of its last change;
-// CRC32C. Version 1 had not the last.
+// accounts/registry: version 3, LSN up to which all indexes are complete, number
+// of accounts, each its number, a byte (0: removed), LSN of its last change, and
+// number of snapshots, each LSN of its record and what stands there of it; CRC32C.
+// Version 2 had not the snapshots, version 1 not the last change.
 package store

@@ -205,21 +205,29 @@ func (e *feedEntry) parts() int {
 
 // encode is the nth of the entry's values in the index.
 func (e *feedEntry) encode(n int) []byte {
+	p := *e
+	p.boxes, p.flipped, p.names = part(e.boxes, n), part(e.flipped, n), part(e.names, n)
+	p.emails, p.threads = part(e.emails, n), part(e.threads, n)
 	var b encoder
+	p.append(&b)
+	return seal(b.b)
+}
+
+// append puts all of the entry but its ModSeq to b.
+func (e *feedEntry) append(b *encoder) {
 	b.int(e.time)
 	b.uint(uint64(e.firstEmail))
 	b.uint(uint64(e.firstThread))
 	b.uint(uint64(e.firstMailbox))
-	for _, list := range [][]mail.MailboxID{part(e.boxes, n), part(e.flipped, n)} {
+	for _, list := range [][]mail.MailboxID{e.boxes, e.flipped} {
 		b.uint(uint64(len(list)))
 		for _, id := range list {
 			b.uint(uint64(id))
 		}
 	}
-	b.strings(part(e.names, n))
-	b.set(numbersAs[mail.UID](part(e.emails, n)))
-	b.set(numbersAs[mail.UID](part(e.threads, n)))
-	return seal(b.b)
+	b.strings(e.names)
+	b.set(numbersAs[mail.UID](e.emails))
+	b.set(numbersAs[mail.UID](e.threads))
 }
 
 // numbersAs lends a set the type that the codec knows.
@@ -238,6 +246,15 @@ func (e *feedEntry) add(v []byte) error {
 		return fmt.Errorf("feed: %w", err)
 	}
 	d := &decoder{b: v}
+	e.take(d)
+	if d.bad || len(d.b) != 0 {
+		return fmt.Errorf("feed: %w", errIndex)
+	}
+	return nil
+}
+
+// take puts to the entry what append wrote.
+func (e *feedEntry) take(d *decoder) {
 	e.time = d.int()
 	e.firstEmail, e.firstThread, e.firstMailbox = d.uint32(), d.uint32(), mail.MailboxID(d.uint())
 	for _, list := range []*[]mail.MailboxID{&e.boxes, &e.flipped} {
@@ -248,10 +265,6 @@ func (e *feedEntry) add(v []byte) error {
 	e.names = append(e.names, d.strings()...)
 	e.emails = append(e.emails, numbersAs[uint32](d.set())...)
 	e.threads = append(e.threads, numbersAs[uint32](d.set())...)
-	if d.bad || len(d.b) != 0 {
-		return fmt.Errorf("feed: %w", errIndex)
-	}
-	return nil
 }
 
 // writeFeed writes the feed, and takes out of it what is too old to be told.

@@ -54,6 +54,10 @@ const damagedSuffix = ".damaged"
 // registry says that nothing older needs to be read.
 const buildingSuffix = ".building"
 
+// checkingSuffix is what is added to the name of an index that Check makes from the
+// log, to compare: so that it takes little memory.
+const checkingSuffix = ".checking"
+
 // The buckets of an index.
 func buckets() []string {
 	return []string{"meta", "mailboxes", "rows", "emails", "threads", "threadkeys", "subscriptions", "keywords", "changes", "expunged", "feed", "entries"}
@@ -65,9 +69,10 @@ type index struct {
 	// mu is held by whoever loads from or writes a checkpoint to the index, so
 	// that a load never sees half of what a checkpoint moves over.
 	mu sync.Mutex
-	// building is set while the account is rebuilt from the log: until all of it
-	// is there, the file has another name. Nobody else has the account then.
-	building bool
+	// suffix is added to the file's name while the account is made from the log:
+	// until all of it is there (buildingSuffix), or only to compare (checkingSuffix).
+	// Nobody else has the account then.
+	suffix string
 
 	// Guarded by the store's indexLock:
 	db    *bolt.DB // nil while closed
@@ -80,11 +85,7 @@ func (ix *index) dir() string {
 }
 
 func (ix *index) name() string {
-	name := path.Join(ix.dir(), "index.db")
-	if ix.building {
-		name += buildingSuffix
-	}
-	return name
+	return path.Join(ix.dir(), "index.db") + ix.suffix
 }
 
 // exists reports whether the account has an index file yet.

@@ -14,7 +14,7 @@ import (
 )
 
 // Live notes every body that a message of any account has, one that is there or
-// one that can be put back. It believes no index that does not agree with itself:
+// one that can be put back, and those of the snapshots that count. It believes no index that does not agree with itself:
 // a message whose email is missing would lose its body. So it is an error when an
 // index is damaged, or can't be read; the next start makes it anew.
 //
@@ -28,6 +28,9 @@ func (s *Store) Live(ctx context.Context, note func(journal.BodyRef)) error {
 	for _, id := range ids {
 		a, err := s.anyAccount(ctx, id)
 		if err == nil {
+			_, err = a.settle(ctx)
+		}
+		if err == nil {
 			err = a.live(ctx, note)
 		}
 		if err != nil {
@@ -40,6 +43,11 @@ func (s *Store) Live(ctx context.Context, note func(journal.BodyRef)) error {
 // live notes the bodies of one account: first those of emails that are not in the
 // index yet, for a checkpoint may bring them there before it is read.
 func (a *account) live(ctx context.Context, note func(journal.BodyRef)) error {
+	for _, snap := range a.store.snapshots.list(a.id) {
+		for _, p := range snap.parts {
+			note(p.body)
+		}
+	}
 	a.mu.RLock()
 	for _, e := range a.dirty.emails {
 		note(e.body)

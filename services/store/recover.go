@@ -35,6 +35,7 @@ func (s *Store) recover(ctx context.Context) error {
 	if err := s.replayFrom(ctx, from); err != nil {
 		return err
 	}
+	s.snapshots.known(s.journal.Durable())
 	for _, a := range s.accounts { // nobody else is here yet
 		if a.hole != 0 {
 			a.closeHole(moment{time: s.now()})
@@ -54,7 +55,11 @@ func (s *Store) replayFrom(ctx context.Context, from journal.LSN) error {
 		if err != nil {
 			return err
 		}
+		s.noteSnapshots(c, r.LSN)
 		for i := range c {
+			if c[i].snapshot() != nil {
+				continue
+			}
 			if err := s.replay(ctx, &c[i], momentOfRecord(&r)); err != nil {
 				return err
 			}
@@ -67,7 +72,7 @@ func (s *Store) replayFrom(ctx context.Context, from journal.LSN) error {
 func (s *Store) replay(ctx context.Context, sec *section, at moment) error {
 	s.positions.note(sec.account, at.lsn)
 	if sec.creates() {
-		if err := s.replayCreate(sec.account); err != nil {
+		if err := s.replayCreate(ctx, sec.account); err != nil {
 			return err
 		}
 	}
@@ -92,13 +97,17 @@ func (s *Store) replay(ctx context.Context, sec *section, at moment) error {
 	return s.bound(a)
 }
 
-// replayCreate begins an account without index, so that it isn't looked for.
-func (s *Store) replayCreate(id mail.AccountID) error {
+// replayCreate begins an account without index, so that it isn't looked for. One
+// that has a snapshot is rebuilt: of what comes between, records may be gone.
+func (s *Store) replayCreate(ctx context.Context, id mail.AccountID) error {
 	s.mu.RLock()
 	loaded := s.accounts[id] != nil
 	s.mu.RUnlock()
 	if loaded {
 		return nil
+	}
+	if err := s.findSnapshots(ctx); err != nil || s.snapshots.newest(id) != nil {
+		return err
 	}
 	a := newAccount(s, id)
 	exists, err := a.index.exists()
@@ -156,13 +165,40 @@ func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*accoun
 	if err := s.setAside(old); err != nil {
 		return nil, err
 	}
-	a := newAccount(s, id)
-	a.index.building = true
-	if err := s.files.Remove(a.index.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("rebuild: remove what an earlier one left: %w", err)
+	if err := s.findSnapshots(ctx); err != nil {
+		return nil, fmt.Errorf("rebuild: look for snapshots: %w", err)
 	}
-	err := s.replayAll(ctx, a)
+	defer s.snapshots.pin(id)()
+	list := s.snapshots.list(id)
+	for n := len(list) - 1; ; n-- {
+		var from *snapshot
+		if n >= 0 {
+			from = &list[n].snapshot
+		}
+		a, err := s.rebuildFrom(ctx, id, from, list[n+1:])
+		if err == nil {
+			s.log.Info("store: index rebuilt", "account", id, "lsn", a.applied)
+			return a, nil
+		}
+		if from == nil || !errors.Is(err, errSnapshot) {
+			return nil, fmt.Errorf("rebuild: %w", err)
+		}
+		s.log.Error("store: a snapshot can't be read; going by what is older", "account", id, "snapshot", list[n].at, "error", err)
+	}
+}
+
+// rebuildFrom makes an account anew from a snapshot and what comes behind it, or,
+// without one, from the first record on. errSnapshot when the snapshot is damaged;
+// so were those that are passed over, which are newer.
+func (s *Store) rebuildFrom(ctx context.Context, id mail.AccountID, from *snapshot, passed []noted) (*account, error) {
+	a := newAccount(s, id)
+	a.index.suffix = buildingSuffix
+	if err := s.files.Remove(a.index.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("remove what an earlier one left: %w", err)
+	}
+	err := s.replayAll(ctx, a, from, len(passed) > 0)
 	if err == nil {
+		a.reach(passed)
 		// What is lost at the end of the account's records leaves no hole in them.
 		if a.hole != 0 || len(s.journal.Damage()) > 0 {
 			a.closeHole(moment{time: s.now()})
@@ -172,22 +208,46 @@ func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*accoun
 	if err != nil {
 		a.index.close()
 		_ = s.files.Remove(a.index.name()) // else the next rebuild does
-		return nil, fmt.Errorf("rebuild: %w", err)
+		return nil, err
 	}
-	s.log.Info("store: index rebuilt", "account", id, "lsn", a.applied)
 	return a, nil
+}
+
+// reach has an account that was rebuilt without some damaged snapshots give out no
+// number that it had given out by then. Where records before these were dropped,
+// that is a hole.
+func (a *account) reach(passed []noted) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range passed {
+		last, c := &n.last, &a.last
+		if last.modSeq > c.modSeq {
+			a.hole = max(a.hole, n.lsn)
+		}
+		c.modSeq, c.expired = max(c.modSeq, last.modSeq), max(c.expired, last.expired)
+		c.mailbox, c.email = max(c.mailbox, last.mailbox), max(c.email, last.email)
+		c.thread, c.validity = max(c.thread, last.thread), max(c.validity, last.validity)
+		a.applied = max(a.applied, n.lsn)
+	}
 }
 
 // tellEvery is after how many records a rebuild says how far it is: several times
 // in a second.
 const tellEvery = 4096
 
-// replayAll applies everything to the account that the log has of it.
-func (s *Store) replayAll(ctx context.Context, a *account) error {
-	created, read := false, 0
+// replayAll applies everything to the account that the log has of it, from a
+// snapshot on if one is given. known says that there was the account, whatever is
+// left of it.
+func (s *Store) replayAll(ctx context.Context, a *account, from *snapshot, known bool) error {
+	created, read := from != nil, 0
 	of := s.journal.Durable()
 	defer s.rebuilding(Rebuilding{Account: a.id, Read: of, Of: of, Done: true})
-	err := s.journal.Replay(ctx, journal.FamilyStore, 1, func(r journal.Record) error {
+	if from != nil {
+		if err := a.loadSnapshot(ctx, from); err != nil {
+			return err
+		}
+	}
+	err := s.journal.Replay(ctx, journal.FamilyStore, a.applied+1, func(r journal.Record) error {
 		if read++; read%tellEvery == 0 {
 			s.rebuilding(Rebuilding{Account: a.id, Read: r.LSN, Of: of})
 		}
@@ -196,7 +256,7 @@ func (s *Store) replayAll(ctx context.Context, a *account) error {
 			return err
 		}
 		for i := range c {
-			if c[i].account != a.id {
+			if c[i].account != a.id || c[i].snapshot() != nil || created && c[i].modSeq <= a.last.modSeq {
 				continue
 			}
 			// Behind a hole the account's beginning may be what is lost.
@@ -212,7 +272,7 @@ func (s *Store) replayAll(ctx context.Context, a *account) error {
 		}
 		return nil
 	})
-	if err == nil && !created {
+	if err == nil && !created && !known {
 		err = mail.ErrNoAccount
 	}
 	return err
@@ -222,7 +282,7 @@ func (s *Store) replayAll(ctx context.Context, a *account) error {
 // it. What is small enough to be in memory alone has no file yet.
 func (ix *index) finish() error {
 	if ix.account.indexed == 0 {
-		ix.building = false
+		ix.suffix = ""
 		return nil
 	}
 	if err := ix.account.checkpoint(); err != nil {
@@ -230,7 +290,7 @@ func (ix *index) finish() error {
 	}
 	ix.close()
 	built := ix.name()
-	ix.building = false
+	ix.suffix = ""
 	files := ix.account.store.files
 	if err := files.Rename(built, ix.name()); err != nil {
 		return err

@@ -18,7 +18,7 @@ const (
 	// registryMax bounds what is read of it: a million accounts.
 	registryMax = 16 << 20
 	// registryVersion; see doc.go.
-	registryVersion = 2
+	registryVersion = 3
 	// registryEvery is how far the log may run ahead of the registry: what a
 	// start has to read again at most, for some seconds.
 	registryEvery = 20_000
@@ -49,7 +49,7 @@ func (g *registry) load(s *Store) (journal.LSN, error) {
 	// Nothing is known: what has a directory is an account, and the log says
 	// the rest. The indexes know what they have.
 	clear(s.known)
-	s.positions = newPositions()
+	s.positions, s.snapshots = newPositions(), newSnapshots()
 	g.written = 0
 	ids, err := s.accountDirs()
 	for _, id := range ids {
@@ -77,11 +77,22 @@ func (g *registry) decode(s *Store, b []byte) error {
 			last = journal.LSN(d.uint())
 		}
 		s.positions.note(id, last)
+		if version > 2 {
+			for range d.count() {
+				n := noted{journal.LSN(d.uint()), d.snapshot()}
+				if n.at <= s.journal.Durable() { // else the log was put back to before it
+					s.snapshots.note(id, n)
+				}
+			}
+		}
 	}
 	if d.bad || lsn > s.journal.Durable() {
 		return errIndex
 	}
 	g.written = lsn
+	if version > 2 { // else the log is asked
+		s.snapshots.known(lsn)
+	}
 	return nil
 }
 
@@ -98,6 +109,12 @@ func (g *registry) save(s *Store, lsn journal.LSN) error {
 		e.uint(uint64(id))
 		e.bool(s.known[id])
 		e.uint(uint64(s.positions.of(id)))
+		list := s.snapshots.list(id)
+		e.uint(uint64(len(list)))
+		for i := range list {
+			e.uint(uint64(list[i].at))
+			e.snapshot(&list[i].snapshot)
+		}
 	}
 	s.mu.RUnlock()
 	if err := durable.ReplaceBytes(s.files, registryName, 0o600, seal(e.b)); err != nil {

@@ -84,6 +84,7 @@ type Store struct {
 	registry  registry
 	positions *positions
 	count     atomic.Pointer[count] // nil: nobody has counted yet
+	snapshots *snapshots
 
 	// start is how far the log went at Open. No index that has not been written
 	// since can have more.
@@ -108,7 +109,7 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 	s := &Store{
 		journal: j, files: files, log: opts.Logger, now: opts.Now, cacheRows: opts.CacheRows, retention: opts.Retention,
 		accounts: map[mail.AccountID]*account{}, known: map[mail.AccountID]bool{},
-		failed: make(chan struct{}), positions: newPositions(),
+		failed: make(chan struct{}), positions: newPositions(), snapshots: newSnapshots(),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.shrinkFrom = shrinkFrom

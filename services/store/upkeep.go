@@ -129,7 +129,7 @@ func (u *Upkeep) Run(ctx context.Context) {
 	}
 }
 
-// Pass does what is due now: a day's expiry and compaction, or what of it an
+// Pass does what is due now: a day's snapshots, expiry and compaction, or what of it an
 // earlier pass could not do, and a part of the month's reading. What fails keeps
 // nothing else from being done.
 func (u *Upkeep) Pass(ctx context.Context) error {
@@ -141,6 +141,7 @@ func (u *Upkeep) Pass(ctx context.Context) error {
 	}
 	errs := []error{err}
 	if u.state.owed {
+		errs = append(errs, u.snapshots(ctx))
 		_, err := u.clear(ctx, 0, u.pace)
 		errs = append(errs, err)
 	}
