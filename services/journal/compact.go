@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"slices"
 	"strings"
 	"syscall"
@@ -57,6 +58,10 @@ func (j *Journal) Compact(ctx context.Context, c Compaction) (Compacted, error) 
 	j.compacting.Lock()
 	defer j.compacting.Unlock()
 	numbers := j.sealed() // before the owners are asked
+	trim, err := j.overs(ctx, c.Owners)
+	if err != nil {
+		return Compacted{}, fmt.Errorf("journal: compact: %w", err)
+	}
 	live, err := j.living(ctx, c.Owners)
 	if err != nil {
 		return Compacted{}, fmt.Errorf("journal: compact: %w", err)
@@ -64,7 +69,7 @@ func (j *Journal) Compact(ctx context.Context, c Compaction) (Compacted, error) 
 	var done Compacted
 	var worth []weight
 	for _, number := range numbers {
-		w, err := j.weigh(ctx, number, live[number], c.Pace)
+		w, err := j.weigh(ctx, number, live[number], trim, c.Pace)
 		if errors.Is(err, syscall.EIO) {
 			j.passOver(&done, number, err)
 			continue
@@ -81,7 +86,7 @@ func (j *Journal) Compact(ctx context.Context, c Compaction) (Compacted, error) 
 	}
 	slices.SortFunc(worth, func(a, b weight) int { return cmp.Compare(a.bytes-a.dead, b.bytes-b.dead) })
 	for _, w := range worth {
-		freed, err := j.rewrite(ctx, w.number, live[w.number], c.Pace)
+		freed, err := j.rewrite(ctx, w.number, live[w.number], trim, c.Pace)
 		switch {
 		case errors.Is(err, ErrDamaged), errors.Is(err, syscall.EIO) && j.failureOf() == nil:
 			j.passOver(&done, w.number, err)
@@ -130,10 +135,10 @@ type weight struct {
 	bytes, dead int64
 }
 
-// weigh says how much of a sealed segment is dead. The headers of its records
-// are read once in the life of a process, to learn which of them have no body;
-// after that its table is enough.
-func (j *Journal) weigh(ctx context.Context, number uint32, live *ordinals, pace Pace) (weight, error) {
+// weigh says how much of a sealed segment is dead. Its records are read once in
+// the life of a process, to learn which of them have no body, and what they are
+// about; after that its table is enough.
+func (j *Journal) weigh(ctx context.Context, number uint32, live *ordinals, trim *trimming, pace Pace) (weight, error) {
 	seg, err := j.shelf.take(number)
 	if err != nil {
 		return weight{}, err
@@ -155,21 +160,22 @@ func (j *Journal) weigh(ctx context.Context, number uint32, live *ordinals, pace
 			w.dead += p.size
 		}
 	}
-	if w.dead == 0 {
+	last := j.following(seg, math.MaxUint64-1) - 1
+	if w.dead == 0 && (seg.kind != kindRecords || !trim.reaches(last)) {
 		return w, nil
 	}
 	j.shelf.mu.Lock()
-	plain := seg.plain
+	known := seg.survey
 	j.shelf.mu.Unlock()
-	if plain == 0 {
-		if plain, err = j.plainBytes(ctx, seg, places, info.Size(), pace); err != nil {
+	if known == nil {
+		if known, err = j.survey(ctx, seg, places, trim, pace); err != nil {
 			return w, err
 		}
 		j.shelf.mu.Lock()
-		seg.plain = plain
+		seg.survey = known
 		j.shelf.mu.Unlock()
 	}
-	w.dead = max(0, w.dead-plain)
+	w.dead = max(0, w.dead-known.plain) + trim.weight(known, last)
 	return w, nil
 }
 
@@ -196,36 +202,10 @@ func (s *shelf) places(seg *segment, end int64) []place {
 	return list
 }
 
-// plainBytes counts the bytes of records without a body.
-func (j *Journal) plainBytes(ctx context.Context, seg *segment, places []place, size int64, pace Pace) (int64, error) {
-	plain := int64(1) // known from now on
-	var head [recordSize]byte
-	for i, p := range places {
-		if _, err := seg.file.ReadAt(head[:], p.offset); err != nil {
-			return 0, noEOF(err)
-		}
-		r, err := seg.decodeRecord(head[:])
-		switch {
-		case errors.Is(err, ErrDamaged):
-			continue
-		case err != nil:
-			return 0, err
-		case r.body == 0:
-			plain += p.size
-		}
-		if i%256 == 255 {
-			if err := pace.Step(ctx, 256*recordSize); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return plain, nil
-}
-
 // rewrite puts a new file in the place of a sealed segment and says how many
 // bytes that gave back. Until the new one has the name, the old one is whole; it
 // gets the name when all of it is on disk.
-func (j *Journal) rewrite(ctx context.Context, number uint32, live *ordinals, pace Pace) (int64, error) {
+func (j *Journal) rewrite(ctx context.Context, number uint32, live *ordinals, trim *trimming, pace Pace) (int64, error) {
 	seg, err := j.shelf.take(number)
 	if err != nil {
 		return 0, err
@@ -245,7 +225,7 @@ func (j *Journal) rewrite(ctx context.Context, number uint32, live *ordinals, pa
 	if err := j.shelf.fs.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return 0, err
 	}
-	fresh, size, err := j.copySegment(ctx, temp, seg, info.Size(), live, pace)
+	fresh, size, err := j.copySegment(ctx, temp, seg, info.Size(), live, trim, pace)
 	if err != nil {
 		_ = j.shelf.fs.Remove(temp) // the next start does else
 		return 0, fullError(err)

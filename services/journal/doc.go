@@ -83,7 +83,8 @@
 // Segment header, 64 bytes:
 //
 //	 0  8  magic "SANDUKLG"
-//	 8  2  version, 1
+//	 8  2  version: 1, or 2 where records or payloads have been left out (see
+//	       Compaction); a reader that knows 1 alone refuses it
 //	10  1  kind: 1 records, 2 bodies
 //	11  1  flags: bit 0: compacted, records may be missing
 //	12  4  number of the segment
@@ -101,7 +102,8 @@
 //	 8  1  version, 1
 //	 9  1  family (see Family)
 //	10  1  type, as the family says
-//	11  1  flags: bit 0: it had a body, which was dropped on purpose
+//	11  1  flags: bit 0: it had a body, which was dropped on purpose; bit 1: so was
+//	       what of its payload was over
 //	12  4  ordinal: position among the segment's records, from 0
 //	16  8  LSN, one more than that of the record before; 0 in segments of bodies
 //	24  8  floor: the LSN up to which all was durable when this was written
@@ -176,7 +178,7 @@
 // [Journal.Compact] gives back the space of bodies that nobody can ask for any
 // more. It writes a sealed segment anew as log/%08d.seg.new, syncs it, gives it
 // the name, and syncs the directory: a power cut leaves one or the other. All
-// records stay, with their ordinals, LSNs and payloads; of one whose body is dead
+// records that are needed stay, with their ordinals and LSNs; of one whose body is dead
 // the body and the meta go, and bit 0 of its flags says so, so that what was
 // dropped is never taken for damage. Tag and seed of the segment stay, which lets
 // records be copied byte by byte. Before a body is copied it is read and its CRCs
@@ -192,9 +194,22 @@
 // others are gone on with; Compact names it, so that its owner can ask which
 // bodies it has lost.
 //
-// In a compacted segment LSNs may be missing, but every byte before its end mark
-// belongs to a valid record: any other place is damage. A segment of records in
-// which there is damage is not compacted.
+// In a compacted segment of version 1 LSNs may be missing, but every byte before
+// its end mark belongs to a valid record: any other place is damage. A segment of
+// records in which there is damage is not compacted.
+//
+// What a record says need not be kept for ever where its owner is a [Historian]: he
+// says of which of the subjects that payloads are about everything is over, up to
+// which LSN, and cuts it out of them. A record of which nothing is left, payload nor
+// body, goes as a whole, and so do the journal's own: dropped bodies, stops, and
+// seals within the segment. For a run of these one record stands, of family Journal,
+// type 4, with the ordinal and LSN of the first; its payload is the number of
+// records (unsigned varint). Of a record whose body lives header, meta and body
+// stay. Such a segment has version 2, and in it every LSN and ordinal is told of:
+// one that is missing is damage. That something is over must be in durable records
+// before; which these are is the Historian's business, and what he keeps of them.
+// The survey of what segments are about is made once in the life of a process, at
+// the background's pace.
 //
 // Compacting, as everything in the background, keeps to a [Pace] and rests while
 // commits are waiting or under way. It syncs each MiB, so that no commit's sync

@@ -123,6 +123,13 @@ func Describe(r Record) (string, error) {
 		return "seal", nil
 	case typeStop:
 		return "stop", nil
+	case typeGap:
+		h := recordHeader{family: FamilyJournal, kind: typeGap}
+		n, err := h.span(r.Payload)
+		if err != nil {
+			return "", fmt.Errorf("journal: %w", err)
+		}
+		return fmt.Sprintf("%d records left out: what they said was over", n), nil
 	}
 	return "", errors.New("journal: a record of a type that this version of the box does not know")
 }

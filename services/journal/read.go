@@ -45,6 +45,9 @@ func (j *Journal) Body(ref BodyRef) (*Body, error) {
 
 func (j *Journal) body(seg *segment, ref BodyRef) (*Body, error) {
 	off, ok := j.shelf.offset(seg, ref.Ordinal)
+	if !ok && j.inGap(seg, ref.Ordinal) {
+		return nil, ErrDropped
+	}
 	if !ok {
 		return nil, j.shelf.missing(seg)
 	}
@@ -58,7 +61,7 @@ func (j *Journal) body(seg *segment, ref BodyRef) (*Body, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.ordinal == ref.Ordinal && r.dropped() {
+	if r.ordinal == ref.Ordinal && (r.dropped() || r.isGap()) {
 		return nil, ErrDropped
 	}
 	if r.ordinal != ref.Ordinal || r.body == 0 {

@@ -30,6 +30,7 @@ const (
 	typeBody uint8 = 1 + iota // a body that a later record names
 	typeSeal                  // end of a segment
 	typeStop                  // everything before it was durable when the box stopped
+	typeGap                   // stands for records that compaction left out
 )
 
 // BodyRef names a body for good.
@@ -61,14 +62,17 @@ var ErrDropped = errors.New("body was dropped: nobody could ask for it any more"
 const (
 	headerMagic   = "SANDUKLG"
 	formatVersion = 1
-	headerSize    = 64
-	recordMagic   = 0x31524b53 // "SKR1"
-	endMagic      = 0x31454b53 // "SKE1"
-	recordSize    = 88
-	frameEntry    = 8
-	trailerSize   = 24
-	endSize       = 16
-	alignment     = 8
+	// trimmedVersion is that of segments of which compaction has left out payloads
+	// or records: who does not know that would take it for damage.
+	trimmedVersion = 2
+	headerSize     = 64
+	recordMagic    = 0x31524b53 // "SKR1"
+	endMagic       = 0x31454b53 // "SKE1"
+	recordSize     = 88
+	frameEntry     = 8
+	trailerSize    = 24
+	endSize        = 16
+	alignment      = 8
 )
 
 // MaxPayload is the size of the largest payload, in bytes: far above a delivery
@@ -97,6 +101,7 @@ const segmentCompacted = 1
 
 // segmentHeader is the beginning of a segment.
 type segmentHeader struct {
+	version   uint16 // 0: formatVersion
 	kind      segmentKind
 	flags     byte
 	number    uint32
@@ -119,7 +124,7 @@ func (h *segmentHeader) sum(parts ...[]byte) uint32 {
 func (h *segmentHeader) encode() []byte {
 	b := make([]byte, headerSize)
 	copy(b, headerMagic)
-	binary.LittleEndian.PutUint16(b[8:], formatVersion)
+	binary.LittleEndian.PutUint16(b[8:], max(h.version, formatVersion))
 	b[10], b[11] = byte(h.kind), h.flags
 	binary.LittleEndian.PutUint32(b[12:], h.number)
 	binary.LittleEndian.PutUint64(b[16:], uint64(h.first))
@@ -138,18 +143,23 @@ func decodeSegmentHeader(b []byte) (segmentHeader, error) {
 		binary.LittleEndian.Uint32(b[60:]) != crc32.Checksum(b[:60], castagnoli()) {
 		return segmentHeader{}, fmt.Errorf("segment header: %w", ErrDamaged)
 	}
-	if v := binary.LittleEndian.Uint16(b[8:]); v != formatVersion {
-		return segmentHeader{}, fmt.Errorf("segment header: format version %d is not known to this version of the box", v)
+	v := binary.LittleEndian.Uint16(b[8:])
+	if v < formatVersion || v > trimmedVersion {
+		return segmentHeader{}, fmt.Errorf("segment header: format version %d: %w", v, mail.ErrNewer)
 	}
 	return segmentHeader{
-		kind: segmentKind(b[10]), flags: b[11], number: binary.LittleEndian.Uint32(b[12:]), first: LSN(binary.LittleEndian.Uint64(b[16:])),
+		version: v,
+		kind:    segmentKind(b[10]), flags: b[11], number: binary.LittleEndian.Uint32(b[12:]), first: LSN(binary.LittleEndian.Uint64(b[16:])),
 		tag: binary.LittleEndian.Uint32(b[24:]), seed: binary.LittleEndian.Uint32(b[28:]),
 		created: time.Unix(0, int64(binary.LittleEndian.Uint64(b[32:]))),
 	}, nil
 }
 
-// recordDropped marks a record whose body was dropped on purpose.
-const recordDropped = 1
+// The flags of a record.
+const (
+	recordDropped = 1 << iota // its body was dropped on purpose
+	recordTrimmed             // so was what of its payload was over
+)
 
 // recordHeader is a record without its contents.
 type recordHeader struct {
@@ -168,6 +178,9 @@ type recordHeader struct {
 func (h *segmentHeader) compacted() bool { return h.flags&segmentCompacted != 0 }
 
 func (r *recordHeader) dropped() bool { return r.flags&recordDropped != 0 }
+
+// spent says that nothing of the payload is left.
+func (r *recordHeader) spent() bool { return r.flags&recordTrimmed != 0 && r.payload == 0 }
 
 // size is how many bytes the whole record takes, padding included.
 func (r *recordHeader) size() int64 {
@@ -204,7 +217,7 @@ func (h *segmentHeader) decodeRecord(b []byte) (recordHeader, error) {
 		return recordHeader{}, ErrDamaged
 	}
 	if b[8] != formatVersion {
-		return recordHeader{}, fmt.Errorf("record format version %d is not known to this version of the box", b[8])
+		return recordHeader{}, fmt.Errorf("record format version %d: %w", b[8], mail.ErrNewer)
 	}
 	r := recordHeader{
 		family: Family(b[9]), kind: b[10], flags: b[11], ordinal: le.Uint32(b[12:]),

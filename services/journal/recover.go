@@ -240,7 +240,11 @@ func readTail(seg *segment, f io.ReaderAt, size int64, floor LSN, tell func(Reco
 			g.acknowledged = g.acknowledged || r.floor >= g.expected
 		}
 		floor = max(floor, r.floor)
-		t.lsn, t.next, t.end = r.lsn, r.ordinal+1, r.offset+r.size()
+		n, err := r.span(r.payload)
+		if err != nil {
+			n = 1
+		}
+		t.lsn, t.next, t.end = r.lsn+LSN(n)-1, r.ordinal+n, r.offset+r.size()
 		t.offsets = put(t.offsets, r.ordinal, r.offset)
 		unproven = append(unproven, scanned{offset: t.end, recordHeader: recordHeader{lsn: r.lsn}})
 		for len(unproven) > 0 && unproven[0].lsn <= floor {

@@ -310,7 +310,7 @@ func (j *Journal) isForeign(batches []found) (bool, error) {
 				return false, err
 			}
 			s[0] = headerSum(h.encode())
-			h.flags &^= segmentCompacted
+			h.version, h.flags = formatVersion, h.flags&^segmentCompacted // as before a compaction
 			s[1] = headerSum(h.encode())
 			sums[b.segment] = s
 		}

@@ -42,7 +42,7 @@ func (j *Journal) segmentsFrom(from LSN) []uint32 {
 
 func (j *Journal) replaySegment(ctx context.Context, number uint32, family Family, from, until LSN, fn func(Record) error) error {
 	return j.walk(ctx, number, false, until, func(r *scanned) error {
-		if r.family != family || r.lsn < from {
+		if r.family != family || r.lsn < from || r.spent() {
 			return nil
 		}
 		rec := Record{LSN: r.lsn, Family: r.family, Type: r.kind, Time: r.time, ID: r.id, Payload: r.payload}
@@ -70,9 +70,11 @@ func (j *Journal) walk(ctx context.Context, number uint32, bodies bool, until LS
 	}
 	expected := seg.first
 	hole := Damage{Segment: number, Offset: info.Size()}
-	// In a segment that was compacted records may rightly be missing, but every
-	// byte up to its end mark belongs to one.
-	torn, sealed := !seg.compacted(), false
+	// In a segment that was compacted, in the first boxes, records may rightly be
+	// missing, but every byte up to its end mark belongs to one. In one that was
+	// trimmed, gaps say which.
+	strict := !seg.compacted() || seg.version >= trimmedVersion
+	torn, sealed := strict, false
 	for r, err := range seg.scan(seg.file, info.Size(), bodies) {
 		if err != nil {
 			return err
@@ -90,9 +92,13 @@ func (j *Journal) walk(ctx context.Context, number uint32, bodies bool, until LS
 		}
 		if seg.kind == kindRecords && r.lsn != expected && torn {
 			j.report(hole)
-			torn = !seg.compacted()
+			torn = strict
 		}
-		expected = r.lsn + 1
+		n, err := r.span(r.payload)
+		if err != nil {
+			n = 1 // so what it stands for is missing
+		}
+		expected = r.lsn + LSN(n)
 		sealed = r.family == FamilyJournal && r.kind == typeSeal
 		if err := fn(&r); err != nil {
 			return err

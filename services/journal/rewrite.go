@@ -16,7 +16,7 @@ const rewritePiece = 256 << 10
 
 // copySegment writes what is to stay of a sealed segment into the file temp. On
 // return the file is on disk, but its name need not be.
-func (j *Journal) copySegment(ctx context.Context, temp string, seg *segment, size int64, live *ordinals, pace Pace) (*segment, int64, error) {
+func (j *Journal) copySegment(ctx context.Context, temp string, seg *segment, size int64, live *ordinals, trim *trimming, pace Pace) (*segment, int64, error) {
 	f, err := j.shelf.fs.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, 0, err
@@ -26,6 +26,9 @@ func (j *Journal) copySegment(ctx context.Context, temp string, seg *segment, si
 	// this file's own bytes is in its blocks before it gets the name.
 	fresh.flags |= segmentCompacted
 	w := &rewriter{ctx: ctx, pace: pace, from: seg, size: size, to: fresh, live: live}
+	if seg.kind == kindRecords && trim.reaches(seg.first) {
+		w.trim, w.lsn, fresh.version = trim, seg.first, trimmedVersion
+	}
 	w.buf = fresh.encode()
 	if err = w.copy(j.shelf.places(seg, size)); err == nil {
 		err = w.finish()
@@ -44,6 +47,8 @@ type rewriter struct {
 	size int64 // of its file
 	to   *segment
 	live *ordinals
+	trim *trimming // nil: nothing of records is over
+	gap  gapRun
 
 	buf      []byte // not yet written
 	at       int64  // end of what is written
@@ -51,6 +56,7 @@ type rewriter struct {
 	seal     recordHeader // the old one
 	sealed   bool         // it was the last record read
 	next     uint32       // ordinal behind the last record
+	lsn      LSN          // likewise, in a segment of which records are left out
 }
 
 // end is where the next record begins.
@@ -106,23 +112,49 @@ func (w *rewriter) readSealRecord(off int64) error {
 
 // record copies one record, or what stays of it.
 func (w *rewriter) record(r *recordHeader, payload []byte, off int64, dead bool) error {
+	before := w.sealed
 	if w.sealed = r.family == FamilyJournal && r.kind == typeSeal; w.sealed {
 		// The last one is written again. An earlier one is of a start that went on
 		// behind it.
 		w.seal = *r
 		return nil
 	}
-	w.next = r.ordinal + 1
+	if err := w.bridge(r, before); err != nil {
+		return err
+	}
+	n, err := r.span(payload)
+	if err != nil {
+		return err
+	}
+	w.next, w.lsn = r.ordinal+n, r.lsn+LSN(n)
+	left := payload
+	if w.trim != nil {
+		left = w.trim.left(r, payload)
+	}
+	if w.trim != nil && (dead || r.body == 0) && isOver(r, len(left), len(left) < len(payload)) {
+		return w.leaveOut(r, n)
+	}
+	if err := w.endGap(); err != nil {
+		return err
+	}
 	w.to.offsets = put(w.to.offsets, r.ordinal, w.end())
 	if r.body != 0 && dead {
-		return w.stub(*r, payload)
+		return w.stub(*r, payload, left)
 	}
 	if r.body != 0 {
 		if err := w.verify(r, off); err != nil {
 			return err
 		}
 	}
-	for end := off + r.size(); off < end; {
+	if len(left) < len(payload) {
+		return w.trimmed(*r, left, off)
+	}
+	return w.bytes(off, r.size())
+}
+
+// bytes copies so many bytes.
+func (w *rewriter) bytes(off, size int64) error {
+	for end := off + size; off < end; {
 		n := min(end-off, rewritePiece)
 		at := len(w.buf)
 		w.buf = append(w.buf, make([]byte, n)...)
@@ -137,12 +169,39 @@ func (w *rewriter) record(r *recordHeader, payload []byte, off int64, dead bool)
 	return nil
 }
 
-// stub writes a record whose body is dropped, and what was known of it too.
-func (w *rewriter) stub(r recordHeader, payload []byte) error {
-	r.flags |= recordDropped
-	r.body, r.meta, r.metaSum = 0, 0, w.to.sum()
+// trimmed copies a record with what is left of its payload.
+func (w *rewriter) trimmed(r recordHeader, left []byte, off int64) error {
+	meta := off + recordSize
+	body := meta + int64(r.meta) + int64(r.payload)
+	r.flags |= recordTrimmed
+	r.payload, r.payloadSum = uint32(len(left)), w.to.sum(left)
 	w.buf = r.append(w.buf, &w.to.segmentHeader)
-	w.buf = pad(append(w.buf, payload...))
+	if err := w.bytes(meta, int64(r.meta)); err != nil {
+		return err
+	}
+	w.buf = append(w.buf, left...)
+	if err := w.bytes(body, r.body); err != nil {
+		return err
+	}
+	for w.end()%alignment != 0 {
+		w.buf = append(w.buf, 0)
+	}
+	return w.spill(rewritePiece)
+}
+
+// stub writes a record whose body is dropped, and what was known of it too.
+func (w *rewriter) stub(r recordHeader, payload, left []byte) error {
+	r.flags |= recordDropped
+	if len(left) < len(payload) {
+		r.flags |= recordTrimmed
+	}
+	r.body, r.meta, r.metaSum = 0, 0, w.to.sum()
+	r.payload, r.payloadSum = uint32(len(left)), w.to.sum(left)
+	w.buf = r.append(w.buf, &w.to.segmentHeader)
+	w.buf = append(w.buf, left...)
+	for w.end()%alignment != 0 {
+		w.buf = append(w.buf, 0)
+	}
 	return w.spill(rewritePiece)
 }
 
@@ -156,6 +215,12 @@ func (w *rewriter) verify(r *recordHeader, off int64) error {
 
 // finish writes the seal and syncs.
 func (w *rewriter) finish() error {
+	if err := w.bridge(&w.seal, false); err != nil {
+		return err
+	}
+	if err := w.endGap(); err != nil {
+		return err
+	}
 	r := w.seal
 	r.family, r.kind, r.flags = FamilyJournal, typeSeal, 0
 	payload := sealPayload(w.to.offsets)

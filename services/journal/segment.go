@@ -50,9 +50,7 @@ type segment struct {
 	// partial is set while offsets may lack some, as the disk did not give all of
 	// the file when they were looked for.
 	partial bool
-	// plain is how many bytes are in records without body, once somebody has
-	// counted them; 0: nobody has.
-	plain int64
+	survey  *survey // nil: nobody has read what its records hold
 }
 
 // shelf holds the segments, a bounded number of them open.
@@ -172,8 +170,8 @@ func (s *shelf) missing(seg *segment) error {
 	switch {
 	case seg.partial:
 		return fmt.Errorf("the disk does not give what its segment holds: %w", syscall.EIO)
-	case seg.compacted():
-		return ErrDropped // with its record
+	case seg.compacted() && seg.kind == kindBodies:
+		return ErrDropped // with its record, which was damaged
 	}
 	return fmt.Errorf("no such record: %w", ErrDamaged)
 }

@@ -58,7 +58,8 @@
 //	expired     log: its record says until where   the sweep of Expire   gone for good; the rest of it leaves
 //	            all is gone; rests of the index                          the index with the next Expire
 //	dead        log: record and body               Journal.Compact       gone for good
-//	dropped     log: the record without a body                           gone for good
+//	dropped     log: the record without a body, or one that stands for   gone for good
+//	            many, when a snapshot has what else it said
 //
 // A mailbox that is deleted keeps its rows, marked as gone with its mailbox.
 //
@@ -130,12 +131,18 @@
 // not agree with itself is not copied.
 //
 // The base is the newest snapshot with a ModSeq that is not above the one up to
-// which everything has expired: nobody may ask for anything before. Those older
-// than the base, once that has been read and found whole, are not named any more
-// (see Live), and compaction takes their bodies. The registry repeats the records
-// of snapshots; what it does not have is looked for in the log. Where a snapshot
-// is damaged the one before is read, and the records behind it; Check says so, and
-// an Upkeep whose scrub has found it takes another.
+// which everything has expired: nobody may ask for anything before. Once it has
+// been read and found whole, those older than it are not named any more (see Live),
+// so compaction takes their bodies, and with them the sections of the account that
+// the base has (see Over): of its past there stay the base, what came later, and
+// the bodies that live. Whoever reads an account's history keeps its base where it
+// is meanwhile. An index that a snapshot is ahead of is an older copy that was put
+// back, and is made anew: what it lacks may be in no other record.
+//
+// The registry repeats the records of snapshots; what it does not have is looked
+// for in the log. Where a snapshot is damaged the one before is read, and the
+// records behind it, and where some of these are gone the account goes on as behind
+// a hole. Check says so, and an Upkeep whose scrub has found it takes another.
 //
 // # Following what changes
 //

@@ -58,6 +58,9 @@ func (s *Store) replayFrom(ctx context.Context, from journal.LSN) error {
 		s.noteSnapshots(c, r.LSN)
 		for i := range c {
 			if c[i].snapshot() != nil {
+				if err := s.replaySnapshot(ctx, c[i].account, r.LSN); err != nil {
+					return err
+				}
 				continue
 			}
 			if err := s.replay(ctx, &c[i], momentOfRecord(&r)); err != nil {
@@ -83,18 +86,42 @@ func (s *Store) replay(ctx context.Context, sec *section, at moment) error {
 	if at.lsn <= a.applied {
 		return nil
 	}
-	if _, err := a.apply(sec, at); err != nil {
-		// The index is not what the log was written against: start it over.
-		s.log.Error("store: index does not fit the log", "account", a.id, "lsn", at.lsn, "error", err)
-		if err := s.setAside(a); err != nil {
+	if a.hole == 0 && a.apartFrom(sec) {
+		if err := s.findSnapshots(ctx); err != nil {
 			return err
 		}
-		s.forget(sec.account)
-		_, err := s.loadAccount(ctx, sec.account)
-		return err
+		if s.ahead(a.id, a.last.modSeq) {
+			return s.startOver(ctx, a, fmt.Errorf("it lacks what was before record %d: %w", at.lsn, errIndex))
+		}
+	}
+	if _, err := a.apply(sec, at); err != nil {
+		// The index is not what the log was written against.
+		return s.startOver(ctx, a, err)
 	}
 	s.noteRemoval(a)
 	return s.bound(a)
+}
+
+// startOver makes an account anew that does not go with the log.
+func (s *Store) startOver(ctx context.Context, a *account, cause error) error {
+	s.log.Error("store: index does not fit the log", "account", a.id, "error", cause)
+	if err := s.setAside(a); err != nil {
+		return err
+	}
+	s.forget(a.id)
+	_, err := s.loadAccount(ctx, a.id)
+	return err
+}
+
+// replaySnapshot sees that an account has come as far as its snapshot says. Of what
+// was before there may be no other record, nor of the account.
+func (s *Store) replaySnapshot(ctx context.Context, id mail.AccountID, at journal.LSN) error {
+	s.positions.note(id, at)
+	a, err := s.loadAccount(ctx, id)
+	if err != nil || !s.ahead(id, a.last.modSeq) {
+		return err
+	}
+	return s.startOver(ctx, a, fmt.Errorf("it lacks what was before the snapshot of record %d: %w", at, errIndex))
 }
 
 // replayCreate begins an account without index, so that it isn't looked for. One

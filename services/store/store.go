@@ -238,6 +238,9 @@ func (s *Store) loadAccount(ctx context.Context, id mail.AccountID) (*account, e
 		// and new bodies the same names: what the index has may be another's mail.
 		err = fmt.Errorf("it has LSN %d, the log ended at %d: %w", a.indexed, s.start, errIndex)
 	}
+	if err == nil && exists && s.ahead(id, a.last.modSeq) {
+		err = fmt.Errorf("it ends at change %d, before a snapshot: %w", a.last.modSeq, errIndex)
+	}
 	if err == nil && !exists || isBoltDamage(err) {
 		a, err = s.rebuild(ctx, a, err)
 	}
