@@ -341,3 +341,39 @@ func BenchmarkRecipients(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCheckpoint writes 4,000 new messages of one account into its index.
+func BenchmarkCheckpoint(b *testing.B) {
+	ctx := context.Background()
+	box := newBox(b).open()
+	defer box.close()
+	if err := box.CreateAccount(ctx, 1); err != nil {
+		b.Fatal(err)
+	}
+	spool := storetest.NewSpool(b)
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		b.StopTimer()
+		var wg sync.WaitGroup
+		for range 40 {
+			first := n
+			n += 97
+			wg.Go(func() {
+				for i := range 97 {
+					d := storetest.NewDraft(b, spool, storetest.Message("words", "Subject: bench", fmt.Sprintf("Message-ID: <%d@example.test>", first+i)))
+					env := &mail.Envelope{ID: mail.NewID(time.Now()), Received: time.Now()}
+					if err := box.Deliver(ctx, env, []mail.Target{{Account: 1}}, d); err != nil {
+						b.Error(err)
+					}
+					d.Discard()
+				}
+			})
+		}
+		wg.Wait()
+		b.StartTimer()
+		if err := box.Checkpoint(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

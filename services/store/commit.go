@@ -163,6 +163,9 @@ func (t *transaction) account(n int, id mail.AccountID) *account {
 // apply runs on the commit goroutine when the record is durable.
 func (t *transaction) apply(slot journal.Slot) {
 	at := t.momentOf(slot)
+	// What was pending is not asked for any more: of a large copy it is as much as
+	// what the account gets now.
+	t.release()
 	due := false
 	for i := range t.change {
 		a := t.account(i, t.change[i].account)
@@ -177,7 +180,6 @@ func (t *transaction) apply(slot journal.Slot) {
 			a.spoil()
 		}
 	}
-	t.release()
 	for _, a := range t.accounts {
 		a.announce()
 	}

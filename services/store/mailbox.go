@@ -231,7 +231,10 @@ func prepareInboxMove(p *pending, inbox *box, name string, at moment) ([]op, err
 	if c.tooMany() {
 		return nil, mail.ErrTooMany
 	}
-	uids := uidsOf(p.in(inbox.id, everyUID()))
+	var uids mail.UIDSet
+	for r := range p.in(inbox.id, everyUID()) {
+		uids = uids.Add(r.uid)
+	}
 	if len(uids) == 0 {
 		return c.ops, nil
 	}

@@ -17,14 +17,6 @@ func everyUID() mail.UIDSet {
 	return mail.UIDSet{{First: 1, Last: maxNumber}}
 }
 
-func uidsOf(rows []row) mail.UIDSet {
-	var set mail.UIDSet
-	for i := range rows {
-		set = set.Add(rows[i].uid)
-	}
-	return set
-}
-
 // pieces calls do for the existing messages of the set, as many as go into one
 // record at a time.
 func (h *Account) pieces(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet, do func(piece mail.UIDSet) error) error {
@@ -132,7 +124,7 @@ func (w *flagging) prepare(p *pending, _ moment) ([]op, error) {
 	groups := map[outcome]mail.UIDSet{}  // by what they become
 	var order []outcome
 	k := p.keywordSets()
-	for _, r := range p.in(w.mailbox, w.set) {
+	for r := range p.in(w.mailbox, w.set) {
 		if w.unchangedSince != nil && r.modSeq > *w.unchangedSince {
 			w.modified = w.modified.Add(r.uid)
 			continue
@@ -195,27 +187,28 @@ func (h *Account) copy(ctx context.Context, v verb, from mail.MailboxID, set mai
 			return nil, err
 		}
 		done = mail.Copied{UIDValidity: target.validity}
-		rows := p.in(from, set)
-		if len(rows) == 0 {
+		more, uids := mail.Usage{}, mail.UIDSet(nil)
+		for r := range p.in(from, set) {
+			more.Messages++
+			more.Bytes += int64(r.size)
+			uids = uids.Add(r.uid)
+		}
+		if len(uids) == 0 {
 			return nil, nil
 		}
-		if uint64(target.uidNext)+uint64(len(rows)) > maxNumber {
+		if uint64(target.uidNext)+uint64(more.Messages) > maxNumber {
 			return nil, mail.ErrTooMany
-		}
-		more := mail.Usage{Messages: int64(len(rows))}
-		for i := range rows {
-			more.Bytes += int64(rows[i].size)
 		}
 		if v == verbCopy {
 			if err := p.fits(more); err != nil {
 				return nil, err
 			}
 		}
-		for i := range rows {
-			done.Source = append(done.Source, rows[i].uid)
-			done.Target = append(done.Target, target.uidNext+mail.UID(i))
+		done.Source, done.Target = make([]mail.UID, 0, more.Messages), make([]mail.UID, 0, more.Messages)
+		for uid := range uids.All() {
+			done.Source = append(done.Source, uid)
+			done.Target = append(done.Target, target.uidNext+mail.UID(len(done.Target)))
 		}
-		uids := uidsOf(rows)
 		ops := []op{copyTo{from: from, to: to, uids: uids, first: target.uidNext}}
 		if v == verbMove {
 			ops = append(ops, remove{from, uids})
@@ -250,7 +243,7 @@ func (h *Account) Expunge(ctx context.Context, mailbox mail.MailboxID, set mail.
 				return nil, err
 			}
 			gone = nil
-			for _, r := range p.in(mailbox, piece) {
+			for r := range p.in(mailbox, piece) {
 				if !onlyDeleted || r.system&mail.Deleted != 0 {
 					gone = gone.Add(r.uid)
 				}

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"iter"
+
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
@@ -197,29 +199,32 @@ func (p *pending) subscribedTo(name string) bool {
 	return p.under.subscribed[name]
 }
 
-// in collects the rows of the set, by UID. The mailbox is loaded, or has never
-// been in the index.
-func (p *pending) in(mailbox mail.MailboxID, set mail.UIDSet) []row {
-	var found []row
+// in walks the rows of the set, by UID. The mailbox is loaded, or has never been in
+// the index. What is walked over must not be changed meanwhile.
+func (p *pending) in(mailbox mail.MailboxID, set mail.UIDSet) iter.Seq[*row] {
+	return func(yield func(*row) bool) { p.walk(mailbox, set, yield) }
+}
+
+func (p *pending) walk(mailbox mail.MailboxID, set mail.UIDSet, yield func(*row) bool) {
 	changed := p.rows[mailbox]
 	if m := p.under.boxes[mailbox]; m != nil {
 		if m.rows == nil {
 			panic("store: rows are asked for that nobody has pinned")
 		}
 		for r := range m.rows.in(set) {
-			switch c := changed.get(r.uid); {
-			case c == nil:
-				found = append(found, *r)
-			case !c.gone():
-				found = append(found, *c)
+			c := changed.get(r.uid)
+			if c == nil {
+				c = r
+			}
+			if !c.gone() && !yield(c) {
+				return
 			}
 		}
 	}
 	// New rows have UIDs above all that are durable.
 	for r := range changed.in(set) {
-		if m := p.under.boxes[mailbox]; !r.gone() && (m == nil || r.uid >= m.uidNext) {
-			found = append(found, *r)
+		if m := p.under.boxes[mailbox]; !r.gone() && (m == nil || r.uid >= m.uidNext) && !yield(r) {
+			return
 		}
 	}
-	return found
 }
