@@ -7,6 +7,7 @@ import (
 	"math"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -197,10 +198,11 @@ func TestUpkeepLow(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer r.abandon()
-		free := int64(4 << 30)
+		var free atomic.Int64
+		free.Store(4 << 30)
 		begin := time.Now()
 		u := store.NewUpkeep(r.store, store.UpkeepOptions{
-			Logger: quiet(), Free: func() (int64, error) { return free, nil }, Uptime: func() time.Duration { return time.Since(begin) + 40*time.Hour },
+			Logger: quiet(), Free: func() (int64, error) { return free.Load(), nil }, Uptime: func() time.Duration { return time.Since(begin) + 40*time.Hour },
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -210,7 +212,7 @@ func TestUpkeepLow(t *testing.T) {
 		if got := u.Health().Freed; got != 0 {
 			t.Errorf("%d bytes were given back at once, though there is room", got)
 		}
-		free = 100 << 20
+		free.Store(100 << 20)
 		time.Sleep(90 * time.Second) // before the first pass
 		synctest.Wait()
 		if got := u.Health().Freed; got < 8*2000 {
