@@ -111,6 +111,7 @@ type reference struct {
 	when    int64
 	id      mail.ID
 	prefix  []byte
+	grows   uint64 // as in add
 }
 
 func (c *checker) problem(format string, args ...any) { c.note(false, format, args...) }
@@ -321,7 +322,7 @@ func (c *checker) row(id mail.MailboxID, r *row) error {
 	if err != nil {
 		return err
 	}
-	if int64(r.size) != m.size+int64(len(m.prefix)) || m.thread != mail.ThreadID(r.thread) || m.id != r.id {
+	if int64(r.size) != m.size+int64(len(m.prefix)) || m.thread != mail.ThreadID(r.thread) || m.id != r.id || r.marks != marksOf(m.grows) {
 		c.problem("message %d of folder %s and its text (%s) have different sizes, threads or ids in the index", r.uid, id, mail.EmailID(r.email))
 	}
 	c.body(r, id, m)
@@ -353,7 +354,7 @@ func (c *checker) noted(id mail.MailboxID, kind byte, r *row) error {
 func (c *checker) body(r *row, id mail.MailboxID, m indexedEmail) {
 	other, noted := c.bodies[m.body]
 	if !noted {
-		c.bodies[m.body] = reference{mailbox: id, uid: r.uid, size: m.size, when: r.when, id: r.id, prefix: m.prefix}
+		c.bodies[m.body] = reference{mailbox: id, uid: r.uid, size: m.size, when: r.when, id: r.id, prefix: m.prefix, grows: m.grows}
 		return
 	}
 	other.more++
@@ -372,12 +373,16 @@ func (c *checker) readBodies() error {
 			if err := c.ctx.Err(); err != nil {
 				return err
 			}
+			var lines message.Canonical
 			var err error
-			if size, err = c.readBody(ref); err != nil {
+			if size, err = c.readBody(ref, &lines); err != nil {
 				c.lost("%s: %v", c.named(ref, by), err)
 				continue
 			}
 			c.read[ref] = size
+			if grows := lines.Size() - size; by.grows > 0 && uint64(grows) != by.grows-1 {
+				c.problem("message %d of folder %s: POP3 sends its text (%s) with %d octets more, the index says %d", by.uid, by.mailbox, ref, grows, by.grows-1)
+			}
 		}
 		if size != by.size {
 			c.problem("message %d of folder %s: its text (%s) has %d bytes, the index says %d", by.uid, by.mailbox, ref, size, by.size)
@@ -406,7 +411,8 @@ func (c *checker) named(ref journal.BodyRef, r reference) string {
 	return text + ")"
 }
 
-func (c *checker) readBody(ref journal.BodyRef) (int64, error) {
+// readBody reads a body into to, and says how many bytes it has.
+func (c *checker) readBody(ref journal.BodyRef, to io.Writer) (int64, error) {
 	b, err := c.account.store.journal.Body(ref)
 	if err != nil {
 		return 0, err
@@ -423,7 +429,7 @@ func (c *checker) readBody(ref journal.BodyRef) (int64, error) {
 	if _, err := message.DecodeDigest(meta); err != nil {
 		return 0, err
 	}
-	return io.Copy(io.Discard, io.NewSectionReader(b, 0, size))
+	return io.Copy(to, io.NewSectionReader(b, 0, size))
 }
 
 // expunged checks what was expunged and can be put back.
