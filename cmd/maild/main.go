@@ -5,6 +5,9 @@
 //
 //	maild --data DIR
 //	maild --dev --data DIR [--setup FILE]
+//
+// A box gives it nothing else. Retention, upkeep, segment and indexing are for
+// tests, where days have to pass in seconds.
 package main
 
 import (
@@ -33,6 +36,11 @@ func main() {
 	dev := flag.Bool("dev", false, "serve on the development ports of 127.0.0.1, without PID 1")
 	data := flag.String("data", "", "`directory` that holds the office's mail; it is made if it is missing")
 	setup := flag.String("setup", "", "`file` with the set-up document, used once, on a box that has not been set up, and then erased")
+	var tuning office.Tuning
+	flag.DurationVar(&tuning.Retention, "retention", 0, "how long what was deleted can be put back (30 days)")
+	flag.DurationVar(&tuning.Upkeep, "upkeep", 0, "how often what is due is let go and its space given back (an hour)")
+	flag.Int64Var(&tuning.Segment, "segment", 0, "`bytes` of one file of the log (64 MiB)")
+	flag.DurationVar(&tuning.Indexing, "indexing", 0, "how long after a change mail is indexed for searches (a minute)")
 	flag.Parse()
 	if *data == "" || flag.NArg() > 0 {
 		flag.Usage()
@@ -41,7 +49,7 @@ func main() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, log, *dev, *data, *setup); err != nil {
+	if err := run(ctx, log, *dev, *data, *setup, tuning); err != nil {
 		log.Error("maild ends", "err", err)
 		fmt.Fprintln(os.Stderr, "maild:", err)
 		os.Exit(1)
@@ -50,7 +58,7 @@ func main() {
 
 // run is the wiring: sockets and machine from PID 1 or from the developer's
 // computer, one office between them.
-func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string) error {
+func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string, tuning office.Tuning) error {
 	listeners, err := listen(dev)
 	if err != nil {
 		return err
@@ -66,7 +74,7 @@ func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string) er
 	starting, started := context.WithCancel(ctx)
 	defer started()
 	go askForTime(starting, log)
-	o, err := office.Open(ctx, office.Options{Data: data, Version: version, Trusted: trusted, Built: clock.Built(built), Dev: dev, Machine: machine, Log: log})
+	o, err := office.Open(ctx, office.Options{Data: data, Version: version, Trusted: trusted, Built: clock.Built(built), Dev: dev, Machine: machine, Log: log, Tuning: tuning})
 	if err != nil {
 		return err
 	}

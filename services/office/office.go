@@ -33,7 +33,7 @@ import (
 // given it one.
 const mailboxName = "mailbox.local"
 
-// Options are what an Office needs; all are required but Trusted and Built.
+// Options are what an Office needs; all are required but Trusted, Built and Tuning.
 type Options struct {
 	Data    string         // directory: mail/ and private/ are below it
 	Version string         // told to people and clients
@@ -42,6 +42,15 @@ type Options struct {
 	Dev     bool           // on a developer's machine: loopback may log in without TLS
 	Machine Machine
 	Log     *slog.Logger
+	Tuning  Tuning
+}
+
+// Tuning is how the store goes about its work; zeros are what a box has.
+type Tuning struct {
+	Retention time.Duration // how long what was deleted can be put back; 0: store.DefaultRetention
+	Upkeep    time.Duration // how often it is looked what has to be expired, compacted and read; 0: see store.UpkeepOptions
+	Segment   int64         // bytes of one file of the log; 0: journal.DefaultSegment
+	Indexing  time.Duration // how long after a change mail is indexed for searches; 0: search.DefaultDelay
 }
 
 // Machine is the computer that the office runs on.
@@ -163,18 +172,18 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	}
 	o.close = append(o.close, mail.Close)
 	free := func() (int64, error) { return freeBytes(o.options.Data) }
-	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: free, Recovering: o.longWork.reading}); err != nil {
+	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: free, Segment: o.options.Tuning.Segment, Recovering: o.longWork.reading}); err != nil {
 		return fmt.Errorf("office: open journal: %w", err)
 	}
 	o.close = append(o.close, o.closeJournal)
 	if o.spool, err = draft.NewSpool(mail, "spool", free); err != nil {
 		return fmt.Errorf("office: open spool: %w", err)
 	}
-	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Rebuilding: o.longWork.rebuilding, Quota: o.quota, Logger: o.log}); err != nil {
+	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Rebuilding: o.longWork.rebuilding, Retention: o.options.Tuning.Retention, Quota: o.quota, Logger: o.log}); err != nil {
 		return fmt.Errorf("office: open store: %w", err)
 	}
 	o.close = append(o.close, o.store.Close)
-	o.upkeep = store.NewUpkeep(o.store, store.UpkeepOptions{Logger: o.log, Free: free})
+	o.upkeep = store.NewUpkeep(o.store, store.UpkeepOptions{Logger: o.log, Free: free, Every: o.options.Tuning.Upkeep})
 	if o.directory, err = directory.Open(ctx, o.index, o.journal, directory.Options{Key: key, Mailboxes: o.store, Logger: o.log}); err != nil {
 		return fmt.Errorf("office: open directory: %w", err)
 	}
@@ -218,7 +227,7 @@ func (o *Office) openSearch() error {
 	}
 	o.close = append(o.close, files.Close)
 	o.search = search.Open(search.Options{
-		Files: files, Store: o.store, Logger: o.log,
+		Files: files, Store: o.store, Logger: o.log, Delay: o.options.Tuning.Indexing,
 		Open: func(ctx context.Context, id mail.AccountID) (search.Account, error) { return o.store.Account(ctx, id) },
 	})
 	o.close = append(o.close, o.search.Close)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,6 +53,9 @@ type UpkeepOptions struct {
 	// Free tells the bytes free on the disk; nil: unknown, and nothing is done sooner
 	// when it fills.
 	Free func() (int64, error)
+	// Every is how often Run looks what there is to do; 0: each hour. It begins as
+	// long after a start, or five minutes if that is less.
+	Every time.Duration
 	// Flat out: without giving way to anybody, as long as nobody else is there.
 	Flat bool
 }
@@ -101,9 +105,10 @@ func NewUpkeep(s *Store, opts UpkeepOptions) *Upkeep {
 // space back when the disk fills. What fails is logged and tried again at the next
 // pass.
 func (u *Upkeep) Run(ctx context.Context) {
-	look := time.NewTicker(upkeepLook)
+	every := cmp.Or(u.opts.Every, upkeepEvery)
+	look := time.NewTicker(min(upkeepLook, every))
 	defer look.Stop()
-	pass := time.Now().Add(upkeepFirst)
+	pass := time.Now().Add(min(upkeepFirst, every))
 	var relief time.Time // not before
 	for {
 		select {
@@ -115,16 +120,16 @@ func (u *Upkeep) Run(ctx context.Context) {
 		switch now := time.Now(); {
 		case !now.Before(pass):
 			err = u.Pass(ctx)
-			pass = time.Now().Add(upkeepEvery)
+			pass = time.Now().Add(every)
 		case !now.Before(relief) && u.isLow():
 			var freed int64
 			freed, err = u.relieve(ctx)
 			if freed == 0 { // there is no more to be had for now
-				relief = time.Now().Add(upkeepEvery)
+				relief = time.Now().Add(every)
 			}
 		}
 		if err != nil && ctx.Err() == nil {
-			u.opts.Logger.Error("store: upkeep; it is tried again in an hour", "error", err)
+			u.opts.Logger.Error("store: upkeep; it is tried again", "in", every, "error", err)
 		}
 	}
 }
