@@ -112,7 +112,12 @@ func (c *cache) drain(m *os.File) error {
 type Loss struct {
 	AtRisk int64 // bytes that were written and not durable
 	Lost   int64 // bytes of them that did not reach the disk
+	// Where these bytes stand, in the order in which they were written; of trims, too.
+	Where []Range
 }
+
+// Range is a part of a disk.
+type Range struct{ Off, N int64 }
 
 // lose drops everything but writes with FUA.
 func (c *cache) lose(m *os.File) (Loss, error) {
@@ -156,6 +161,7 @@ func (c *cache) apply(m *os.File, whole, piece func(write) bool) (Loss, error) {
 			continue
 		}
 		loss.AtRisk += w.n
+		loss.Where = append(loss.Where, Range{w.off, w.n})
 		if !whole(w) {
 			loss.Lost += w.n
 			continue

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 )
 
@@ -214,7 +215,7 @@ func TestLoseKeepsFUA(t *testing.T) {
 	put(t, d, 2, 512, 512, true)
 	put(t, d, 3, 0, 4096, false)
 	loss, err := d.Lose()
-	if err != nil || loss != (Loss{8192, 8192}) {
+	if want := (Loss{8192, 8192, []Range{{0, 4096}, {0, 4096}}}); err != nil || !reflect.DeepEqual(loss, want) {
 		t.Errorf("loss %+v, %v, want 8192 of 8192", loss, err)
 	}
 	want := make([]byte, testSize)
@@ -248,7 +249,7 @@ func TestFailAfter(t *testing.T) {
 	if _, err := d.ReadAt(make([]byte, 512), 0); !errors.Is(err, errDead) {
 		t.Errorf("a read: %v, want errDead", err)
 	}
-	if loss, err := d.Lose(); err != nil || loss != (Loss{512, 512}) {
+	if loss, err := d.Lose(); err != nil || loss.AtRisk != 512 || loss.Lost != 512 {
 		t.Errorf("loss %+v, %v, want the 512 bytes after the flush", loss, err)
 	}
 	if got := content(t, file); got[0] != 1 || got[512] != 2 || got[1024] != 0 {
@@ -271,7 +272,7 @@ func TestFailAtRisk(t *testing.T) {
 	}
 	put(t, d, 2, 512, 512, false)
 	<-dead
-	if loss, err := d.Lose(); err != nil || loss != (Loss{512, 512}) {
+	if loss, err := d.Lose(); err != nil || loss.AtRisk != 512 || loss.Lost != 512 {
 		t.Errorf("loss %+v, %v, want 512 bytes", loss, err)
 	}
 }

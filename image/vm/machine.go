@@ -60,6 +60,8 @@ type Options struct {
 	NIC        NIC
 	Extra      []string // further raw disk images, written to as they are
 	Direct     *Direct
+	// Bare leaves out screen, keyboard and USB, whose drivers take seconds of an emulated start.
+	Bare bool
 	// Ports maps guest ports to ports on 127.0.0.1; 0 there takes a free one, different at each boot.
 	Ports map[int]int
 	// Restrict cuts the guest off from everything but the forwarded ports: an office with its Internet line down.
@@ -125,12 +127,7 @@ func New(o Options) (*Machine, error) {
 			return nil, err
 		}
 	}
-	if o.Direct == nil && !exists(m.vars()) {
-		if err := CopySparse(m.vars(), firmwareVars); err != nil {
-			return nil, fmt.Errorf("vm: firmware variables (Debian's package ovmf): %w", err)
-		}
-	}
-	return m, nil
+	return m, m.firmware()
 }
 
 // Disk is the machine's disk, a raw image. It may be changed while the machine is off.
@@ -152,6 +149,23 @@ func (m *Machine) Grow(size int64) error {
 
 // SetPorts changes the forwarded ports for boots to come.
 func (m *Machine) SetPorts(ports map[int]int) { m.o.Ports = ports }
+
+// SetDirect changes for boots to come whether firmware and loader are left out; nil: they are not.
+func (m *Machine) SetDirect(d *Direct) error {
+	m.o.Direct = d
+	return m.firmware()
+}
+
+// firmware gives a machine that needs them variables of its own.
+func (m *Machine) firmware() error {
+	if m.o.Direct != nil || exists(m.vars()) {
+		return nil
+	}
+	if err := CopySparse(m.vars(), firmwareVars); err != nil {
+		return fmt.Errorf("vm: firmware variables (Debian's package ovmf): %w", err)
+	}
+	return nil
+}
 
 // SetRTC changes the hardware clock for boots to come.
 func (m *Machine) SetRTC(base string) { m.o.RTC = base }
@@ -196,10 +210,15 @@ func (m *Machine) arguments(serial, control string) []string {
 	a := []string{
 		"-name", "sanduk", "-machine", "q35", "-accel", o.Accel.option(), "-cpu", o.Accel.cpu(),
 		"-m", fmt.Sprint(o.Memory), "-smp", fmt.Sprint(o.CPUs),
-		"-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-action", "reboot=shutdown,shutdown=pause", // see watch
+		"-nodefaults", "-no-user-config", "-display", "none", "-action", "reboot=shutdown,shutdown=pause", // see watch
 		"-chardev", "socket,id=serial,path=" + serial, "-serial", "chardev:serial",
 		"-chardev", "socket,id=control,path=" + control, "-mon", "chardev=control,mode=control",
-		"-device", "i6300esb", "-device", "virtio-rng-pci", "-device", "qemu-xhci,id=usb", "-device", "usb-kbd",
+		"-device", "i6300esb", "-device", "virtio-rng-pci",
+	}
+	if o.Bare {
+		a = append(a, "-vga", "none")
+	} else {
+		a = append(a, "-vga", "std", "-device", "qemu-xhci,id=usb", "-device", "usb-kbd")
 	}
 	if d := o.Direct; d != nil {
 		a = append(a, "-kernel", d.Kernel, "-append", d.Cmdline)
