@@ -46,6 +46,8 @@ const (
 const (
 	smtpPort  = 25
 	imapsPort = 993
+	pop3sPort = 995
+	httpsPort = 443
 )
 
 // missing skips the test for want of something, or fails it where nothing may be left out.
@@ -96,14 +98,16 @@ type box struct {
 	*vm.Machine
 	socket string
 	lie    int
+	direct *vm.Direct
 
 	boot   *vm.Boot
 	disk   *nbd.Disk
 	server *nbd.Server
 }
 
-// newBox makes a machine in dir on a copy of the disk from; lie is the disk's, see nbd.Options.
-func newBox(t *testing.T, dir, from string, lie int) *box {
+// newBox makes a machine in dir on a copy of the disk from; lie is the disk's, see nbd.Options. A nil pace is the
+// product's own.
+func newBox(t *testing.T, dir, from string, lie int, pace *hurry) *box {
 	t.Helper()
 	accel, why, err := vm.ChooseAccel(t.Context(), filepath.Join(build, "accel.json"), time.Now())
 	if err != nil {
@@ -114,10 +118,13 @@ func newBox(t *testing.T, dir, from string, lie int) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &box{socket: filepath.Join(sockets, "disk"), lie: lie}
+	b := &box{socket: filepath.Join(sockets, "disk"), lie: lie, direct: direct(t)}
+	if pace != nil {
+		b.direct = pace.with(t, b.direct, dir)
+	}
 	b.Machine, err = vm.New(vm.Options{
-		Dir: dir, Image: from, DiskURL: "nbd+unix:///?socket=" + b.socket, DiskSize: diskSize, Accel: accel, Direct: direct(t),
-		Ports: map[int]int{smtpPort: 0, imapsPort: 0},
+		Dir: dir, Image: from, DiskURL: "nbd+unix:///?socket=" + b.socket, DiskSize: diskSize, Accel: accel, Direct: b.direct, Bare: true,
+		Ports: map[int]int{smtpPort: 0, imapsPort: 0, pop3sPort: 0, httpsPort: 0},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -152,6 +159,19 @@ func direct(t *testing.T) *vm.Direct {
 	return &vm.Direct{Kernel: filepath.Join(build, name+".linux"), Initrd: filepath.Join(build, name+".initrd"), Cmdline: manifest.Cmdline}
 }
 
+// onByFirmware switches the box on as in an office: by firmware and loader, with the initramfs and the unit files that
+// are on its disk.
+func (b *box) onByFirmware(t *testing.T) {
+	t.Helper()
+	if err := b.SetDirect(nil); err != nil {
+		t.Fatal(err)
+	}
+	b.on(t, "")
+	if err := b.SetDirect(b.direct); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // on switches the box on. Nothing that it does to its disk is lost before a cut; trace may be nil.
 func (b *box) on(t *testing.T, trace string) {
 	t.Helper()
@@ -183,7 +203,7 @@ func (b *box) ready(t *testing.T, line string) (addresses, error) {
 	if strings.Contains(b.boot.Serial(), "\nsanduk: recovery: ") {
 		return addresses{}, errors.New("the box is in recovery")
 	}
-	return addresses{b.boot.Addr(smtpPort), b.boot.Addr(imapsPort)}, nil
+	return addresses{b.boot.Addr(smtpPort), b.boot.Addr(imapsPort), b.boot.Addr(pop3sPort), b.boot.Addr(httpsPort)}, nil
 }
 
 // Lines of the boot log.

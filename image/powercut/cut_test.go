@@ -52,7 +52,7 @@ func TestPowerCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first := newBox(t, filepath.Join(dir, "first"), fresh, 0)
+	first := newBox(t, filepath.Join(dir, "first"), fresh, 0, nil)
 	if err := first.PutESP("setup.json", []byte(provisioning)); err != nil {
 		t.Fatal(err)
 	}
@@ -89,16 +89,25 @@ type proof struct {
 	cut   string // the disk after the cut
 }
 
-// recorded operations are enough for the indexes to be written several times.
-const recordedOperations = 400
+// recordedOperations are enough for the indexes to be written several times; recordedTime is so long that what was
+// expunged is let go, and few letters in each account see to it that most of a segment of the log goes, and is compacted.
+const (
+	recordedOperations = 400
+	recordedTime       = 15 * time.Second
+	recordedFill       = 12
+)
 
 // record records a start and a load up to the first cut, which machine begins with.
 func (p *proof) record(t *testing.T) {
-	b := newBox(t, filepath.Join(p.dir, "recorded"), p.first, 0)
+	operations, least, pace := recordedOperations, recordedTime, withinOne()
+	if os.Getenv("SANDUK_LONG") != "" {
+		operations, least = 10*operations, 4*least
+	}
+	b := newBox(t, filepath.Join(p.dir, "recorded"), p.first, 0, &pace)
 	p.trace, p.cut = filepath.Join(p.dir, traceFile), b.Disk()
 	b.on(t, p.trace)
 	var problems []problem
-	if p.h, problems = b.cycle(t, empty(), "r", p.seed, recordedOperations); len(problems) > 0 {
+	if p.h, problems = b.cycle(t, cycle{start: empty(), label: "r", seed: p.seed, enough: operations, least: least, fill: recordedFill}); len(problems) > 0 {
 		t.Fatal(problems)
 	}
 	loss := b.cut(t, p.seed)
@@ -106,46 +115,6 @@ func (p *proof) record(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("recorded: %d operations; %d of %d unflushed bytes lost", p.h.count(), loss.Lost, loss.AtRisk)
-}
-
-// machine cuts the power of the running box again and again.
-func (p *proof) machine(t *testing.T) {
-	cuts := number(t, "SANDUK_CUTS", shortCuts)
-	b := newBox(t, filepath.Join(p.dir, "machine"), p.cut, 0)
-	r := rand.New(rand.NewPCG(p.seed, 1))
-	validity := make(map[string]uint32)
-	operations, early := p.h.count(), 0
-	began := time.Now()
-	h := p.h
-	for cut := 1; ; cut++ {
-		b.on(t, "")
-		got, problems := b.look(t, h.final(), validity)
-		report(t, fmt.Sprintf("cut %d", cut), problems)
-		if len(problems) > 0 {
-			return
-		}
-		if cut == cuts {
-			break
-		}
-		start := make(map[string]account)
-		for name, list := range got {
-			start[name] = hold(list)
-		}
-		h, problems = b.cycle(t, start, fmt.Sprintf("c%d", cut), r.Uint64(), 40+r.IntN(150))
-		report(t, fmt.Sprintf("load %d", cut), problems)
-		loss := b.cut(t, r.Uint64())
-		operations += h.count()
-		t.Logf("cut %d: %d operations acknowledged; %d of %d unflushed bytes lost", cut+1, h.count(), loss.Lost, loss.AtRisk)
-		if r.IntN(3) == 0 { // once more while it starts, perhaps in the middle of recovering
-			early++
-			b.on(t, "")
-			b.fail(r.Int64N(startMoves), false, startTime)
-			b.cut(t, r.Uint64())
-		}
-	}
-	b.off(t)
-	t.Logf("figures: %d cuts under load and %d during the start; %d operations acknowledged, 0 lost, 0 torn, 0 surprises of the file system; %v",
-		cuts, early, operations, time.Since(began).Round(time.Second))
 }
 
 func report(t *testing.T, when string, problems []problem) {
@@ -175,21 +144,36 @@ func empty() map[string]account {
 // loadTime bounds how long a load may need to get enough acknowledged.
 const loadTime = 5 * time.Minute
 
+// cycle is a load between two cuts.
+type cycle struct {
+	start  map[string]account
+	before *history // of the cycle before this; nil: there was none
+	label  string   // see load
+	seed   uint64
+	enough int           // operations to acknowledge before the cut may come
+	least  time.Duration // and how long it takes at least
+	fill   int           // see load
+}
+
 // cycle waits for the box, puts load on it, and takes the power away at a random moment after enough was acknowledged.
 // The caller is to cut.
-func (b *box) cycle(t *testing.T, start map[string]account, label string, seed uint64, enough int) (*history, []problem) {
+func (b *box) cycle(t *testing.T, c cycle) (*history, []problem) {
 	t.Helper()
 	addrs, err := b.ready(t, portsLine)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newHistory(start, b.disk.Moves)
-	l := &load{h: h, addrs: addrs, label: label, seed: seed, ctx: t.Context()}
+	h := newHistory(c.start, b.disk.Moves)
+	if c.before != nil {
+		h.follow(c.before)
+	}
+	l := &load{h: h, addrs: addrs, label: c.label, seed: c.seed, fill: c.fill, ctx: t.Context()}
 	l.start()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.Now().Add(loadTime)
-	for h.count() < enough {
+	began := time.Now()
+	deadline := began.Add(loadTime)
+	for h.count() < c.enough || time.Since(began) < c.least {
 		<-tick.C
 		l.mu.Lock()
 		wrong := len(l.errors) > 0
@@ -198,7 +182,7 @@ func (b *box) cycle(t *testing.T, start map[string]account, label string, seed u
 			break
 		}
 	}
-	r := rand.New(rand.NewPCG(seed, 2))
+	r := rand.New(rand.NewPCG(c.seed, 2))
 	b.fail(r.Int64N(loadMoves), r.IntN(4) > 0, failTime)
 	l.stop()
 	b.boot.Kill()
@@ -207,7 +191,7 @@ func (b *box) cycle(t *testing.T, start map[string]account, label string, seed u
 	for _, err := range l.errors {
 		problems = append(problems, problem{broken, "a client was told: " + err.Error()})
 	}
-	if h.count() < enough {
+	if h.count() < c.enough {
 		problems = append(problems, problem{broken, fmt.Sprintf("only %d operations were acknowledged: that is no load", h.count())})
 	}
 	return h, append(problems, h.problems...)
@@ -229,19 +213,19 @@ func (b *box) fail(moves int64, risk bool, atMost time.Duration) {
 	}
 }
 
-// look reads everything and compares.
-func (b *box) look(t *testing.T, want map[string]expectation, validity map[string]uint32) (map[string][]found, []problem) {
+// look reads everything and compares. Of removals those that are due must be there to be put back.
+func (b *box) look(t *testing.T, want map[string]expectation, removals []removal, validity map[string]uint32) (*view, []problem) {
 	t.Helper()
 	addrs, err := b.ready(t, portsLine)
 	if err != nil {
 		return nil, []problem{{broken, err.Error()}}
 	}
-	got, err := readAll(t.Context(), addrs.imaps)
+	v, err := readAll(t.Context(), addrs, removals, betweenStarts().retention)
 	if err != nil {
 		return nil, []problem{{broken, err.Error()}}
 	}
-	problems := surprises(b.boot.Serial())
-	return got, append(problems, judge(want, got, validity)...)
+	problems := append(surprises(b.boot.Serial()), v.problems...)
+	return v, append(problems, judge(want, v.got, validity)...)
 }
 
 // judge compares all accounts, and UIDVALIDITYs with those seen before, which it adds to.
@@ -262,16 +246,16 @@ func judge(want map[string]expectation, got map[string][]found, validity map[str
 
 // lying is the same with a disk that only says that it has flushed: mail must get lost, or the test could not see it.
 func (p *proof) lying(t *testing.T) {
-	b := newBox(t, filepath.Join(p.dir, "lying"), p.first, 1<<30)
+	b := newBox(t, filepath.Join(p.dir, "lying"), p.first, 1<<30, nil)
 	b.on(t, "")
-	h, problems := b.cycle(t, empty(), "lying", p.seed, 60)
+	h, problems := b.cycle(t, cycle{start: empty(), label: "lying", seed: p.seed, enough: 60, fill: liveFill})
 	for _, p := range problems {
 		t.Error(p)
 	}
 	loss := b.lose(t)
 	b.lie = 0
 	b.on(t, "")
-	_, problems = b.look(t, h.final(), make(map[string]uint32))
+	_, problems = b.look(t, h.final(), nil, make(map[string]uint32))
 	gone := 0
 	for _, p := range problems {
 		if p.fault == lost {

@@ -41,8 +41,8 @@ func TestModel(t *testing.T) {
 
 	h.ask(operation{kind: deliver, account: "alice", mailbox: inbox, names: []string{"d2"}})
 	h.ask(operation{kind: moved, account: "alice", mailbox: "Archive", to: "Sent", names: []string{"a1", "d1"}})
-	archived := []found{{"Archive", 1, 7, "a1", `\Flagged \Seen`, ""}, {"Archive", 1, 8, "d1", "", ""}}
-	sent := []found{{"Sent", 1, 9, "a1", `\Flagged \Seen`, ""}, {"Sent", 1, 10, "d1", "", ""}}
+	archived := []found{{mailbox: "Archive", validity: 1, uid: 7, name: "a1", flags: `\Flagged \Seen`}, {mailbox: "Archive", validity: 1, uid: 8, name: "d1"}}
+	sent := []found{{mailbox: "Sent", validity: 1, uid: 9, name: "a1", flags: `\Flagged \Seen`}, {mailbox: "Sent", validity: 1, uid: 10, name: "d1"}}
 	with := func(list []found, change func([]found) []found) []found { return change(slices.Clone(list)) }
 	for _, tt := range []struct {
 		name string
@@ -51,11 +51,11 @@ func TestModel(t *testing.T) {
 	}{
 		{"the move did not happen", archived, nil},
 		{"the move happened", sent, nil},
-		{"the delivery happened", append(slices.Clone(archived), found{inbox, 1, 5, "d2", "", ""}), nil},
+		{"the delivery happened", append(slices.Clone(archived), found{mailbox: inbox, validity: 1, uid: 5, name: "d2"}), nil},
 		{"half the move happened", []found{sent[0], archived[1]}, []fault{risen, lost}},
 		{"lost", archived[:1], []fault{lost}},
 		{"all lost", nil, []fault{lost, lost}},
-		{"expunged is back", append(slices.Clone(archived), found{inbox, 1, 1, "d1", "", ""}), []fault{risen}},
+		{"expunged is back", append(slices.Clone(archived), found{mailbox: inbox, validity: 1, uid: 1, name: "d1"}), []fault{risen}},
 		{"twice", append(slices.Clone(archived), archived[0]), []fault{twice}},
 		{"flags", with(archived, func(l []found) []found { l[0].flags = `\Seen`; return l }), []fault{unflag}},
 		{"UID", with(archived, func(l []found) []found { l[0].uid = 6; return l }), []fault{wrongUID}},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 )
 
 // Files of a recording, in the directory that is kept when the test fails, or that SANDUK_RECORDING names: then the
@@ -19,6 +20,7 @@ const (
 // kept is a history as it is written down: that of a box that held nothing at the beginning.
 type kept struct {
 	Seed    uint64
+	Last    time.Time
 	Records []keptRecord // in the order of asking
 }
 
@@ -30,6 +32,7 @@ type keptRecord struct {
 	Mode                 string   `json:",omitempty"`
 	Flags                []string `json:",omitempty"`
 	Asked, Answered      int64
+	When                 time.Time
 	Order                int // among the answers; -1: there was none
 }
 
@@ -40,13 +43,13 @@ func (h *history) save(name string, seed uint64) error {
 	for i, r := range h.answered {
 		order[r] = i
 	}
-	k := kept{Seed: seed}
+	k := kept{Seed: seed, Last: h.last}
 	for _, r := range h.asked {
 		n, ok := order[r]
 		if !ok {
 			n = -1
 		}
-		k.Records = append(k.Records, keptRecord{r.kind, r.account, r.mailbox, r.to, r.names, r.uids, r.mode, r.flags, r.asked, r.answered, n})
+		k.Records = append(k.Records, keptRecord{r.kind, r.account, r.mailbox, r.to, r.names, r.uids, r.mode, r.flags, r.asked, r.answered, r.when, n})
 	}
 	data, err := json.Marshal(k)
 	if err != nil {
@@ -69,13 +72,14 @@ func loadHistory(name string) (*history, uint64, error) {
 	order := make(map[*record]int)
 	for _, r := range k.Records {
 		o := operation{r.Kind, r.Account, r.Mailbox, r.To, r.Names, r.UIDs, r.Mode, r.Flags}
-		asked := &record{o, r.Asked, r.Answered}
+		asked := &record{o, r.Asked, r.Answered, r.When}
 		h.asked = append(h.asked, asked)
 		if r.Order >= 0 {
 			order[asked] = r.Order
 			h.answered = append(h.answered, asked)
 		}
 	}
+	h.last = k.Last
 	slices.SortFunc(h.answered, func(a, b *record) int { return order[a] - order[b] })
 	return h, k.Seed, nil
 }

@@ -35,15 +35,13 @@ func folders() []string { return []string{"Archive", "Sent"} }
 // senders is how many connections deliver at once.
 const senders = 4
 
-// fill is how many letters an account holds before its session begins to tidy up: reading must not take for ever.
-const fill = 60
-
 // load is what happens to the box between two cuts.
 type load struct {
 	h     *history
 	addrs addresses
 	label string // unique in the whole test: begins the letters' names
 	seed  uint64
+	fill  int // how many letters an account holds before its session begins to tidy up: reading must not take for ever
 	ctx   context.Context
 	all   sync.WaitGroup
 
@@ -53,7 +51,7 @@ type load struct {
 }
 
 // addresses are where a running box answers.
-type addresses struct{ smtp, imaps string }
+type addresses struct{ smtp, imaps, pop3s, https string }
 
 // talkTime bounds a connection's life; the longest load is far shorter.
 const talkTime = 20 * time.Minute
@@ -197,7 +195,7 @@ func (l *load) work(number int, name string) error {
 // step does one thing that can be done with what there is.
 func (w *worker) step() error {
 	a := w.h.account(w.name)
-	if len(a) > fill {
+	if len(a) > w.fill {
 		return w.tidy(a)
 	}
 	mailbox := append(folders(), inbox)[w.r.IntN(3)]

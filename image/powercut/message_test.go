@@ -75,6 +75,18 @@ func whole(raw []byte) (name, why string) {
 	return name, ""
 }
 
+// word gives one of a letter's words that no other has, in full and as a part: the mail's indexes are asked for it.
+func word(raw []byte) string {
+	_, text, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
+	words := bytes.FieldsFunc(text, func(r rune) bool { return r == '+' || r == '/' || r == '\r' || r == '\n' })
+	for n := len(words) / 2; n < len(words); n++ {
+		if len(words[n]) >= 10 {
+			return string(words[n])
+		}
+	}
+	return ""
+}
+
 func TestWhole(t *testing.T) {
 	t.Parallel()
 	text := letter{"a.1", 5000}.text()

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // place is where a letter stands: in a mailbox, once.
@@ -102,7 +103,8 @@ func changed(old, mode string, flags []string) string {
 // record is an operation with the moments, in moves of the disk, at which it was asked for and answered.
 type record struct {
 	operation
-	asked, answered int64 // answered is never when it was not
+	asked, answered int64     // answered is never when it was not
+	when            time.Time // it was asked for
 }
 
 // never is later than every moment.
@@ -119,6 +121,7 @@ type history struct {
 	now      map[string]account
 	highest  map[string]uint32 // UID given out so far, by account and mailbox
 	problems []problem
+	last     time.Time // of what was asked or answered
 }
 
 func newHistory(start map[string]account, moves func() int64) *history {
@@ -132,11 +135,21 @@ func newHistory(start map[string]account, moves func() int64) *history {
 	return h
 }
 
+// follow takes over which UIDs were given out before: they are never given out again.
+func (h *history) follow(before *history) {
+	before.mu.Lock()
+	defer before.mu.Unlock()
+	for box, uid := range before.highest {
+		h.highest[box] = max(h.highest[box], uid)
+	}
+}
+
 // ask notes that an operation is about to be asked for.
 func (h *history) ask(o operation) *record {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r := &record{operation: o, asked: h.moves(), answered: never}
+	h.last = time.Now()
+	r := &record{o, h.moves(), never, h.last}
 	h.asked = append(h.asked, r)
 	return r
 }
@@ -145,6 +158,7 @@ func (h *history) ask(o operation) *record {
 func (h *history) answer(r *record, uids []uint32) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.last = time.Now()
 	if uids != nil && len(uids) != len(r.names) {
 		h.problems = append(h.problems, problem{wrongUID, fmt.Sprintf("%s: %s was answered with %d UIDs", r.account, r, len(uids))})
 		uids = nil
@@ -231,6 +245,7 @@ const (
 	wrongUID fault = "UID"     // not the UID or UIDVALIDITY that was told
 	broken   fault = "broken"  // the box or the file system does not come up as it should
 	damage   fault = "invalid" // the store's own check finds something
+	unfound  fault = "unfound" // a search does not find it
 )
 
 type problem struct {
@@ -248,6 +263,7 @@ type found struct {
 	name     string // of the letter
 	flags    string
 	why      string // it is not whole; empty: it is
+	word     string // of its text, and of no other's
 }
 
 // compare gives what is wrong with what was read of an account, for the expectation that fits best.

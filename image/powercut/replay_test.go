@@ -145,6 +145,7 @@ type job struct {
 type result struct {
 	job
 	problems []problem
+	phases   []phase
 	err      error
 }
 
@@ -178,6 +179,7 @@ func (r *recorded) run(t *testing.T, places []int64, each func(result)) {
 	for i := range workers {
 		free <- filepath.Join(r.dir, fmt.Sprintf("cut%d", i))
 	}
+	load := r.h.asked[0].asked
 	var all sync.WaitGroup
 	var mu sync.Mutex
 	for _, place := range places {
@@ -193,9 +195,12 @@ func (r *recorded) run(t *testing.T, places []int64, each func(result)) {
 			t.Fatal(err)
 		}
 		all.Go(func() {
-			problems, err := r.look(t.Context(), j)
+			problems, phases, err := r.look(t.Context(), j)
+			if j.place < load {
+				phases = append(phases, starting)
+			}
 			mu.Lock()
-			each(result{j, problems, err})
+			each(result{j, problems, phases, err})
 			mu.Unlock()
 			free <- j.image
 		})
@@ -203,38 +208,79 @@ func (r *recorded) run(t *testing.T, places []int64, each func(result)) {
 	all.Wait()
 }
 
-// look checks the file system as the box does at its start, then all of it; and reads the mail that is on it.
-func (r *recorded) look(ctx context.Context, j job) ([]problem, error) {
-	out, err := exec.CommandContext(ctx, "e2fsck", "-p", j.image).CombinedOutput()
-	switch torn := tornSuper(string(out)); {
-	case torn:
-		// The box goes on with the copies of the superblock (platform/disk).
+// look looks at what a cut left and compares it.
+func (r *recorded) look(ctx context.Context, j job) ([]problem, []phase, error) {
+	o := inspect(ctx, j.image, j.loss.Where)
+	if o.tornSuper {
 		r.supers.Add(1)
-		if out, err := exec.CommandContext(ctx, "e2fsck", "-f", "-y", j.image).CombinedOutput(); exitCode(err) > 1 {
-			return []problem{{broken, fmt.Sprintf("e2fsck -f -y: %v: %s", err, out)}}, nil
+	}
+	if o.err != nil || o.reading == nil {
+		return o.problems, o.phases, o.err
+	}
+	problems := append(o.problems, judge(r.h.at(j.place), o.got, make(map[string]uint32))...)
+	list := due(r.h.removalsAt(j.place), r.h.ended(j.place), withinOne().retention)
+	return append(problems, o.compareUndo(list)...), o.phases, nil
+}
+
+// outcome is what is on the file system of a disk after a cut.
+type outcome struct {
+	*reading  // nil where there is none
+	problems  []problem
+	phases    []phase
+	tornSuper bool
+	err       error // not the box's
+}
+
+// inspect checks the file system in an image as the box does at its start, then all of it; and reads the mail that is on
+// it. What is at places was not flushed at the cut.
+func inspect(ctx context.Context, image string, places []nbd.Range) (o outcome) {
+	fail := func(format string, args ...any) outcome {
+		o.problems = append(o.problems, problem{broken, fmt.Sprintf(format, args...)})
+		return o
+	}
+	out, err := exec.CommandContext(ctx, "e2fsck", "-p", image).CombinedOutput()
+	switch o.tornSuper = tornSuper(string(out)); {
+	case o.tornSuper:
+		// The box goes on with the copies of the superblock (platform/disk).
+		if out, err := exec.CommandContext(ctx, "e2fsck", "-f", "-y", image).CombinedOutput(); exitCode(err) > 1 {
+			return fail("e2fsck -f -y: %v: %s", err, out)
 		}
 	case exitCode(err) > 1 || mended(string(out)):
-		return []problem{{broken, fmt.Sprintf("e2fsck -p: %v: %s", err, out)}}, nil
+		return fail("e2fsck -p: %v: %s", err, out)
 	}
-	if out, err := exec.CommandContext(ctx, "e2fsck", "-f", "-n", j.image).CombinedOutput(); err != nil {
-		return []problem{{broken, fmt.Sprintf("e2fsck -f -n after e2fsck -p: %v: %s", err, out)}}, nil
+	if out, err := exec.CommandContext(ctx, "e2fsck", "-f", "-n", image).CombinedOutput(); err != nil {
+		return fail("e2fsck -f -n after e2fsck -p: %v: %s", err, out)
 	}
-	dir := j.image + ".d"
-	if err := os.RemoveAll(dir); err != nil {
-		return nil, err
+	dir := image + ".d"
+	if o.err = os.RemoveAll(dir); o.err != nil {
+		return o
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
+	if o.err = os.Mkdir(dir, 0o700); o.err != nil {
+		return o
 	}
 	// It also says, on another user's machine, that it can't set owners.
-	if out, err := exec.CommandContext(ctx, "debugfs", "-R", "rdump /mail /private "+dir, j.image).CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("debugfs: %w: %s", err, out)
+	if out, err := exec.CommandContext(ctx, "debugfs", "-R", "rdump /mail /private "+dir, image).CombinedOutput(); err != nil {
+		o.err = fmt.Errorf("debugfs: %w: %s", err, out)
+		return o
 	}
-	got, problems, err := readData(ctx, dir)
-	if err != nil {
-		return []problem{{broken, err.Error()}}, nil
+	if o.phases, o.err = fellInto(ctx, image, dir, places); o.err != nil {
+		return o
 	}
-	return append(problems, judge(r.h.at(j.place), got, make(map[string]uint32))...), nil
+	if o.reading, err = readData(ctx, dir); err != nil {
+		return fail("%v", err)
+	}
+	o.problems = append(o.problems, o.reading.problems...)
+	return o
+}
+
+// compareUndo says which of the removals, all of them due, can't be put back.
+func (r *reading) compareUndo(removals []removal) []problem {
+	var problems []problem
+	for _, name := range people() {
+		own := slices.DeleteFunc(slices.Clone(removals), func(r removal) bool { return r.account != name })
+		problems = append(problems, compareUndo(own, r.listed[name])...)
+	}
+	return problems
 }
 
 // mended says that e2fsck found more to do than a power cut explains: to replay the journal, and to finish what that has
@@ -278,8 +324,12 @@ func (p *proof) replay(t *testing.T) {
 	places := r.places(number(t, "SANDUK_REPLAYS", shortReplays), p.seed)
 	began := time.Now()
 	var atRisk, lostBytes int64
-	bad := 0
+	bad, done, into := 0, 0, make(phases)
 	r.run(t, places, func(res result) {
+		into.add(res.phases)
+		if done++; done%1000 == 0 {
+			t.Logf("%d cuts replayed, %d with problems, %v", done, bad, time.Since(began).Round(time.Second))
+		}
 		atRisk += res.loss.AtRisk
 		lostBytes += res.loss.Lost
 		if res.err != nil {
@@ -297,8 +347,8 @@ func (p *proof) replay(t *testing.T) {
 		}
 	})
 	took := time.Since(began)
-	t.Logf("figures: %d cuts of a recording of %d moves with %d flushes and %d operations in %v (%.1f cuts/s); %d of %d unflushed bytes lost; %d torn superblocks; %d cuts with problems",
-		len(places), r.trace.Moves(), len(r.trace.Flushes()), r.h.count(), took.Round(time.Millisecond), float64(len(places))/took.Seconds(), lostBytes, atRisk, r.supers.Load(), bad)
+	t.Logf("figures: %d cuts of a recording of %d moves with %d flushes and %d operations in %v (%.1f cuts/s); %d of %d unflushed bytes lost; %d torn superblocks; %d cuts with problems; they fell into: %v",
+		len(places), r.trace.Moves(), len(r.trace.Flushes()), r.h.count(), took.Round(time.Millisecond), float64(len(places))/took.Seconds(), lostBytes, atRisk, r.supers.Load(), bad, into)
 }
 
 // lies is how many flushes the lying disk of the replay is behind: a second's work, while the file system stays in one

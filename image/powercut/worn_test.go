@@ -19,14 +19,14 @@ const wornTime = 3 * time.Minute
 // worn has the disk refuse every write while the box is under load: senders are told to come back, what is there can be
 // read, the box says what is wrong, and nothing acknowledged is lost.
 func (p *proof) worn(t *testing.T) {
-	b := newBox(t, filepath.Join(p.dir, "worn"), p.first, 0)
+	b := newBox(t, filepath.Join(p.dir, "worn"), p.first, 0, nil)
 	b.on(t, "")
 	addrs, err := b.ready(t, portsLine)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := newHistory(empty(), b.disk.Moves)
-	l := &load{h: h, addrs: addrs, label: "worn", seed: p.seed, ctx: t.Context()}
+	l := &load{h: h, addrs: addrs, label: "worn", seed: p.seed, fill: liveFill, ctx: t.Context()}
 	l.start()
 	waitUntil(t, loadTime, func() error {
 		if n := h.count(); n < 60 {
@@ -53,18 +53,18 @@ func (p *proof) worn(t *testing.T) {
 	if err := sendOne(t, addrs.smtp); !errors.As(err, &says) || says.Code/100 != 4 {
 		t.Errorf("a new sender was told %v, want 4yz", err)
 	}
-	got, err := readAll(t.Context(), addrs.imaps)
+	v, err := readAll(t.Context(), addrs, nil, 0)
 	if err != nil {
 		t.Errorf("reading: %v", err)
 	} else {
-		report(t, "on the worn disk", judge(h.final(), got, make(map[string]uint32)))
+		report(t, "on the worn disk", append(v.problems, judge(h.final(), v.got, make(map[string]uint32))...))
 	}
 	if err := markOne(t, addrs.imaps, h); err == nil {
 		t.Error("a flag was acknowledged on a disk that takes no writes")
 	}
 	b.cut(t, p.seed)
 	b.on(t, "") // the same content on a disk that works
-	_, problems := b.look(t, h.final(), make(map[string]uint32))
+	_, problems := b.look(t, h.final(), nil, make(map[string]uint32))
 	report(t, "on another disk", problems)
 	t.Logf("figures: a disk that takes no writes: %d operations acknowledged before, 0 lost", h.count())
 }
