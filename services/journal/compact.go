@@ -66,6 +66,7 @@ func (j *Journal) Compact(ctx context.Context, c Compaction) (Compacted, error) 
 	if err != nil {
 		return Compacted{}, fmt.Errorf("journal: compact: %w", err)
 	}
+	trim.live = live
 	var done Compacted
 	var worth []weight
 	for _, number := range numbers {

@@ -205,9 +205,9 @@
 // seals within the segment. For a run of these one record stands, of family Journal,
 // type 4, with the ordinal and LSN of the first; its payload is the number of
 // records (unsigned varint). Of a record whose body lives header, meta and body
-// stay. Such a segment has version 2, and in it every LSN and ordinal is told of:
-// one that is missing is damage. That something is over must be in durable records
-// before; which these are is the Historian's business, and what he keeps of them.
+// stay, and what the Historian keeps. Such a segment has version 2, and in it every
+// LSN and ordinal is told of: one that is missing is damage. That something is over
+// must be in durable records before; which these are is the Historian's business.
 // The survey of what segments are about is made once in the life of a process, at
 // the background's pace.
 //

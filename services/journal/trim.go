@@ -17,11 +17,13 @@ type Historian interface {
 	// needed any more, and never will be. What stands in its place is durable.
 	// Compaction asks it before Live, and once.
 	Over(ctx context.Context) (map[Subject]LSN, error)
-	// Parts says what a payload is about; nil where all of it is to be kept.
+	// Parts says what of a payload is about whom, but for what Trim may keep.
 	Parts(payload []byte) []Part
 	// Trim gives a payload without its parts about the subjects of which over says
-	// so: nil when that is all of it, and the payload itself when none are.
-	Trim(payload []byte, over func(Subject) bool) []byte
+	// so: nil when nothing is left, and the payload itself when all is. What names
+	// bodies of which alive says that they live may be kept nevertheless, for the
+	// day on which what is to stand in its place can't be read.
+	Trim(payload []byte, over func(Subject) bool, alive func(BodyRef) bool) []byte
 }
 
 // Subject is what a part of a payload is about, as its Historian numbers them.
@@ -41,11 +43,12 @@ const maxGap = maxOrdinal
 type trimming struct {
 	owners map[Family]Historian
 	over   map[Family]map[Subject]LSN
+	live   map[uint32]*ordinals // bodies, by segment
 }
 
 // overs asks the Historians among the owners.
 func (j *Journal) overs(ctx context.Context, owners []Owner) (*trimming, error) {
-	t := &trimming{map[Family]Historian{}, map[Family]map[Subject]LSN{}}
+	t := &trimming{owners: map[Family]Historian{}, over: map[Family]map[Subject]LSN{}}
 	for _, owner := range owners {
 		h, ok := owner.(Historian)
 		if !ok {
@@ -92,7 +95,10 @@ func (t *trimming) left(r *recordHeader, payload []byte) []byte {
 		return payload
 	}
 	over := t.over[r.family]
-	return h.Trim(payload, func(s Subject) bool { return over[s] >= r.lsn })
+	return h.Trim(payload, func(s Subject) bool { return over[s] >= r.lsn }, func(ref BodyRef) bool {
+		o := t.live[ref.Segment]
+		return o != nil && o.has(ref.Ordinal)
+	})
 }
 
 // survey is what the records of a sealed segment hold besides bodies, as somebody
@@ -111,13 +117,13 @@ func (s *survey) take(h Historian, r *recordHeader, payload []byte, size int64) 
 		return
 	}
 	parts := h.Parts(payload)
-	rest := int64(0) // it goes with the last part
-	if r.body == 0 && len(parts) > 0 {
-		rest = size
-		for _, p := range parts {
-			rest -= int64(p.Size)
-		}
-		rest = max(0, rest/int64(len(parts)))
+	all := 0
+	for _, p := range parts {
+		all += p.Size
+	}
+	rest := int64(0) // the header goes with the last part, if they are all
+	if r.body == 0 && len(parts) > 0 && all >= len(payload) {
+		rest = max(0, (size-int64(all))/int64(len(parts)))
 	}
 	if s.parts[r.family] == nil {
 		s.parts[r.family] = map[Subject]int64{}

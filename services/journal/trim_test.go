@@ -26,13 +26,17 @@ func (h historian) Over(context.Context) (map[journal.Subject]journal.LSN, error
 func (h historian) Parts(payload []byte) (parts []journal.Part) {
 	for _, c := range payload {
 		if c >= 'a' {
-			parts = append(parts, journal.Part{Subject: journal.Subject(c), Size: 1})
+			parts = append(parts, journal.Part{Subject: journal.Subject(c), Size: len(payload)})
 		}
 	}
 	return parts
 }
 
-func (h historian) Trim(payload []byte, over func(journal.Subject) bool) []byte {
+func (h historian) Trim(payload []byte, over func(journal.Subject) bool, _ func(journal.BodyRef) bool) []byte {
+	return trimmed(payload, over)
+}
+
+func trimmed(payload []byte, over func(journal.Subject) bool) []byte {
 	left := bytes.Map(func(c rune) rune {
 		if c >= 'a' && over(journal.Subject(c)) {
 			return -1
@@ -47,7 +51,7 @@ func (h historian) Trim(payload []byte, over func(journal.Subject) bool) []byte 
 
 // left is what is needed of a record with this payload.
 func (h historian) left(lsn journal.LSN, payload string) string {
-	return string(h.Trim([]byte(payload), func(s journal.Subject) bool { return h.over[s] >= lsn }))
+	return string(trimmed([]byte(payload), func(s journal.Subject) bool { return h.over[s] >= lsn }))
 }
 
 // told is a journal with records about three subjects, every other with a body, in

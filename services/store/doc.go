@@ -134,15 +134,15 @@
 // which everything has expired: nobody may ask for anything before. Once it has
 // been read and found whole, those older than it are not named any more (see Live),
 // so compaction takes their bodies, and with them the sections of the account that
-// the base has (see Over): of its past there stay the base, what came later, and
-// the bodies that live. Whoever reads an account's history keeps its base where it
+// the base has (see Over): of its past there stay the base, what came later, and of
+// what it has the ops that added messages whose bodies live. Whoever reads an account's history keeps its base where it
 // is meanwhile. An index that a snapshot is ahead of is an older copy that was put
 // back, and is made anew: what it lacks may be in no other record.
 //
 // The registry repeats the records of snapshots; what it does not have is looked
 // for in the log. Where a snapshot is damaged the one before is read, and the
 // records behind it, and where some of these are gone the account goes on as behind
-// a hole. Check says so, and an Upkeep whose scrub has found it takes another.
+// a hole, with every message where it was first. Check says so, and an Upkeep whose scrub has found it takes another.
 //
 // # Following what changes
 //

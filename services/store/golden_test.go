@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
+	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/store/storetest"
 )
@@ -18,20 +19,26 @@ import (
 // TestGolden opens boxes that every version of the formats so far wrote: log,
 // bodies, indexes and registry. They must show what they showed then, for ever.
 // The files of the present version are written anew with -golden, only before it
-// is released.
+// is released. That which is called trimmed has snapshots, and a log of which these
+// have taken the place of much.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	if *golden {
-		writeGolden(t, fmt.Sprintf("testdata/v%d", store.SchemaVersion))
+		writeGolden(t, fmt.Sprintf("testdata/v%d", store.SchemaVersion), false)
+		writeGolden(t, fmt.Sprintf("testdata/v%d-trimmed", store.SchemaVersion), true)
 	}
+	names := []string{"v2-trimmed"}
 	for version := 1; version <= store.SchemaVersion; version++ {
-		dir := fmt.Sprintf("testdata/v%d", version)
+		names = append(names, fmt.Sprintf("v%d", version))
+	}
+	for _, name := range names {
+		dir := "testdata/" + name
 		want, err := os.ReadFile(dir + "/shown.txt")
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, part := range []string{"with indexes", "from the log alone"} {
-			t.Run(fmt.Sprintf("v%d %s", version, part), func(t *testing.T) {
+			t.Run(name+" "+part, func(t *testing.T) {
 				t.Parallel()
 				b := newBoxAt(t, copyDir(t, dir))
 				if part != "with indexes" {
@@ -54,7 +61,7 @@ func TestGolden(t *testing.T) {
 
 var golden = flag.Bool("golden", false, "write the golden files of the current formats")
 
-func writeGolden(t *testing.T, dir string) {
+func writeGolden(t *testing.T, dir string, trimmed bool) {
 	for _, part := range []string{"log", "accounts"} {
 		if err := os.RemoveAll(filepath.Join(dir, part)); err != nil {
 			t.Fatal(err)
@@ -67,11 +74,21 @@ func writeGolden(t *testing.T, dir string) {
 	b := newBoxAt(t, dir)
 	b.opts.Now, b.jopts.Now = clock.Now, clock.Now
 	b.jopts.Segment = 20 << 10
+	if trimmed {
+		b.jopts.Segment = 2 << 10
+	}
 	b.open()
-	for _, d := range script(t, 6, 60) {
+	for i, d := range script(t, 6, 60) {
 		if err := do(b.Store, d, clock.Now()); err != nil {
 			t.Fatal(err)
 		}
+		for id := mail.AccountID(1); trimmed && i%20 == 19 && id <= 2; id++ {
+			snapshot(t, b.Store, id)
+			expireAll(t, b.Store, id)
+		}
+	}
+	if trimmed {
+		compact(t, b.journal, b.Store)
 	}
 	shown := dump(t, b.Store)
 	b.close()

@@ -335,7 +335,7 @@ func TestLogStaysBounded(t *testing.T) {
 	b.jopts.Segment = 64 << 10
 	b.open()
 	defer func() { b.close() }()
-	const messages = 1200
+	const messages = 1000
 	a := manyMessages(t, b, messages)
 	live := described(t, b)
 	uptime := time.Duration(0)
@@ -347,9 +347,9 @@ func TestLogStaysBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for range 50 {
-		flip(t, a, messages, 1)
-		pass(10)
+	for range 25 {
+		flip(t, a, messages, 2)
+		pass(20)
 	}
 	at := clock.Now()
 	want := statesOf(t, a)
@@ -399,4 +399,74 @@ func described(t testing.TB, b *box) (n int64) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestBaseLost loses an account's index and, by a damaged part, the snapshot that
+// stands for its first records, which are gone: every message is still there, by
+// the record that its body is in, and no number is given out again.
+func TestBaseLost(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	b.jopts.Segment = 16 << 10
+	b.open()
+	a := manyMessages(t, b, 300)
+	flip(t, a, 300, 4)
+	if _, err := a.Expunge(t.Context(), 1, mail.SetOfRanges(mail.Range[mail.UID]{First: 201, Last: 300}), false); err != nil {
+		t.Fatal(err)
+	}
+	snapshot(t, b.Store, 1)
+	expireAll(t, b.Store, 1)
+	manyMore(t, a, 700) // so that what counts is in sealed segments
+	before := described(t, b)
+	compact(t, b.journal, b.Store)
+	if after := described(t, b); after > before*3/4 {
+		t.Fatalf("the log has %d bytes of %d that are no bodies; want that records are gone", after, before)
+	}
+	var part journal.Found
+	if err := journal.Dump(t.Context(), b.files, func(f journal.Found) error {
+		if d, err := store.Describe(f.Record); err == nil && d.Verb == "snapshot" {
+			part = f
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.close()
+	f, err := os.OpenFile(filepath.Join(b.files.Path("log"), fmt.Sprintf("%08d.seg", part.Segment)), os.O_RDWR, 0)
+	if err == nil {
+		_, err = f.WriteAt([]byte("not what it was"), part.Offset+part.Length-part.Size/2)
+		err = errors.Join(err, f.Close(), os.RemoveAll(b.files.Path("accounts")))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.open()
+	defer func() { _ = b.Store.Close(); _ = b.journal.Close() }()
+	a = accountOf(t, b)
+	m, err := a.MailboxByID(t.Context(), 1)
+	if err != nil || m.Name != mail.Inbox || m.Total != 900 || m.UIDNext <= 1001 {
+		t.Errorf("INBOX is %+v, %v; want 900 messages, and UIDs that nobody had", m, err)
+	}
+	for uid := mail.UID(1); uid <= 1000; uid++ {
+		o, err := a.Open(t.Context(), 1, uid)
+		if there := uid <= 200 || uid > 300; there != (err == nil) {
+			t.Errorf("open message %d: %v", uid, err)
+		}
+		if err == nil {
+			_ = o.Close()
+		}
+	}
+}
+
+// manyMore appends so many messages to INBOX, one by one.
+func manyMore(t testing.TB, a *store.Account, n int) {
+	t.Helper()
+	spool := storetest.NewSpool(t)
+	for i := range n {
+		d := storetest.NewDraft(t, spool, storetest.Message("y", fmt.Sprintf("Message-ID: <more%d@x.test>", i)))
+		if _, err := a.Append(t.Context(), 1, []draft.Append{{Draft: d}}); err != nil {
+			t.Fatal(err)
+		}
+		d.Discard()
+	}
 }

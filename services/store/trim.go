@@ -40,30 +40,46 @@ func (s *Store) Over(ctx context.Context) (map[journal.Subject]journal.LSN, erro
 	return over, nil
 }
 
-// Parts gives the sections of a payload; nil of one that this version would not
-// write so.
+// Parts gives the sections of a payload, without what adds messages: that is kept
+// for as long as they have their body.
 func (s *Store) Parts(payload []byte) []journal.Part {
-	c := known(payload)
 	var parts []journal.Part
-	for i := range c {
-		parts = append(parts, journal.Part{Subject: journal.Subject(c[i].account), Size: len(change{c[i]}.encode())})
+	for _, sec := range known(payload) {
+		rest := slices.DeleteFunc(slices.Clone(sec.ops), isAdd)
+		if len(rest) > 0 {
+			parts = append(parts, journal.Part{Subject: journal.Subject(sec.account), Size: len(change{{sec.account, sec.modSeq, rest}}.encode())})
+		}
 	}
 	return parts
 }
 
-// Trim gives a payload without the sections of the accounts that over names.
-func (s *Store) Trim(payload []byte, over func(journal.Subject) bool) []byte {
+func isAdd(o op) bool { _, ok := o.(*add); return ok }
+
+// Trim gives a payload without the sections of the accounts that over names. Of
+// these only what adds messages whose bodies live is kept: if index and base are
+// ever lost together, each message is still found by its own record.
+func (s *Store) Trim(payload []byte, over func(journal.Subject) bool, alive func(journal.BodyRef) bool) []byte {
 	c := known(payload)
 	var kept change
-	for i := range c {
-		if !over(journal.Subject(c[i].account)) {
-			kept = append(kept, c[i])
+	cut := false
+	for _, sec := range c {
+		if !over(journal.Subject(sec.account)) {
+			kept = append(kept, sec)
+			continue
+		}
+		ops := slices.DeleteFunc(slices.Clone(sec.ops), func(o op) bool {
+			a, ok := o.(*add)
+			return !ok || !alive(a.body)
+		})
+		cut = cut || len(ops) < len(sec.ops)
+		if len(ops) > 0 {
+			kept = append(kept, section{sec.account, sec.modSeq, ops})
 		}
 	}
-	switch len(kept) {
-	case len(c):
+	switch {
+	case !cut:
 		return payload
-	case 0:
+	case len(kept) == 0:
 		return nil
 	}
 	return kept.encode()
