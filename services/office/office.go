@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -117,6 +118,9 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	}
 	defer func() {
 		if err != nil {
+			if errors.Is(err, syscall.EROFS) {
+				o.longWork.show(cantStartReadOnly)
+			}
 			err = errors.Join(err, o.Close())
 		}
 	}()
