@@ -67,7 +67,7 @@ func (m *Mailroom) targets(ctx context.Context, envelope *mail.Envelope) ([]mail
 	targets := make([]mail.Target, 0, len(envelope.To))
 	received := m.received(envelope)
 	for _, to := range envelope.To {
-		account, err := m.route(ctx, &envelope.Peer, to)
+		account, err := m.route(ctx, &envelope.Peer, to.Address)
 		if refusal, ok := errors.AsType[*mail.Refusal](err); ok {
 			return nil, fmt.Errorf("deliver %s: recipient %s was accepted and is gone: %v", envelope.ID, to, refusal)
 		}
@@ -78,7 +78,7 @@ func (m *Mailroom) targets(ctx context.Context, envelope *mail.Envelope) ([]mail
 			continue
 		}
 		seen[account] = true
-		targets = append(targets, mail.Target{Account: account, Role: mail.RoleInbox, Prefix: prefix(envelope, to, received)})
+		targets = append(targets, mail.Target{Account: account, Role: mail.RoleInbox, Prefix: prefix(envelope, to.Address, received)})
 	}
 	return targets, nil
 }

@@ -114,7 +114,7 @@ func TestDeliver(t *testing.T) {
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	envelope := &mail.Envelope{
 		ID: mail.NewID(at), Received: at, From: address(t, "bob@else.test"),
-		To:   []mail.Address{address(t, "info@example.test"), address(t, "bob@example.test"), address(t, "alice@example.test")},
+		To:   mail.To(address(t, "info@example.test"), address(t, "bob@example.test"), address(t, "alice@example.test")),
 		Peer: mail.Peer{Addr: netip.MustParseAddr("192.0.2.7"), Helo: "else.test", Protocol: "ESMTPS"},
 	}
 	if err := room.Deliver(t.Context(), envelope, nil); err != nil {
@@ -139,7 +139,7 @@ func TestDeliver(t *testing.T) {
 func TestDeliverFails(t *testing.T) {
 	t.Parallel()
 	room, store := newTestRoom()
-	gone := &mail.Envelope{To: []mail.Address{address(t, "alice@example.test"), address(t, "carol@example.test")}}
+	gone := &mail.Envelope{To: mail.To(address(t, "alice@example.test"), address(t, "carol@example.test"))}
 	err := room.Deliver(t.Context(), gone, nil)
 	if _, refused := errors.AsType[*mail.Refusal](err); err == nil || refused || store.targets != nil {
 		t.Errorf("got %v, targets %v; want a temporary error and nothing stored", err, store.targets)

@@ -50,7 +50,7 @@ func TestFull(t *testing.T) {
 	check("large", mail.Status2_0_0OK, mail.Status4_2_2MailboxFull)
 
 	// Without an announcement it turns out at the end, for all.
-	envelope.Size, envelope.To = 0, []mail.Address{alice, bob}
+	envelope.Size, envelope.To = 0, mail.To(alice, bob)
 	store.err = errors.Join(fmt.Errorf("deliver: %w", &mail.QuotaError{Account: 2}))
 	body := storetest.NewDraft(t, storetest.NewSpool(t), storetest.Message(string(make([]byte, 3000))))
 	err := room.Deliver(t.Context(), envelope, body)
@@ -98,7 +98,7 @@ func TestGrace(t *testing.T) {
 		body := storetest.NewDraft(t, storetest.NewSpool(t), storetest.Message("x"))
 		store.err = &mail.QuotaError{Account: 2, Quota: quota, Usage: used}
 		for n, want := range map[int]mail.Status{1: mail.Status5_2_2MailboxFull, 2: mail.Status4_2_2MailboxFull} {
-			envelope.To = []mail.Address{bob, alice}[:n]
+			envelope.To = mail.To(bob, alice)[:n]
 			err := room.Deliver(t.Context(), envelope, body)
 			if r, ok := errors.AsType[*mail.Refusal](err); !ok || r.Status != want {
 				t.Errorf("Deliver to %d = %v; want %s", n, err, want)
@@ -111,7 +111,7 @@ func TestGrace(t *testing.T) {
 		// It takes mail, and is full again.
 		used.Messages, store.err = 4, nil
 		check("with room", mail.Status2_0_0OK)
-		envelope.To = []mail.Address{bob}
+		envelope.To = mail.To(bob)
 		if err := room.Deliver(t.Context(), envelope, body); err != nil {
 			t.Fatal(err)
 		}

@@ -10,13 +10,65 @@ import (
 type Envelope struct {
 	ID       ID
 	Received time.Time
-	From     Address   // reverse-path; the zero Address is the null path <>
-	To       []Address // forward-paths, in the order given
-	EightBit bool      // BODY=8BITMIME (RFC 6152)
-	UTF8     bool      // SMTPUTF8 (RFC 6531)
-	Size     int64     // as announced before it came (RFC 1870); 0: it was not
+	From     Address     // reverse-path; the zero Address is the null path <>
+	To       []Recipient // forward-paths, in the order given
+	EightBit bool        // BODY=8BITMIME (RFC 6152)
+	UTF8     bool        // SMTPUTF8 (RFC 6531)
+	Size     int64       // as announced before it came (RFC 1870); 0: it was not
+	Wishes   Wishes
 	Peer     Peer
 }
+
+// Recipient is one forward-path, with what the sender wants to hear about it (RFC
+// 3461 §4).
+type Recipient struct {
+	Address
+	Notify   Notify
+	Original string // ORCPT without its xtext, such as "rfc822;a@b.example"; "" if it was not given
+}
+
+// To is recipients about whom nothing is asked.
+func To(addresses ...Address) []Recipient {
+	list := make([]Recipient, len(addresses))
+	for i, a := range addresses {
+		list[i].Address = a
+	}
+	return list
+}
+
+// Notify says about which outcomes the sender wants a report (RFC 3461 §4.1). The
+// zero value is what SMTP always did: about failure, perhaps about delay.
+type Notify uint8
+
+// The parts of a Notify. NotifyNever stands alone.
+const (
+	NotifyNever Notify = 1 << iota
+	NotifySuccess
+	NotifyFailure
+	NotifyDelay
+)
+
+// Wishes are what a sender asked for with its message, beyond its being
+// delivered. They travel with it to the next server that knows them.
+type Wishes struct {
+	Return     Return    // how much of the message a report gives back (RFC 3461 §4.3)
+	EnvelopeID string    // ENVID without its xtext (RFC 3461 §4.4)
+	RequireTLS bool      // only over verified TLS, all the way (RFC 8689)
+	Priority   int8      // MT-PRIORITY, -9 to 9 (RFC 6710)
+	HoldUntil  time.Time // FUTURERELEASE (RFC 4865); zero: at once
+	By         time.Time // DELIVERBY (RFC 2852); zero: whenever it can be
+	ByNotify   bool      // when By has passed, say so and go on; else give up and return it
+}
+
+// Return is how much of a message a report about it gives back.
+type Return uint8
+
+// The values of a Return.
+const (
+	ReturnUnsaid Return = iota
+	ReturnFull
+	ReturnHeaders
+)
 
 // Peer is who handed the message in.
 type Peer struct {

@@ -24,7 +24,7 @@ func TestWriteReceived(t *testing.T) {
 	id := mail.NewID(at)
 	env := &mail.Envelope{
 		ID: id, Received: at,
-		To: []mail.Address{{Local: "alice", Domain: "example.test"}},
+		To: mail.To(mail.Address{Local: "alice", Domain: "example.test"}),
 		Peer: mail.Peer{
 			Addr: netip.MustParseAddr("2001:db8::1"), Helo: "mx.example.org",
 			Protocol: "ESMTPS", TLS: "TLS 1.3, TLS_AES_128_GCM_SHA256",
@@ -36,7 +36,7 @@ func TestWriteReceived(t *testing.T) {
 	if got := received(t, env); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
-	env.To = append(env.To, mail.Address{Local: "bob", Domain: "example.test"})
+	env.To = append(env.To, mail.To(mail.Address{Local: "bob", Domain: "example.test"})...)
 	if got := received(t, env); strings.Contains(got, "for <") {
 		t.Errorf("with two recipients: %q names one", got)
 	}

@@ -34,7 +34,7 @@ func (c *conn) rcpt(arguments string) error {
 	if err := c.server.options.Mailroom.Recipient(ctx, &t.envelope, to); err != nil {
 		return c.refusedRecipient(err)
 	}
-	t.envelope.To = append(t.envelope.To, to)
+	t.envelope.To = append(t.envelope.To, mail.Recipient{Address: to})
 	c.idleCommands--
 	c.wire.reply(250, mail.Status2_0_0OK, "OK")
 	return nil
