@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"io/fs"
 	"iter"
@@ -56,7 +57,7 @@ func (r *Report) OK() bool { return len(r.Problems) == 0 && len(r.Damage) == 0 }
 // The error is one of the disk or the context; what is wrong is in the Report.
 func (s *Store) Check(ctx context.Context) (Report, error) {
 	var report Report
-	read := map[journal.BodyRef]int64{}
+	read := map[uint32]emailSet{}
 	s.mu.RLock()
 	ids := slices.Sorted(maps.Keys(s.known))
 	s.mu.RUnlock()
@@ -67,17 +68,13 @@ func (s *Store) Check(ctx context.Context) (Report, error) {
 		if err != nil {
 			return report, fmt.Errorf("check: %w", err)
 		}
-		c := &checker{ctx: ctx, account: a, report: &report, read: read}
+		c := &checker{ctx: ctx, account: a, report: &report, read: read, seed: maphash.MakeSeed()}
 		if err := c.run(); err != nil {
 			return report, fmt.Errorf("check account %s: %w", id, err)
 		}
 		report.Accounts++
 	}
 	report.Damage = s.journal.Damage()
-	report.Bodies = len(read)
-	for _, size := range read {
-		report.Bytes += size
-	}
 	return report, nil
 }
 
@@ -87,31 +84,29 @@ type checker struct {
 	account *account
 	tx      *bolt.Tx
 	report  *Report
-	read    map[journal.BodyRef]int64 // bodies read, for all accounts
+	read    map[uint32]emailSet // ordinals of bodies read, by segment, for all accounts
+	seed    maphash.Seed
 
 	last    counters
 	lsn     journal.LSN
 	floor   mail.ModSeq
 	live    int // rows of the index
 	boxes   map[mail.MailboxID]box
-	emails  map[mail.EmailID]references
-	threads map[mail.ThreadID]map[mail.MailboxID]int64
-	swept   mail.ModSeq // up to which what has expired is out of the index
-	bodies  map[journal.BodyRef]reference
-	log     *account // as the log has it
-	count   int      // of problems
+	emails  tallies[emailTally]
+	threads tallies[uint64] // sums of weightOf
+	swept   mail.ModSeq     // up to which what has expired is out of the index
+	log     *account        // as the log has it
+	count   int             // of problems
 }
 
-// reference is a message that names a body of so many bytes.
+// reference is a message that has a body.
 type reference struct {
 	mailbox mail.MailboxID
 	uid     mail.UID
-	size    int64
 	more    int // messages of the account that name it too
 	when    int64
 	id      mail.ID
 	prefix  []byte
-	grows   uint64 // as in add
 }
 
 func (c *checker) problem(format string, args ...any) { c.note(false, format, args...) }
@@ -174,9 +169,7 @@ func (c *checker) run() error {
 // meta reads counters and mailboxes.
 func (c *checker) meta() error {
 	c.boxes = map[mail.MailboxID]box{}
-	c.emails = map[mail.EmailID]references{}
-	c.threads = map[mail.ThreadID]map[mail.MailboxID]int64{}
-	c.bodies = map[journal.BodyRef]reference{}
+	c.emails, c.threads = tallies[emailTally]{}, tallies[uint64]{}
 	m, err := readMeta(c.account.id, c.tx)
 	if err != nil {
 		return err
@@ -289,15 +282,8 @@ func (c *checker) refer(id mail.MailboxID, r *row) {
 	if c.tx.Bucket([]byte("entries")).Get(entryKey(r.email, id, r.uid)) == nil {
 		c.problem("message %d of folder %s is missing in the list of where its text (%s) stands", r.uid, id, mail.EmailID(r.email))
 	}
-	e := c.emails[mail.EmailID(r.email)]
-	e.live++
-	c.emails[mail.EmailID(r.email)] = e
-	t := c.threads[mail.ThreadID(r.thread)]
-	if t == nil {
-		t = map[mail.MailboxID]int64{}
-		c.threads[mail.ThreadID(r.thread)] = t
-	}
-	t[id]++
+	c.emails.of(r.email).live++
+	*c.threads.of(r.thread) += c.weightOf(id)
 }
 
 // row checks one message that is there.
@@ -325,7 +311,6 @@ func (c *checker) row(id mail.MailboxID, r *row) error {
 	if int64(r.size) != m.size+int64(len(m.prefix)) || m.thread != mail.ThreadID(r.thread) || m.id != r.id || r.marks != marksOf(m.grows) {
 		c.problem("message %d of folder %s and its text (%s) have different sizes, threads or ids in the index", r.uid, id, mail.EmailID(r.email))
 	}
-	c.body(r, id, m)
 	return nil
 }
 
@@ -347,47 +332,6 @@ func (c *checker) noted(id mail.MailboxID, kind byte, r *row) error {
 		}
 	}
 	c.problem("message %d of folder %s: its change %d is not noted, so programs may not hear of it", r.uid, id, r.modSeq)
-	return nil
-}
-
-// body notes a body to be read, once however many refer to it.
-func (c *checker) body(r *row, id mail.MailboxID, m indexedEmail) {
-	other, noted := c.bodies[m.body]
-	if !noted {
-		c.bodies[m.body] = reference{mailbox: id, uid: r.uid, size: m.size, when: r.when, id: r.id, prefix: m.prefix, grows: m.grows}
-		return
-	}
-	other.more++
-	c.bodies[m.body] = other
-	if other.size != m.size {
-		c.problem("message %d of folder %s and message %d of folder %s share their text (%s), but have it %d and %d bytes long",
-			r.uid, id, other.uid, other.mailbox, m.body, m.size, other.size)
-	}
-}
-
-// readBodies reads those that no other account's check has read.
-func (c *checker) readBodies() error {
-	for ref, by := range c.bodies {
-		size, done := c.read[ref]
-		if !done {
-			if err := c.ctx.Err(); err != nil {
-				return err
-			}
-			var lines message.Canonical
-			var err error
-			if size, err = c.readBody(ref, &lines); err != nil {
-				c.lost("%s: %v", c.named(ref, by), err)
-				continue
-			}
-			c.read[ref] = size
-			if grows := lines.Size() - size; by.grows > 0 && uint64(grows) != by.grows-1 {
-				c.problem("message %d of folder %s: POP3 sends its text (%s) with %d octets more, the index says %d", by.uid, by.mailbox, ref, grows, by.grows-1)
-			}
-		}
-		if size != by.size {
-			c.problem("message %d of folder %s: its text (%s) has %d bytes, the index says %d", by.uid, by.mailbox, ref, size, by.size)
-		}
-	}
 	return nil
 }
 
@@ -442,9 +386,7 @@ func (c *checker) expunged() error {
 		if r.modSeq <= min(c.last.expired, c.swept) {
 			c.problem("message %d of folder %s was deleted so long ago that it should have gone from the index", r.uid, mail.MailboxID(binary.BigEndian.Uint64(k)))
 		}
-		e := c.emails[mail.EmailID(r.email)]
-		e.kept++
-		c.emails[mail.EmailID(r.email)] = e
+		c.emails.of(r.email).kept++
 		return c.noted(mail.MailboxID(binary.BigEndian.Uint64(k)), expungedRows, &r)
 	})
 }
@@ -457,8 +399,8 @@ func (c *checker) references() error {
 		if err != nil {
 			return err
 		}
-		n := c.emails[id]
-		if int64(m.live) != n.live || int64(m.kept) != n.kept || (m.live == 0) != (m.goneTime != 0) {
+		n := *c.emails.of(uint32(id))
+		if m.live != uint64(n.live) || m.kept != uint64(n.kept) || (m.live == 0) != (m.goneTime != 0) {
 			c.problem("the text %s is shown by %d messages and %d deleted ones; noted are %d and %d", id, n.live, n.kept, m.live, m.kept)
 		}
 		return nil
@@ -472,10 +414,18 @@ func (c *checker) references() error {
 		if err != nil {
 			return err
 		}
-		if !maps.Equal(members, c.threads[id]) {
-			c.problem("thread %s has %s; noted are %s", id, c.members(c.threads[id]), c.members(members))
+		sum := uint64(0)
+		for mailbox, n := range members {
+			sum += uint64(n) * c.weightOf(mailbox)
 		}
-		return nil
+		if sum == *c.threads.of(uint32(id)) {
+			return nil
+		}
+		counted, err := c.counted(id)
+		if err == nil {
+			c.problem("thread %s has %s; noted are %s", id, c.members(counted), c.members(members))
+		}
+		return err
 	})
 }
 

@@ -160,12 +160,23 @@ func (s *Store) noteRemoval(a *account) {
 	s.known[a.id] = !a.removed()
 }
 
-// bound writes a checkpoint when much has been replayed.
+// bound writes a checkpoint when much has been replayed, and lets go of rows that are
+// in the index then: nobody has the account yet whose index is being made.
 func (s *Store) bound(a *account) error {
 	if a.dirty.size < checkpointAfter {
 		return nil
 	}
-	return a.checkpoint()
+	if err := a.checkpoint(); err != nil || a.index.suffix == "" {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, m := range a.boxes {
+		if m.rows != nil && m.rows.count > readAheadRows {
+			m.rows = nil
+		}
+	}
+	return nil
 }
 
 // setAside takes a damaged index out of the way.
