@@ -165,9 +165,9 @@ func base(list []noted, expired mail.ModSeq) int {
 	return -1
 }
 
-// history gives the account's snapshots from its base on, and whether that is the
-// beginning of what can be asked for. What is older may be gone from the log in
-// parts. Whoever reads by it has pinned the account.
+// history gives the account's snapshots from its base on, or all when none is that
+// yet. What is older than a base may be gone from the log in parts. Whoever reads by
+// it has pinned the account.
 func (a *account) history() []noted {
 	a.mu.RLock()
 	expired := a.last.expired
