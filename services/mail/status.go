@@ -36,6 +36,7 @@ const (
 	Status5_7_1NotPermitted     Status = 0x05_07_01
 	Status5_7_8BadCredentials   Status = 0x05_07_08
 	Status5_7_11TLSRequired     Status = 0x05_07_0b
+	Status5_7_26NotAuthentic    Status = 0x05_07_1a
 	Status5_4_0NoRouteToOutside Status = 0x05_04_00
 )
 
