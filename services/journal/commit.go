@@ -47,6 +47,8 @@ type Entry struct {
 	// entry of the batch whose Prepare was called, whatever that returned. May
 	// be nil.
 	Abort func()
+
+	joint *joint // nil but in a record of several entries
 }
 
 // request is an entry that waits.
@@ -58,6 +60,7 @@ type request struct {
 	slot    Slot
 	err     error // Prepare's
 	written bool
+	refused bool // err is final: it is not prepared again
 }
 
 // run commits what those who can't do it themselves have queued up.
@@ -198,11 +201,28 @@ func (j *Journal) stamp() stamp {
 	return stamp{lsn: floor + 1, floor: floor, time: j.opts.Now()}
 }
 
-// prepare encodes the batch behind buf.
+// prepare encodes the batch behind buf. Where a joint entry is refused by one of
+// its parts, others having prepared theirs, later entries may not build on these,
+// and earlier ones must not lose what they prepared: the batch is aborted and
+// prepared anew without it.
 func (j *Journal) prepare(batch []*request, buf []byte) ([]byte, error) {
+	for {
+		encoded, err := j.prepareOnce(batch, buf)
+		if !errors.Is(err, errPartly) {
+			return encoded, err
+		}
+		j.records.pending = j.records.pending[:0]
+		buf = encoded[:len(buf)]
+	}
+}
+
+func (j *Journal) prepareOnce(batch []*request, buf []byte) ([]byte, error) {
 	w := j.records
 	at := j.stamp()
-	for _, r := range batch {
+	for i, r := range batch {
+		if r.refused {
+			continue
+		}
 		e := r.entry
 		before, pending, lsn := len(buf), len(w.pending), at.lsn
 		refs := make([]BodyRef, len(e.Bodies))
@@ -229,6 +249,11 @@ func (j *Journal) prepare(batch []*request, buf []byte) ([]byte, error) {
 		r.written = false
 		var payload []byte
 		payload, r.err = e.Prepare(r.slot)
+		if r.err != nil && e.joint.partly() {
+			abort(batch[:i+1])
+			r.refused = true
+			return buf, errPartly
+		}
 		if r.err != nil || payload == nil {
 			buf, w.pending, at.lsn = buf[:before], w.pending[:pending], lsn
 			continue
@@ -287,7 +312,7 @@ func (j *Journal) refuse(batch []*request, err error) {
 // abort takes back what was prepared, the last first.
 func abort(batch []*request) {
 	for i := len(batch) - 1; i >= 0; i-- {
-		if a := batch[i].entry.Abort; a != nil {
+		if a := batch[i].entry.Abort; a != nil && !batch[i].refused {
 			a()
 		}
 	}

@@ -99,7 +99,7 @@
 //
 //	 0  4  magic "SKR1"
 //	 4  4  tag of the segment
-//	 8  1  version, 1
+//	 8  1  version: 1, or 2 of a joint record
 //	 9  1  family (see Family)
 //	10  1  type, as the family says
 //	11  1  flags: bit 0: it had a body, which was dropped on purpose; bit 1: so was
@@ -117,6 +117,15 @@
 //	80  4  zero
 //	84  4  CRC32C of seed and bytes 0 to 83
 //	88     meta (what is known of the body), payload (what is to be done), body part
+//
+// A joint record (family 5, type 0; [Journal.CommitAll]) has in its payload the number
+// of its parts, 1 to 16, as unsigned varint, then for each its family (1 byte), type
+// (1 byte), length of its payload (unsigned varint) and its payload; nothing stands
+// behind the last. No part is of family 0 or 5; two may be of the same. LSN, time,
+// message ID and body are those of all. Its version is 2, so that an older program
+// refuses the log rather than take mail for dead whose owner it does not know.
+// Compaction cuts out what is over of each part, and the part with it when that is
+// all.
 //
 // Body part: the frames, then 8 bytes for each (length on disk, bit 31 set when
 // it is zstd; CRC32C of these bytes), then 24 bytes:

@@ -23,6 +23,8 @@ const (
 	FamilyStore                   // mailboxes and messages
 	FamilyDirectory               // domains and accounts
 	FamilyQueue                   // outbound work
+	_                             // collecting from elsewhere
+	FamilyJoint                   // parts of several families, see CommitAll
 )
 
 // Types of family Journal.
@@ -65,14 +67,17 @@ const (
 	// trimmedVersion is that of segments of which compaction has left out payloads
 	// or records: who does not know that would take it for damage.
 	trimmedVersion = 2
-	headerSize     = 64
-	recordMagic    = 0x31524b53 // "SKR1"
-	endMagic       = 0x31454b53 // "SKE1"
-	recordSize     = 88
-	frameEntry     = 8
-	trailerSize    = 24
-	endSize        = 16
-	alignment      = 8
+	// jointVersion is that of joint records: who does not know them must not pass
+	// them over.
+	jointVersion = 2
+	headerSize   = 64
+	recordMagic  = 0x31524b53 // "SKR1"
+	endMagic     = 0x31454b53 // "SKE1"
+	recordSize   = 88
+	frameEntry   = 8
+	trailerSize  = 24
+	endSize      = 16
+	alignment    = 8
 )
 
 // MaxPayload is the size of the largest payload, in bytes: far above a delivery
@@ -193,7 +198,11 @@ func (r *recordHeader) append(b []byte, h *segmentHeader) []byte {
 	le := binary.LittleEndian
 	b = le.AppendUint32(b, recordMagic)
 	b = le.AppendUint32(b, h.tag)
-	b = append(b, formatVersion, byte(r.family), r.kind, r.flags)
+	version := byte(formatVersion)
+	if r.family == FamilyJoint {
+		version = jointVersion
+	}
+	b = append(b, version, byte(r.family), r.kind, r.flags)
 	b = le.AppendUint32(b, r.ordinal)
 	b = le.AppendUint64(b, uint64(r.lsn))
 	b = le.AppendUint64(b, uint64(r.floor))
@@ -216,7 +225,7 @@ func (h *segmentHeader) decodeRecord(b []byte) (recordHeader, error) {
 		le.Uint32(b[84:]) != h.sum(b[:84]) {
 		return recordHeader{}, ErrDamaged
 	}
-	if b[8] != formatVersion {
+	if v := b[8]; v != formatVersion && (v != jointVersion || Family(b[9]) != FamilyJoint) {
 		return recordHeader{}, fmt.Errorf("record format version %d: %w", b[8], mail.ErrNewer)
 	}
 	r := recordHeader{

@@ -11,7 +11,8 @@ import (
 )
 
 // Replay gives fn the records of a family with an LSN of from or above, in
-// order, up to what was durable when it was called. Commits may go on. Damage
+// order, up to what was durable when it was called; of joint records its parts,
+// in their order, under the LSN of the whole. Commits may go on. Damage
 // on the way is reported and passed over. An error of fn ends it and is returned.
 func (j *Journal) Replay(ctx context.Context, family Family, from LSN, fn func(Record) error) error {
 	until := j.Durable()
@@ -42,15 +43,24 @@ func (j *Journal) segmentsFrom(from LSN) []uint32 {
 
 func (j *Journal) replaySegment(ctx context.Context, number uint32, family Family, from, until LSN, fn func(Record) error) error {
 	return j.walk(ctx, number, false, until, func(r *scanned) error {
-		if r.family != family || r.lsn < from || r.spent() {
+		if r.family != family && r.family != FamilyJoint || r.lsn < from || r.spent() {
 			return nil
 		}
-		rec := Record{LSN: r.lsn, Family: r.family, Type: r.kind, Time: r.time, ID: r.id, Payload: r.payload}
-		if r.body != 0 {
-			rec.Body = BodyRef{number, r.ordinal}
+		members, err := r.members(r.payload)
+		if err != nil {
+			return fmt.Errorf("record %d: %w", r.lsn, err) // its CRC is good: it was written so
 		}
-		if err := fn(rec); err != nil {
-			return fmt.Errorf("record %d: %w", r.lsn, err)
+		for _, m := range members {
+			if m.family != family {
+				continue
+			}
+			rec := Record{LSN: r.lsn, Family: m.family, Type: m.kind, Time: r.time, ID: r.id, Payload: m.payload}
+			if r.body != 0 {
+				rec.Body = BodyRef{number, r.ordinal}
+			}
+			if err := fn(rec); err != nil {
+				return fmt.Errorf("record %d: %w", r.lsn, err)
+			}
 		}
 		return nil
 	})

@@ -88,14 +88,40 @@ func (t *trimming) weight(s *survey, last LSN) int64 {
 	return n
 }
 
-// left gives what is left of a record's payload.
+// left gives what is left of a record's payload: of a joint one, what is left of
+// each part, where any is.
 func (t *trimming) left(r *recordHeader, payload []byte) []byte {
-	h := t.owners[r.family]
-	if h == nil || len(payload) == 0 {
+	members, err := r.members(payload)
+	if err != nil {
 		return payload
 	}
-	over := t.over[r.family]
-	return h.Trim(payload, func(s Subject) bool { return over[s] >= r.lsn }, func(ref BodyRef) bool {
+	var kept []member
+	cut := false
+	for _, m := range members {
+		left := t.leftOf(r.lsn, m)
+		cut = cut || len(left) < len(m.payload)
+		if len(left) > 0 {
+			kept = append(kept, member{m.family, m.kind, left})
+		}
+	}
+	switch {
+	case !cut:
+		return payload
+	case kept == nil:
+		return nil
+	case r.family != FamilyJoint:
+		return kept[0].payload
+	}
+	return appendMembers(nil, kept)
+}
+
+func (t *trimming) leftOf(lsn LSN, m member) []byte {
+	h := t.owners[m.family]
+	if h == nil || len(m.payload) == 0 {
+		return m.payload
+	}
+	over := t.over[m.family]
+	return h.Trim(m.payload, func(s Subject) bool { return over[s] >= lsn }, func(ref BodyRef) bool {
 		o := t.live[ref.Segment]
 		return o != nil && o.has(ref.Ordinal)
 	})
@@ -108,30 +134,49 @@ type survey struct {
 	parts map[Family]map[Subject]int64 // bytes that go when all about the subject is over
 }
 
-// take counts one record, which takes size bytes.
-func (s *survey) take(h Historian, r *recordHeader, payload []byte, size int64) {
+// take counts what Historians say of one record, which takes size bytes. A nil
+// payload is one that can't be read, or that nobody need.
+func (s *survey) take(t *trimming, r *recordHeader, payload []byte, size int64) {
 	if r.body == 0 {
 		s.plain += size
 	}
-	if h == nil {
+	members, err := r.members(payload)
+	if err != nil || payload == nil {
 		return
 	}
-	parts := h.Parts(payload)
+	type piece struct {
+		family Family
+		Part
+	}
+	var pieces []piece
 	all := 0
-	for _, p := range parts {
-		all += p.Size
+	for _, m := range members {
+		h := t.owners[m.family]
+		if h == nil {
+			continue
+		}
+		for _, p := range h.Parts(m.payload) {
+			pieces = append(pieces, piece{m.family, p})
+			all += p.Size
+		}
+	}
+	if r.family == FamilyJoint {
+		all += jointOverhead * len(members)
 	}
 	rest := int64(0) // the header goes with the last part, if they are all
-	if r.body == 0 && len(parts) > 0 && all >= len(payload) {
-		rest = max(0, (size-int64(all))/int64(len(parts)))
+	if r.body == 0 && len(pieces) > 0 && all >= len(payload) {
+		rest = max(0, (size-int64(all))/int64(len(pieces)))
 	}
-	if s.parts[r.family] == nil {
-		s.parts[r.family] = map[Subject]int64{}
-	}
-	for _, p := range parts {
-		s.parts[r.family][p.Subject] += int64(p.Size) + rest
+	for _, p := range pieces {
+		if s.parts[p.family] == nil {
+			s.parts[p.family] = map[Subject]int64{}
+		}
+		s.parts[p.family][p.Subject] += int64(p.Size) + rest
 	}
 }
+
+// jointOverhead is about what a joint record has for each part besides its payload.
+const jointOverhead = 8
 
 // surveyPace is after how many records a survey gives way.
 const surveyPace = 256
@@ -154,9 +199,8 @@ func (j *Journal) survey(ctx context.Context, seg *segment, places []place, t *t
 		case err != nil:
 			return nil, err
 		}
-		h := t.owners[r.family]
 		var payload []byte
-		if h != nil && seg.kind == kindRecords && int64(r.payload) <= p.size {
+		if (t.owners[r.family] != nil || r.family == FamilyJoint) && seg.kind == kindRecords && int64(r.payload) <= p.size {
 			payload = make([]byte, r.payload)
 			if _, err := seg.file.ReadAt(payload, p.offset+recordSize+int64(r.meta)); err != nil {
 				return nil, noEOF(err)
@@ -166,7 +210,7 @@ func (j *Journal) survey(ctx context.Context, seg *segment, places []place, t *t
 			}
 			read += int64(len(payload))
 		}
-		s.take(h, &r, payload, p.size)
+		s.take(t, &r, payload, p.size)
 		if i%surveyPace == surveyPace-1 {
 			if err := pace.Step(ctx, read); err != nil {
 				return nil, err

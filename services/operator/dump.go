@@ -35,6 +35,7 @@ type line struct {
 	Verb      string               `json:"verb,omitempty"`
 	Store     *store.Described     `json:"store,omitempty"`
 	Directory *directory.Described `json:"directory,omitempty"`
+	Parts     []line               `json:"parts,omitempty"` // of a joint record
 	Damage    string               `json:"damage,omitempty"`
 }
 
@@ -142,6 +143,9 @@ func describe(f journal.Found) line {
 	case journal.FamilyJournal:
 		l.Family = "journal"
 		l.Verb, err = journal.Describe(r)
+	case journal.FamilyJoint:
+		l.Family = "joint"
+		l.Parts, err = describeParts(r)
 	default:
 		l.Family = fmt.Sprintf("family %d", r.Family)
 	}
@@ -151,9 +155,25 @@ func describe(f journal.Found) line {
 	return l
 }
 
+// describeParts puts the parts of a joint record into words.
+func describeParts(r journal.Record) ([]line, error) {
+	members, err := journal.Members(r)
+	if err != nil {
+		return nil, err
+	}
+	parts := make([]line, len(members))
+	for i, m := range members {
+		parts[i] = describe(journal.Found{Record: m})
+	}
+	return parts, nil
+}
+
 // concerns reports whether the line is about an account; 0 is all.
 func (l *line) concerns(id mail.AccountID) bool {
 	if id == 0 {
+		return true
+	}
+	if slices.ContainsFunc(l.Parts, func(part line) bool { return part.concerns(id) }) {
 		return true
 	}
 	return l.Store != nil && slices.ContainsFunc(l.Store.Accounts, func(a store.DescribedAccount) bool { return a.Account == id })
@@ -165,7 +185,16 @@ func (l *line) text() string {
 	if l.LSN == 0 && l.Family == "" {
 		return fmt.Sprintf("damage   %s  %d bytes: %s", place, l.Length, l.Damage)
 	}
-	words := []string{fmt.Sprintf("%-8d %s  %s  %s", l.LSN, l.Time.Format("2006-01-02T15:04:05.000Z"), place, l.Family)}
+	words := []string{fmt.Sprintf("%-8d %s  %s  %s", l.LSN, l.Time.Format("2006-01-02T15:04:05.000Z"), place, l.content())}
+	if l.Dropped {
+		words = append(words, "(its body was given back)")
+	}
+	return strings.Join(words, " ")
+}
+
+// content is what a record says, for people.
+func (l *line) content() string {
+	words := []string{l.Family}
 	switch {
 	case l.Damage != "":
 		words = append(words, l.Verb, "damage: "+l.Damage)
@@ -173,11 +202,12 @@ func (l *line) text() string {
 		words = append(words, l.Store.String())
 	case l.Directory != nil:
 		words = append(words, l.Directory.String())
+	case l.Parts != nil:
+		for _, part := range l.Parts {
+			words = append(words, "["+part.content()+"]")
+		}
 	default:
 		words = append(words, l.Verb)
-	}
-	if l.Dropped {
-		words = append(words, "(its body was given back)")
 	}
 	return strings.Join(words, " ")
 }
