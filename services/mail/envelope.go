@@ -58,6 +58,7 @@ type Wishes struct {
 	HoldUntil  time.Time // FUTURERELEASE (RFC 4865); zero: at once
 	By         time.Time // DELIVERBY (RFC 2852); zero: whenever it can be
 	ByNotify   bool      // when By has passed, say so and go on; else give up and return it
+	ByTrace    bool      // report also when it is passed on to a server that knows no By (RFC 2852 §4.1.4)
 }
 
 // Return is how much of a message a report about it gives back.

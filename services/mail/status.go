@@ -12,6 +12,7 @@ type Status uint32 // class, subject and detail, a byte each from the third
 // The statuses that Sanduk gives; each name contains its number.
 const (
 	Status2_0_0OK               Status = 0x02_00_00
+	Status2_3_6Priority         Status = 0x02_03_06
 	Status2_7_0Authenticated    Status = 0x02_07_00
 	Status4_2_2MailboxFull      Status = 0x04_02_02
 	Status4_3_0SystemTrouble    Status = 0x04_03_00

@@ -50,6 +50,12 @@ func commandNamed(verb string) (command, bool) {
 		return command{0, (*conn).noop}, true
 	case "VRFY":
 		return command{0, (*conn).vrfy}, true
+	case "EXPN":
+		return command{0, (*conn).expn}, true
+	case "HELP":
+		return command{0, (*conn).help}, true
+	case "ETRN":
+		return command{needGreeting | needNoMail, (*conn).etrn}, true
 	case "QUIT":
 		return command{0, (*conn).quit}, true
 	}
@@ -86,10 +92,13 @@ func lookUp(line, verb string) (command, error) {
 	}
 	cmd, ok := commandNamed(verb)
 	if !ok {
-		return command{}, &Error{Code: 500, Status: mail.Status5_5_2BadSyntax, Text: "Command not recognised"}
+		return command{}, errCommand
 	}
 	return cmd, nil
 }
+
+// errCommand is for verbs that mean nothing here.
+var errCommand = &Error{Code: 500, Status: mail.Status5_5_2BadSyntax, Text: "Command not recognised"}
 
 // isOtherProtocol knows a browser that was sent here to speak SMTP for somebody
 // else; every further line of it would be one more try.
@@ -143,6 +152,18 @@ func (c *conn) noop(string) error {
 // here is the office's own business.
 func (c *conn) vrfy(string) error {
 	c.wire.reply(252, mail.Status2_0_0OK, "Send the message and see")
+	return nil
+}
+
+// expn is refused (RFC 5321 §7.3): who belongs to a group here is nobody's
+// business but the office's.
+func (c *conn) expn(string) error {
+	return &Error{Code: 502, Status: mail.Status5_5_1BadSequence, Text: "Lists are not shown here"}
+}
+
+// help is for people who type (RFC 5321 §4.1.1.8).
+func (c *conn) help(string) error {
+	c.wire.reply(214, mail.Status2_0_0OK, "Commands: EHLO HELO MAIL RCPT DATA BDAT RSET NOOP VRFY STARTTLS AUTH QUIT", "The rules are those of RFC 5321")
 	return nil
 }
 

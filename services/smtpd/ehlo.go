@@ -57,6 +57,7 @@ func (c *conn) extensions() []string {
 		fmt.Sprintf("SIZE %d", c.server.options.MaxSize),
 		fmt.Sprintf("LIMITS RCPTMAX=%d", maxRecipients),
 	}
+	list = append(list, c.offered()...)
 	if c.tls == nil && c.server.options.TLS != nil {
 		list = append(list, "STARTTLS")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -31,10 +32,15 @@ func (c *conn) mail(arguments string) error {
 		return err
 	}
 	envelope := mail.Envelope{Peer: c.peer}
+	now := time.Now()
 	for _, p := range parameters {
-		if err := c.mailParameter(&envelope, p); err != nil {
+		if err := c.mailParameter(&envelope, p, now); err != nil {
 			return err
 		}
+	}
+	lowered, err := c.settle(&envelope.Wishes)
+	if err != nil {
+		return err
 	}
 	if path != "" {
 		if envelope.From, err = parsePath(path); err != nil {
@@ -51,13 +57,22 @@ func (c *conn) mail(arguments string) error {
 	}
 	envelope.Peer.Protocol = c.protocol(envelope.UTF8)
 	c.transaction = &transaction{envelope: envelope}
+	if lowered { // RFC 6710 §4.2: the client is told what it got
+		c.wire.reply(250, mail.Status2_3_6Priority, "0 is the priority that messages from outside get at most")
+		return nil
+	}
 	c.wire.reply(250, mail.Status2_0_0OK, "OK")
 	return nil
 }
 
+// stranger: nobody of the office's, nor anybody whom it trusts.
+func (c *conn) stranger() bool {
+	return c.peer.Login.Account == 0 && !c.server.options.Trusted(c.peer.Addr)
+}
+
 // mailParameter reads one parameter of MAIL. Each belongs to an extension, so
 // none is known after HELO.
-func (c *conn) mailParameter(envelope *mail.Envelope, p parameter) error {
+func (c *conn) mailParameter(envelope *mail.Envelope, p parameter, now time.Time) error {
 	if !c.esmtp {
 		return errParameter(p)
 	}
@@ -89,6 +104,9 @@ func (c *conn) mailParameter(envelope *mail.Envelope, p parameter) error {
 			return errParameter(p)
 		}
 	default:
+		if known, err := c.wish(&envelope.Wishes, p, now); known {
+			return err
+		}
 		return errParameter(p)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -33,7 +34,12 @@ func cutPath(arguments, word string) (path string, parameters []parameter, err e
 	}
 	for text := range strings.FieldsSeq(rest) {
 		keyword, value, hasValue := strings.Cut(text, "=")
-		parameters = append(parameters, parameter{strings.ToUpper(keyword), value, hasValue})
+		p := parameter{strings.ToUpper(keyword), value, hasValue}
+		if slices.ContainsFunc(parameters, func(other parameter) bool { return other.keyword == p.keyword }) {
+			// RFC 5321 §4.1.1.11: which one would count?
+			return "", nil, &Error{Code: 501, Status: mail.Status5_5_4BadParameter, Text: "The parameter " + printable(p.keyword) + " is given twice"}
+		}
+		parameters = append(parameters, p)
 	}
 	return path, parameters, nil
 }

@@ -15,14 +15,17 @@ func (c *conn) rcpt(arguments string) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range parameters {
-		return errParameter(p) // no extension offered has one for RCPT
-	}
 	t := c.transaction
+	var recipient mail.Recipient
+	for _, p := range parameters {
+		if err := c.recipientWish(&recipient, p, t.envelope.UTF8); err != nil {
+			return err
+		}
+	}
 	if len(t.envelope.To) >= maxRecipients {
 		return &Error{Code: 452, Status: mail.Status4_5_3TooManyRcpts, Text: "Too many recipients; send the rest in another message"}
 	}
-	to, err := c.recipient(path)
+	to, err := c.forwardPath(path)
 	if err != nil {
 		return err
 	}
@@ -34,15 +37,16 @@ func (c *conn) rcpt(arguments string) error {
 	if err := c.server.options.Mailroom.Recipient(ctx, &t.envelope, to); err != nil {
 		return c.refusedRecipient(err)
 	}
-	t.envelope.To = append(t.envelope.To, mail.Recipient{Address: to})
+	recipient.Address = to
+	t.envelope.To = append(t.envelope.To, recipient)
 	c.idleCommands--
 	c.wire.reply(250, mail.Status2_0_0OK, "OK")
 	return nil
 }
 
-// recipient reads a forward-path. Postmaster may stand without a domain (RFC
+// forwardPath reads a forward-path. Postmaster may stand without a domain (RFC
 // 5321 §4.5.1): it is the one of this host.
-func (c *conn) recipient(path string) (mail.Address, error) {
+func (c *conn) forwardPath(path string) (mail.Address, error) {
 	if strings.EqualFold(path, "postmaster") {
 		return mail.Address{Local: path, Domain: c.server.options.Hostname()}, nil
 	}

@@ -103,6 +103,12 @@ func TestReplies(t *testing.T) {
 			S: 501
 			C: MAIL FROM:<a@b.test> SMTPUTF8=1
 			S: 501
+			C: MAIL FROM:<a@b.test> SIZE=1 size=2
+			S: 501 5.5.4 The parameter SIZE is given twice
+			C: MAIL FROM:<a@b.test> RET=FULL
+			S: 555 5.5.4 The parameter RET
+			C: ETRN example.test
+			S: 500
 			C: MAIL FROM:<a@b.test> EVIL@{}=1
 			S: 555 5.5.4 The parameter EVIL???
 			C: MAIL FROM:<poštar@b.test>
@@ -124,7 +130,11 @@ func TestReplies(t *testing.T) {
 			C: VRFY alice
 			S: 252
 			C: EXPN list
-			S: 500
+			S: 502 5.5.1
+			C: HELP
+			S: 214
+			C: ETRN example.test
+			S: 503
 			C: STARTTLSfoo
 			S: 500
 			C: AUTH PLAIN AGFsaWNlAHNlY3JldA==

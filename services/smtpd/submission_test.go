@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"maps"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -214,7 +216,40 @@ func TestConnectionLimit(t *testing.T) {
 	dial(t, addr).expect("421 4.3.2 Too many connections from your address")
 }
 
-// TestCapabilities compares EHLO with the table in the documentation's order.
+// TestTable compares what a server lists that has everything turned on with the
+// table in ARCHITECTURE.md.
+func TestTable(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "## SMTP: what EHLO lists")
+	table, _, _ = strings.Cut(table, "\n\n## ")
+	documented := map[string]bool{}
+	for row := range strings.Lines(table) {
+		if name, _, ok := strings.Cut(strings.TrimPrefix(row, "| "), " |"); ok && name == strings.ToUpper(name) && strings.HasPrefix(row, "| ") {
+			documented[name] = true
+		}
+	}
+	s := newTestServer(t)
+	s.options.Offers, s.options.Turner = everything, fakeTurner{}
+	listed := map[string]bool{}
+	for _, mode := range []Mode{{}, {Submission: true}} {
+		for _, state := range []*tls.ConnectionState{nil, {}} {
+			c := newConn(s.Server, &scriptConn{}, mode)
+			c.tls = state
+			for _, line := range c.extensions() {
+				listed[strings.Fields(line)[0]] = true
+			}
+		}
+	}
+	if !maps.Equal(documented, listed) {
+		t.Errorf("ARCHITECTURE.md has %v; EHLO lists %v", slices.Sorted(maps.Keys(documented)), slices.Sorted(maps.Keys(listed)))
+	}
+}
+
+// TestCapabilities holds what EHLO lists, in its order, where nothing is turned on.
 func TestCapabilities(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
