@@ -24,13 +24,15 @@ func isOver(r *recordHeader, left int, trimmed bool) bool {
 // bridge has records that an earlier compaction left out, and seals within the
 // segment, be counted as left out too: in a segment with gaps nothing may be missing
 // that they don't tell of.
-func (w *rewriter) bridge(r *recordHeader, behindSeal bool) error {
+//
+// seals is how many stand right before r.
+func (w *rewriter) bridge(r *recordHeader, seals int) error {
 	if w.trim == nil || r.lsn == w.lsn {
 		return nil
 	}
 	n := uint64(r.lsn - w.lsn)
-	if r.lsn < w.lsn || r.ordinal < w.next || uint64(r.ordinal-w.next) != n || !w.from.compacted() && !(behindSeal && n == 1) ||
-		w.from.version >= trimmedVersion && !(behindSeal && n == 1) {
+	if r.lsn < w.lsn || r.ordinal < w.next || uint64(r.ordinal-w.next) != n || !w.from.compacted() && n != uint64(seals) ||
+		w.from.version >= trimmedVersion && n != uint64(seals) {
 		return fmt.Errorf("LSN %d where %d should be: %w", r.lsn, w.lsn, ErrDamaged)
 	}
 	return w.leaveOut(&recordHeader{ordinal: w.next, lsn: w.lsn, floor: r.floor, time: r.time}, uint32(n))

@@ -54,7 +54,7 @@ type rewriter struct {
 	at       int64  // end of what is written
 	unsynced int64
 	seal     recordHeader // the old one
-	sealed   bool         // it was the last record read
+	seals    int          // so many stood right before where it reads now
 	next     uint32       // ordinal behind the last record
 	lsn      LSN          // likewise, in a segment of which records are left out
 }
@@ -85,15 +85,13 @@ func (w *rewriter) copy(places []place) error {
 			return fmt.Errorf("record at %d: %w", p.offset, err)
 		}
 	}
-	if !w.sealed { // its table, which was read from the disk, does not list it
-		return w.readSealRecord(expected)
-	}
-	return nil
+	return w.readSealRecord(expected)
 }
 
-// readSealRecord reads the old seal. Without one a segment of records can't be
-// told from one that was cut short; of bodies, there is none where a crash ended
-// the writing.
+// readSealRecord reads the old seal, if that is not the last record that was copied:
+// the table does not list it when it was read from the disk, while it may list the
+// seal of an earlier start. Without one a segment of records can't be told from one
+// that was cut short; of bodies, there is none where a crash ended the writing.
 func (w *rewriter) readSealRecord(off int64) error {
 	r, _, err := w.from.readRecord(w.from.file, off, w.size)
 	if err == nil && (r.family != FamilyJournal || r.kind != typeSeal) {
@@ -102,6 +100,8 @@ func (w *rewriter) readSealRecord(off int64) error {
 	switch {
 	case err == nil:
 		w.seal = r
+		w.seals++
+	case w.seals > 0 && errors.Is(err, ErrDamaged) && w.size-off <= endSize: // here is the end mark
 	case w.from.kind == kindBodies && errors.Is(err, ErrDamaged):
 		w.seal = recordHeader{ordinal: w.next, time: w.from.created}
 	default:
@@ -112,16 +112,17 @@ func (w *rewriter) readSealRecord(off int64) error {
 
 // record copies one record, or what stays of it.
 func (w *rewriter) record(r *recordHeader, payload []byte, off int64, dead bool) error {
-	before := w.sealed
-	if w.sealed = r.family == FamilyJournal && r.kind == typeSeal; w.sealed {
+	if r.family == FamilyJournal && r.kind == typeSeal {
 		// The last one is written again. An earlier one is of a start that went on
-		// behind it.
+		// behind it, perhaps with nothing but another seal.
 		w.seal = *r
+		w.seals++
 		return nil
 	}
-	if err := w.bridge(r, before); err != nil {
+	if err := w.bridge(r, w.seals); err != nil {
 		return err
 	}
+	w.seals = 0
 	n, err := r.span(payload)
 	if err != nil {
 		return err
@@ -215,7 +216,7 @@ func (w *rewriter) verify(r *recordHeader, off int64) error {
 
 // finish writes the seal and syncs.
 func (w *rewriter) finish() error {
-	if err := w.bridge(&w.seal, false); err != nil {
+	if err := w.bridge(&w.seal, w.seals-1); err != nil {
 		return err
 	}
 	if err := w.endGap(); err != nil {

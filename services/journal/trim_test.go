@@ -170,6 +170,63 @@ func TestTrim(t *testing.T) {
 	}
 }
 
+func mustClose(t *testing.T, j *journal.Journal) {
+	t.Helper()
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTrimSealedTwice is about a segment whose writing ended with its seal, because
+// the power failed before there was another one: the next start seals it once more,
+// behind nothing new. All of these seals have LSNs, and none may be missed.
+func TestTrimSealedTwice(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		starts   int // that seal it again
+		reopened bool
+	}{{1, false}, {1, true}, {2, false}, {2, true}} {
+		disk, opts := crashfs.New(), options()
+		opts.Segment, opts.Ring = 2500, journal.NoRing
+		put := func(j *journal.Journal, i int) acked {
+			a := acked{payload: fmt.Sprintf("a%d", i), body: noise(uint64(i), 200)}
+			a.slot = mustPut(t, j, a.payload, stage(t, j, a.body))
+			return a
+		}
+		var done []acked
+		j := open(t, disk, opts)
+		for i := 0; len(j.Segments()) < 2; i++ {
+			done = append(done, put(j, i))
+		}
+		done = done[:len(done)-1] // it is what the next segment was made for
+		for range tt.starts {
+			mustClose(t, j)
+			if err := disk.Remove("log/00000002.seg"); err != nil {
+				t.Fatal(err)
+			}
+			if err := disk.SyncDir("log"); err != nil {
+				t.Fatal(err)
+			}
+			j = open(t, disk, opts)
+			put(j, 100)
+		}
+		done = append(done, put(j, 101))
+		if tt.reopened {
+			mustClose(t, j)
+			j = open(t, disk, opts)
+		}
+		h := historianOf(done, len(done)-2, 0)
+		if got := compact(t, j, h); got.Rewritten != 1 {
+			t.Errorf("%+v: %d segments were rewritten, want 1", tt, got.Rewritten)
+		}
+		checkTrimmed(t, fmt.Sprintf("%+v: compacted", tt), j, done, h)
+		mustClose(t, j)
+		j = open(t, disk, opts)
+		checkTrimmed(t, fmt.Sprintf("%+v: compacted, and opened again", tt), j, done, h)
+		mustClose(t, j)
+	}
+}
+
 // TestTrimCrash cuts the power behind every disk operation of a compaction that
 // leaves records out.
 func TestTrimCrash(t *testing.T) {
