@@ -1,11 +1,17 @@
 package powercut
 
 import (
+	"encoding/binary"
+	"errors"
 	"maps"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // TestModel holds that the model itself sees what it is there to see: an oracle that is always content is worth nothing.
@@ -109,4 +115,119 @@ func TestMended(t *testing.T) {
 			t.Errorf("mended(%q) = %t, want %t", out, got, want)
 		}
 	}
+}
+
+// TestOtherViews holds that POP3 and undo are compared, and not only asked.
+func TestOtherViews(t *testing.T) {
+	t.Parallel()
+	all := []found{{mailbox: inbox, uid: 1, name: "d1"}, {mailbox: "Sent", uid: 1, name: "a1"}, {mailbox: inbox, uid: 4, name: "d2"}}
+	pop := []found{{mailbox: inbox, name: "d1"}, {mailbox: inbox, name: "d2"}}
+	for _, tt := range []struct {
+		name string
+		pop  []found
+		want string
+	}{
+		{"the same", pop, "none"},
+		{"one less", pop[:1], "1 lost"},
+		{"another order", []found{pop[1], pop[0]}, "2 lost"},
+		{"torn", []found{pop[0], {mailbox: inbox, name: "d2", why: "zeros"}}, "1 torn"},
+	} {
+		if got := tally(comparePOP("alice", tt.pop, all)); got != tt.want {
+			t.Errorf("POP3, %s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+
+	h := newHistory(map[string]account{"alice": {}}, func() int64 { return 1 })
+	for _, o := range []operation{
+		{kind: add, account: "alice", mailbox: "Sent", names: []string{"a1", "a2"}},
+		{kind: expunge, account: "alice", mailbox: "Sent", names: []string{"a2"}},
+	} {
+		var uids []uint32
+		if o.kind == add {
+			uids = []uint32{7, 8}
+		}
+		h.answer(h.ask(o), uids)
+	}
+	h.ask(operation{kind: expunge, account: "alice", mailbox: "Sent", names: []string{"a1"}}) // and not answered
+	removals := h.removalsAt(1)
+	if len(removals) != 1 || removals[0].uid != 8 || removals[0].place != (place{"Sent", "a2"}) {
+		t.Fatalf("removed are %v, want a2 in Sent, UID 8", removals)
+	}
+	if list := h.removalsAt(0); len(list) != 0 {
+		t.Errorf("before the first move %v is removed, want nothing", list)
+	}
+	at := removals[0].at
+	if got := due(removals, at.Add(time.Minute), time.Hour); len(got) != 1 {
+		t.Error("a minute after it was expunged, with a retention of an hour, a letter need not be there")
+	}
+	if got := due(removals, at.Add(time.Hour), time.Hour); len(got) != 0 {
+		t.Error("when the retention is over, a letter must still be there")
+	}
+	for _, tt := range []struct {
+		name   string
+		listed map[undoKey]string
+		want   string
+	}{
+		{"listed", map[undoKey]string{{"Sent", 8}: "a2"}, "none"},
+		{"not listed", map[undoKey]string{{"Sent", 7}: "a2"}, "1 lost"},
+		{"another letter", map[undoKey]string{{"Sent", 8}: "a1"}, "1 torn"},
+	} {
+		if got := tally(compareUndo(removals, tt.listed)); got != tt.want {
+			t.Errorf("undo, %s: %s, want %s", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestLeftover holds that what a compaction, a sweep or a writing of the search index leaves half done is seen.
+func TestLeftover(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	see := func(want ...phase) {
+		t.Helper()
+		got, err := leftover(dir)
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("leftover: %v, %v, want %v", got, err, want)
+		}
+	}
+	put := func(name string, data []byte) {
+		t.Helper()
+		file := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark := func(expired, swept uint64) {
+		t.Helper()
+		put("accounts/2/index.db", nil)
+		db, err := bolt.Open(filepath.Join(dir, "accounts/2/index.db"), 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.Update(func(tx *bolt.Tx) error {
+			meta, err := tx.CreateBucketIfNotExists([]byte("meta"))
+			return errors.Join(err, meta.Put([]byte("expired"), binary.AppendUvarint(nil, expired)), meta.Put([]byte("swept"), binary.AppendUvarint(nil, swept)))
+		})
+		if err := errors.Join(err, db.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("log/00000001.seg", nil)
+	manifest := binary.AppendUvarint([]byte{3}, 100)
+	manifest = binary.AppendUvarint(binary.AppendUvarint(manifest, 3), 1)
+	manifest = append(binary.AppendUvarint(manifest, 2), "saltsalt\x05sum."...)
+	put("search/a2/manifest", manifest)
+	put("search/a2/00000002.words", nil)
+	mark(300, 300)
+	see()
+	put("search/a2/00000003.words", nil)
+	see(indexing)
+	mark(300, 200)
+	see(expiring, indexing)
+	put("log/00000001.seg.new", nil)
+	see(compacting, expiring, indexing)
+	put("accounts/2/index.db.building", nil)
+	see(shrinking, compacting, expiring, indexing)
 }

@@ -159,12 +159,12 @@ func login(ctx context.Context, addr, name string) (*imapclient.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := imapclient.New(tls.Client(conn, &tls.Config{InsecureSkipVerify: true}), nil)
-	if err := c.Login(name+"@"+domain, password).Wait(); err != nil {
-		c.Close()
-		return nil, fmt.Errorf("log in as %s: %w", name, err)
+	session, err := imapLogin(tls.Client(conn, &tls.Config{InsecureSkipVerify: true}), name)
+	if err != nil {
+		conn.Close()
+		return nil, err
 	}
-	return c, nil
+	return imapclient.New(session, nil), nil
 }
 
 // worker is one IMAP session with its account.

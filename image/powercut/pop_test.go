@@ -38,11 +38,12 @@ func readPOP(ctx context.Context, addr, name string) ([]found, error) {
 	if _, err := d.ReadLine(); err != nil {
 		return nil, err
 	}
-	if _, err := d.ask("USER %s@%s", name, domain); err != nil {
+	last, err := prove(d.Conn, "AUTH ", name)
+	if err != nil {
 		return nil, err
 	}
-	if _, err := d.ask("PASS %s", password); err != nil {
-		return nil, err
+	if !strings.HasPrefix(last, "+OK") {
+		return nil, fmt.Errorf("AUTH is answered with %q", last)
 	}
 	stat, err := d.ask("STAT")
 	if err != nil {

@@ -57,13 +57,15 @@ func (s *stopwatch) String() string {
 // and what was expunged and is due must be there to be put back.
 func readAll(ctx context.Context, addrs addresses, removals []removal, retention time.Duration) (*view, error) {
 	v := &view{make(map[string][]found), make(map[string][]found), nil, newStopwatch()}
+	signed := sync.OnceValues(func() (*pages, error) { return signIn(ctx, addrs.https) })
 	var all sync.WaitGroup
+	all.Go(func() { _, _ = signed() }) // whoever needs it gets the error
 	var mu sync.Mutex
 	var errs []error
 	for _, name := range people() {
 		all.Go(func() {
 			own := slices.DeleteFunc(slices.Clone(removals), func(r removal) bool { return r.account != name })
-			a, err := readPerson(ctx, addrs, name, own, retention)
+			a, err := readPerson(ctx, addrs, signed, name, own, retention)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -75,6 +77,9 @@ func readAll(ctx context.Context, addrs addresses, removals []removal, retention
 		})
 	}
 	all.Wait()
+	if p, err := signed(); err == nil {
+		p.close()
+	}
 	return v, errors.Join(errs...)
 }
 
@@ -85,7 +90,7 @@ type personView struct {
 	times      stopwatch
 }
 
-func readPerson(ctx context.Context, addrs addresses, name string, removals []removal, retention time.Duration) (*personView, error) {
+func readPerson(ctx context.Context, addrs addresses, signed func() (*pages, error), name string, removals []removal, retention time.Duration) (*personView, error) {
 	v := &personView{times: newStopwatch()}
 	c, err := login(ctx, addrs.imaps, name)
 	if err != nil {
@@ -109,7 +114,12 @@ func readPerson(ctx context.Context, addrs addresses, name string, removals []re
 	}
 	v.problems = append(v.problems, missed...)
 	v.times.lap("search")
-	after, wrong, err := undo(ctx, c, addrs.https, name, removals, retention, v.got)
+	p, err := signed()
+	if err != nil {
+		return nil, err
+	}
+	v.times.lap("waiting for the pages")
+	after, wrong, err := undo(ctx, c, p, name, removals, retention, v.got)
 	if err != nil {
 		return nil, fmt.Errorf("undo: %w", err)
 	}

@@ -151,19 +151,19 @@ func owners(ctx context.Context, image, dir string) (map[int64]phase, error) {
 // leftover is what stands half done in a data directory's mail.
 func leftover(dir string) ([]phase, error) {
 	var list []phase
-	unfinished, err := filepath.Glob(filepath.Join(dir, "log", "*.new"))
-	if err != nil {
-		return nil, err
-	}
-	if len(unfinished) > 0 {
-		list = append(list, compacting)
-	}
 	made, err := filepath.Glob(filepath.Join(dir, "accounts", "*", "index.db?*"))
 	if err != nil {
 		return nil, err
 	}
 	if len(made) > 0 {
 		list = append(list, shrinking)
+	}
+	unfinished, err := filepath.Glob(filepath.Join(dir, "log", "*.new"))
+	if err != nil {
+		return nil, err
+	}
+	if len(unfinished) > 0 {
+		list = append(list, compacting)
 	}
 	indexes, err := filepath.Glob(filepath.Join(dir, "accounts", "*", "index.db"))
 	if err != nil {

@@ -97,13 +97,13 @@ type pages struct {
 	cookie *http.Cookie
 }
 
-// signIn begins a session of the pages.
-func signIn(ctx context.Context, addr, name string) (*pages, error) {
+// signIn begins a session of the pages, the administrator's: the box works long on a password.
+func signIn(ctx context.Context, addr string) (*pages, error) {
 	p := &pages{
 		client: &http.Client{Timeout: talkTime, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}},
 		base:   "https://" + addr,
 	}
-	cookies, err := p.do(ctx, http.MethodPost, "/api/session", map[string]string{"address": name + "@" + domain, "password": password}, nil)
+	cookies, err := p.do(ctx, http.MethodPost, "/api/session", map[string]string{"address": "admin@" + domain, "password": password}, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -163,8 +163,11 @@ type undoEntry struct {
 	Subject string `json:"subject"`
 }
 
-// expunged lists what can be put back, also what is back already.
-func (p *pages) expunged(ctx context.Context) ([]undoEntry, error) {
+// undoPath is where somebody's deleted mail is.
+func undoPath(name string) string { return "/api/accounts/" + name + "@" + domain + "/undo/messages" }
+
+// expunged lists what of somebody's can be put back, also what is back already.
+func (p *pages) expunged(ctx context.Context, name string) ([]undoEntry, error) {
 	var all []undoEntry
 	next := ""
 	for {
@@ -172,7 +175,7 @@ func (p *pages) expunged(ctx context.Context) ([]undoEntry, error) {
 			Messages []undoEntry `json:"messages"`
 			Next     string      `json:"next"`
 		}
-		path := "/api/me/undo/messages?back=1"
+		path := undoPath(name) + "?back=1"
 		if next != "" {
 			path += "&after=" + next
 		}
@@ -187,14 +190,14 @@ func (p *pages) expunged(ctx context.Context) ([]undoEntry, error) {
 }
 
 // restore puts a message back and gives its new UID, in the same mailbox.
-func (p *pages) restore(ctx context.Context, at undoPlace) (uint32, error) {
+func (p *pages) restore(ctx context.Context, name string, at undoPlace) (uint32, error) {
 	var answer struct {
 		Messages []struct {
 			Outcome string    `json:"outcome"`
 			Now     undoPlace `json:"now"`
 		} `json:"messages"`
 	}
-	_, err := p.do(ctx, http.MethodPost, "/api/me/undo/messages", map[string]any{"messages": []undoPlace{at}}, &answer)
+	_, err := p.do(ctx, http.MethodPost, undoPath(name), map[string]any{"messages": []undoPlace{at}}, &answer)
 	if err != nil {
 		return 0, err
 	}
@@ -206,13 +209,8 @@ func (p *pages) restore(ctx context.Context, at undoPlace) (uint32, error) {
 
 // undo compares what can be put back with what must be, and puts one letter back, which is then read again. It gives
 // what the account holds after that.
-func undo(ctx context.Context, c *imapclient.Client, addr, name string, removals []removal, retention time.Duration, got []found) ([]found, []problem, error) {
-	p, err := signIn(ctx, addr, name)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer p.close()
-	list, err := p.expunged(ctx)
+func undo(ctx context.Context, c *imapclient.Client, p *pages, name string, removals []removal, retention time.Duration, got []found) ([]found, []problem, error) {
+	list, err := p.expunged(ctx, name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -241,7 +239,7 @@ func undo(ctx context.Context, c *imapclient.Client, addr, name string, removals
 
 // putBack puts one letter back and reads its mailbox again, which must hold it and be else as before.
 func putBack(ctx context.Context, c *imapclient.Client, p *pages, r removal, at undoPlace, got []found) ([]found, error) {
-	uid, err := p.restore(ctx, at)
+	uid, err := p.restore(ctx, r.account, at)
 	if err != nil {
 		return nil, err
 	}
