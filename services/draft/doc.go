@@ -12,6 +12,10 @@
 // writes it into its log and syncs that. What a crash leaves in the spool
 // directory is removed by the next [NewSpool].
 //
+// All drafts of a spool share three bounds: [MemoryBudget] for bytes in memory,
+// beyond which they go to files; [ScanBudget] for what looking at them takes,
+// beyond which one with an enormous header is put off; [Reserve] of free disk.
+//
 // Concurrency: a Spool may be used by any number of goroutines. A Draft belongs
 // to one goroutine until Finish; after that any number may read it, until
 // Discard.

@@ -29,6 +29,7 @@ type Draft struct {
 	scanner *message.Scanner
 	lines   message.Canonical
 
+	held   int64 // bytes of scanner's that the spool has counted
 	err    error // the first failure, which every later Write and Finish repeats
 	digest *message.Digest
 	hops   int
@@ -77,7 +78,7 @@ func (d *Draft) write(p []byte) error {
 	d.size += int64(len(p))
 	_, _ = d.scanner.Write(p) // they never fail
 	_, _ = d.lines.Write(p)
-	return nil
+	return d.spool.scan(&d.held, int64(d.scanner.Held()))
 }
 
 func (d *Draft) writeFile(p []byte) error {
@@ -156,6 +157,7 @@ func (d *Draft) Discard() {
 		return
 	}
 	d.done = true
+	d.spool.unscan(&d.held)
 	d.spool.release(&d.memory)
 	if d.file != nil {
 		// Nothing depends on these: NewSpool removes what could not be.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/message"
 )
 
 func newSpool(t *testing.T) (*Spool, string) {
@@ -281,5 +282,43 @@ func TestReserve(t *testing.T) {
 	free = Reserve
 	if err := write(); err != nil {
 		t.Errorf("after room was made: %v", err)
+	}
+}
+
+// TestScanBudget: many messages with enormous headers at once are put off before
+// they use up the memory, and an ordinary one is taken beside them.
+func TestScanBudget(t *testing.T) {
+	t.Parallel()
+	spool, _ := newSpool(t)
+	hostile := bytes.Repeat([]byte("a@b.test,"), 1<<17)
+	refused := 0
+	var drafts []*Draft
+	for range 100 {
+		d := spool.New(mail.MaxMessage)
+		drafts = append(drafts, d)
+		_, err := d.Write([]byte("To: "))
+		for rest := hostile; len(rest) > 0 && err == nil; rest = rest[min(len(rest), 16<<10):] {
+			_, err = d.Write(rest[:min(len(rest), 16<<10)])
+		}
+		if err == nil {
+			continue
+		}
+		refused++
+		if refusal, ok := errors.AsType[*mail.Refusal](err); !ok || !refusal.Temporary() {
+			t.Fatalf("a message that does not fit is refused with %v; want a temporary refusal", err)
+		}
+	}
+	if got := spool.scanning.Load(); refused == 0 || refused == len(drafts) || got > ScanBudget+int64(len(drafts))*2*scanShare+4*message.DefaultHeader {
+		t.Errorf("%d of %d are refused, %d bytes are held; want some, and about %d", refused, len(drafts), got, ScanBudget)
+	}
+	d := spool.New(mail.MaxMessage)
+	if _, err := d.Write([]byte("Subject: hello\r\n\r\nbody\r\n")); err != nil || d.Finish() != nil {
+		t.Errorf("an ordinary message beside them: %v", err)
+	}
+	for _, d := range append(drafts, d) {
+		d.Discard()
+	}
+	if got := spool.scanning.Load(); got != 0 {
+		t.Errorf("%d bytes are counted behind the last message; want 0", got)
 	}
 }

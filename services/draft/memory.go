@@ -1,6 +1,10 @@
 package draft
 
-import "io"
+import (
+	"io"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
 
 // blockSize is what the memory of drafts is taken in. It fits most messages, and
 // is used again for the next one without being cleared.
@@ -39,6 +43,34 @@ func (s *Spool) grow(m *memory, size int64) bool {
 		*m = append(*m, b)
 	}
 	return true
+}
+
+// scanShare is what looking at a message may take in any case: ordinary ones take
+// less, and a thousand of them side by side still fit.
+const scanShare = 16 << 10
+
+// errScanning is told to who sends a message with an enormous header while many
+// others do.
+var errScanning = &mail.Refusal{Status: mail.Status4_3_1SystemFull, Text: "The server's memory is used up just now, try again later"}
+
+// scan counts what looking at one message takes up: now, where it was held. It
+// refuses the message if that is much and all together take more than ScanBudget.
+func (s *Spool) scan(held *int64, now int64) error {
+	if now == *held {
+		return nil
+	}
+	sum := s.scanning.Add(now - *held)
+	*held = now
+	if now > scanShare && sum > ScanBudget {
+		return errScanning
+	}
+	return nil
+}
+
+// unscan gives back what scan has counted.
+func (s *Spool) unscan(held *int64) {
+	s.scanning.Add(-*held)
+	*held = 0
 }
 
 // release gives all blocks back. Nobody reads them any more.

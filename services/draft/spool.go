@@ -22,6 +22,9 @@ const prefix = "draft-"
 const (
 	// MemoryBudget is in bytes; drafts beyond it go to files at once.
 	MemoryBudget = 32 << 20
+	// ScanBudget is in bytes: what looking at all messages that come in may take.
+	// One alone takes some 4 MB if its header is made for that.
+	ScanBudget = 32 << 20
 	// Reserve is what the spool leaves free on the disk, in bytes: more than the
 	// log's own reserve, so that a draft is refused before anything else is.
 	Reserve = 96 << 20
@@ -36,10 +39,11 @@ type Spool struct {
 	dir  string
 	free func() (int64, error) // nil: unknown
 
-	last    atomic.Uint64 // number of the last file made
-	memory  atomic.Int64  // bytes of drafts in memory
-	blocks  sync.Pool     // of *[blockSize]byte
-	written atomic.Int64  // bytes written to files since the last look at the free space
+	last     atomic.Uint64 // number of the last file made
+	memory   atomic.Int64  // bytes of drafts in memory
+	scanning atomic.Int64  // bytes of drafts' scanners and digests, about
+	blocks   sync.Pool     // of *[blockSize]byte
+	written  atomic.Int64  // bytes written to files since the last look at the free space
 }
 
 // NewSpool opens the directory dir of fs for drafts, makes it if it is missing,

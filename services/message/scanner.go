@@ -169,6 +169,18 @@ func (s *Scanner) endLine() {
 // fields (RFC 5321 §6.3), as far as its header has been written.
 func (s *Scanner) Hops() int { return s.hops }
 
+// What an address or an entity of the tree costs in memory, about.
+const (
+	addressCost = 128
+	partCost    = 512
+)
+
+// Held is how many bytes of memory the message takes up in the Scanner, about: a
+// line or field in hand, and what the digest will have.
+func (s *Scanner) Held() int {
+	return cap(s.line) + cap(s.header.value) + cap(s.source.bytes) + s.nested + s.addresses*addressCost + s.parts*partCost
+}
+
 // Finish ends the message and gives the digest of everything written. A second
 // call gives the same digest.
 func (s *Scanner) Finish() *Digest {
