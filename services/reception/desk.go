@@ -31,7 +31,8 @@ type Session interface {
 type Limits struct {
 	Total      int                   // of this Desk
 	PerAddress int                   // from one address
-	Exempt     func(netip.Addr) bool // addresses to which PerAddress doesn't apply; nil: none
+	PerNetwork int                   // from one Network; 0: no bound
+	Exempt     func(netip.Addr) bool // addresses to which PerAddress and PerNetwork don't apply; nil: none
 }
 
 // Desk admits connections of one protocol.
@@ -44,6 +45,7 @@ type Desk struct {
 	listeners map[net.Listener]struct{}
 	sessions  map[Session]mail.AccountID // whose it is; 0 before the log-in
 	addresses map[netip.Addr]int
+	networks  map[netip.Prefix]int
 	running   sync.WaitGroup // one for each of sessions
 }
 
@@ -58,6 +60,7 @@ func New(limits Limits, log *slog.Logger) *Desk {
 		listeners: make(map[net.Listener]struct{}),
 		sessions:  make(map[Session]mail.AccountID),
 		addresses: make(map[netip.Addr]int),
+		networks:  make(map[netip.Prefix]int),
 	}
 }
 
@@ -131,6 +134,18 @@ func AddrOf(conn net.Conn) netip.Addr {
 	return addr.Addr().Unmap()
 }
 
+// Network is the network that an address is counted with: what one customer of a
+// provider has (/64 of IPv6), or what is rented and listed together (/24 of IPv4).
+// It is the zero Prefix for the zero Addr.
+func Network(addr netip.Addr) netip.Prefix {
+	bits := 64
+	if addr = addr.Unmap().WithZone(""); addr.Is4() {
+		bits = 24
+	}
+	network, _ := addr.Prefix(bits) // an address that is none has no network
+	return network
+}
+
 // start runs the session in a goroutine of its own, or turns it away.
 func (d *Desk) start(addr netip.Addr, s Session) {
 	if refusal := d.admit(addr, s); refusal != "" {
@@ -156,9 +171,12 @@ func (d *Desk) admit(addr netip.Addr, s Session) string {
 		return "Too many connections, try again later"
 	case d.addresses[addr] >= d.limits.PerAddress && !exempt:
 		return "Too many connections from your address, try again later"
+	case d.limits.PerNetwork > 0 && d.networks[Network(addr)] >= d.limits.PerNetwork && !exempt:
+		return "Too many connections from your network, try again later"
 	}
 	d.sessions[s] = 0
 	d.addresses[addr]++
+	d.networks[Network(addr)]++
 	d.running.Add(1)
 	return ""
 }
@@ -168,6 +186,10 @@ func (d *Desk) release(addr netip.Addr, s Session) {
 	delete(d.sessions, s)
 	if d.addresses[addr]--; d.addresses[addr] == 0 {
 		delete(d.addresses, addr)
+	}
+	network := Network(addr)
+	if d.networks[network]--; d.networks[network] == 0 {
+		delete(d.networks, network)
 	}
 	d.mu.Unlock()
 	d.running.Done()

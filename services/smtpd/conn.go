@@ -19,8 +19,8 @@ import (
 	"github.com/sanduk-mail/sanduk/services/reception"
 )
 
-// conn is one session. Only its own goroutine touches it, but for raw, cancel and
-// phase.
+// conn is one session. Only its own goroutine touches it, but for raw, cancel,
+// wake and what mu guards.
 type conn struct {
 	server *Server
 	desk   *reception.Desk
@@ -33,16 +33,19 @@ type conn struct {
 	tls    *tls.ConnectionState // nil without TLS
 	peer   mail.Peer
 
-	greeted      bool // HELO or EHLO has been said
-	esmtp        bool // it was EHLO
+	unwelcome    *mail.Refusal // what is known of the peer's address; nil: nothing bad
+	greeted      bool          // HELO or EHLO has been said
+	esmtp        bool          // it was EHLO
 	transaction  *transaction
 	badCommands  int
 	idleCommands int // since the last message; recipients that are accepted don't count
 	badRcpts     int
 	authFailures int
 
+	wake  chan struct{} // closed by the first Interrupt: a pause ends
 	mu    sync.Mutex
 	phase phase // guarded by mu
+	woken bool  // guarded by mu
 }
 
 // phase is what a session does as Interrupt sees it.
@@ -55,7 +58,7 @@ const (
 )
 
 func newConn(s *Server, nc net.Conn, mode Mode) *conn {
-	c := &conn{server: s, desk: s.deskOf(mode), raw: nc, mode: mode, wire: newWire(nc)}
+	c := &conn{server: s, desk: s.deskOf(mode), raw: nc, mode: mode, wire: newWire(nc), wake: make(chan struct{})}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	c.peer.Addr = reception.AddrOf(nc)
 	c.log = s.options.Log.With("peer", c.peer.Addr)
@@ -97,6 +100,12 @@ func (c *conn) Serve() {
 func (c *conn) session() error {
 	if c.mode.ImplicitTLS {
 		if err := c.handshake(); err != nil {
+			return err
+		}
+	}
+	if err := c.admit(); err != nil {
+		if err := c.answer(err); err != nil {
+			_ = c.wire.flush() // the last word, if it still gets through
 			return err
 		}
 	}
@@ -160,6 +169,10 @@ func (c *conn) Interrupt() {
 		_ = c.raw.SetReadDeadline(time.Unix(1, 0)) // a closed connection needs no waking
 	case shaking:
 		_ = c.raw.Close() // the handshake fails and the session ends
+	}
+	if !c.woken {
+		c.woken = true
+		close(c.wake)
 	}
 }
 

@@ -21,6 +21,9 @@ func (c *conn) data(arguments string) error {
 	if arguments != "" {
 		return &Error{Code: 501, Status: mail.Status5_5_4BadParameter, Text: "DATA takes no parameters"}
 	}
+	if err := c.inTurn(); err != nil {
+		return err
+	}
 	defer c.reset()
 	c.begin()
 	c.wire.reply(354, 0, "Send the message, and a line with a dot alone behind it")

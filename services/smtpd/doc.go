@@ -11,6 +11,11 @@
 // whole one, a bare CR must be seen to be refused, replies to pipelined
 // commands leave in one write, and limits apply before the first EHLO.
 //
+// Strangers on port 25 are looked at before anything of theirs is taken
+// (guards.go, rate.go): they must wait for the greeting and for answers, may not
+// come too often, and wait longer and longer when they try names out. None of it
+// reads a message, and none refuses for good who keeps to RFC 5321.
+//
 // One goroutine serves one connection; a Server's methods may be called from
 // any goroutine. Every bound on what a client may send is in limits.go.
 //

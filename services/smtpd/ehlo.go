@@ -8,11 +8,14 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// maxHelo is the longest name a client may give itself.
+// maxHelo is how much is kept of the name that a client gives itself.
 const maxHelo = mail.MaxDomain
 
 // ehlo is RFC 5321 §4.1.1.1.
 func (c *conn) ehlo(name string) error {
+	if err := c.inTurn(); err != nil {
+		return err
+	}
 	if err := c.greet(name); err != nil {
 		return err
 	}
@@ -23,6 +26,9 @@ func (c *conn) ehlo(name string) error {
 
 // helo is its older form, without extensions.
 func (c *conn) helo(name string) error {
+	if err := c.inTurn(); err != nil {
+		return err
+	}
 	if err := c.greet(name); err != nil {
 		return err
 	}
@@ -32,18 +38,32 @@ func (c *conn) helo(name string) error {
 }
 
 // greet takes the name as it comes: many honest clients send a bad one, so it
-// is recorded and never refused for what it says, only for what would break a
-// header field.
+// is recorded and never refused for what it says. Only to say none is an error
+// (RFC 5321 §4.1.1.1).
 func (c *conn) greet(name string) error {
-	if name == "" || len(name) > maxHelo || !utf8.ValidString(name) || strings.ContainsFunc(name, isControlOrSpace) {
+	if name == "" {
 		return &Error{Code: 501, Status: mail.Status5_5_4BadParameter, Text: "Say your host name behind EHLO"}
 	}
 	c.reset()
-	c.greeted, c.peer.Helo = true, name
+	c.greeted, c.peer.Helo = true, recorded(name)
 	return nil
 }
 
-func isControlOrSpace(r rune) bool { return r <= ' ' || r == 0x7f || r >= 0x80 && r <= 0x9f }
+// recorded is a name as it may stand in a header field and in the log: what
+// would break them is a question mark.
+func recorded(name string) string {
+	name = strings.Map(func(r rune) rune {
+		if r <= ' ' || r >= 0x7f && r <= 0x9f || r == utf8.RuneError {
+			return '?'
+		}
+		return r
+	}, name)
+	for len(name) > maxHelo {
+		_, last := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-last]
+	}
+	return name
+}
 
 // extensions is what EHLO lists now; the table in ARCHITECTURE.md names the
 // file of each.

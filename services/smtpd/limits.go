@@ -34,6 +34,15 @@ const (
 	// maxConnectionsPerAddress keeps one sender from taking them all. Addresses
 	// of trusted networks are exempt.
 	maxConnectionsPerAddress = 50
+	// maxConnectionsPerNetwork is for a /24 or /64, from which many servers of one
+	// provider come, and all machines of one rented range.
+	maxConnectionsPerNetwork = 150
+	// maxTarpit is the longest delay of one answer: clients wait five minutes.
+	maxTarpit = 10 * time.Second
+	// screenTimeout is for all that is asked about an address before the greeting.
+	screenTimeout = 15 * time.Second
+	// leastSilence is how long the greeting is kept back at least.
+	leastSilence = 10 * time.Millisecond
 	// maxReceivedFields tells a loop from a long way (RFC 5321 §6.3 asks for at
 	// least 100).
 	maxReceivedFields = 100

@@ -55,6 +55,9 @@ func (c *conn) mail(arguments string) error {
 	if err := c.server.options.Mailroom.Sender(ctx, &c.peer, envelope.From); err != nil {
 		return err
 	}
+	if err := c.withinRates(&c.server.meters.messages, "messages"); err != nil {
+		return err
+	}
 	envelope.Peer.Protocol = c.protocol(envelope.UTF8)
 	c.transaction = &transaction{envelope: envelope}
 	if lowered { // RFC 6710 §4.2: the client is told what it got

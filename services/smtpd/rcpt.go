@@ -32,10 +32,16 @@ func (c *conn) rcpt(arguments string) error {
 	if !to.IsASCII() && !t.envelope.UTF8 {
 		return &Error{Code: 553, Status: mail.Status5_6_7NonASCIIAddress, Text: "An address with letters beyond ASCII needs SMTPUTF8 in MAIL"}
 	}
+	if err := c.welcome(to); err != nil {
+		return c.refusedRecipient(err)
+	}
 	ctx, cancel := context.WithTimeout(c.ctx, deliverTimeout)
 	defer cancel()
 	if err := c.server.options.Mailroom.Recipient(ctx, &t.envelope, to); err != nil {
 		return c.refusedRecipient(err)
+	}
+	if err := c.withinRates(&c.server.meters.recipients, "recipients"); err != nil {
+		return err
 	}
 	recipient.Address = to
 	t.envelope.To = append(t.envelope.To, recipient)
@@ -65,7 +71,9 @@ func (c *conn) refusedRecipient(err error) error {
 	if reply.Status.Class() != 5 {
 		return err
 	}
-	if c.badRcpts++; c.badRcpts < maxRefusedRecipients || c.peer.Login.Account != 0 || c.server.options.Trusted(c.peer.Addr) {
+	c.badRcpts++
+	c.tarpit()
+	if c.badRcpts < maxRefusedRecipients || c.peer.Login.Account != 0 || c.server.options.Trusted(c.peer.Addr) {
 		return err
 	}
 	c.wire.reply(reply.Code, reply.Status, reply.Text)

@@ -42,7 +42,7 @@ type Mode struct {
 	ImplicitTLS bool // TLS from the first byte (RFC 8314)
 }
 
-// Options are what a Server needs; all but Trusted, Offers and Turner are required.
+// Options are what a Server needs; all but Trusted, Offers, Guards and Turner are required.
 type Options struct {
 	Hostname func() string // of the greeting and of Received; may change at set-up
 	Mailroom Mailroom
@@ -52,6 +52,7 @@ type Options struct {
 	MaxSize  int64                          // of a message, in octets
 	Trusted  func(netip.Addr) bool          // exempt from connection limits
 	Offers   Offers
+	Guards   Guards
 	Turner   Turner // nil: ETRN is not offered
 	Log      *slog.Logger
 }
@@ -59,6 +60,7 @@ type Options struct {
 // Server receives mail on any number of listeners.
 type Server struct {
 	options Options
+	meters  *meters            // of strangers
 	desks   [2]*reception.Desk // of port 25 and of submission: see deskOf
 	panics  atomic.Int64
 }
@@ -68,8 +70,8 @@ func New(options Options) *Server {
 	if options.Trusted == nil {
 		options.Trusted = func(netip.Addr) bool { return false }
 	}
-	limits := reception.Limits{Total: maxConnections, PerAddress: maxConnectionsPerAddress, Exempt: options.Trusted}
-	return &Server{options: options, desks: [2]*reception.Desk{reception.New(limits, options.Log), reception.New(limits, options.Log)}}
+	limits := reception.Limits{Total: maxConnections, PerAddress: maxConnectionsPerAddress, PerNetwork: maxConnectionsPerNetwork, Exempt: options.Trusted}
+	return &Server{options: options, meters: newMeters(options.Guards.Rates), desks: [2]*reception.Desk{reception.New(limits, options.Log), reception.New(limits, options.Log)}}
 }
 
 // deskOf keeps submission apart from port 25: the whole world can fill that
