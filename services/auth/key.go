@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -30,6 +31,7 @@ const keySize = 32
 type Key struct {
 	seal cipher.AEAD
 	fake [keySize]byte // from which unknown accounts get what known ones have
+	root [keySize]byte // from which other packages' keys are derived
 }
 
 // OpenKey reads the key from the file name of fsys. The error wraps
@@ -84,9 +86,21 @@ func newKey(secret []byte) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("auth: derive key: %w", err)
 	}
+	root, err := hkdf.Key(sha256.New, secret, nil, "sanduk derived keys", keySize)
+	if err != nil {
+		return nil, fmt.Errorf("auth: derive key: %w", err)
+	}
 	aead, err := chacha20poly1305.NewX(sealing)
 	if err != nil {
 		return nil, fmt.Errorf("auth: derive key: %w", err)
 	}
-	return &Key{seal: aead, fake: [keySize]byte(fake)}, nil
+	return &Key{seal: aead, fake: [keySize]byte(fake), root: [keySize]byte(root)}, nil
+}
+
+// Derive gives a key of 32 bytes for one purpose of another package's: always the
+// same on this box, another on every other, and no way back to the box key.
+func (k *Key) Derive(purpose string) []byte {
+	mac := hmac.New(sha256.New, k.root[:])
+	mac.Write([]byte(purpose))
+	return mac.Sum(nil)
 }

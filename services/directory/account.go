@@ -63,7 +63,7 @@ func (d *Directory) AddAccount(ctx context.Context, a mail.Account, password str
 		return mail.Account{}, fmt.Errorf("directory: %s: %w", a.Address, mail.ErrAddress)
 	case !v.owns(domain.Name(address.Domain)):
 		return mail.Account{}, fmt.Errorf("directory: %s: %w", address, mail.ErrNotOurDomain)
-	case v.addresses[address] != 0:
+	case v.taken(address):
 		return mail.Account{}, fmt.Errorf("directory: %s: %w", address, mail.ErrAddressTaken)
 	case a.Quota.Bytes < 0 || a.Quota.Messages < 0:
 		return mail.Account{}, fmt.Errorf("directory: %s: %w", address, mail.ErrQuota)

@@ -67,3 +67,25 @@ func BenchmarkChange(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkLook asks for an alias of an office with 300 people and 1,000 of them.
+func BenchmarkLook(b *testing.B) {
+	box := newBox(b, "")
+	if err := box.SetUp(b.Context(), office300(b)); err != nil {
+		b.Fatal(err)
+	}
+	for i := range 1000 {
+		if err := box.set(fmt.Sprintf("alias%d@example.test", i), mail.ListingAlias, fmt.Sprintf("person%d@example.test", i%299)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	to := mail.Address{Local: "Alias777+news", Domain: "Example.test"}
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := box.Look(b.Context(), to); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}

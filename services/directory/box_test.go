@@ -261,7 +261,20 @@ func (b *testBox) summary() string {
 		if err != nil {
 			b.t.Errorf("Tokens(%s): %v", a.ID, err)
 		}
+		rules, err := b.Rules(ctx, a.ID)
+		if err != nil {
+			b.t.Errorf("Rules(%s): %v", a.ID, err)
+		}
+		text += fmt.Sprintf("%+v\n", rules)
 		text += fmt.Sprintf("%d %s %q %v %s %x %v\n", a.ID, a.Address, a.Name, a.Admin, a.Created.Format(time.RFC3339), c.Record[:8], tokens)
 	}
-	return text
+	listings, err := b.Listings(ctx)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	domains, err := b.Domains(ctx)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return text + fmt.Sprintf("%+v\n%+v\n", listings, domains)
 }

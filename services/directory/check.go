@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/journal"
 )
 
@@ -120,6 +121,15 @@ func (s *state) flat() map[string][]byte {
 	for id, a := range s.accounts {
 		add(fmt.Sprintf("%s (%s)", a.address(), id), a)
 	}
+	for name, r := range s.domains {
+		add("domain "+string(name), r)
+	}
+	for address, r := range s.listings {
+		add("address "+address.String(), r)
+	}
+	for id, r := range s.rules {
+		add(fmt.Sprintf("rules of %s", id), r)
+	}
 	for hash, t := range s.tokens {
 		add(fmt.Sprintf("token %x", hash[:4]), t)
 	}
@@ -155,6 +165,22 @@ func (r *Report) invariants(key *auth.Key, s *state) {
 			r.Locked++
 			r.problem("%s (%s) can't log in: %v", a.address(), id, err)
 		}
+	}
+	for address := range s.listings {
+		if s.addresses[address] != 0 {
+			r.problem("%s is somebody's own address and something else at once", address)
+		}
+		if !s.owns(domain.Name(address.Domain)) {
+			r.problem("%s is in none of the office's domains", address)
+		}
+	}
+	for name, d := range s.domains {
+		if d.AliasOf == "" != s.owns(name) || d.AliasOf != "" && !s.owns(d.AliasOf) {
+			r.problem("domain %s is neither one of the office's nor another name of one", name)
+		}
+	}
+	if err := s.circle(); err != nil {
+		r.problem("%v", err)
 	}
 	for hash, t := range s.tokens {
 		if _, err := s.live(t.Owner); err != nil {

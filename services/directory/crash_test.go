@@ -49,6 +49,17 @@ func TestJournalIsCut(t *testing.T) {
 		func() error { return b.SetPassword(ctx, 2, "eight brown bottles") },
 		func() error { return b.AddToken(ctx, Token{Hash: [32]byte{7}, Owner: 3, Name: "x"}) },
 		func() error { return b.SetAdmin(ctx, 2, true) },
+		func() error { return b.SetDomain(ctx, mail.Domain{Name: "b.test", AliasOf: "example.test"}) },
+		func() error { return b.SetDomain(ctx, mail.Domain{Name: "example.test", CatchAll: 3}) },
+		func() error { return b.set("info@example.test", mail.ListingAlias, "bob@example.test") },
+		func() error { return b.set("team@b.test", mail.ListingGroup, "bob@b.test", "x@elsewhere.test") },
+		func() error {
+			return b.SetRules(ctx, 3, mail.Rules{Forward: members("y@elsewhere.test"), Keep: true, SendAs: members("team@example.test")})
+		},
+		func() error { return b.RemoveListing(ctx, mail.Address{Local: "team", Domain: "example.test"}) },
+		func() error { return b.SetDomain(ctx, mail.Domain{Name: "c.test"}) },
+		func() error { return b.RemoveDomain(ctx, "c.test") },
+		func() error { return b.RemoveDomain(ctx, "b.test") },
 		func() error { return b.RemoveAccount(ctx, 3) },
 		func() error { _, err := b.RestoreAccount(ctx, 3, mail.Address{}, ""); return err },
 	} {
@@ -258,7 +269,7 @@ func TestAgainstModel(t *testing.T) {
 }
 
 func FuzzDecodeRecord(f *testing.F) {
-	for k := kindSetUp; k <= kindRemoveToken; k++ {
+	for k := kindSetUp; k <= kindSetRules; k++ {
 		f.Add(uint8(k), []byte("\x01{}"))
 	}
 	f.Add(uint8(kindAddAccount), []byte(`{"id":3,"local":"a","domain":"b.test"}`))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -67,6 +68,10 @@ type Directory struct {
 type view struct {
 	*state
 	shown Box // the box record with its secrets opened
+	// What readers get of the routing records, without removed accounts.
+	book     map[mail.Address]*mail.Listing
+	standing map[mail.AccountID]*mail.Rules
+	copies   map[domain.Name][]mail.Copy
 }
 
 // Open brings the index up to the end of the journal and takes both over: Close
@@ -174,6 +179,7 @@ func (d *Directory) install(s *state) {
 			d.log.Error("directory: a password at the provider can't be opened", "err", err)
 		}
 	}
+	v.compile()
 	d.current.Store(v)
 }
 

@@ -61,6 +61,46 @@
 // of every domain, and of the box's own host name, go to the administrator who
 // has been there longest, unless they are accounts of their own.
 //
+// # Who gets what
+//
+// Beside accounts there are listings: an alias (a further address of one account),
+// a shared address (several people's: each gets the mail and may send as it) and a
+// group (passes mail on to members here and elsewhere, and says who may send). An
+// account has rules (forwarding, local-only, leave to send as others, copies); a
+// domain can have a catch-all and copies, and can be another name of a domain. What
+// an address stands for is looked up here; who may send, and what is done with the
+// mail, is package delivery's.
+//
+// Listings refer to people by their accounts' numbers, so that whoever gets a
+// removed person's address is not in all their groups. A removed person stays in
+// the records and gets nothing; a restore brings all of it back. With the record
+// that forgets them (kind 8) they go from all lists, and aliases and shared
+// addresses that led to nobody else go too. An address that another listing, a
+// forwarding or a copy leads to can't be removed: the error says what does. Mail
+// that would go round in circles, or be passed on more than [MaxSteps] times, is
+// found when the change is asked for, and the error shows the way.
+//
+// Domains that come later than the set-up, and those that go, change the list of
+// the box's settings; aliases of domains don't stand in it, since nobody can have
+// an address of his own there.
+//
+// # Records
+//
+// A payload is one version byte, 1, and JSON; its field names are in record.go and
+// are on disk for ever. Of a set record all replaces what was there before.
+//
+//	 1  set-up              2  add account      3  change account   4  remove account
+//	 5  add token           6  remove token     7  restore account  8  forget accounts
+//	10  set domain         {name, alias_of, catch_all, copies}
+//	11  remove domain      {name}
+//	12  set listing        {local, domain, kind: alias|shared|group, name, members, who: (anybody)|office|members|named, named, created}
+//	13  remove listing     {local, domain}
+//	14  set rules          {id, forward, keep, local_only, send_as, copies}
+//
+// A member is {account} or {local, domain}, a copy {to, in, out}. A record of a
+// kind that a program doesn't know stops it: mail would be refused, or go where it
+// must not. Rules on contents, when they come, are kinds of their own.
+//
 // # Concurrency
 //
 // All methods may be called from any goroutine. Readers take one pointer to a

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -23,19 +25,28 @@ import (
 // File is the index's name in the data directory.
 const File = "directory.db"
 
-// The index, format version 1. A value is its CRC32C (4 bytes, big-endian) and
+// The index, format version 2. A value is its CRC32C (4 bytes, big-endian) and
 // JSON; bbolt's pages carry no checksum of their own.
 //
 //	meta      version → number; lsn → up to where the journal is in here
 //	box       box → boxRecord
 //	accounts  number, 4 bytes big-endian → accountRecord, removed ones too
 //	tokens    hash → tokenRecord
+//	domains   name → domainRecord
+//	listings  address → listingRecord
+//	rules     number of the account → rulesRecord
+//
+// Version 1 lacks the last three; they are added to it when it is opened. The
+// number then keeps an older program from believing that there are none.
 const (
-	indexVersion   = 1
+	indexVersion   = 2
 	bucketMeta     = "meta"
 	bucketBox      = "box"
 	bucketAccounts = "accounts"
 	bucketTokens   = "tokens"
+	bucketDomains  = "domains"
+	bucketListings = "listings"
+	bucketRules    = "rules"
 )
 
 const (
@@ -45,6 +56,10 @@ const (
 	// mmapSize keeps a small index from being mapped again as it grows.
 	mmapSize = 1 << 20
 )
+
+func listingEntry(a mail.Address) entry {
+	return entry{bucketListings, []byte(a.Local + "@" + a.Domain)}
+}
 
 func boxKey() []byte { return []byte("box") }
 
@@ -188,7 +203,7 @@ func createIndex(path string) (err error) {
 
 // wipe empties the index.
 func wipe(tx *bbolt.Tx) error {
-	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens} {
+	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules} {
 		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}
@@ -200,15 +215,26 @@ func wipe(tx *bbolt.Tx) error {
 }
 
 func (ix *Index) checkVersion() error {
-	return ix.view(func(tx *bbolt.Tx) error {
-		var version int
+	version := 0
+	err := ix.view(func(tx *bbolt.Tx) error {
 		if found, err := get(tx, bucketMeta, []byte("version"), &version); err != nil || !found {
 			return fmt.Errorf("%w: it has no version", errIndex)
 		}
-		if version != indexVersion {
+		if version < 1 || version > indexVersion {
 			return fmt.Errorf("directory: index version %d: %w", version, ErrNewer)
 		}
 		return nil
+	})
+	if err != nil || version == indexVersion {
+		return err
+	}
+	return ix.update(func(tx *bbolt.Tx) error {
+		for _, name := range []string{bucketDomains, bucketListings, bucketRules} {
+			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return put(tx, bucketMeta, []byte("version"), indexVersion)
 	})
 }
 
@@ -280,6 +306,15 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 		if err := each(tx, bucketAccounts, func(a *accountRecord) { s.put(a) }); err != nil {
 			return err
 		}
+		if err := each(tx, bucketDomains, func(r *domainRecord) { s.domains[r.Name] = r }); err != nil {
+			return err
+		}
+		if err := each(tx, bucketListings, func(r *listingRecord) { s.listings[r.address()] = r }); err != nil {
+			return err
+		}
+		if err := each(tx, bucketRules, func(r *rulesRecord) { s.rules[r.ID] = r }); err != nil {
+			return err
+		}
 		return each(tx, bucketTokens, func(t *tokenRecord) {
 			if len(t.Hash) == len(tokenHash{}) {
 				s.tokens[tokenHash(t.Hash)] = t
@@ -338,9 +373,24 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 		return put(tx, e.bucket, e.key, s.box)
 	case bucketAccounts:
 		return put(tx, e.bucket, e.key, s.accounts[mail.AccountID(binary.BigEndian.Uint32(e.key))])
-	}
-	if token := s.tokens[tokenHash(e.key)]; token != nil {
-		return put(tx, e.bucket, e.key, token)
+	case bucketDomains:
+		if r := s.domains[domain.Name(e.key)]; r != nil {
+			return put(tx, e.bucket, e.key, r)
+		}
+	case bucketListings:
+		// A canonical address has one "@" that is not quoted, the last.
+		at := bytes.LastIndexByte(e.key, '@')
+		if r := s.listings[mail.Address{Local: string(e.key[:at]), Domain: string(e.key[at+1:])}]; r != nil {
+			return put(tx, e.bucket, e.key, r)
+		}
+	case bucketRules:
+		if r := s.rules[mail.AccountID(binary.BigEndian.Uint32(e.key))]; r != nil {
+			return put(tx, e.bucket, e.key, r)
+		}
+	case bucketTokens:
+		if r := s.tokens[tokenHash(e.key)]; r != nil {
+			return put(tx, e.bucket, e.key, r)
+		}
 	}
 	return tx.Bucket([]byte(e.bucket)).Delete(e.key)
 }
@@ -372,6 +422,15 @@ func (s *state) entries() []entry {
 	}
 	for id := range s.accounts {
 		all = append(all, entry{bucketAccounts, accountKey(id)})
+	}
+	for name := range s.domains {
+		all = append(all, entry{bucketDomains, []byte(name)})
+	}
+	for address := range s.listings {
+		all = append(all, listingEntry(address))
+	}
+	for id := range s.rules {
+		all = append(all, entry{bucketRules, accountKey(id)})
 	}
 	for hash := range s.tokens {
 		all = append(all, entry{bucketTokens, hash[:]})

@@ -24,6 +24,12 @@ const (
 	kindRemoveToken   kind = 6
 	kindRestore       kind = 7
 	kindForget        kind = 8
+	// From 10 on: who gets what.
+	kindSetDomain     kind = 10
+	kindRemoveDomain  kind = 11
+	kindSetListing    kind = 12
+	kindRemoveListing kind = 13
+	kindSetRules      kind = 14
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -78,6 +84,54 @@ type (
 	// forgetRecord ends what is kept of removed accounts for a restore.
 	forgetRecord struct {
 		IDs []mail.AccountID `json:"ids"`
+	}
+	// domainRecord is all that holds for one domain, in place of what held before.
+	domainRecord struct {
+		Name     domain.Name    `json:"name"`
+		AliasOf  domain.Name    `json:"alias_of,omitempty"`
+		CatchAll mail.AccountID `json:"catch_all,omitempty"`
+		Copies   []copyRecord   `json:"copies,omitempty"`
+	}
+	removeDomainRecord struct {
+		Name domain.Name `json:"name"`
+	}
+	// listingRecord is all of an address that is no account's own, in place of what
+	// it was before.
+	listingRecord struct {
+		Local   string         `json:"local"`
+		Domain  domain.Name    `json:"domain"`
+		Kind    string         `json:"kind"` // alias, shared, group
+		Name    string         `json:"name,omitempty"`
+		Members []memberRecord `json:"members,omitempty"`
+		Who     string         `json:"who,omitempty"` // "" (anybody), office, members, named
+		Named   []memberRecord `json:"named,omitempty"`
+		Created time.Time      `json:"created"`
+	}
+	removeListingRecord struct {
+		Local  string      `json:"local"`
+		Domain domain.Name `json:"domain"`
+	}
+	// rulesRecord is all that holds for one account's mail, in place of what held
+	// before.
+	rulesRecord struct {
+		ID        mail.AccountID `json:"id"`
+		Forward   []memberRecord `json:"forward,omitempty"`
+		Keep      bool           `json:"keep,omitempty"`
+		LocalOnly bool           `json:"local_only,omitempty"`
+		SendAs    []memberRecord `json:"send_as,omitempty"`
+		Copies    []copyRecord   `json:"copies,omitempty"`
+	}
+	// memberRecord is an account by its number, so that it stays the same person
+	// whoever has the address later; or any other address.
+	memberRecord struct {
+		Account mail.AccountID `json:"account,omitempty"`
+		Local   string         `json:"local,omitempty"`
+		Domain  domain.Name    `json:"domain,omitempty"`
+	}
+	copyRecord struct {
+		To  memberRecord `json:"to"`
+		In  bool         `json:"in,omitempty"`
+		Out bool         `json:"out,omitempty"`
 	}
 	tokenRecord struct {
 		Hash    []byte         `json:"hash"`
@@ -162,6 +216,16 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[restoreRecord](text)
 	case kindForget:
 		return decodeAs[forgetRecord](text)
+	case kindSetDomain:
+		return decodeAs[domainRecord](text)
+	case kindRemoveDomain:
+		return decodeAs[removeDomainRecord](text)
+	case kindSetListing:
+		return decodeAs[listingRecord](text)
+	case kindRemoveListing:
+		return decodeAs[removeListingRecord](text)
+	case kindSetRules:
+		return decodeAs[rulesRecord](text)
 	}
 	return nil, fmt.Errorf("directory: record of kind %d: %w", k, ErrNewer)
 }

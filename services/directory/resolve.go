@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/auth"
@@ -9,62 +10,122 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// Resolve finds the account that gets mail for an address. Errors:
-// mail.ErrNotOurDomain, mail.ErrNoSuchAddress.
-func (d *Directory) Resolve(_ context.Context, to mail.Address) (mail.AccountID, error) {
+// Look finds what an address of the office stands for. It waits for nothing, and
+// what it gives is shared: don't change it. Errors: mail.ErrNotOurDomain,
+// mail.ErrNoSuchAddress (also where all to whom it led were removed).
+//
+// The order is: the very address; what stands before its "+"; the roles that every
+// domain must have; the domain's catch-all.
+func (d *Directory) Look(_ context.Context, to mail.Address) (mail.Found, error) {
 	v := d.current.Load()
 	if v.box == nil {
-		return 0, mail.ErrNotOurDomain
+		return mail.Found{}, mail.ErrNotOurDomain
 	}
 	if to.Domain == "" && strings.EqualFold(to.Local, "postmaster") {
-		return v.keeper, nil // RFC 5321 §2.3.5: the one recipient that needs no domain
+		return v.person(v.keeper), nil // RFC 5321 §2.3.5: the one recipient that needs no domain
 	}
 	address, err := domain.Address(to)
 	if err != nil {
 		// An address literal, or a local part that nobody can have.
-		if name, nameErr := domain.Canonical(to.Domain); nameErr == nil && v.owns(name) {
-			return 0, mail.ErrNoSuchAddress
+		if name, nameErr := domain.Canonical(to.Domain); nameErr == nil && v.owns(v.home(name)) {
+			return mail.Found{}, mail.ErrNoSuchAddress
 		}
-		return 0, mail.ErrNotOurDomain
+		return mail.Found{}, mail.ErrNotOurDomain
 	}
-	ours := v.owns(domain.Name(address.Domain))
-	if !ours && domain.Name(address.Domain) != v.box.Hostname {
-		return 0, mail.ErrNotOurDomain
+	name := v.home(domain.Name(address.Domain))
+	ours := v.owns(name)
+	if !ours && name != v.box.Hostname {
+		return mail.Found{}, mail.ErrNotOurDomain
 	}
-	if id := v.find(address); id != 0 {
-		return id, nil
+	address.Domain = string(name)
+	var found mail.Found
+	id, e, detail := v.find(address)
+	switch {
+	case e != nil:
+		shown := v.book[e.address()]
+		if shown == nil {
+			return mail.Found{}, mail.ErrNoSuchAddress
+		}
+		found = mail.Found{Listing: *shown, Detail: detail}
+		if shown.Kind == mail.ListingAlias {
+			found.Account = shown.Members[0].Account
+		}
+	case id != 0:
+		found = v.person(id)
+		found.Detail = detail
+	case isRole(address.Local):
+		found = v.person(v.keeper)
+	case !ours:
+		return mail.Found{}, mail.ErrNotOurDomain // of the host's own name only the roles exist
+	default:
+		settings := v.domains[name]
+		if settings == nil || settings.CatchAll == 0 {
+			return mail.Found{}, mail.ErrNoSuchAddress
+		}
+		if _, err := v.live(settings.CatchAll); err != nil {
+			return mail.Found{}, mail.ErrNoSuchAddress
+		}
+		found = v.person(settings.CatchAll)
+		found.CatchAll = true
 	}
-	if isRole(address.Local) {
-		return v.keeper, nil
-	}
-	if !ours {
-		return 0, mail.ErrNotOurDomain // of the host's own name only the roles exist
-	}
-	return 0, mail.ErrNoSuchAddress
+	found.Copies = v.copies[name]
+	return found, nil
 }
 
-// find looks up an account by its address, or by a subaddress of it.
-func (s *state) find(address mail.Address) mail.AccountID {
-	if id := s.addresses[address]; id != 0 {
-		return id
+// person is what an account's own address stands for.
+func (v *view) person(id mail.AccountID) mail.Found {
+	a := v.accounts[id]
+	return mail.Found{Account: id, Listing: mail.Listing{Address: a.address(), Kind: mail.ListingAccount, Name: a.Name, Created: a.Created}}
+}
+
+// Resolve finds the one account that gets mail for an address. Errors:
+// mail.ErrNotOurDomain, mail.ErrNoSuchAddress (it is nobody's, or several people's).
+func (d *Directory) Resolve(ctx context.Context, to mail.Address) (mail.AccountID, error) {
+	found, err := d.Look(ctx, to)
+	if err == nil && found.Account == 0 {
+		err = mail.ErrNoSuchAddress
 	}
-	if base, _, found := strings.Cut(address.Local, "+"); found && base != "" {
-		return s.addresses[mail.Address{Local: base, Domain: address.Domain}]
+	return found.Account, err
+}
+
+// find looks an address of a home domain up, then what stands before its "+":
+// an account, or an entry. The rest is the detail.
+func (s *state) find(address mail.Address) (id mail.AccountID, e *listingRecord, detail string) {
+	if id, e = s.addresses[address], s.listings[address]; id != 0 || e != nil {
+		return id, e, ""
 	}
-	return 0
+	base, detail, found := strings.Cut(address.Local, "+")
+	if !found || base == "" {
+		return 0, nil, ""
+	}
+	address.Local = base
+	return s.addresses[address], s.listings[address], detail
 }
 
 // isRole knows the addresses that every domain must have.
 func isRole(local string) bool { return local == "postmaster" || local == "abuse" }
 
 // Owns says whether the account may send as this address: it is the account's
-// own or a subaddress of it, or one whose mail it gets as administrator.
+// own, an alias or a subaddress of it, a shared address that it is among, one whose
+// mail it gets as administrator or by a catch-all, or one that it was given leave for.
 func (d *Directory) Owns(ctx context.Context, account mail.AccountID, from mail.Address) (bool, error) {
-	if _, err := d.current.Load().live(account); err != nil {
+	v := d.current.Load()
+	if _, err := v.live(account); err != nil {
 		return false, nil
 	}
-	id, err := d.Resolve(ctx, from)
-	return err == nil && id == account, nil
+	found, err := d.Look(ctx, from)
+	switch {
+	case err != nil:
+		return false, nil
+	case found.Account == account:
+		return true, nil
+	case found.Kind == mail.ListingShared && slices.ContainsFunc(found.Members, func(m mail.Member) bool { return m.Account == account }):
+		return true, nil
+	}
+	rules := v.standing[account]
+	return rules != nil && slices.ContainsFunc(rules.SendAs, func(m mail.Member) bool {
+		return found.Kind == mail.ListingAccount && m.Account == found.Account || m.Account == 0 && m.Address == found.Address
+	}), nil
 }
 
 // Credential finds an account by log-in name for auth: its main address, or its

@@ -18,6 +18,9 @@ type state struct {
 	box       *boxRecord  // nil before the set-up
 	accounts  map[mail.AccountID]*accountRecord
 	addresses map[mail.Address]mail.AccountID // canonical, of accounts that are there
+	listings  map[mail.Address]*listingRecord // canonical, of addresses that are no account's own
+	domains   map[domain.Name]*domainRecord   // of domains that have settings, and aliases
+	rules     map[mail.AccountID]*rulesRecord // also of removed accounts, for a restore
 	tokens    map[tokenHash]*tokenRecord
 	next      mail.AccountID // the number that the next new account gets
 	keeper    mail.AccountID // the administrator who has been there longest; gets postmaster's mail
@@ -35,6 +38,9 @@ func emptyState() *state {
 	return &state{
 		accounts:  map[mail.AccountID]*accountRecord{},
 		addresses: map[mail.Address]mail.AccountID{},
+		listings:  map[mail.Address]*listingRecord{},
+		domains:   map[domain.Name]*domainRecord{},
+		rules:     map[mail.AccountID]*rulesRecord{},
 		tokens:    map[tokenHash]*tokenRecord{},
 		next:      1,
 	}
@@ -43,7 +49,10 @@ func emptyState() *state {
 // apply makes the state after the record, and says which entries of the index
 // differ. It refuses a record that doesn't fit, which never gets into the journal.
 func (s *state) apply(record any) (*state, []entry, error) {
-	n := &state{lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), tokens: maps.Clone(s.tokens), next: s.next}
+	n := &state{
+		lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), listings: maps.Clone(s.listings),
+		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), tokens: maps.Clone(s.tokens), next: s.next,
+	}
 	var touched []entry
 	var err error
 	switch r := record.(type) {
@@ -59,6 +68,16 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.restore(&r)
 	case forgetRecord:
 		touched, err = n.forget(&r)
+	case domainRecord:
+		touched, err = n.setDomain(&r)
+	case removeDomainRecord:
+		touched, err = n.removeDomain(&r)
+	case listingRecord:
+		touched, err = n.setListing(&r)
+	case removeListingRecord:
+		touched, err = n.removeListing(&r)
+	case rulesRecord:
+		touched, err = n.setRules(&r)
 	case tokenRecord:
 		touched, err = n.addToken(&r)
 	case removeTokenRecord:
@@ -101,7 +120,7 @@ func (s *state) add(r *accountRecord) ([]entry, error) {
 		return nil, fmt.Errorf("directory: account number %d was given already", r.ID)
 	case !slices.Contains(s.box.Domains, r.Domain):
 		return nil, fmt.Errorf("directory: %s: %w", address, mail.ErrNotOurDomain)
-	case s.addresses[address] != 0:
+	case s.taken(address):
 		return nil, fmt.Errorf("directory: %s: %w", address, mail.ErrAddressTaken)
 	}
 	s.accounts[r.ID] = r
@@ -193,7 +212,7 @@ func (s *state) restore(r *restoreRecord) ([]entry, error) {
 	switch {
 	case !slices.Contains(s.box.Domains, a.Domain):
 		return nil, fmt.Errorf("directory: %s: %w", address, mail.ErrNotOurDomain)
-	case s.addresses[address] != 0:
+	case s.taken(address):
 		return nil, fmt.Errorf("directory: %s: %w", address, mail.ErrAddressTaken)
 	case len(a.Credential) == 0:
 		return nil, fmt.Errorf("directory: %s: %w", address, mail.ErrPasswordNeeded)
@@ -216,7 +235,7 @@ func (s *state) forget(r *forgetRecord) ([]entry, error) {
 		s.accounts[id] = &a
 		touched = append(touched, entry{bucketAccounts, accountKey(id)})
 	}
-	return touched, nil
+	return append(touched, s.unlink(r.IDs)...), nil
 }
 
 func (s *state) addToken(r *tokenRecord) ([]entry, error) {

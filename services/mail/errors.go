@@ -16,6 +16,12 @@ var (
 	ErrNoSuchAddress = errors.New("nobody has this address")
 	// ErrAddressTaken: somebody has the address already.
 	ErrAddressTaken = errors.New("somebody has this address already")
+	// ErrNoDomain: the office has no such domain.
+	ErrNoDomain = errors.New("the office has no such domain")
+	// ErrInUse: something else refers to it.
+	ErrInUse = errors.New("it is in use")
+	// ErrCircle: mail would come back to where it was, or be passed on too often.
+	ErrCircle = errors.New("mail would go round in circles")
 	// ErrLastAdmin: somebody must remain who can look after the box.
 	ErrLastAdmin = errors.New("this is the last administrator: make somebody else one first")
 	// ErrName: a person's name, or a token's, is too long or can't be shown.

@@ -78,3 +78,12 @@ type Attempt struct {
 	At      time.Time // when the outcome was known
 	Took    time.Duration
 }
+
+// Outbound is what leaves the box of one message: recipients of other servers who
+// get it with the same reverse-path and the same lines in front. Forwarding writes
+// both anew, so one message can have several.
+type Outbound struct {
+	From   Address // the zero Address is the null path
+	To     []Recipient
+	Prefix []byte // header lines in front of the shared body
+}
