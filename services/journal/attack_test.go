@@ -353,3 +353,39 @@ func TestScrubUnreadable(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestScrubReadsAgain has each read of a scrub fail once: what the disk gives the
+// second time is not damaged.
+func TestScrubReadsAgain(t *testing.T) {
+	t.Parallel()
+	for at := 1; ; at++ {
+		disk, opts := crashfs.New(), options()
+		opts.Segment = 6000
+		j := open(t, disk, opts)
+		for i := range 6 {
+			mustPut(t, j, fmt.Sprint(i), stage(t, j, noise(uint64(i), 2000)))
+		}
+		n := 0
+		disk.FaultRead(func(string, int64) error {
+			if n++; n == at {
+				return syscall.EIO
+			}
+			return nil
+		})
+		for _, number := range j.Segments() {
+			if bad, err := j.ScrubSegment(t.Context(), number, nil); err != nil || len(bad) > 0 {
+				t.Errorf("read %d fails once: ScrubSegment(%d) = %v, %v; want nothing damaged", at, number, bad, err)
+			}
+		}
+		if d := j.Damage(); len(d) > 0 {
+			t.Errorf("read %d fails once: damage %+v; want none", at, d)
+		}
+		disk.FaultRead(nil)
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+		if n < at || t.Failed() {
+			return
+		}
+	}
+}

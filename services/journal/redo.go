@@ -71,8 +71,8 @@ func (j *Journal) redo() error {
 	return nil
 }
 
-// insistent reads what the disk does not give a few times more: at a start there
-// is time for it, and what is given up is lost.
+// insistent reads what the disk does not give a few times more: at a start and in
+// the background there is time for it, and what is given up is lost.
 type insistent struct{ f io.ReaderAt }
 
 // insistTimes is how often something is read: a disk tries some hundred times by

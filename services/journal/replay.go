@@ -180,7 +180,7 @@ func (j *Journal) ScrubSegment(ctx context.Context, number uint32, pace Pace) ([
 		return nil, fmt.Errorf("journal: scrub segment %08d: %w", number, err)
 	}
 	var bad []BodyRef
-	v := verifier{segmentHeader: &seg.segmentHeader, f: seg.file, size: info.Size(), bodies: true}
+	v := verifier{segmentHeader: &seg.segmentHeader, f: insistent{seg.file}, size: info.Size(), bodies: true}
 	for _, p := range j.shelf.places(seg, info.Size()) {
 		switch _, _, err := v.record(p.offset); {
 		case errors.Is(err, ErrDamaged), errors.Is(err, syscall.EIO):
@@ -193,7 +193,12 @@ func (j *Journal) ScrubSegment(ctx context.Context, number uint32, pace Pace) ([
 		}
 	}
 	if len(bad) > 0 || seg.kind == kindRecords {
-		err = j.walk(ctx, number, false, until, func(*scanned) error { return nil })
+		for range insistTimes { // what is called damaged stays so until the next start
+			err = j.walk(ctx, number, false, until, func(*scanned) error { return nil })
+			if !errors.Is(err, syscall.EIO) {
+				break
+			}
+		}
 	}
 	if errors.Is(err, syscall.EIO) {
 		// What the disk doesn't give any more is damaged, and is no reason not to
