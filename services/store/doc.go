@@ -242,7 +242,7 @@
 //	   22 snapshot         alone in its section. LSN up to which it has everything; ModSeq, last mailbox,
 //	                       email, thread, UIDVALIDITY given out; messages and bytes in all mailboxes; ModSeq
 //	                       up to which all has expired, and up to which the feed tells nothing; number of
-//	                       items; byte: removed; signed: since when, when it was taken (Unix seconds);
+//	                       items; byte: removed; signed: since when, when it last changed (Unix seconds);
 //	                       number of parts, each: segment, ordinal and size of its body
 //	   30 add message      as 8; what grows when each line ends in CRLF, and 1
 //	   31 put back         as 12; behind each message's ID one byte as a row's last

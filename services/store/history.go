@@ -98,7 +98,7 @@ func (a *account) at(ctx context.Context, moment time.Time, tell func(done, tota
 	if err != nil {
 		return nil, fmt.Errorf("read the history of account %s: %w", a.id, err)
 	}
-	if first.lsn != 0 && last == first.lsn && moment.Unix() < first.taken {
+	if first.lsn != 0 && last == first.lsn && moment.Unix() < first.changed {
 		return nil, mail.ErrGone
 	}
 	for n, snap := range slices.Backward(list) {

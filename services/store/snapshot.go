@@ -19,9 +19,11 @@ type snapshot struct {
 	lsn   journal.LSN // up to which it holds everything of the account
 	last  counters
 	floor mail.ModSeq // the feed in it tells of what came after this
-	taken int64       // when, Unix seconds
-	items uint64      // in all parts
-	parts []snapshotPart
+	// changed is when the last change in it was made, in Unix seconds, rounded up: it
+	// is what the account was from then on, however much later it was taken.
+	changed int64
+	items   uint64 // in all parts
+	parts   []snapshotPart
 }
 
 // snapshotPart is a body that holds whole items.
@@ -59,7 +61,7 @@ func (e *encoder) snapshot(s *snapshot) {
 	}
 	e.bool(c.removed)
 	e.int(c.removedAt)
-	e.int(s.taken)
+	e.int(s.changed)
 	e.uint(uint64(len(s.parts)))
 	for _, p := range s.parts {
 		e.uint(uint64(p.body.Segment))
@@ -73,7 +75,7 @@ func (d *decoder) snapshot() snapshot {
 		modSeq: mail.ModSeq(d.uint()), mailbox: mail.MailboxID(d.uint()), email: mail.EmailID(d.uint()), thread: mail.ThreadID(d.uint()),
 		validity: mail.UIDValidity(d.uint32()), usage: mail.Usage{Messages: int64(d.uint()), Bytes: int64(d.uint())}, expired: mail.ModSeq(d.uint()),
 	}, floor: mail.ModSeq(d.uint()), items: d.uint()}
-	s.last.removed, s.last.removedAt, s.taken = d.byte() != 0, d.int(), d.int()
+	s.last.removed, s.last.removedAt, s.changed = d.byte() != 0, d.int(), d.int()
 	for range d.count() {
 		p := snapshotPart{body: journal.BodyRef{Segment: d.uint32(), Ordinal: d.uint32()}, size: int64(d.uint())}
 		if p.size < 0 || p.size > maxSnapshotPart {

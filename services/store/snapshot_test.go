@@ -470,3 +470,37 @@ func manyMore(t testing.TB, a *store.Account, n int) {
 		d.Discard()
 	}
 }
+
+// TestAsOfBeforeSnapshot asks for a moment behind an idle account's last change and
+// before the snapshot that is its base now: what it was then is in there.
+func TestAsOfBeforeSnapshot(t *testing.T) {
+	t.Parallel()
+	clock := storetest.NewClock()
+	b := newBox(t)
+	b.opts.Now, b.jopts.Now = clock.Now, clock.Now
+	b.open()
+	defer func() { b.close() }()
+	a := manyMessages(t, b, 3)
+	day := func(n time.Duration) { clock.Advance(n * 24 * time.Hour) }
+	day(40)
+	last := clock.Now()
+	expireAll(t, b.Store, 1)
+	day(2)
+	moment := clock.Now()
+	day(3)
+	snapshot(t, b.Store, 1)
+	day(5)
+	expireAll(t, b.Store, 1)
+	compact(t, b.journal, b.Store)
+	for range 2 { // what an index that was made from one knows is enough
+		done, err := a.RestoreAsOf(t.Context(), mail.AsOf{At: moment, Mailbox: 1}, nil)
+		if err != nil || done.Back+done.There != 3 {
+			t.Errorf("RestoreAsOf of a moment before the snapshot = %+v, %v; want 3 messages", done, err)
+		}
+		if _, err := a.RestoreAsOf(t.Context(), mail.AsOf{At: last.Add(-time.Second), Mailbox: 1}, nil); !errors.Is(err, mail.ErrGone) {
+			t.Errorf("RestoreAsOf of a moment before what has expired = %v; want mail.ErrGone", err)
+		}
+		b.loseIndex(1)
+		a = accountOf(t, b)
+	}
+}

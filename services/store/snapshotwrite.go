@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -109,13 +110,32 @@ func (a *account) copyIndex(ctx context.Context) (*snapshotWriter, error) {
 		w.discard()
 		return nil, err
 	}
+	w.snap.changed = w.changed()
 	// All that was applied by then is in it; of what came to others since the
 	// account's last change there is nothing to read.
 	if w.snap.lsn >= applied {
 		w.snap.lsn = max(w.snap.lsn, reached)
 	}
-	w.snap.taken = a.store.now().Unix()
 	return w, nil
+}
+
+// changed says when what has been copied was last changed, as its record says. Where
+// that can't be asked it was at some time before now.
+func (w *snapshotWriter) changed() int64 {
+	s := w.account.store
+	when := s.now()
+	_ = s.journal.Replay(w.ctx, journal.FamilyStore, w.snap.lsn, func(r journal.Record) error {
+		if r.Time.Before(when) {
+			when = r.Time
+		}
+		return errStop
+	})
+	changed := when.Add(time.Second - time.Nanosecond).Unix()
+	// An index that was made from a snapshot does not know it any more.
+	if last := s.snapshots.newest(w.account.id); last != nil && last.last.modSeq == w.snap.last.modSeq {
+		changed = min(changed, last.changed)
+	}
+	return changed
 }
 
 // discard removes the file. What a power cut leaves, the next snapshot writes over.

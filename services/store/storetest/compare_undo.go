@@ -94,7 +94,8 @@ func (c *comparison[A, B]) compareExpunged(a A, b B) {
 
 // asOf restores a mailbox, now and then all, as of some moment of the past.
 func (c *comparison[A, B]) asOf() {
-	r := mail.AsOf{At: c.clock.Now().Add(-time.Duration(c.r.IntN(200)) * time.Second), Mailbox: c.anyMailbox(), InPlace: c.r.IntN(2) == 0}
+	at := c.clock.Now().Add(-time.Duration(c.r.IntN(200)) * time.Second).Truncate(time.Second) // the unit in which a snapshot knows it
+	r := mail.AsOf{At: at, Mailbox: c.anyMailbox(), InPlace: c.r.IntN(2) == 0}
 	switch c.r.IntN(10) {
 	case 0:
 		r.Mailbox = 0
