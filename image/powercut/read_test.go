@@ -130,8 +130,9 @@ func readPerson(ctx context.Context, addrs addresses, signed func() (*pages, err
 	return v, nil
 }
 
-// maxSearches bounds the searches in one mailbox: the newest letters, which an index may not have, and the oldest.
-const maxSearches = 24
+// maxSearches bounds the searches in one mailbox, the oldest letters and the newest, which an index may not have yet: each
+// goes through all words that there are, and those of our letters are all different.
+const maxSearches = 6
 
 // searchFor looks for a word of the letters, of the first in the whole mailbox, where it must find this one and no
 // other; of the others only at their place: what the index does not have yet is read for each search.
