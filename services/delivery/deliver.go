@@ -65,7 +65,7 @@ func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *d
 func (m *Mailroom) targets(ctx context.Context, envelope *mail.Envelope) ([]mail.Target, error) {
 	seen := make(map[mail.AccountID]bool, len(envelope.To))
 	targets := make([]mail.Target, 0, len(envelope.To))
-	received := m.received(envelope)
+	received := envelope.Judgement.Fields + m.received(envelope)
 	for _, to := range envelope.To {
 		account, err := m.route(ctx, &envelope.Peer, to.Address)
 		if refusal, ok := errors.AsType[*mail.Refusal](err); ok {
@@ -78,13 +78,18 @@ func (m *Mailroom) targets(ctx context.Context, envelope *mail.Envelope) ([]mail
 			continue
 		}
 		seen[account] = true
-		targets = append(targets, mail.Target{Account: account, Role: mail.RoleInbox, Prefix: prefix(envelope, to.Address, received)})
+		role := mail.RoleInbox
+		if envelope.Judgement.Junk {
+			role = mail.RoleJunk
+		}
+		targets = append(targets, mail.Target{Account: account, Role: role, Prefix: prefix(envelope, to.Address, received)})
 	}
 	return targets, nil
 }
 
 // prefix is what stands in front of the body in one recipient's mailbox:
-// Return-Path (RFC 5321 §4.4), Delivered-To, Received.
+// Return-Path (RFC 5321 §4.4), Delivered-To, what was found out about it (RFC 8601
+// §4.1), Received.
 func prefix(envelope *mail.Envelope, to mail.Address, received string) []byte {
 	from, recipient := envelope.From.String(), to.String()
 	b := make([]byte, 0, len("Return-Path: <>\r\nDelivered-To: \r\n")+len(from)+len(recipient)+len(received))

@@ -150,3 +150,21 @@ func TestDeliverFails(t *testing.T) {
 		t.Errorf("got %v; want the store's error", err)
 	}
 }
+
+// TestDeliverJudged: what was found out stands between Delivered-To and Received,
+// and junk goes to the junk mailbox.
+func TestDeliverJudged(t *testing.T) {
+	t.Parallel()
+	room, store := newTestRoom()
+	envelope := &mail.Envelope{
+		ID: mail.NewID(time.Now()), Received: time.Now(), To: mail.To(address(t, "alice@example.test")),
+		Judgement: mail.Judgement{Junk: true, Fields: "Authentication-Results: mail.example.test; none\r\n"},
+	}
+	if err := room.Deliver(t.Context(), envelope, nil); err != nil {
+		t.Fatal(err)
+	}
+	const want = "\r\nDelivered-To: alice@example.test\r\nAuthentication-Results: mail.example.test; none\r\nReceived: "
+	if target := store.targets[0]; target.Role != mail.RoleJunk || !strings.Contains(string(target.Prefix), want) {
+		t.Errorf("got role %v and prefix %q; want junk, and %q in it", target.Role, target.Prefix, want)
+	}
+}

@@ -8,6 +8,9 @@
 //
 // A Mailroom may be used by any number of goroutines.
 //
+// What a judge found out about a message stands in front of Received, and junk
+// goes to the junk mailbox.
+//
 // Standards: RFC 5321 §4.4 (Received, Return-Path), §4.5.1 (postmaster), §7.8
 // (no relaying).
 package delivery

@@ -8,15 +8,16 @@ import (
 // Envelope is what SMTP says about a message, apart from the message itself
 // (RFC 5321 §2.3.1).
 type Envelope struct {
-	ID       ID
-	Received time.Time
-	From     Address     // reverse-path; the zero Address is the null path <>
-	To       []Recipient // forward-paths, in the order given
-	EightBit bool        // BODY=8BITMIME (RFC 6152)
-	UTF8     bool        // SMTPUTF8 (RFC 6531)
-	Size     int64       // as announced before it came (RFC 1870); 0: it was not
-	Wishes   Wishes
-	Peer     Peer
+	ID        ID
+	Received  time.Time
+	From      Address     // reverse-path; the zero Address is the null path <>
+	To        []Recipient // forward-paths, in the order given
+	EightBit  bool        // BODY=8BITMIME (RFC 6152)
+	UTF8      bool        // SMTPUTF8 (RFC 6531)
+	Size      int64       // as announced before it came (RFC 1870); 0: it was not
+	Wishes    Wishes
+	Peer      Peer
+	Judgement Judgement
 }
 
 // Recipient is one forward-path, with what the sender wants to hear about it (RFC

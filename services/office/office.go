@@ -24,9 +24,11 @@ import (
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/lan"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/resolver"
 	"github.com/sanduk-mail/sanduk/services/search"
 	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/tlscert"
+	"github.com/sanduk-mail/sanduk/services/trust"
 	"github.com/sanduk-mail/sanduk/services/web/claim"
 )
 
@@ -34,7 +36,7 @@ import (
 // given it one.
 const mailboxName = "mailbox.local"
 
-// Options are what an Office needs; all are required but Trusted, Built and Tuning.
+// Options are what an Office needs; all are required but Trusted, Built, Tuning, DNS and Trust.
 type Options struct {
 	Data    string         // directory: mail/ and private/ are below it
 	Version string         // told to people and clients
@@ -44,6 +46,8 @@ type Options struct {
 	Machine Machine
 	Log     *slog.Logger
 	Tuning  Tuning
+	DNS     trust.DNS     // who judges strangers' mail asks it; nil: the system's servers
+	Trust   trust.Options // whose block lists and seals are believed
 }
 
 // Tuning is how the store goes about its work; zeros are what a box has.
@@ -90,6 +94,7 @@ type Office struct {
 	auth      *auth.Authenticator
 	certs     *tlscert.Certificates
 	mailroom  *delivery.Mailroom
+	judge     judge
 	lan       *lan.Policy
 	claim     *claim.Code   // nil when the box was set up before
 	setUp     chan struct{} // capacity 1: attend has something to do
@@ -142,6 +147,10 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	if o.certs, err = tlscert.Open(tlscert.Options{FS: o.files, Identity: o.identity(), Floor: options.Built, Logger: o.log}); err != nil {
 		return nil, fmt.Errorf("office: open certificates: %w", err)
 	}
+	if options.DNS == nil {
+		options.DNS = resolver.New(resolver.Options{})
+	}
+	o.judge = judge{trust.New(options.DNS, options.Trust), o.hostname}
 	o.mailroom = delivery.New(addresses{o}, o.store, delivery.Quota{Fits: o.fits, Grace: delivery.Grace}, delivery.Place{Hostname: o.hostname, Zone: o.zone}, o.log)
 	return o, nil
 }

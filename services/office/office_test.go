@@ -81,13 +81,17 @@ type testOffice struct {
 	stop    func() error      // ends Serve and closes; once
 }
 
-func startOffice(t testing.TB, data string) *testOffice {
+func startOffice(t testing.TB, data string, change ...func(*Options)) *testOffice {
 	t.Helper()
 	machine := &testMachine{settled: make(chan directory.Box, 1)}
-	o, err := Open(t.Context(), Options{
+	options := Options{
 		Data: data, Version: "test", Dev: true, Machine: machine,
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, f := range change {
+		f(&options)
+	}
+	o, err := Open(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +183,13 @@ func (o *testOffice) fetch(t testing.TB, name string) []string {
 	t.Helper()
 	c := o.imap(t, name, nil)
 	defer c.Close()
-	selected, err := c.Select("INBOX", nil).Wait()
+	return o.fetchFrom(t, c, "INBOX")
+}
+
+// fetchFrom gives the bodies of all messages in a mailbox, whole.
+func (o *testOffice) fetchFrom(t testing.TB, c *imapclient.Client, mailbox string) []string {
+	t.Helper()
+	selected, err := c.Select(mailbox, nil).Wait()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,7 +86,7 @@ func (o *Office) newServers() (*servers, error) {
 	s := &servers{
 		smtp: smtpd.New(smtpd.Options{
 			Hostname: o.hostname, Mailroom: o.mailroom, Auth: o.auth, TLS: config,
-			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Log: o.log.With("protocol", "smtp"),
+			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Judge: o.judge, Log: o.log.With("protocol", "smtp"),
 		}),
 		imap: imapd.New(imapd.Options{
 			Open: o.openIMAP, Auth: o.auth, TLS: config,
@@ -113,6 +113,9 @@ func (o *Office) newServers() (*servers, error) {
 func (o *Office) guards() smtpd.Guards {
 	g := smtpd.StandardGuards()
 	g.Exempt = o.lan.Local
+	if len(o.options.Trust.Lists) > 0 {
+		g.Screener = o.judge
+	}
 	return g
 }
 

@@ -15,8 +15,9 @@ import (
 //  1. its ID is minted, and its bytes are streamed into a draft: bounded,
 //     scanned, never whole in memory if it is large;
 //  2. it is refused if it is too large, holds what mail may not, or loops;
-//  3. the Mailroom makes it durable;
-//  4. only then the client reads 250.
+//  3. the Judge may refuse it, if a stranger brings it;
+//  4. the Mailroom makes it durable;
+//  5. only then the client reads 250.
 func (c *conn) data(arguments string) error {
 	if arguments != "" {
 		return &Error{Code: 501, Status: mail.Status5_5_4BadParameter, Text: "DATA takes no parameters"}
@@ -69,6 +70,10 @@ func (c *conn) finish() error {
 		"bytes", t.body.Size(), "took", time.Since(t.envelope.Received), "tls", t.envelope.Peer.TLS, loginAttr(t.envelope.Peer.Login))
 	ctx, cancel := context.WithTimeout(c.ctx, deliverTimeout)
 	defer cancel()
+	if err := c.judge(ctx, t, log); err != nil {
+		log.Info("message refused", "verb", "judge", "bytes", t.body.Size(), "err", err)
+		return err
+	}
 	if err := c.server.options.Mailroom.Deliver(ctx, &t.envelope, t.body); err != nil {
 		log.Warn("message not delivered", "verb", "deliver", "err", err)
 		return err

@@ -16,6 +16,9 @@
 // come too often, and wait longer and longer when they try names out. None of it
 // reads a message, and none refuses for good who keeps to RFC 5321.
 //
+// Whole messages of strangers are shown to a Judge before they are delivered
+// (judge.go); what it found out travels in the envelope.
+//
 // One goroutine serves one connection; a Server's methods may be called from
 // any goroutine. Every bound on what a client may send is in limits.go.
 //

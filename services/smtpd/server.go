@@ -42,7 +42,7 @@ type Mode struct {
 	ImplicitTLS bool // TLS from the first byte (RFC 8314)
 }
 
-// Options are what a Server needs; all but Trusted, Offers, Guards and Turner are required.
+// Options are what a Server needs; all but Trusted, Judge, Offers, Guards and Turner are required.
 type Options struct {
 	Hostname func() string // of the greeting and of Received; may change at set-up
 	Mailroom Mailroom
@@ -51,6 +51,7 @@ type Options struct {
 	Draft    func(limit int64) *draft.Draft // makes the body of a new message
 	MaxSize  int64                          // of a message, in octets
 	Trusted  func(netip.Addr) bool          // exempt from connection limits
+	Judge    Judge                          // nil: strangers' messages are not judged
 	Offers   Offers
 	Guards   Guards
 	Turner   Turner // nil: ETRN is not offered

@@ -1,0 +1,44 @@
+package office
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/trust"
+)
+
+// judge says for the SMTP server what is known of strangers and of their mail.
+type judge struct {
+	of       *trust.Judge
+	hostname func() string
+}
+
+// Judge judges a message.
+func (j judge) Judge(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) (mail.Judgement, error) {
+	found := j.of.Message(ctx, envelope, body.Reader(), body.Size())
+	judgement := mail.Judgement{
+		Fields: string(found.AuthenticationResults(j.hostname())),
+		Junk:   found.Disposition.Action == trust.Junk,
+		Reason: found.Disposition.Reason,
+	}
+	var trouble error
+	for _, v := range found.Verdicts {
+		judgement.Verdicts = append(judgement.Verdicts, mail.Verdict{Method: string(v.Method), Result: string(v.Result), Reason: v.Reason})
+		if v.Cause != nil && trouble == nil {
+			trouble = fmt.Errorf("judge %s: %w", v.Method, v.Cause)
+		}
+	}
+	if refusal := found.Disposition.Refusal; refusal != nil {
+		return judgement, refusal
+	}
+	return judgement, trouble
+}
+
+// Screen says whether mail is wanted from an address at all.
+func (j judge) Screen(ctx context.Context, addr netip.Addr) error {
+	_, err := j.of.Connection(ctx, addr)
+	return err
+}
