@@ -15,7 +15,8 @@ import (
 //  1. its ID is minted, and its bytes are streamed into a draft: bounded,
 //     scanned, never whole in memory if it is large;
 //  2. it is refused if it is too large, holds what mail may not, or loops;
-//  3. the Judge may refuse it, if a stranger brings it;
+//  3. it is refused if it is the office's own and says something untrue of its
+//     author, or if it is a stranger's and the Judge says so;
 //  4. the Mailroom makes it durable;
 //  5. only then the client reads 250.
 func (c *conn) data(arguments string) error {
@@ -70,7 +71,11 @@ func (c *conn) finish() error {
 		"bytes", t.body.Size(), "took", time.Since(t.envelope.Received), "tls", t.envelope.Peer.TLS, loginAttr(t.envelope.Peer.Login))
 	ctx, cancel := context.WithTimeout(c.ctx, deliverTimeout)
 	defer cancel()
-	if err := c.judge(ctx, t, log); err != nil {
+	err := c.authored(ctx, t)
+	if err == nil {
+		err = c.judge(ctx, t, log)
+	}
+	if err != nil {
 		log.Info("message refused", "verb", "judge", "bytes", t.body.Size(), "err", err)
 		return err
 	}

@@ -19,6 +19,10 @@
 // Whole messages of strangers are shown to a Judge before they are delivered
 // (judge.go); what it found out travels in the envelope.
 //
+// What the office's own people hand in must say truly who wrote it, and gets the
+// fields that their programs forgot (author.go); how much an account may send in
+// a day is bounded (allowance.go).
+//
 // One goroutine serves one connection; a Server's methods may be called from
 // any goroutine. Every bound on what a client may send is in limits.go.
 //

@@ -55,6 +55,9 @@ func (c *conn) mail(arguments string) error {
 	if err := c.server.options.Mailroom.Sender(ctx, &c.peer, envelope.From); err != nil {
 		return err
 	}
+	if err := c.mayMessage(); err != nil {
+		return err
+	}
 	if err := c.withinRates(&c.server.meters.messages, "messages"); err != nil {
 		return err
 	}

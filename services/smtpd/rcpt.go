@@ -40,6 +40,9 @@ func (c *conn) rcpt(arguments string) error {
 	if err := c.server.options.Mailroom.Recipient(ctx, &t.envelope, to); err != nil {
 		return c.refusedRecipient(err)
 	}
+	if err := c.mayRecipient(to); err != nil {
+		return err
+	}
 	if err := c.withinRates(&c.server.meters.recipients, "recipients"); err != nil {
 		return err
 	}

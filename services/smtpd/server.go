@@ -42,7 +42,7 @@ type Mode struct {
 	ImplicitTLS bool // TLS from the first byte (RFC 8314)
 }
 
-// Options are what a Server needs; all but Trusted, Judge, Offers, Guards and Turner are required.
+// Options are what a Server needs; all but Trusted, Allowances, Judge, Offers, Guards and Turner are required.
 type Options struct {
 	Hostname func() string // of the greeting and of Received; may change at set-up
 	Mailroom Mailroom
@@ -51,16 +51,19 @@ type Options struct {
 	Draft    func(limit int64) *draft.Draft // makes the body of a new message
 	MaxSize  int64                          // of a message, in octets
 	Trusted  func(netip.Addr) bool          // exempt from connection limits
-	Judge    Judge                          // nil: strangers' messages are not judged
-	Offers   Offers
-	Guards   Guards
-	Turner   Turner // nil: ETRN is not offered
-	Log      *slog.Logger
+	// Allowances bound what accounts send in a day; nil: nothing does.
+	Allowances Allowances
+	Judge      Judge // nil: strangers' messages are not judged
+	Offers     Offers
+	Guards     Guards
+	Turner     Turner // nil: ETRN is not offered
+	Log        *slog.Logger
 }
 
 // Server receives mail on any number of listeners.
 type Server struct {
 	options Options
+	ledger  *ledger            // of accounts
 	meters  *meters            // of strangers
 	desks   [2]*reception.Desk // of port 25 and of submission: see deskOf
 	panics  atomic.Int64
@@ -72,7 +75,7 @@ func New(options Options) *Server {
 		options.Trusted = func(netip.Addr) bool { return false }
 	}
 	limits := reception.Limits{Total: maxConnections, PerAddress: maxConnectionsPerAddress, PerNetwork: maxConnectionsPerNetwork, Exempt: options.Trusted}
-	return &Server{options: options, meters: newMeters(options.Guards.Rates), desks: [2]*reception.Desk{reception.New(limits, options.Log), reception.New(limits, options.Log)}}
+	return &Server{options: options, ledger: newLedger(), meters: newMeters(options.Guards.Rates), desks: [2]*reception.Desk{reception.New(limits, options.Log), reception.New(limits, options.Log)}}
 }
 
 // deskOf keeps submission apart from port 25: the whole world can fill that

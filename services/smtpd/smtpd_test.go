@@ -38,7 +38,7 @@ type fakeRoom struct {
 }
 
 func (r *fakeRoom) Sender(_ context.Context, peer *mail.Peer, from mail.Address) error {
-	if peer.Login.Account != 0 && from.Canonical() != peer.Login.Address.Canonical() {
+	if peer.Login.Account != 0 && !from.IsZero() && from.Canonical() != peer.Login.Address.Canonical() {
 		return &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "You can't send as somebody else"}
 	}
 	return nil

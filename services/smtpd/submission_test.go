@@ -66,10 +66,14 @@ func TestSubmission(t *testing.T) {
 		S: 250
 		C: DATA
 		S: 354
+		C: From: alice@example.test
+		C: Date: Sun, 22 Nov 2026 10:00:00 +0000
+		C: Message-ID: <1@client.test>
+		C:
 		C: hello
 		C: .
 		S: 250`)
-	s.wantMessages(t, "hello\r\n")
+	s.wantMessages(t, "From: alice@example.test\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@client.test>\r\n\r\nhello\r\n")
 	if peer := s.room.taken()[0].envelope.Peer; peer.Protocol != "ESMTPSA" || peer.Login.Account != 1 || !strings.HasPrefix(peer.TLS, "TLS 1.3 ") {
 		t.Errorf("peer is %+v", peer)
 	}
