@@ -11,6 +11,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/message"
+	"github.com/sanduk-mail/sanduk/services/srs"
 )
 
 // Store puts one message into the mailboxes of all its targets.
@@ -20,10 +21,31 @@ type Store interface {
 	Deliver(ctx context.Context, envelope *mail.Envelope, targets []mail.Target, body *draft.Draft) error
 }
 
+// Post puts one message into mailboxes and on its way to other servers.
+type Post interface {
+	// Deliver returns nil when the message is durable for every target and for every
+	// recipient outside; otherwise nobody has been told that they have it, and nothing
+	// is sent. targets may be empty.
+	Deliver(ctx context.Context, envelope *mail.Envelope, targets []mail.Target, outbound []mail.Outbound, body *draft.Draft) error
+}
+
+// Options are what a Mailroom needs.
+type Options struct {
+	Directory Directory
+	Store     Store
+	Post      Post          // nil: no mail leaves the box
+	SRS       *srs.Rewriter // for reverse-paths of forwarded mail; nil: they stay as they are
+	Quota     Quota
+	Place     Place
+	Log       *slog.Logger
+}
+
 // Mailroom routes and delivers.
 type Mailroom struct {
 	directory Directory
 	store     Store
+	post      Post
+	srs       *srs.Rewriter
 	quota     Quota
 	refused   refusals
 	fullness  fullness
@@ -39,52 +61,82 @@ type Place struct {
 }
 
 // New makes a Mailroom.
-func New(directory Directory, store Store, quota Quota, place Place, log *slog.Logger) *Mailroom {
-	return &Mailroom{directory: directory, store: store, quota: quota, place: place, log: log, fullness: fullness{grace: quota.Grace}}
+func New(o Options) *Mailroom {
+	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, srs: o.SRS, quota: o.Quota, place: o.Place, log: o.Log,
+		fullness: fullness{grace: o.Quota.Grace}}
 }
 
 // Deliver makes a message durable for all its recipients with one commit. The
 // body's bytes are kept as they came: what the box adds stands in front of them.
 func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) error {
-	targets, err := m.targets(ctx, envelope)
+	x, err := m.resolve(ctx, envelope, body)
 	if err != nil {
 		return err
 	}
+	received := envelope.Judgement.Fields + m.received(envelope)
+	role := mail.RoleInbox
+	if envelope.Judgement.Junk {
+		role = mail.RoleJunk
+	}
+	targets := make([]mail.Target, len(x.local))
+	for i, in := range x.local {
+		targets[i] = mail.Target{Account: in.account, Role: role, Prefix: prefix(envelope, in.to, received)}
+	}
 	began := time.Now()
-	if err := m.store.Deliver(ctx, envelope, targets, body); err != nil {
-		return m.full(envelope, body, len(targets), fmt.Errorf("deliver %s: %w", envelope.ID, err))
+	if len(x.outside) == 0 {
+		err = m.store.Deliver(ctx, envelope, targets, body)
+	} else {
+		err = m.post.Deliver(ctx, envelope, targets, x.outbound(received), body)
+	}
+	if err != nil {
+		return m.full(envelope, body, len(targets)+len(x.outside), fmt.Errorf("deliver %s: %w", envelope.ID, err))
 	}
 	m.fullness.takes(targets)
-	m.log.Info("message delivered", "verb", "commit", "id", envelope.ID, "mailboxes", len(targets), "took", time.Since(began))
+	m.log.Info("message delivered", "verb", "commit", "id", envelope.ID, "mailboxes", len(targets), "outside", len(x.outside), "took", time.Since(began))
 	return nil
 }
 
-// targets resolves the recipients once more: an account may have gone since
-// RCPT, and then the sender must ask again rather than have its mail lost.
-// Somebody reached by two addresses gets one copy, for the first.
-func (m *Mailroom) targets(ctx context.Context, envelope *mail.Envelope) ([]mail.Target, error) {
-	seen := make(map[mail.AccountID]bool, len(envelope.To))
-	targets := make([]mail.Target, 0, len(envelope.To))
-	received := envelope.Judgement.Fields + m.received(envelope)
+// resolve finds the recipients once more: an account may have gone since RCPT,
+// and then the sender must ask again rather than have its mail lost. Somebody
+// reached by two addresses gets one copy, for the first.
+func (m *Mailroom) resolve(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) (*expansion, error) {
+	x, err := m.expand(ctx, envelope, body)
+	if err != nil {
+		return nil, err
+	}
 	for _, to := range envelope.To {
-		account, err := m.route(ctx, &envelope.Peer, to.Address)
-		if refusal, ok := errors.AsType[*mail.Refusal](err); ok {
+		err := x.recipient(to)
+		refusal, ok := errors.AsType[*mail.Refusal](err)
+		if ok && refusal.Status.Class() == 5 && refusal.Status != mail.Status5_4_6Loop && refusal.Status != mail.Status5_2_2MailboxFull {
 			return nil, fmt.Errorf("deliver %s: recipient %s was accepted and is gone: %v", envelope.ID, to, refusal)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if seen[account] {
-			continue
-		}
-		seen[account] = true
-		role := mail.RoleInbox
-		if envelope.Judgement.Junk {
-			role = mail.RoleJunk
-		}
-		targets = append(targets, mail.Target{Account: account, Role: role, Prefix: prefix(envelope, to.Address, received)})
 	}
-	return targets, nil
+	return x, x.copyOut()
+}
+
+// outbound puts those together who get the same message.
+func (x *expansion) outbound(received string) []mail.Outbound {
+	type same struct{ from, via mail.Address }
+	var list []mail.Outbound
+	at := map[same]int{}
+	for _, o := range x.outside {
+		key := same{o.from, o.via}
+		i, known := at[key]
+		if !known {
+			i = len(list)
+			at[key] = i
+			trace := received
+			if !o.via.IsZero() {
+				trace = "Delivered-To: " + o.via.String() + "\r\n" + received // see trail.go
+			}
+			list = append(list, mail.Outbound{From: o.from, Prefix: []byte(trace)})
+		}
+		list[i].To = append(list[i].To, o.to)
+	}
+	return list
 }
 
 // prefix is what stands in front of the body in one recipient's mailbox:

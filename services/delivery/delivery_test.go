@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/netip"
 	"strings"
@@ -19,16 +18,20 @@ type fakeDirectory map[mail.CanonicalAddress]mail.AccountID
 
 var errBroken = errors.New("the directory is broken")
 
-func (d fakeDirectory) Resolve(_ context.Context, to mail.Address) (mail.AccountID, error) {
+func (d fakeDirectory) Look(_ context.Context, to mail.Address) (mail.Found, error) {
 	switch id, ok := d[to.Canonical()]; {
 	case to.Local == "broken":
-		return 0, errBroken
+		return mail.Found{}, errBroken
 	case ok:
-		return id, nil
+		return mail.Found{Account: id, Listing: mail.Listing{Address: to, Kind: mail.ListingAccount}}, nil
 	case to.Domain == "example.test":
-		return 0, mail.ErrNoSuchAddress
+		return mail.Found{}, mail.ErrNoSuchAddress
 	}
-	return 0, mail.ErrNotOurDomain
+	return mail.Found{}, mail.ErrNotOurDomain
+}
+
+func (d fakeDirectory) Rules(context.Context, mail.AccountID) (mail.Rules, error) {
+	return mail.Rules{}, nil
 }
 
 func (d fakeDirectory) Owns(_ context.Context, account mail.AccountID, from mail.Address) (bool, error) {
@@ -52,10 +55,14 @@ func (s *fakeStore) Deliver(_ context.Context, _ *mail.Envelope, targets []mail.
 func newTestRoom() (*Mailroom, *fakeStore) {
 	store := &fakeStore{}
 	directory := fakeDirectory{"alice@example.test": 1, "info@example.test": 1, "bob@example.test": 2}
-	return New(directory, store, Quota{}, Place{
+	return New(Options{Directory: directory, Store: store, Place: testPlace(), Log: slog.New(slog.DiscardHandler)}), store
+}
+
+func testPlace() Place {
+	return Place{
 		Hostname: func() string { return "box.example.test" },
 		Zone:     func() *time.Location { return time.FixedZone("", 3600) },
-	}, slog.New(slog.NewTextHandler(io.Discard, nil))), store
+	}
 }
 
 func address(t *testing.T, s string) mail.Address {
@@ -70,7 +77,7 @@ func address(t *testing.T, s string) mail.Address {
 func TestRecipientAndSender(t *testing.T) {
 	t.Parallel()
 	room, _ := newTestRoom()
-	stranger := &mail.Peer{}
+	stranger := &mail.Peer{Protocol: "ESMTP"}
 	alice := &mail.Peer{Login: mail.Login{Account: 1, Address: address(t, "alice@example.test")}}
 	status := func(err error) string {
 		if err == nil {

@@ -4,15 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/srs"
 )
 
-// Directory knows the office's addresses.
+// Directory knows the office's addresses. It answers from memory.
 type Directory interface {
-	// Resolve finds the account that gets mail for an address. Its errors are
-	// mail.ErrNotOurDomain, mail.ErrNoSuchAddress, or the directory's own trouble.
-	Resolve(ctx context.Context, to mail.Address) (mail.AccountID, error)
+	// Look finds what an address stands for. Its errors are mail.ErrNotOurDomain,
+	// mail.ErrNoSuchAddress, or the directory's own trouble.
+	Look(ctx context.Context, to mail.Address) (mail.Found, error)
+	// Rules are what applies to an account's mail; mail.ErrNoAccount.
+	Rules(ctx context.Context, account mail.AccountID) (mail.Rules, error)
 	// Owns says whether the account may send as this address.
 	Owns(ctx context.Context, account mail.AccountID, from mail.Address) (bool, error)
 }
@@ -21,28 +25,69 @@ type Directory interface {
 // is asked at RCPT, and what it refuses is never accepted and bounced later. Of
 // the envelope there are From, Peer and Size.
 func (m *Mailroom) Recipient(ctx context.Context, envelope *mail.Envelope, to mail.Address) error {
-	account, err := m.route(ctx, &envelope.Peer, to)
+	x, err := m.expand(ctx, envelope, nil)
 	if err != nil {
 		return err
 	}
-	return m.fits(ctx, envelope, to, account)
+	return x.recipient(mail.Recipient{Address: to})
 }
 
-// route decides where mail for one recipient goes.
-func (m *Mailroom) route(ctx context.Context, peer *mail.Peer, to mail.Address) (mail.AccountID, error) {
-	account, err := m.directory.Resolve(ctx, to)
+// recipient takes one recipient in, or says why not.
+func (x *expansion) recipient(to mail.Recipient) error {
+	found, err := x.room.directory.Look(x.ctx, to.Address)
+	nobody := errors.Is(err, mail.ErrNoSuchAddress)
+	switch {
+	case (nobody || err == nil && found.CatchAll) && x.room.srs != nil && srs.Is(to.Local):
+		return x.report(to)
+	case err == nil:
+		return x.listing(&found, to)
+	case nobody:
+		return &mail.Refusal{Status: mail.Status5_1_1NoSuchMailbox, Text: "Nobody here has this address", Cause: err}
+	case errors.Is(err, mail.ErrNotOurDomain):
+		return x.elsewhere(to, err)
+	}
+	return fmt.Errorf("route: resolve %s: %w", to, err)
+}
+
+// elsewhere takes in what somebody sends out of the office.
+func (x *expansion) elsewhere(to mail.Recipient, cause error) error {
+	switch {
+	case !x.from.inside():
+		// RFC 5321 §7.8: a host that passes on anybody's mail is soon nobody's friend.
+		return &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "This server takes mail for its own domains only", Cause: cause}
+	case x.from.rules.LocalOnly:
+		return &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "Your account sends mail inside the office only", Cause: cause}
+	case x.room.post == nil:
+		return &mail.Refusal{Status: mail.Status5_4_0NoRouteToOutside, Text: "This box does not send mail outside the office", Cause: cause}
+	}
+	x.out(outward{to: to, from: x.envelope.From})
+	return nil
+}
+
+// report takes in what another server reports about forwarded mail (package srs):
+// it goes back to the sender. Reports have the null path (RFC 5321 §4.5.5); for
+// anything else the address would be a way to send mail through this box.
+func (x *expansion) report(to mail.Recipient) error {
+	if !x.envelope.From.IsZero() {
+		return &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "This address takes reports about forwarded mail only, and they have no sender"}
+	}
+	sender, err := x.room.srs.Reverse(to.Address, time.Now())
+	if err != nil {
+		return &mail.Refusal{Status: mail.Status5_1_1NoSuchMailbox, Text: "This address for reports was not given out here, or has expired", Cause: err}
+	}
+	found, err := x.room.directory.Look(x.ctx, sender)
 	switch {
 	case err == nil:
-		return account, nil
+		return x.listing(&found, to)
 	case errors.Is(err, mail.ErrNoSuchAddress):
-		return 0, &mail.Refusal{Status: mail.Status5_1_1NoSuchMailbox, Text: "Nobody here has this address", Cause: err}
-	case errors.Is(err, mail.ErrNotOurDomain) && peer.Login.Account == 0:
-		// RFC 5321 §7.8: a host that passes on anybody's mail is soon nobody's friend.
-		return 0, &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "This server takes mail for its own domains only", Cause: err}
-	case errors.Is(err, mail.ErrNotOurDomain):
-		return 0, &mail.Refusal{Status: mail.Status5_4_0NoRouteToOutside, Text: "This box does not send mail outside the office", Cause: err}
+		return &mail.Refusal{Status: mail.Status5_1_1NoSuchMailbox, Text: "Nobody here has this address any more", Cause: err}
+	case !errors.Is(err, mail.ErrNotOurDomain):
+		return fmt.Errorf("route: resolve %s: %w", sender, err)
+	case x.room.post == nil:
+		return &mail.Refusal{Status: mail.Status5_4_0NoRouteToOutside, Text: "This box does not send mail outside the office", Cause: err}
 	}
-	return 0, fmt.Errorf("route: resolve %s: %w", to, err)
+	x.out(outward{to: mail.Recipient{Address: sender, Notify: mail.NotifyNever}})
+	return nil
 }
 
 // Sender says whether the peer may send as from: anybody may hand mail in from

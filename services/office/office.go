@@ -26,6 +26,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/resolver"
 	"github.com/sanduk-mail/sanduk/services/search"
+	"github.com/sanduk-mail/sanduk/services/srs"
 	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/tlscert"
 	"github.com/sanduk-mail/sanduk/services/trust"
@@ -95,6 +96,7 @@ type Office struct {
 	certs     *tlscert.Certificates
 	mailroom  *delivery.Mailroom
 	judge     judge
+	srsKey    []byte // for package srs
 	lan       *lan.Policy
 	claim     *claim.Code   // nil when the box was set up before
 	setUp     chan struct{} // capacity 1: attend has something to do
@@ -151,7 +153,10 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 		options.DNS = resolver.New(resolver.Options{})
 	}
 	o.judge = judge{trust.New(options.DNS, options.Trust), o.hostname}
-	o.mailroom = delivery.New(addresses{o}, o.store, delivery.Quota{Fits: o.fits, Grace: delivery.Grace}, delivery.Place{Hostname: o.hostname, Zone: o.zone}, o.log)
+	o.mailroom = delivery.New(delivery.Options{
+		Directory: addresses{o}, Store: o.store, SRS: srs.New(o.srsKey),
+		Quota: delivery.Quota{Fits: o.fits, Grace: delivery.Grace}, Place: delivery.Place{Hostname: o.hostname, Zone: o.zone}, Log: o.log,
+	})
 	return o, nil
 }
 
@@ -179,6 +184,7 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	o.srsKey = key.Derive("reverse-paths of forwarded mail")
 	mail, err := durable.NewOS(o.files.Path("mail"))
 	if err != nil {
 		return fmt.Errorf("office: open mail directory: %w", err)

@@ -64,12 +64,17 @@ func (f finder) Rebuilds() []search.Rebuild { return f.o.search.Rebuilds() }
 // undeliverable for that: it is put off.
 type addresses struct{ o *Office }
 
-// Resolve finds the account that gets mail for an address.
-func (a addresses) Resolve(ctx context.Context, to mail.Address) (mail.AccountID, error) {
+// Look finds what an address stands for.
+func (a addresses) Look(ctx context.Context, to mail.Address) (mail.Found, error) {
 	if !a.o.isSetUp() {
-		return 0, &mail.Refusal{Status: mail.Status4_3_2NotAccepting, Text: "This box has not been set up yet, try again later"}
+		return mail.Found{}, &mail.Refusal{Status: mail.Status4_3_2NotAccepting, Text: "This box has not been set up yet, try again later"}
 	}
-	return a.o.directory.Resolve(ctx, to)
+	return a.o.directory.Look(ctx, to)
+}
+
+// Rules are what applies to an account's mail.
+func (a addresses) Rules(ctx context.Context, id mail.AccountID) (mail.Rules, error) {
+	return a.o.directory.Rules(ctx, id)
 }
 
 // Owns says whether the account may send as this address.
