@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -35,7 +36,7 @@ func (c *Client) connect(ctx context.Context, t *target, addr netip.AddrPort, se
 		}
 		return nil, said(status4_4_1NoAnswer, err, "the server %s at %s does not answer: %s", t.name, addr, plain(err))
 	}
-	s := &session{key: key, wire: newWire(conn), server: t.name, addr: addr}
+	s := &session{key: key, wire: newWire(conn), server: t.name, addr: addr, began: time.Now()}
 	leave := s.attend(ctx)
 	defer leave()
 	if p := c.introduce(s, security, key.route); p != nil {
@@ -70,7 +71,15 @@ func (c *Client) introduce(s *session, security *security, route Route) *problem
 	return nil
 }
 
-// secure is what a connection to an MX host has to prove.
-func (c *Client) secure(_ context.Context, hop mail.Hop, t *target) (*security, *problem) {
+// secure is what a connection to an MX host has to prove: DANE where it is there,
+// which stands above MTA-STS (RFC 8461 §2); then what the domain's policy says, if it
+// has one; else nothing.
+func (c *Client) secure(ctx context.Context, hop mail.Hop, t *target, policy *stsPolicy) (*security, *problem) {
+	if s, p := c.dane(ctx, hop, t); s != nil || p != nil {
+		return s, p
+	}
+	if policy != nil && policy.mode != stsNone {
+		return c.promised(hop, t, policy)
+	}
 	return c.opportunistic(hop, t), nil
 }

@@ -158,12 +158,13 @@ func (d *delivery) direct(ctx context.Context) {
 		d.noteAll(p, nil)
 		return
 	}
+	policy := d.c.policy(ctx, d.hop)
 	for len(list) > 0 && len(d.left()) > 0 && d.goesOn(ctx) {
 		group := 1
 		for group < len(list) && list[group].preference == list[0].preference {
 			group++
 		}
-		if d.tryGroup(ctx, list[:group]) {
+		if d.tryGroup(ctx, list[:group], policy) {
 			return
 		}
 		list = list[group:]
@@ -172,7 +173,7 @@ func (d *delivery) direct(ctx context.Context) {
 
 // tryGroup tries servers of one preference. If one of them is us it is the end of
 // the list, and nothing of the group is tried (RFC 5321 §5.1).
-func (d *delivery) tryGroup(ctx context.Context, group []*target) (us bool) {
+func (d *delivery) tryGroup(ctx context.Context, group []*target, policy *stsPolicy) (us bool) {
 	problems := make([]*problem, len(group))
 	for i, t := range group {
 		us, problems[i] = d.c.locate(ctx, t, d.c.options.Port)
@@ -189,7 +190,7 @@ func (d *delivery) tryGroup(ctx context.Context, group []*target) (us bool) {
 			d.noteAll(problems[i], &place{server: t.name})
 			continue
 		}
-		security, p := d.c.secure(ctx, d.hop, t)
+		security, p := d.c.secure(ctx, d.hop, t, policy)
 		if p != nil {
 			d.noteAll(p, &place{server: t.name})
 			continue

@@ -17,6 +17,17 @@
 // once it had heard the envelope, or if all servers refuse to talk; in any other
 // case it is deferred.
 //
+// # TLS
+//
+// A server is held to the strongest promise there is. DANE (dane.go) where DNSSEC
+// proves the MX record, the address and a TLSA record: usages 2 and 3, and no
+// way back to the clear. Else MTA-STS (mtasts.go), if the domain has a policy: fetched
+// over HTTPS, kept in memory for its max_age, asked for again after a day or when its id
+// changes. Else opportunistic TLS (opportunistic.go): any certificate, or none. What
+// came of it goes to a Sink as Evidence, which is what TLS-RPT counts.
+//
+// A smart host's certificate has to hold, or its key is pinned (smarthost.go).
+//
 // # What is decided
 //
 //   - 8-bit text goes to a server without 8BITMIME as it is: all servers in use pass it
@@ -47,6 +58,7 @@
 // Standards: RFC 5321, 1870 (SIZE), 2034 and 3463 (enhanced status codes), 2852
 // (DELIVERBY), 2920 (PIPELINING), 3030 (CHUNKING), 3207 (STARTTLS), 3461 (DSN), 4954
 // (AUTH), 5802 and 7677 (SCRAM), 6152 (8BITMIME), 6531 (SMTPUTF8), 6710 (MT-PRIORITY),
-// 7435 (opportunistic security), 7505 (null MX), 8314 (implicit TLS), 8689 (REQUIRETLS),
-// 9422 (LIMITS).
+// 6698, 7671 and 7672 (DANE), 7435 (opportunistic security), 7505 (null MX), 8314
+// (implicit TLS), 8460 (what TLS-RPT counts), 8461 (MTA-STS), 8689 (REQUIRETLS), 9422
+// (LIMITS).
 package relay

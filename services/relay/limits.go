@@ -57,6 +57,7 @@ const (
 const (
 	maxIdle       = 64 // in all: some 100 KB each with TLS
 	maxIdlePerHop = 4
+	maxLife       = 10 * time.Minute // of one, after which policies are asked again
 	idleTime      = 30 * time.Second // servers close what is silent for longer; RFC 5321 gives them five minutes
-	maxUses       = 100              // then the servers of a domain get another chance to share the work
+	maxUses       = 100              // messages on one; then the servers of a domain get another chance to share the work
 )

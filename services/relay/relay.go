@@ -27,24 +27,26 @@ type DNS interface {
 // Options are what a Client needs. Hostname, DNS and Log are required. The functions
 // are called by many goroutines at once.
 type Options struct {
-	Hostname func() string                                           // of EHLO, and by which we know ourselves among MX hosts
-	DNS      DNS                                                     // see there
-	Route    func(mail.Hop) Route                                    // nil: all mail goes to the hops' own servers
-	Self     func(netip.Addr) bool                                   // whether an address is the box's, also as seen from outside; nil: none is
-	Port     uint16                                                  // of other servers; 0: 25
-	Roots    *x509.CertPool                                          // who is trusted for certificates; nil: the system's list
-	Dial     func(context.Context, netip.AddrPort) (net.Conn, error) // nil: over the network
-	Evidence Sink                                                    // of how TLS went; nil: nobody wants it
-	Log      *slog.Logger
+	Hostname   func() string                                           // of EHLO, and by which we know ourselves among MX hosts
+	DNS        DNS                                                     // see there
+	Route      func(mail.Hop) Route                                    // nil: all mail goes to the hops' own servers
+	Self       func(netip.Addr) bool                                   // whether an address is the box's, also as seen from outside; nil: none is
+	Port       uint16                                                  // of other servers; 0: 25
+	PolicyPort uint16                                                  // of hosts with MTA-STS policies; 0: 443
+	Roots      *x509.CertPool                                          // who is trusted for certificates; nil: the system's list
+	Dial       func(context.Context, netip.AddrPort) (net.Conn, error) // nil: over the network
+	Evidence   Sink                                                    // of how TLS went; nil: nobody wants it
+	Log        *slog.Logger
 }
 
-const smtpPort = 25
+const smtpPort = 25 // RFC 5321 §4.5.4.2
 
 // Client sends mail to other servers. All of its methods may be called by any number
 // of goroutines.
 type Client struct {
 	options Options
 	pool    pool
+	sts     stsCache
 	panics  atomic.Int64
 }
 
@@ -52,6 +54,9 @@ type Client struct {
 func New(options Options) *Client {
 	if options.Port == 0 {
 		options.Port = smtpPort
+	}
+	if options.PolicyPort == 0 {
+		options.PolicyPort = policyPort
 	}
 	if options.Dial == nil {
 		options.Dial = func(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {

@@ -25,6 +25,7 @@ type session struct {
 	ext    extensions
 
 	ctx   context.Context // whose end cuts the connection; set by attend
+	began time.Time       // when it was opened
 	uses  int             // transactions begun
 	heard int             // replies since it was taken from the pool
 	old   bool            // it was taken from the pool
@@ -245,5 +246,5 @@ func (s *session) startTLS(security *security, name string) *problem {
 
 // worn reports whether the session has had its share of transactions.
 func (s *session) worn() bool {
-	return s.uses >= maxUses || s.ext.mailMax > 0 && s.uses >= s.ext.mailMax
+	return s.uses >= maxUses || s.ext.mailMax > 0 && s.uses >= s.ext.mailMax || s.uses > 0 && time.Since(s.began) > maxLife
 }

@@ -58,7 +58,7 @@ var errPin = errors.New("the server's key is not the one that was pinned")
 func (r *Route) security(roots *x509.CertPool) *security {
 	s := &security{
 		off: r.Transport == TransportClear, implicit: r.Transport == TransportTLS, must: r.Transport != TransportClear,
-		name: r.Host, check: pkix(roots, r.Host), words: "certificate verified", binding: true, tell: untold,
+		name: r.Host, check: webPKI(roots, r.Host), words: "certificate verified", binding: true, tell: untold,
 	}
 	if r.Pin != (Pin{}) {
 		s.words = "key pinned"

@@ -54,22 +54,22 @@ func (s *security) refusal(err error) string {
 	return "no encrypted connection: " + plain(err)
 }
 
-// pkix checks a certificate as browsers do (RFC 5280, RFC 6125), for one of names.
-func pkix(roots *x509.CertPool, names ...string) func(tls.ConnectionState) error {
+// webPKI checks a certificate as browsers do (RFC 5280, RFC 6125), for one of names.
+func webPKI(roots *x509.CertPool, names ...string) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
-		return verify(state.PeerCertificates, roots, nil, names)
+		return verify(state.PeerCertificates, roots, names)
 	}
 }
 
 var errNoCertificate = errors.New("the server has no certificate")
 
 // verify looks for a chain from the first certificate to one of roots.
-func verify(chain []*x509.Certificate, roots *x509.CertPool, more []*x509.Certificate, names []string) error {
+func verify(chain []*x509.Certificate, roots *x509.CertPool, names []string) error {
 	if len(chain) == 0 {
 		return errNoCertificate
 	}
 	between := x509.NewCertPool()
-	for _, c := range append(chain[1:len(chain):len(chain)], more...) {
+	for _, c := range chain[1:] {
 		between.AddCert(c)
 	}
 	if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between}); err != nil {

@@ -160,6 +160,12 @@ func (s *server) serve(conn net.Conn) {
 		return
 	}
 	say(r)
+	s.commands(conn, in)
+}
+
+// commands is a session behind its greeting.
+func (s *server) commands(conn net.Conn, in *bufio.Reader) {
+	say := func(text string) { _, _ = io.WriteString(conn, text+"\r\n") }
 	var message strings.Builder
 	for {
 		line, err := in.ReadString('\n')
