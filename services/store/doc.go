@@ -142,7 +142,7 @@
 // The registry repeats the records of snapshots; what it does not have is looked
 // for in the log. Where a snapshot is damaged the one before is read, and the
 // records behind it, and where some of these are gone the account goes on as behind
-// a hole, with every message where it was first. Check says so, and an Upkeep whose scrub has found it takes another.
+// a hole, with every message where it was first, in mailboxes of another UIDVALIDITY. Check says so, and an Upkeep whose scrub has found it takes another.
 //
 // # Following what changes
 //

@@ -2,6 +2,8 @@ package store
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -215,7 +217,8 @@ func (a *account) knows(id mail.EmailID) (bool, error) {
 }
 
 // closeHole ends the reading of a log with a hole: there is an INBOX, no number is
-// given out a second time, and whoever follows changes has to look at everything.
+// given out a second time, and whoever follows changes has to look at everything:
+// the feed begins anew, and every mailbox has another UIDVALIDITY.
 func (a *account) closeHole(at moment) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -237,9 +240,16 @@ func (a *account) closeHole(at moment) {
 	c.email += skipMessages
 	c.thread += skipMessages
 	c.mailbox += skipMailboxes
-	c.validity += skipMailboxes
-	for id, b := range a.boxes {
+	// The first one was the time; the record that says so may be what is lost.
+	c.validity = max(c.validity+skipMailboxes, mail.UIDValidity(at.time.Unix()))
+	for _, id := range slices.Sorted(maps.Keys(a.boxes)) {
+		b := a.boxes[id]
 		b.uidNext += skipMessages
+		// What was expunged may be there again under its UID, and flags are as they
+		// were before: what a program knows of the mailbox is worth nothing, and no
+		// ModSeq would tell it so (RFC 9051 §2.3.1.1).
+		c.validity++
+		b.validity = c.validity
 		a.dirty.boxes[id] = true
 	}
 	a.floor = c.modSeq

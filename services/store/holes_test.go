@@ -113,6 +113,9 @@ func checkHoled(t *testing.T, r *rig, what string, before map[mail.MailboxID]mai
 		t.Errorf("%s: mailbox 1 is called %q; want INBOX", what, now[1].Name)
 	}
 	for id, m := range now {
+		if was := before[id]; m.UIDNext >= was.UIDNext+1<<20 && m.UIDValidity <= was.UIDValidity {
+			t.Errorf("%s: mailbox %s has UIDVALIDITY %d, before it %d: programs go on with what they know of it", what, id, m.UIDValidity, was.UIDValidity)
+		}
 		if m.UIDNext < before[id].UIDNext && m.UIDValidity == before[id].UIDValidity {
 			t.Errorf("%s: mailbox %s gives UID %d out again, up to %d was", what, id, m.UIDNext, before[id].UIDNext-1)
 		}
