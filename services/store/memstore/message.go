@@ -384,7 +384,7 @@ func (h *Account) Changes(_ context.Context, mailbox mail.MailboxID, since mail.
 		return mail.Changes{}, mail.ErrNoMailbox
 	}
 	c := mail.Changes{Until: h.a.modSeq, UIDNext: m.UIDNext, Gone: m.gone}
-	if m.gone {
+	if m.gone || since >= m.HighestModSeq {
 		return c, nil
 	}
 	for _, e := range m.entries {

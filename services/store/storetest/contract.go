@@ -137,8 +137,8 @@ type Account interface {
 	Search(ctx context.Context, mailbox mail.MailboxID, q mail.Query) (mail.UIDSet, error)
 	// Changes says what has happened in the mailbox after since. Vanished holds
 	// every UID taken away since then, also those that came after since; where
-	// since is older than what has expired, every UID that was given out and is not
-	// there. A mailbox that was deleted is Gone; one that never was is mail.ErrNoMailbox.
+	// since is older than what has expired, and something has happened since, every UID
+	// that was given out and is not there. A mailbox that was deleted is Gone; one that never was is mail.ErrNoMailbox.
 	Changes(ctx context.Context, mailbox mail.MailboxID, since mail.ModSeq) (mail.Changes, error)
 	// ChangedSince gives a page of what has happened in the whole account after
 	// since: the changes in order, until most emails, threads, mailboxes and
