@@ -140,7 +140,7 @@ func (r *reading) account(ctx context.Context, person mail.Account, a *store.Acc
 	}
 	name := string(person.Address.Local)
 	for _, box := range boxes {
-		first := true // see searchFor
+		var letters []found
 		for row, err := range a.Rows(ctx, box.ID, mail.UIDSet{{First: 1, Last: box.UIDNext}}) {
 			if err != nil {
 				return err
@@ -154,21 +154,22 @@ func (r *reading) account(ctx context.Context, person mail.Account, a *store.Acc
 				f.word = word(raw)
 			}
 			r.got[name] = append(r.got[name], f)
-			if f.word == "" || f.why != "" {
-				continue
+			if f.word != "" && f.why == "" {
+				letters = append(letters, f)
 			}
-			only := mail.UIDSet{{First: row.UID, Last: row.UID}}
+		}
+		for i, f := range some(letters) { // see searchFor
+			only := mail.UIDSet{{First: mail.UID(f.uid), Last: mail.UID(f.uid)}}
 			query := mail.And{mail.Body{Text: f.word}}
-			if !first {
+			if i > 0 {
 				query = mail.And{mail.UIDIn{Set: only}, query[0]}
 			}
-			first = false
 			uids, err := ix.Search(ctx, person.ID, a, box.ID, query)
 			if err != nil {
 				return err
 			}
 			if !slices.Equal(uids, only) {
-				r.problems = append(r.problems, problem{unfound, fmt.Sprintf("%s: a word of %s in %s, UID %d, is found in %v", name, f.name, box.Name, row.UID, uids)})
+				r.problems = append(r.problems, problem{unfound, fmt.Sprintf("%s: a word of %s in %s, UID %d, is found in %v", name, f.name, box.Name, f.uid, uids)})
 			}
 		}
 	}

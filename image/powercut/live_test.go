@@ -49,7 +49,7 @@ func (p *proof) machine(t *testing.T) {
 			})
 		}
 	})
-	t.Log(l.figures())
+	t.Logf("figures: %s", l.figures())
 }
 
 // figures says how far it has come.
@@ -65,7 +65,7 @@ func (l *live) figures() string {
 		}
 	}
 	took := time.Since(l.began)
-	return fmt.Sprintf("figures: %d cuts under load and %d during the start, on %d machines side by side, with %d starts by firmware; "+
+	return fmt.Sprintf("%d cuts under load and %d during the start, on %d machines side by side, with %d starts by firmware; "+
 		"%d operations acknowledged, %d lost, %d torn, %d surprises; %v, %.1f s a cut; they fell into: %v",
 		l.cuts, l.early, l.machines, l.firmware, l.operations, n[lost], n[torn], surprises, took.Round(time.Second),
 		took.Seconds()/float64(max(1, l.cuts+l.early)), l.into)
@@ -163,7 +163,7 @@ func (m *one) look(t *testing.T) (*view, bool) {
 		seen = v.times.String()
 	}
 	t.Logf("%s looked at: %d problems; %v (%s)", m.name(), len(problems), &m.times, seen)
-	t.Log(m.figures())
+	t.Logf("so far: %s", m.figures())
 	m.times = newStopwatch()
 	return v, ok
 }

@@ -134,6 +134,15 @@ func readPerson(ctx context.Context, addrs addresses, signed func() (*pages, err
 // goes through all words that there are, and those of our letters are all different.
 const maxSearches = 6
 
+// some of the letters of a mailbox are looked for.
+func some(list []found) []found {
+	n := len(list)
+	if n <= maxSearches {
+		return list
+	}
+	return append(slices.Clone(list[:maxSearches/2]), list[n-maxSearches/2:]...)
+}
+
 // searchFor looks for a word of the letters, of the first in the whole mailbox, where it must find this one and no
 // other; of the others only at their place: what the index does not have yet is read for each search.
 func searchFor(c *imapclient.Client, name string, got []found) ([]problem, error) {
@@ -145,9 +154,7 @@ func searchFor(c *imapclient.Client, name string, got []found) ([]problem, error
 	}
 	var problems []problem
 	for mailbox, list := range byBox {
-		if n := len(list); n > maxSearches {
-			list = append(slices.Clone(list[:maxSearches/2]), list[n-maxSearches/2:]...)
-		}
+		list = some(list)
 		if _, err := c.Select(mailbox, &imap.SelectOptions{ReadOnly: true}).Wait(); err != nil {
 			return nil, err
 		}

@@ -327,7 +327,7 @@ func (p *proof) replay(t *testing.T) {
 	bad, done, into := 0, 0, make(phases)
 	r.run(t, places, func(res result) {
 		into.add(res.phases)
-		if done++; done%1000 == 0 {
+		if done++; done%500 == 0 {
 			t.Logf("%d cuts replayed, %d with problems, %v", done, bad, time.Since(began).Round(time.Second))
 		}
 		atRisk += res.loss.AtRisk
