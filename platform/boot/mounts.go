@@ -121,6 +121,10 @@ func sysctls() map[string]string {
 		// The backlog in which connections wait while a service restarts.
 		"net/core/somaxconn":      "4096",
 		"net/ipv4/tcp_syncookies": "1",
+		// An office may have a further port for submission, often 26; maild opens it
+		// and has no capability. Every port below 1024 that means something here is
+		// held by PID 1 from the start.
+		"net/ipv4/ip_unprivileged_port_start": "26",
 	}
 }
 

@@ -59,6 +59,7 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	}
 	running.Go(func() { o.certs.Run(ctx) })
 	running.Go(func() { o.attend(ctx) })
+	running.Go(func() { o.serveExtra(ctx, s) })
 	running.Go(func() { o.checkpoint(ctx) })
 	running.Go(func() { o.upkeep.Run(ctx) })
 	select {
