@@ -137,6 +137,11 @@ func (d *delivery) smartHost(ctx context.Context, route Route) {
 		d.noteAll(p, &place{server: t.name})
 		return
 	}
+	if len(t.addrs) == 0 {
+		p := said(4<<16|status5_4_6Loop&0xffff, nil, "the smart host %s is this box itself", t.name)
+		d.noteAll(p, &place{server: t.name})
+		return
+	}
 	d.try(ctx, t, route.security(d.c.options.Roots), key)
 }
 

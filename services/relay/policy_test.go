@@ -310,6 +310,25 @@ func TestDANE(t *testing.T) {
 			})
 		}
 	}
+	for name, test := range map[string]struct{ hop, zone string }{
+		"the MX record is not signed":   {"plain.test", "peer.test"},
+		"the TLSA record is not signed": {"peer.test", "_tcp.mx.peer.test"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			if test.zone == "peer.test" {
+				w.Add(t, test.zone, "_25._tcp.mx TLSA "+record(3, 1, 1, leaf(odd)))
+			} else {
+				w.Add(t, test.zone, "_25 TLSA "+record(3, 1, 1, leaf(odd)))
+			}
+			w.Sign(t, resolvertest.Signing{}, "", "test", "peer.test")
+			w.hosts["192.0.2.1:25"] = (&server{tls: good}).serve
+			got := w.client(t, func(o *Options) { o.DNS = w.Client().Validated() }).Send(t.Context(), job(test.hop, testMessage, "one"))
+			if fates(got) != "relayed 250 2.0.0" {
+				t.Errorf("%s: got %s %q", name, fates(got), got[0].Reply.Text)
+			}
+		})
+	}
 	t.Run("TLSA can't be asked", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)

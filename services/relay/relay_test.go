@@ -145,6 +145,22 @@ func TestNextServer(t *testing.T) {
 	}
 }
 
+// TestTwoServersAtMost holds that a message is not offered to every server of a
+// domain that says "later".
+func TestTwoServersAtMost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for _, addr := range []string{"192.0.2.1:25", "192.0.2.2:25", "192.0.2.3:25"} {
+			w.hosts[addr] = (&server{on: map[string]string{"RCPT": "450 4.7.1 later"}}).serve
+		}
+		got := w.client(t).Send(t.Context(), job("three.test", testMessage, "one"))
+		if fates(got) != "deferred 450 4.7.1" || len(w.called()) != maxTransactions {
+			t.Errorf("got %s after %v", fates(got), w.called())
+		}
+	})
+}
+
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	for hop, test := range map[string]struct {

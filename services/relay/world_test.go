@@ -43,6 +43,8 @@ func zones() map[string]string {
 		"loop.test":  "@ MX 10 box.example.test.\n@ MX 20 mx.peer.test.",
 		"spare.test": "@ MX 10 mx.peer.test.\n@ MX 20 box.example.test.\n@ MX 30 mx2.two.test.",
 		"self.test":  "@ MX 10 me\nme A 203.0.113.9",
+		"three.test": "@ MX 10 mx1\n@ MX 20 mx2\n@ MX 30 mx3\nmx1 A 192.0.2.1\nmx2 A 192.0.2.2\nmx3 A 192.0.2.3",
+		"plain.test": "@ MX 10 mx.peer.test.",
 		"gone.test":  "@ MX 10 nowhere",
 	}
 }
