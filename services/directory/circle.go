@@ -2,6 +2,8 @@ package directory
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/domain"
@@ -17,12 +19,13 @@ const MaxSteps = 8
 // come back. The error is a *mail.RuleError that shows the way.
 func (s *state) circle() error {
 	w := walker{state: s, steps: map[node]int{}, on: map[node]bool{}}
-	for a := range s.listings {
+	// In order, so that the same circle is always shown the same way.
+	for _, a := range slices.SortedFunc(maps.Keys(s.listings), compareAddresses) {
 		if _, err := w.walk(node{address: a}); err != nil {
 			return err
 		}
 	}
-	for id := range s.rules {
+	for _, id := range slices.Sorted(maps.Keys(s.rules)) {
 		if _, err := w.walk(node{account: id}); err != nil {
 			return err
 		}

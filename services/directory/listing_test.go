@@ -156,7 +156,7 @@ func TestListingRefused(t *testing.T) {
 		{b.set("x@example.test", mail.ListingGroup, "nobody@b.test"), mail.ErrNoSuchAddress, "nobody@example.test"},
 		{b.set("x@example.test", mail.ListingGroup, "bob+x@example.test"), nil, "between + and @"},
 		{b.set("x@example.test", mail.ListingAccount, "bob@example.test"), nil, "an alias, a shared address or a group"},
-		{b.set("team@example.test", mail.ListingGroup, "all@example.test"), mail.ErrCircle, "team@example.test → all@example.test → team@example.test"},
+		{b.set("team@example.test", mail.ListingGroup, "all@example.test"), mail.ErrCircle, "all@example.test → team@example.test → all@example.test"},
 		{b.SetRules(ctx, 3, mail.Rules{Forward: members("all@b.test")}), mail.ErrCircle, "→"},
 		{b.SetRules(ctx, 3, mail.Rules{Forward: members("bob@example.test")}), mail.ErrCircle, "bob@example.test → bob@example.test"},
 		{b.SetRules(ctx, 3, mail.Rules{LocalOnly: true, Forward: members("x@elsewhere.test")}), nil, "can't forward outside"},

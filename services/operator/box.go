@@ -244,6 +244,10 @@ func unreachable(err error) error {
 	return fmt.Errorf("the box can't be reached: %w", err)
 }
 
+// noSuchAddress is what the box says of an alias or group; of people it says
+// something else in the same field.
+const noSuchAddress = "There is no such address."
+
 // problem is the box's own words; but what it says of something that is not there
 // is for somebody in front of a page, and is said as for a data directory.
 func problem(status int, text []byte) error {
@@ -258,7 +262,12 @@ func problem(status int, text []byte) error {
 	if status == http.StatusNotFound {
 		switch p.Field {
 		case "address":
+			if p.Message == noSuchAddress {
+				return mail.ErrNoSuchAddress
+			}
 			return mail.ErrNoAccount
+		case "domain":
+			return mail.ErrNoDomain
 		case "mailbox":
 			return mail.ErrNoMailbox
 		case "messages":

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/transfer"
 )
@@ -35,6 +36,15 @@ type place interface {
 	// searchRebuilds says how far that is.
 	rebuildSearch(ctx context.Context, only mail.Address) error
 	searchRebuilds(ctx context.Context) ([]searchState, error)
+	// listings lists the groups, or else the aliases and shared addresses.
+	listings(ctx context.Context, groups bool) ([]mail.Listing, error)
+	setListing(ctx context.Context, l mail.Listing) error
+	removeListing(ctx context.Context, address mail.Address, group bool) error
+	domains(ctx context.Context) ([]officeDomain, error)
+	setDomain(ctx context.Context, d officeDomain) error
+	removeDomain(ctx context.Context, name string) error
+	// rules changes what a change has, and says what holds then.
+	rules(ctx context.Context, address mail.Address, change rulesChange) (mail.Rules, error)
 	close() error
 }
 
@@ -53,6 +63,9 @@ func (t *task) place(ctx context.Context) (place, error) {
 
 // explain turns errors into what an operator can do something about.
 func explain(err error) error {
+	if rule, ok := errors.AsType[*mail.RuleError](err); ok {
+		return rule // it says all in words
+	}
 	for known, text := range map[error]string{
 		directory.ErrInUse:    "a mail service is running on this data directory: stop it first",
 		directory.ErrLost:     directory.ErrLost.Error(),
@@ -60,6 +73,10 @@ func explain(err error) error {
 		mail.ErrName:          mail.ErrName.Error(),
 		mail.ErrNoAccount:     "nobody here has this address: boxctl user list shows who is here, boxctl undo list who was removed",
 		mail.ErrAddressTaken:  "somebody has this address already",
+		mail.ErrNoSuchAddress: "there is no such address: boxctl alias list and boxctl group list show those that there are",
+		mail.ErrNoDomain:      "the office has no such domain: boxctl domain list shows those that it has",
+		mail.ErrAddress:       "this is not an address that can be given here: letters, digits, dots and hyphens before the @",
+		domain.ErrName:        "this is not a domain name: write it like example.com",
 		mail.ErrNotOurDomain:  "this address is in none of the office's domains",
 		mail.ErrNoSpace:       "the disk is full: make room on it first",
 		mail.ErrOverQuota:     "this person's mailbox is full: allow more space for it first",

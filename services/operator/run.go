@@ -58,6 +58,8 @@ type values struct {
 	admin, passwordStdin            bool
 	moved, inPlace, newPassword     bool
 	deep, json, anyway              bool
+	keep, shared                    bool
+	who, named, aliasOf, catchAll   string
 }
 
 func commands() []command {
@@ -73,6 +75,18 @@ func commands() []command {
 		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
 		{"user quota", "ADDRESS [--bytes SIZE] [--messages NUMBER] WHERE", "show what a person's mail takes up and may take up; with --bytes (500M, 20G) or --messages set that, 0 for no bound", userQuota},
 		{"user remove", "ADDRESS WHERE", "remove a person; the mail stays recoverable", userRemove},
+		{"user forward", "ADDRESS [--to ADDRESS,ADDRESS [--keep]] WHERE", "show where a person's mail is passed on to; with --to set that (none: nowhere), with --keep a copy stays here", userForward},
+		{"user local-only", "ADDRESS ON-OR-OFF WHERE", "on: the person gets mail from inside the office only, and sends only there", userLocalOnly},
+		{"user send-as", "ADDRESS ADDRESS,ADDRESS WHERE", "say which addresses a person may send as beside their own (none: no others)", userSendAs},
+		{"alias list", "WHERE", "list further addresses of people, and shared ones", aliasList},
+		{"alias set", "ADDRESS PERSON[,PERSON] [--name NAME] [--shared] WHERE", "make a further address for a person; with --shared for several, who may all send as it", aliasSet},
+		{"alias remove", "ADDRESS WHERE", "end such an address", aliasRemove},
+		{"group list", "WHERE", "list the groups and who may send to them", groupList},
+		{"group set", "ADDRESS MEMBER,MEMBER [--name NAME] [--who anybody|office|members|named] [--named ADDRESS,ADDRESS] WHERE", "make an address that passes mail on, here and outside, and say who may send to it", groupSet},
+		{"group remove", "ADDRESS WHERE", "end a group", groupRemove},
+		{"domain list", "WHERE", "list the office's domains", domainList},
+		{"domain set", "NAME [--alias-of NAME] [--catch-all ADDRESS] WHERE", "add a domain; --alias-of: another name of one; --catch-all: who gets mail for addresses that nobody has (none: it is refused)", domainSet},
+		{"domain remove", "NAME WHERE", "end a domain that nobody has an address in", domainRemove},
 		{"undo list", "[ADDRESS] [--mailbox FOLDER] [--after WHEN] [--before WHEN] [--words TEXT] [--moved] WHERE",
 			"list what can be brought back: of a person, what was deleted (--moved: also what was only moved); without ADDRESS, who was removed", undoList},
 		{"undo restore", "ADDRESS [--messages ID,ID] [--mailbox FOLDER] [--after WHEN] [--before WHEN] [--words TEXT] [--moved] [--into FOLDER] WHERE",
@@ -209,6 +223,12 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.BoolVar(&t.flags.deep, "deep", false, "")
 	set.BoolVar(&t.flags.anyway, "anyway", false, "")
 	set.BoolVar(&t.flags.json, "json", false, "")
+	set.StringVar(&t.flags.who, "who", "", "")
+	set.StringVar(&t.flags.named, "named", "", "")
+	set.StringVar(&t.flags.aliasOf, "alias-of", "", "")
+	set.StringVar(&t.flags.catchAll, "catch-all", "", "")
+	set.BoolVar(&t.flags.keep, "keep", false, "")
+	set.BoolVar(&t.flags.shared, "shared", false, "")
 	set.StringVar(&t.flags.bytes, "bytes", "", "")
 	set.StringVar(&t.flags.messages, "messages", "", "")
 	set.BoolVar(&t.flags.admin, "admin", false, "")

@@ -46,6 +46,17 @@
 //	PATCH  /api/accounts/{address}            {quota_bytes, quota_messages}, or one of them: 200; 0: no bound; administrator
 //	PUT    /api/accounts/{address}/password   {password}: 204; administrator
 //	DELETE /api/accounts/{address}            204; administrator
+//	GET    /api/accounts/{address}/rules      {forward, keep, local_only, send_as, copies: [{to, in, out}]}; administrator
+//	PATCH  /api/accounts/{address}/rules      any of these: 200; a list replaces what was; administrator
+//	GET    /api/aliases                       {aliases: [{address, kind: alias|shared, name, members}]}; administrator
+//	PUT    /api/aliases/{address}             {kind, name, members}: makes it that: 200; administrator
+//	DELETE /api/aliases/{address}             204; administrator
+//	GET    /api/groups                        {groups: [{address, kind, name, members, who: anybody|office|members|named, named}]}; administrator
+//	PUT    /api/groups/{address}              {name, members, who, named}: makes it that: 200; administrator
+//	DELETE /api/groups/{address}              204; administrator
+//	GET    /api/domains                       {domains: [{name, main, alias_of, catch_all, copies}]}; administrator
+//	PUT    /api/domains/{name}                {alias_of, catch_all, copies}: adds it, or makes that its settings: 204; administrator
+//	DELETE /api/domains/{name}                204; administrator
 //	GET    /api/accounts/{address}/mail       ?format=maildir|mbox: all mail, as tar or zip; administrator
 //	POST   /api/accounts/{address}/mail       ?into=FOLDER&name=NAME, an mbox or tar: what was done; administrator
 //	GET    /api/tokens                        all tokens with their owners, never their text; administrator

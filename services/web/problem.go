@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/setup"
 	"github.com/sanduk-mail/sanduk/services/web/claim"
@@ -44,11 +45,18 @@ func problem(err error) *Problem {
 	var p *Problem
 	var field *setup.FieldError
 	var soon *claim.TooSoonError
+	var rule *mail.RuleError
 	switch {
 	case errors.As(err, &p):
 		return p
 	case errors.As(err, &field):
 		return &Problem{Status: http.StatusBadRequest, Field: field.Field, Message: sentence(field.Text)}
+	case errors.As(err, &rule):
+		status := http.StatusBadRequest
+		if errors.Is(err, mail.ErrInUse) || errors.Is(err, mail.ErrCircle) {
+			status = http.StatusConflict
+		}
+		return &Problem{Status: status, Field: rule.Field, Message: sentence(rule.Text), Cause: err}
 	case errors.Is(err, auth.ErrWeakPassword):
 		return &Problem{Status: http.StatusBadRequest, Field: "password", Message: sentence(innermost(err).Error()), Cause: err}
 	case errors.As(err, &soon):
@@ -71,6 +79,14 @@ func problem(err error) *Problem {
 			WhatToDo: "Wait a minute, then try again."}},
 		{mail.ErrNoAccount, Problem{Status: http.StatusNotFound, Field: "address", Message: "There is nobody with this address.",
 			WhatToDo: "Reload the page: somebody may have removed the account."}},
+		{mail.ErrNoSuchAddress, Problem{Status: http.StatusNotFound, Field: "address", Message: "There is no such address.",
+			WhatToDo: "Reload the page: somebody may have removed it."}},
+		{mail.ErrNoDomain, Problem{Status: http.StatusNotFound, Field: "domain", Message: "The office has no such domain.",
+			WhatToDo: "Reload the page and look at the list."}},
+		{mail.ErrInUse, Problem{Status: http.StatusConflict, Message: "This is in use, so it stays as it is.",
+			WhatToDo: "Remove what refers to it first."}},
+		{domain.ErrName, Problem{Status: http.StatusBadRequest, Field: "domain", Message: "This is not a domain name.",
+			WhatToDo: "Write it like example.com, without an @."}},
 		{mail.ErrAddressTaken, Problem{Status: http.StatusConflict, Field: "address", Message: "Somebody has this address already.",
 			WhatToDo: "Choose another one."}},
 		{mail.ErrNotOurDomain, Problem{Status: http.StatusBadRequest, Field: "address", Message: "This address is in none of the office's domains.",

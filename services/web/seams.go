@@ -50,6 +50,24 @@ type Accounts interface {
 	RemoveAccount(ctx context.Context, id mail.AccountID) error
 }
 
+// Addresses are the office's addresses beside people's own, its domains, and the
+// rules for people's mail. Errors: those of Accounts, mail.ErrNoSuchAddress,
+// mail.ErrNoDomain, mail.ErrInUse, mail.ErrCircle, domain.ErrName, and a
+// *mail.RuleError that says in words what is the matter.
+type Addresses interface {
+	Listings(ctx context.Context) ([]mail.Listing, error)
+	// SetListing makes an address, or makes it what is given.
+	SetListing(ctx context.Context, l mail.Listing) (mail.Listing, error)
+	RemoveListing(ctx context.Context, address mail.Address) error
+	Domains(ctx context.Context) ([]mail.Domain, error)
+	// SetDomain adds a domain, or makes its settings those given.
+	SetDomain(ctx context.Context, d mail.Domain) error
+	RemoveDomain(ctx context.Context, name string) error
+	Rules(ctx context.Context, id mail.AccountID) (mail.Rules, error)
+	// ChangeRules changes what change changes, in one step.
+	ChangeRules(ctx context.Context, id mail.AccountID, change func(*mail.Rules)) error
+}
+
 // Authenticator checks passwords, with one lock-out for all protocols. Errors
 // are mail.ErrDenied, mail.ErrTryLater, or the box's own trouble.
 type Authenticator interface {

@@ -40,6 +40,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("POST /api/tokens", s.admin(s.postToken))
 	mux.HandleFunc("DELETE /api/tokens/{id}", s.admin(s.deleteToken))
 	s.undo(mux)
+	s.addresses(mux)
 	mux.HandleFunc("/api/", s.handle(func(http.ResponseWriter, *http.Request) error {
 		return &Problem{Status: http.StatusNotFound, Message: "The box has nothing at this address, or not for this method."}
 	}))

@@ -21,11 +21,12 @@ type Options struct {
 	Box           Box
 	Accounts      Accounts
 	Authenticator Authenticator
-	Tokens        Tokens   // optional: without it there are no API tokens
-	Undo          Undo     // optional: without it nothing can be brought back here
-	Archives      Archives // optional: without it no mail is moved in or out
-	Health        Doctor   // optional: without it nobody says how the mail is
-	Search        Search   // optional: without it mail is not searched
+	Tokens        Tokens    // optional: without it there are no API tokens
+	Addresses     Addresses // optional: without it there are no addresses but people's own
+	Undo          Undo      // optional: without it nothing can be brought back here
+	Archives      Archives  // optional: without it no mail is moved in or out
+	Health        Doctor    // optional: without it nobody says how the mail is
+	Search        Search    // optional: without it mail is not searched
 	Certificates  Certificates
 	Machine       Machine
 	Claim         *claim.Code // nil on a box that has been set up
