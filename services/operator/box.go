@@ -164,9 +164,13 @@ func (b *box) addToken(ctx context.Context, name, owner string, password func() 
 	return answer.Token, err
 }
 
+// errNoTokenGiven says how to get the first token, for which none is needed.
+var errNoTokenGiven = fmt.Errorf("%w: a token is missing: boxctl token add NAME --owner ADDRESS --box … makes one, "+
+	"with the password of the administrator at ADDRESS", errUsage)
+
 func (b *box) do(ctx context.Context, method, path string, in, out any) error {
 	if b.token == "" {
-		return fmt.Errorf("%w: a token is missing; boxctl token add makes one", errUsage)
+		return errNoTokenGiven
 	}
 	_, err := b.send(ctx, method, path, in, out, func(*http.Request) {})
 	return err

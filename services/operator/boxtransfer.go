@@ -32,7 +32,7 @@ func (b *box) mailPath(address mail.Address) string {
 // long makes a request that may take hours.
 func (b *box) long(r *http.Request) (*http.Response, error) {
 	if b.token == "" {
-		return nil, fmt.Errorf("%w: a token is missing; boxctl token add makes one", errUsage)
+		return nil, errNoTokenGiven
 	}
 	r.Header.Set("Authorization", "Bearer "+b.token)
 	client := *b.client

@@ -58,6 +58,9 @@ func (t *task) place(ctx context.Context) (place, error) {
 	case t.flags.box != "":
 		return t.openBox()
 	}
+	if !t.online {
+		return nil, fmt.Errorf("%w: --data is missing", errUsage)
+	}
 	return nil, fmt.Errorf("%w: --box or --data is missing", errUsage)
 }
 

@@ -41,8 +41,9 @@ type command struct {
 // task is one call of a command.
 type task struct {
 	Streams
-	args  []string // without the command's words and flags
-	flags values
+	args   []string // without the command's words and flags
+	flags  values
+	online bool // the command works on a running box
 }
 
 // values are all flags of all commands; each command says which it knows.
@@ -96,7 +97,7 @@ func commands() []command {
 		{"undo account", "ADDRESS [--as-of WHEN] [--in-place] [--folder NAME] [--address ADDRESS] [--new-password] WHERE",
 			"bring a removed person back with all mail; with --as-of, all of somebody's mail as it was at that time", undoAccount},
 		{"token list", "WHERE", "list everybody's tokens", tokenList},
-		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it", tokenAdd},
+		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it; on a running box with --owner, whose password is asked for: the first one needs no other", tokenAdd},
 		{"token remove", "ID WHERE", "end a token; token list shows its ID", tokenRemove},
 		{"export", "ADDRESS --to PATH [--format maildir|mbox] WHERE", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz", exportMail},
 		{"import", "ADDRESS PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out", importMail},
@@ -195,7 +196,7 @@ found something.
 
 // runCommand reads flags and arguments in any order.
 func runCommand(ctx context.Context, c command, args []string, s Streams) error {
-	t := &task{Streams: s}
+	t := &task{Streams: s, online: known(c, "box")}
 	set := flag.NewFlagSet(c.words, flag.ContinueOnError)
 	set.SetOutput(io.Discard) // Run says what is wrong
 	set.StringVar(&t.flags.data, "data", "", "")
@@ -280,7 +281,7 @@ func misread(err error) string {
 
 // known reports whether the command takes the flag: its usage says so.
 func known(c command, flag string) bool {
-	where := strings.Contains(c.args, "WHERE")
+	where := strings.Contains(c.args, "WHERE") || strings.Contains(c.args, "--box ")
 	switch flag {
 	case "box", "token", "token-file", "ca":
 		return where
