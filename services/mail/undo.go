@@ -97,12 +97,19 @@ type AsOf struct {
 	// alone.
 	InPlace bool
 	// Folder is the name of the mailbox into which the messages go; for a whole
-	// account, below which its mailboxes go. "": AsOfFolder.
+	// account, below which its mailboxes go. "": below AsOfFolder, under the names
+	// they had, also a single one, so that two of them do not end in one.
 	Folder string
 }
 
-// AsOfFolder is the name of a folder for what was restored as of a moment.
-func AsOfFolder(at time.Time) string { return "Restored " + at.Format("2006-01-02 15:04") }
+// AsOfFolder is the name of a folder for what was restored as of a moment, to the
+// second: another moment is another folder.
+func AsOfFolder(at time.Time) string {
+	if at.Second() != 0 {
+		return "Restored " + at.Format("2006-01-02 15:04:05")
+	}
+	return "Restored " + at.Format("2006-01-02 15:04")
+}
 
 // Progress is how far long work has come.
 type Progress struct {

@@ -161,7 +161,7 @@ func (j *asOf) place(ctx context.Context, b *box) (func() destination, error) {
 	a := j.handle.a
 	if !j.ask.InPlace {
 		name := j.done.Folder
-		if j.ask.Mailbox == 0 {
+		if j.ask.Mailbox == 0 || j.ask.Folder == "" {
 			name += string(mail.Delimiter) + b.name
 		}
 		if _, err := mail.MailboxName(name); err != nil {
@@ -170,6 +170,9 @@ func (j *asOf) place(ctx context.Context, b *box) (func() destination, error) {
 		}
 		if _, err := j.handle.CreateMailbox(ctx, name, mail.RoleNone); err != nil && !errors.Is(err, mail.ErrMailboxExists) {
 			return nil, err
+		}
+		if j.ask.Mailbox != 0 {
+			j.done.Folder = name
 		}
 		return func() destination { return a.named(name, mail.RoleNone) }, nil
 	}

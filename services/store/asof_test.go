@@ -357,3 +357,45 @@ func BenchmarkAsOf(bench *testing.B) {
 	}
 	bench.ReportMetric(many*float64(bench.N)/bench.Elapsed().Seconds(), "msg/s")
 }
+
+// TestAsOfFolders restores two mailboxes that share emails, as of one moment, and
+// one of them as of another second of the same minute: each has a folder of its
+// own, with its own flags.
+func TestAsOfFolders(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	b, clock, a := undoBox(t)
+	defer b.close()
+	box, err := a.CreateMailbox(ctx, "Clients", mail.RoleNone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fillMany(t, a, 1, 3)
+	if _, err := a.Copy(ctx, 1, mail.SetOf[mail.UID](1, 2), box.ID); err != nil {
+		t.Fatal(err)
+	}
+	first := clock.Now().Truncate(time.Minute).Add(time.Minute)
+	clock.Advance(first.Add(10 * time.Second).Sub(clock.Now()))
+	if _, err := a.SetFlags(ctx, box.ID, mail.SetOf[mail.UID](1), mail.FlagsAdd, mail.NewFlags("mark"), nil); err != nil {
+		t.Fatal(err)
+	}
+	clock.Advance(time.Hour)
+	for _, ask := range []struct {
+		mailbox mail.MailboxID
+		at      time.Time
+		folder  string
+		marked  bool
+	}{
+		{1, first, "Restored " + first.Format("2006-01-02 15:04") + "/INBOX", false},
+		{box.ID, first, "Restored " + first.Format("2006-01-02 15:04") + "/Clients", false},
+		{box.ID, first.Add(20 * time.Second), "Restored " + first.Format("2006-01-02 15:04") + ":20/Clients", true},
+	} {
+		done, err := a.RestoreAsOf(ctx, mail.AsOf{At: ask.at, Mailbox: ask.mailbox}, nil)
+		if err != nil || done.Folder != ask.folder || done.There != 0 || done.Back < 2 {
+			t.Fatalf("restore of %s as of %s = %+v, %v; want all back in %q", ask.mailbox, ask.at, done, err, ask.folder)
+		}
+		if got := strings.Contains(statesOf(t, a)[ask.folder], "mark"); got != ask.marked {
+			t.Errorf("marked in %q: %t; want %t", ask.folder, got, ask.marked)
+		}
+	}
+}

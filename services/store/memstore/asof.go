@@ -123,7 +123,7 @@ func (h *Account) restoreBox(ctx context.Context, r *mail.AsOf, m *box, name str
 		}
 	} else {
 		to = done.Folder
-		if r.Mailbox == 0 {
+		if r.Mailbox == 0 || r.Folder == "" {
 			to += string(mail.Delimiter) + name
 		}
 		if _, err := mail.MailboxName(to); err != nil {
@@ -131,6 +131,9 @@ func (h *Account) restoreBox(ctx context.Context, r *mail.AsOf, m *box, name str
 		}
 		if _, err := h.CreateMailbox(ctx, to, mail.RoleNone); err != nil && !errors.Is(err, mail.ErrMailboxExists) {
 			return err
+		}
+		if r.Mailbox != 0 {
+			done.Folder = to
 		}
 	}
 	err := h.lock()

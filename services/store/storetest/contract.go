@@ -194,7 +194,8 @@ type Account interface {
 	// were, and what is there gets its flags as they were; one that was deleted
 	// is restored first, and where it is gone for good made again under its name.
 	// What came later stays, so do names. Into a folder, every message goes there
-	// with the flags it had, and all else is left alone. In both, an email comes
+	// with the flags it had, and all else is left alone; the answer says which it is
+	// (of a whole account, the one above all). In both, an email comes
 	// back once into each mailbox, as Restore puts it, never with \Deleted; so a
 	// restore that broke off can be asked for again.
 	//
