@@ -19,6 +19,9 @@ import (
 func (ix *index) load(ctx context.Context) error {
 	a := ix.account
 	_ = ix.removeShrunk() // it only takes space, and the next one removes it
+	if err := ix.wholeMeta(); err != nil {
+		return err
+	}
 	if err := ix.migrate(ctx); err != nil {
 		return err
 	}
