@@ -245,6 +245,9 @@ func unreachable(err error) error {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return fmt.Errorf("%s does not answer: is the box switched on, and is this computer in its network?", address)
 	}
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errBroken
+	}
 	return fmt.Errorf("the box can't be reached: %w", err)
 }
 
@@ -280,6 +283,9 @@ func problem(status int, text []byte) error {
 	}
 	if p.WhatToDo != "" {
 		p.Message += " " + p.WhatToDo
+	}
+	if status == http.StatusConflict && p.Field == "password" {
+		return mail.ErrPasswordNeeded // boxctl undo account says how to give one
 	}
 	return errors.New(p.Message)
 }

@@ -24,6 +24,10 @@ const completeTrailer = "Sanduk-Complete"
 // errBroken says that a stream ended before its time.
 var errBroken = errors.New("the connection to the box broke off")
 
+// errHalfway says that nobody knows how much of an import the box has taken in.
+var errHalfway = errors.New("the connection to the box broke off. Part of the mail may be in, and stays; " +
+	"when the box answers again, run the same command again to go on")
+
 // mailPath is the API's path of a person's mail.
 func (b *box) mailPath(address mail.Address) string {
 	return b.base + "/api/accounts/" + url.PathEscape(address.String()) + "/mail"
@@ -156,7 +160,10 @@ func (b *box) importMail(ctx context.Context, address mail.Address, archive *tra
 	answer, err := b.long(r)
 	if err != nil {
 		if sent.n.Load() == 0 {
-			err = &notBegun{unreachableUnlessSaid(err)}
+			return transfer.Summary{}, &notBegun{unreachableUnlessSaid(err)}
+		}
+		if _, network := errors.AsType[*url.Error](err); network && ctx.Err() == nil {
+			err = errHalfway
 		}
 		return transfer.Summary{}, err
 	}

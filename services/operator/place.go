@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"syscall"
 
 	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/directory"
@@ -82,6 +83,7 @@ func explain(err error) error {
 		domain.ErrName:        "this is not a domain name: write it like example.com",
 		mail.ErrNotOurDomain:  "this address is in none of the office's domains",
 		mail.ErrNoSpace:       "the disk is full: make room on it first",
+		syscall.ENOSPC:        "the disk is full: make room on it first",
 		mail.ErrOverQuota:     "this person's mailbox is full: allow more space for it first",
 		mail.ErrKeywords:      "this person's mail has had more different combinations of labels than can be kept: take the labels off what is to come in",
 		mail.ErrNoMailbox:     "there is no such folder, or was none then: boxctl undo list shows the deleted ones",

@@ -138,7 +138,7 @@ func (d *data) importMail(ctx context.Context, address mail.Address, archive *tr
 
 // imported says what an import has done, however it ended.
 func (t *task) imported(done transfer.Summary, err error) error {
-	if isNotBegun(err) || errors.Is(err, mail.ErrNoAccount) {
+	if isNotBegun(err) || errors.Is(err, mail.ErrNoAccount) || errors.Is(err, errHalfway) {
 		return err
 	}
 	text := messages(done.Imported) + " came in"

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 
 	bolt "go.etcd.io/bbolt"
+	"syscall"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -89,7 +90,7 @@ func (c *checker) readBodies() error {
 			switch {
 			case err != nil:
 				bad[b.ref] = true
-				c.lost("%s: %v", c.named(b.ref, c.reference(b.email)), err)
+				c.lost("%s%s", c.named(b.ref, c.reference(b.email)), ofDisk(err))
 			case size != b.size:
 				by := c.reference(b.email)
 				c.problem("message %d of folder %s: its text (%s) has %d bytes, the index says %d", by.uid, by.mailbox, b.ref, size, b.size)
@@ -100,6 +101,15 @@ func (c *checker) readBodies() error {
 		}
 	}
 	return nil
+}
+
+// ofDisk is what the disk says of a message that it does not give, if anything. In
+// which part of the body the damage is helps nobody: journal dump shows it.
+func ofDisk(err error) string {
+	if no, ok := errors.AsType[syscall.Errno](err); ok && no != syscall.ENOENT {
+		return ": the disk says: " + no.Error()
+	}
+	return ""
 }
 
 // bodies lists those of some emails, and says where the next begin; 0 for nowhere.

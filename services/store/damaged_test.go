@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/sanduk-mail/sanduk/services/draft"
@@ -51,5 +52,51 @@ func TestDamagedMessage(t *testing.T) {
 	set, err := a.Search(t.Context(), 1, mail.Header{Name: "Subject", Value: "red"})
 	if err != nil || !set.Contains(1) || !set.Contains(4) {
 		t.Errorf("Search = %v, %v; want messages 1 and 4 at least", set, err)
+	}
+}
+
+// TestCheckDamagedMessage has a message damaged. Check names it in words that help
+// whoever looks after the box, also when the index has been made anew from that
+// log, which the numbers that were moved on don't make wrong.
+func TestCheckDamagedMessage(t *testing.T) {
+	t.Parallel()
+	k := newKept(t)
+	defer func() { k.abandon() }()
+	spool := storetest.NewSpool(t)
+	a, err := k.store.Account(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		d := storetest.NewDraft(t, spool, storetest.Message(noise(i, 3000), "Subject: red"))
+		if _, err := a.Append(t.Context(), 1, []draft.Append{{Draft: d}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := a.Copy(t.Context(), 1, mail.SetOf[mail.UID](2), 4); err != nil {
+		t.Fatal(err)
+	}
+	hurtBody(t, k, 2)
+	k.restart(0)
+	for _, after := range []string{"the damage", "a rebuild"} {
+		if after == "a rebuild" {
+			if err := k.store.Rebuild(t.Context(), 1); err != nil {
+				t.Fatal(err)
+			}
+		}
+		report, err := k.store.Check(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := false
+		for _, p := range report.Problems {
+			named = named || strings.Contains(p.Text, "damaged on the disk (UID 2, ") && strings.HasSuffix(p.Text, ", and 1 copy)")
+			if strings.Contains(p.Text, "count differently") || strings.Contains(p.Text, "next UID") {
+				t.Errorf("after %s: %s", after, p.Text)
+			}
+		}
+		if !named {
+			t.Errorf("after %s: %v; want message 2 and its copy named", after, report.Problems)
+		}
 	}
 }
