@@ -23,7 +23,7 @@ const (
 	FamilyStore                   // mailboxes and messages
 	FamilyDirectory               // domains and accounts
 	FamilyQueue                   // outbound work
-	_                             // collecting from elsewhere
+	FamilyCollect                 // what was collected from providers
 	FamilyJoint                   // parts of several families, see CommitAll
 )
 

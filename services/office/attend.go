@@ -69,6 +69,9 @@ func (o *Office) checkpoint(ctx context.Context) {
 		if err := o.directory.Checkpoint(ctx); err != nil && ctx.Err() == nil {
 			o.log.Warn("the directory could not note how far the log has come", "err", err)
 		}
+		if err := o.collected.Checkpoint(); err != nil && ctx.Err() == nil {
+			o.log.Warn("it could not be noted how far the log has come with what was collected", "err", err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package office
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/collect"
 	"github.com/sanduk-mail/sanduk/services/delivery"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/draft"
@@ -37,7 +39,8 @@ import (
 // given it one.
 const mailboxName = "mailbox.local"
 
-// Options are what an Office needs; all are required but Trusted, Built, Tuning, DNS and Trust.
+// Options are what an Office needs; all are required but Trusted, Built, Tuning, DNS,
+// Trust and Roots.
 type Options struct {
 	Data    string         // directory: mail/ and private/ are below it
 	Version string         // told to people and clients
@@ -47,8 +50,10 @@ type Options struct {
 	Machine Machine
 	Log     *slog.Logger
 	Tuning  Tuning
-	DNS     trust.DNS     // who judges strangers' mail asks it; nil: the system's servers
-	Trust   trust.Options // whose block lists and seals are believed
+	// Roots say whose certificates are believed about other people's servers; nil: the system's.
+	Roots *x509.CertPool
+	DNS   trust.DNS     // who judges strangers' mail asks it; nil: the system's servers
+	Trust trust.Options // whose block lists and seals are believed
 }
 
 // Tuning is how the store goes about its work; zeros are what a box has.
@@ -95,6 +100,8 @@ type Office struct {
 	auth      *auth.Authenticator
 	certs     *tlscert.Certificates
 	mailroom  *delivery.Mailroom
+	collected *collect.State
+	collector *collect.Collector
 	judge     judge
 	srsKey    []byte // for package srs
 	lan       *lan.Policy
@@ -157,6 +164,10 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 		Directory: addresses{o}, Store: o.store, SRS: srs.New(o.srsKey),
 		Quota: delivery.Quota{Fits: o.fits, Grace: delivery.Grace}, Place: delivery.Place{Hostname: o.hostname, Zone: o.zone}, Log: o.log,
 	})
+	o.collector = collect.New(collect.Options{
+		Sources: o.sources, State: o.collected, Directory: o.directory, Post: o.store, Draft: o.spool.New, MaxSize: mail.MaxMessage,
+		Hostname: o.hostname, Zone: o.zone, Roots: options.Roots, Log: o.log.With("protocol", "collect"),
+	})
 	return o, nil
 }
 
@@ -214,6 +225,10 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	if err := o.openSearch(); err != nil {
 		return err
 	}
+	if o.collected, err = collect.OpenState(ctx, o.files.Path("mail/"+collect.File), o.journal, o.log); err != nil {
+		return fmt.Errorf("office: open what was collected: %w", err)
+	}
+	o.close = append(o.close, o.collected.Close)
 	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, ClearLoopback: o.options.Dev, Logger: o.log})
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/collect"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/journal"
@@ -140,6 +141,9 @@ func describe(f journal.Found) line {
 		l.Family = "directory"
 		d, err = directory.Describe(r)
 		l.Verb, l.Directory = d.Verb, &d
+	case journal.FamilyCollect:
+		l.Family = "collect"
+		l.Verb, err = collect.Describe(r)
 	case journal.FamilyJournal:
 		l.Family = "journal"
 		l.Verb, err = journal.Describe(r)

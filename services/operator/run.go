@@ -70,6 +70,8 @@ func commands() []command {
 		{"rebuild", "[ADDRESS] --data DIR [--anyway]", "make a person's index, or all, anew from the log, which has everything; --anyway: also from a log that is damaged", rebuild},
 		{"dump", "--data DIR [--account ADDRESS] [--since LSN] [--json]", "print the log's records, one for each line; changes nothing, also works on a damaged copy", dump},
 		{"compact", "--data DIR", "give back the space of what was deleted so long ago that nobody can put it back", compact},
+		{"collect list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say how collecting mail from providers goes, for each mailbox there", collectList},
+		{"collect now", "[USER] --box https://ADDRESS --token-file FILE [--ca FILE]", "collect mail at once, from the mailbox with this user name at its provider, or from all", collectNow},
 		{"search rebuild", "[ADDRESS] WHERE", "make the index for searching a person's mail, or everybody's, anew; searches go on meanwhile", searchRebuild},
 		{"user list", "WHERE", "list the people", userList},
 		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},

@@ -29,11 +29,16 @@ type transaction struct {
 
 // commit makes a change durable and visible.
 func (s *Store) commit(ctx context.Context, v verb, id mail.ID, bodies []*journal.Staged, t *transaction) error {
+	return s.journal.Commit(ctx, s.entry(v, id, bodies, t))
+}
+
+// entry is a change on its way into the journal.
+func (s *Store) entry(v verb, id mail.ID, bodies []*journal.Staged, t *transaction) *journal.Entry {
 	t.store, t.verb = s, v
-	return s.journal.Commit(ctx, &journal.Entry{
+	return &journal.Entry{
 		Family: journal.FamilyStore, Type: uint8(v), ID: id, Bodies: bodies,
 		Prepare: t.prepareRecord, Apply: t.apply, Abort: t.abort,
-	})
+	}
 }
 
 // pend gives the account as earlier entries of the batch will leave it.

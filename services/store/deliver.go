@@ -22,20 +22,37 @@ const maxNumber = 1<<32 - 1
 // staged (a large one synced), record written with its UIDs, one sync, visible,
 // announced, nil.
 func (s *Store) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.Target, d *draft.Draft) error {
-	to, err := s.recipients(ctx, targets)
-	if err != nil || len(to) == 0 {
+	if len(targets) == 0 {
+		return nil
+	}
+	e, err := s.Entry(ctx, env, targets, d)
+	if err != nil {
 		return err
+	}
+	if err := s.journal.Commit(ctx, e); err != nil {
+		return fmt.Errorf("deliver: %w", err)
+	}
+	return nil
+}
+
+// Entry is Deliver without the commit, for whoever has more to say in the same
+// record: nothing is delivered before the journal has committed it. There must be
+// a target.
+func (s *Store) Entry(ctx context.Context, env *mail.Envelope, targets []mail.Target, d *draft.Draft) (*journal.Entry, error) {
+	to, err := s.recipients(ctx, targets)
+	if err != nil {
+		return nil, err
 	}
 	body, err := s.stage(ctx, d)
 	if err != nil {
-		return fmt.Errorf("deliver: %w", err)
+		return nil, fmt.Errorf("deliver: %w", err)
 	}
 	t := &transaction{accounts: make([]*account, len(to))}
 	keys := threadKeys(d.Digest())
 	for i := range to {
 		t.accounts[i] = to[i].account
 		if to[i].keys, err = to[i].account.lookUp(keys); err != nil {
-			return fmt.Errorf("deliver: %w", err)
+			return nil, fmt.Errorf("deliver: %w", err)
 		}
 	}
 	t.prepare = func(at moment, slot journal.Slot) (change, error) {
@@ -54,10 +71,7 @@ func (s *Store) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.
 		}
 		return c, errors.Join(full...)
 	}
-	if err := s.commit(ctx, verbDeliver, env.ID, []*journal.Staged{body}, t); err != nil {
-		return fmt.Errorf("deliver: %w", err)
-	}
-	return nil
+	return s.entry(verbDeliver, env.ID, []*journal.Staged{body}, t), nil
 }
 
 // recipient is an account of a delivery.

@@ -35,6 +35,8 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("DELETE /api/accounts/{address}", s.admin(s.deleteAccount))
 	mux.HandleFunc("GET /api/accounts/{address}/mail", s.admin(s.getMail))
 	mux.HandleFunc("POST /api/accounts/{address}/mail", s.admin(s.postMail))
+	mux.HandleFunc("GET /api/collect", s.admin(s.getCollect))
+	mux.HandleFunc("POST /api/collect", s.admin(s.postCollect))
 	mux.HandleFunc("GET /api/tokens", s.admin(s.getTokens))
 	mux.HandleFunc("GET /api/health", s.admin(s.getHealth))
 	mux.HandleFunc("POST /api/tokens", s.admin(s.postToken))

@@ -25,6 +25,7 @@ type Options struct {
 	Addresses     Addresses // optional: without it there are no addresses but people's own
 	Undo          Undo      // optional: without it nothing can be brought back here
 	Archives      Archives  // optional: without it no mail is moved in or out
+	Collector     Collector // optional: without it nothing is collected from providers
 	Health        Doctor    // optional: without it nobody says how the mail is
 	Search        Search    // optional: without it mail is not searched
 	Certificates  Certificates

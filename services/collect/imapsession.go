@@ -1,0 +1,356 @@
+package collect
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+	"github.com/emersion/go-sasl"
+
+	"github.com/sanduk-mail/sanduk/services/setup"
+)
+
+const (
+	// allowance is what a server may send in reply to a command, beside what was
+	// asked for: capabilities, flags, words. The client keeps a line in memory.
+	allowance = 1 << 20
+	// perMessage is what a line of a listing may take.
+	perMessage = 256
+)
+
+// imapSession is one look into an INBOX.
+type imapSession struct {
+	c        *Collector
+	s        *Source
+	conn     *wire
+	client   *imapclient.Client
+	news     chan struct{} // capacity 1: the server says that there is something
+	validity uint32
+	there    *listing
+	fresh    []imapMessage
+	old      []imap.UID
+	more     bool
+	count    count
+	wait     error
+}
+
+// imapMessage is a message that is new.
+type imapMessage struct {
+	uid  imap.UID
+	size int64
+}
+
+// collectIMAP fetches what is new from INBOX, and deletes what is due. Where the
+// server can say when there is more, the result has the session open.
+func (c *Collector) collectIMAP(ctx context.Context, s *Source, w *worker) (_ result, err error) {
+	t, err := c.openIMAP(ctx, s)
+	if err != nil {
+		return result{}, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = t.conn.Close() })
+	kept := false
+	defer func() {
+		stop()
+		if !kept {
+			t.close()
+		}
+	}()
+	if err := t.list(); err != nil {
+		return result{}, err
+	}
+	if err = t.fetch(ctx); err == nil {
+		err = t.delete(ctx)
+	}
+	if err == nil {
+		err = w.forget(ctx, t.there)
+	}
+	r := result{count: t.count, more: t.more, wait: t.wait}
+	if err == nil && !t.more && t.client.Caps().Has(imap.CapIdle) {
+		kept, r.idle = true, t
+	}
+	return r, err
+}
+
+// openIMAP connects, logs in and opens INBOX.
+func (c *Collector) openIMAP(ctx context.Context, s *Source) (*imapSession, error) {
+	conn, err := c.connect(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	conn.allow(allowance)
+	t := &imapSession{c: c, s: s, conn: conn, there: &listing{}, news: make(chan struct{}, 1)}
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+	defer stop()
+	options := &imapclient.Options{
+		TLSConfig: tlsConfig(c.o.Roots, s.Host),
+		UnilateralDataHandler: &imapclient.UnilateralDataHandler{Mailbox: func(data *imapclient.UnilateralDataMailbox) {
+			if data.NumMessages != nil {
+				t.tell()
+			}
+		}},
+	}
+	if s.TLS == setup.TLSStartTLS {
+		if t.client, err = imapclient.NewStartTLS(conn, options); err != nil {
+			_ = conn.Close()
+			if isTLS(err) || ctx.Err() != nil {
+				return nil, fmt.Errorf("TLS: %w", err)
+			}
+			return nil, fmt.Errorf("%w (%w)", errNoTLS, err)
+		}
+	} else {
+		t.client = imapclient.New(conn, options)
+	}
+	if err := t.begin(); err != nil {
+		t.close()
+		return nil, err
+	}
+	return t, nil
+}
+
+func isTLS(err error) bool {
+	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
+	return certificate || isTimeout(err)
+}
+
+func (t *imapSession) tell() {
+	select {
+	case t.news <- struct{}{}:
+	default:
+	}
+}
+
+func (t *imapSession) close() {
+	_ = t.client.Close() // what was asked for is done, or is asked for again
+	_ = t.conn.Close()
+}
+
+// begin logs in, by AUTHENTICATE PLAIN where it is offered, which takes any
+// password.
+func (t *imapSession) begin() error {
+	if err := t.client.WaitGreeting(); err != nil {
+		return fmt.Errorf("greeting: %w", err)
+	}
+	var err error
+	if caps := t.client.Caps(); caps.Has(imap.AuthCap(sasl.Plain)) {
+		err = t.client.Authenticate(sasl.NewPlainClient("", t.s.User, t.s.Password))
+	} else {
+		err = t.client.Login(t.s.User, t.s.Password).Wait()
+	}
+	if err != nil {
+		return refusal("log in", err)
+	}
+	data, err := t.client.Select("INBOX", nil).Wait()
+	if err != nil {
+		return refusal("SELECT", err)
+	}
+	if data.NumMessages > maxListing {
+		return errListing
+	}
+	t.validity = data.UIDValidity
+	t.conn.allow(allowance + perMessage*int64(data.NumMessages))
+	return nil
+}
+
+// refusal tells what a server refused from what went wrong.
+func refusal(command string, err error) error {
+	e, ok := errors.AsType[*imap.Error](err)
+	if !ok {
+		return fmt.Errorf("%s: %w", command, err)
+	}
+	code := e.Code
+	temporary := code == imap.ResponseCodeUnavailable || code == imap.ResponseCodeInUse || code == imap.ResponseCodeLimit || code == imap.ResponseCodeServerBug
+	return &refusedError{command: command, text: clean(e.Text), auth: command == "log in" && !temporary && e.Type == imap.StatusResponseTypeNo}
+}
+
+// list finds out what is new and what is due.
+func (t *imapSession) list() error {
+	key := t.s.Key()
+	all := imap.UIDSet{imap.UIDRange{Start: 1, Stop: 0}}
+	cmd := t.client.Fetch(all, &imap.FetchOptions{UID: true, RFC822Size: true})
+	var failed error
+	for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
+		m := readListed(msg)
+		if m.uid == 0 || failed != nil {
+			continue
+		}
+		item := uidItem(t.validity, uint32(m.uid))
+		t.there.add(item)
+		known, ok, err := t.c.o.State.taken(key, item)
+		switch {
+		case err != nil:
+			failed = err
+		case ok && t.s.due(known) && len(t.old) < batch:
+			t.old = append(t.old, m.uid)
+		case ok:
+		case len(t.fresh) < batch:
+			t.fresh = append(t.fresh, m)
+		default:
+			t.more = true
+		}
+	}
+	t.there.done()
+	return errors.Join(failed, refusalOf("FETCH", cmd.Close()))
+}
+
+func refusalOf(command string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return refusal(command, err)
+}
+
+func readListed(msg *imapclient.FetchMessageData) (m imapMessage) {
+	for item := msg.Next(); item != nil; item = msg.Next() {
+		switch item := item.(type) {
+		case imapclient.FetchItemDataUID:
+			m.uid = item.UID
+		case imapclient.FetchItemDataRFC822Size:
+			m.size = item.Size
+		}
+	}
+	return m
+}
+
+// fetch collects what is new, a message at a time.
+func (t *imapSession) fetch(ctx context.Context) error {
+	for _, m := range t.fresh {
+		if m.size > t.c.o.MaxSize {
+			t.count.tooLarge++
+			continue
+		}
+		err := t.one(ctx, m)
+		if err != nil && waits(err) {
+			t.count.waiting++
+			t.wait = err
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if t.s.Leave == 0 {
+			t.old = append(t.old, m.uid)
+		}
+	}
+	return nil
+}
+
+// one fetches a message and takes it, without marking it as read.
+func (t *imapSession) one(ctx context.Context, m imapMessage) error {
+	t.conn.allow(allowance + 2*t.c.o.MaxSize)
+	d := t.c.o.Draft(t.c.o.MaxSize)
+	defer d.Discard()
+	cmd := t.client.Fetch(imap.UIDSetNum(m.uid), &imap.FetchOptions{UID: true, InternalDate: true, BodySection: []*imap.FetchItemBodySection{{Peek: true}}})
+	received, found, failed := time.Time{}, false, error(nil)
+	for msg := cmd.Next(); msg != nil; msg = cmd.Next() {
+		for item := msg.Next(); item != nil; item = msg.Next() {
+			switch item := item.(type) {
+			case imapclient.FetchItemDataInternalDate:
+				received = item.Time
+			case imapclient.FetchItemDataBodySection:
+				if item.Literal != nil && !found && failed == nil {
+					found = true
+					var err error
+					if failed, err = copyLiteral(d, item.Literal); err != nil {
+						return fmt.Errorf("FETCH: %w", err)
+					}
+				}
+			}
+		}
+	}
+	if err := refusalOf("FETCH", cmd.Close()); err != nil {
+		return err
+	}
+	if failed == nil && !found {
+		return nil // somebody else has deleted it meanwhile
+	}
+	if failed == nil {
+		failed = d.Finish()
+	}
+	if failed != nil {
+		return failed
+	}
+	if received.IsZero() || received.After(time.Now()) {
+		received = time.Now()
+	}
+	done, err := t.c.take(ctx, t.s, uidItem(t.validity, uint32(m.uid)), t.there, d, received)
+	t.count.add(done)
+	return err
+}
+
+// copyLiteral reads a literal to its end, also where w fails. After err nothing more
+// may be read from the command: the client would read beside its own goroutine.
+func copyLiteral(w io.Writer, l imap.LiteralReader) (failed, err error) {
+	buffer := make([]byte, 32<<10)
+	for left := l.Size(); ; {
+		n, err := l.Read(buffer)
+		if left -= int64(n); failed == nil {
+			_, failed = w.Write(buffer[:n])
+		}
+		switch {
+		case errors.Is(err, io.EOF) && left == 0:
+			return failed, nil
+		case err != nil:
+			return failed, noEOF(err)
+		}
+	}
+}
+
+// delete deletes what is due. Without UID EXPUNGE (RFC 4315) messages are only
+// marked as deleted: EXPUNGE would take along what others have marked.
+func (t *imapSession) delete(ctx context.Context) error {
+	if len(t.old) == 0 {
+		return nil
+	}
+	t.conn.allow(allowance + perMessage*int64(len(t.old)))
+	set := imap.UIDSetNum(t.old...)
+	flags := &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{imap.FlagDeleted}}
+	if err := refusalOf("STORE", t.client.Store(set, flags, nil).Close()); err != nil {
+		return err
+	}
+	if caps := t.client.Caps(); !caps.Has(imap.CapUIDPlus) && !caps.Has(imap.CapIMAP4rev2) {
+		return nil
+	}
+	if err := refusalOf("EXPUNGE", t.client.UIDExpunge(set).Close()); err != nil {
+		return err
+	}
+	items := make([]Item, len(t.old))
+	for i, uid := range t.old {
+		items[i] = uidItem(t.validity, uint32(uid))
+	}
+	t.count.deleted += len(items)
+	return t.c.o.State.finish(ctx, kindDeleted, t.s.Key(), items)
+}
+
+// idle waits until the server says that there is something, until it ends the
+// connection, or until ctx ends.
+func (t *imapSession) idle(ctx context.Context) {
+	defer t.close()
+	stop := context.AfterFunc(ctx, func() { _ = t.conn.Close() })
+	defer stop()
+	t.conn.allow(allowance)
+	t.conn.patience.Store(int64(idleTime))
+	select {
+	case <-t.news: // it said so while we were at work
+		return
+	default:
+	}
+	cmd, err := t.client.Idle()
+	if err != nil {
+		<-ctx.Done() // it does not know it after all: the next time is as planned
+		return
+	}
+	select {
+	case <-t.news:
+	case <-ctx.Done():
+		return
+	case <-t.client.Closed():
+		<-ctx.Done()
+		return
+	}
+	_ = cmd.Close()
+}
