@@ -93,6 +93,7 @@ type checker struct {
 	live    int // rows of the index
 	boxes   map[mail.MailboxID]box
 	emails  tallies[emailTally]
+	shown   emailSet        // those that stand in a folder that has not expired
 	threads tallies[uint64] // sums of weightOf
 	swept   mail.ModSeq     // up to which what has expired is out of the index
 	log     *account        // as the log has it
@@ -169,7 +170,7 @@ func (c *checker) run() error {
 // meta reads counters and mailboxes.
 func (c *checker) meta() error {
 	c.boxes = map[mail.MailboxID]box{}
-	c.emails, c.threads = tallies[emailTally]{}, tallies[uint64]{}
+	c.emails, c.shown, c.threads = tallies[emailTally]{}, emailSet{}, tallies[uint64]{}
 	m, err := readMeta(c.account.id, c.tx)
 	if err != nil {
 		return err
@@ -290,6 +291,7 @@ func (c *checker) refer(id mail.MailboxID, r *row) {
 func (c *checker) row(id mail.MailboxID, r *row) error {
 	c.report.Messages++
 	c.refer(id, r)
+	c.shown.add(r.email)
 	if mail.EmailID(r.email) > c.last.email || mail.ThreadID(r.thread) > c.last.thread || r.modSeq > c.last.modSeq {
 		c.problem("message %d of folder %s has a higher number, or a later change, than this person's counters know", r.uid, id)
 	}

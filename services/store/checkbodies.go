@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"syscall"
 
 	bolt "go.etcd.io/bbolt"
-	"syscall"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -128,7 +128,8 @@ func (c *checker) bodies(next *mail.EmailID) (batch []bodyOf, err error) {
 				if err != nil {
 					return err
 				}
-				if m.live > 0 {
+				// One that stands only where all has expired may have lost its body.
+				if m.live > 0 && c.shown.has(uint32(id)) {
 					batch = append(batch, bodyOf{id, m.body, m.size, m.grows})
 				}
 			}

@@ -161,3 +161,38 @@ func wantWhole(t *testing.T, b *box, id mail.MailboxID, want int) {
 		t.Errorf("mailbox %s has %d messages; want %d", id, len(uids), want)
 	}
 }
+
+// TestCheckOfExpired: an index that is made from the log holds rows of a mailbox
+// that has expired until they are swept, and check does not ask for their bodies.
+func TestCheckOfExpired(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	b := newBox(t)
+	clock := storetest.NewClock()
+	b.opts.Now, b.jopts.Now = clock.Now, clock.Now
+	b.jopts.Segment = 1 << 16
+	b.open()
+	if err := b.CreateAccount(ctx, 1); err != nil {
+		t.Fatal(err)
+	}
+	a := accountOf(t, b)
+	m, err := a.CreateMailbox(ctx, "old", mail.RoleNone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fillMany(t, a, m.ID, 900)
+	if err := a.DeleteMailbox(ctx, m.ID); err != nil {
+		t.Fatal(err)
+	}
+	expireAll(t, b.Store, 1)
+	fillMany(t, a, 1, 900)
+	if done := compact(t, b.journal, b.Store); done.Freed == 0 {
+		t.Fatal("compaction gave nothing back: no body is gone")
+	}
+	b.close()
+	if err := os.Remove(b.files.Path("accounts/1/index.db")); err != nil {
+		t.Fatal(err)
+	}
+	b.open()
+	b.close() // checks
+}
