@@ -19,6 +19,7 @@ const (
 	Status4_3_1SystemFull       Status = 0x04_03_01
 	Status4_3_2NotAccepting     Status = 0x04_03_02
 	Status4_4_2Timeout          Status = 0x04_04_02
+	Status4_4_7Delayed          Status = 0x04_04_07
 	Status4_5_3TooManyRcpts     Status = 0x04_05_03
 	Status4_7_0TryLater         Status = 0x04_07_00
 	Status5_1_1NoSuchMailbox    Status = 0x05_01_01
@@ -26,6 +27,7 @@ const (
 	Status5_1_7BadSender        Status = 0x05_01_07
 	Status5_2_2MailboxFull      Status = 0x05_02_02
 	Status5_3_4TooLarge         Status = 0x05_03_04
+	Status5_4_7Expired          Status = 0x05_04_07
 	Status5_4_6Loop             Status = 0x05_04_06
 	Status5_5_1BadSequence      Status = 0x05_05_01
 	Status5_5_2BadSyntax        Status = 0x05_05_02

@@ -1,0 +1,227 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/report"
+)
+
+// What is said to people who ask for something that can't be done.
+var (
+	// ErrNoItem: there is no such message in the queue, or no longer.
+	ErrNoItem = errors.New("no such message in the queue")
+	// ErrSending: a connection is open for it at this moment.
+	ErrSending = errors.New("the message is being sent right now: try again in a moment")
+	// ErrNothing: none of its recipients is in a state in which that can be done.
+	ErrNothing = errors.New("there is nothing to change about this message")
+)
+
+// Hold keeps an item from being tried until Release; it does not expire meanwhile.
+func (q *Queue) Hold(ctx context.Context, id mail.ID) error {
+	return q.alter(ctx, verbHold, id, func(_ *Item, r *Recipient) bool {
+		was := r.State
+		r.State = StateHeld
+		return was == StateQueued
+	})
+}
+
+// Release has an item that was held tried at once. Its time does not begin anew.
+func (q *Queue) Release(ctx context.Context, id mail.ID) error {
+	return q.alter(ctx, verbRelease, id, func(_ *Item, r *Recipient) bool {
+		was := r.State
+		r.State, r.Next = StateQueued, time.Now()
+		return was == StateHeld
+	})
+}
+
+// Retry has an item tried at once, also where its Hop counts as dead.
+func (q *Queue) Retry(ctx context.Context, id mail.ID) error {
+	var hops []mail.Hop
+	err := q.alter(ctx, verbRetry, id, func(_ *Item, r *Recipient) bool {
+		r.Next = time.Now()
+		hops = append(hops, r.Hop)
+		return r.State == StateQueued
+	})
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	for _, hop := range hops {
+		if l := q.lanes[hop]; l != nil {
+			l.probeAt = now
+			q.place(l, now)
+		}
+	}
+	poke(q.wake)
+	return err
+}
+
+// Drop takes an item out. Nobody is told.
+func (q *Queue) Drop(ctx context.Context, id mail.ID) error {
+	return q.alter(ctx, verbDrop, id, func(_ *Item, r *Recipient) bool {
+		was := r.State
+		r.State, r.owed = StateDropped, report.ActionNone
+		return !was.final()
+	})
+}
+
+// Redirect sends what is for one address to another, by way of hop, at once.
+func (q *Queue) Redirect(ctx context.Context, id mail.ID, from, to mail.Address, hop mail.Hop) error {
+	return q.alter(ctx, verbRedirect, id, func(_ *Item, r *Recipient) bool {
+		if r.State.final() || r.Address != from {
+			return false
+		}
+		if r.Original == "" {
+			r.Original = "rfc822;" + from.String() // RFC 3461 §5.2.1 (d): what the sender knows it by
+		}
+		r.Address, r.Hop, r.Next, r.Tries, r.Last = to, hop, time.Now(), 0, mail.Attempt{}
+		return true
+	})
+}
+
+// alter changes what it may of an item's recipients in one record.
+func (q *Queue) alter(ctx context.Context, v verb, id mail.ID, fn func(*Item, *Recipient) bool) error {
+	s, it, err := q.pin(id)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return ErrNoItem
+	}
+	defer q.release(s)
+	q.mu.Lock()
+	if s.attending || slices.ContainsFunc(s.jobs, func(j *job) bool { return j.pos < 0 }) {
+		q.mu.Unlock()
+		return ErrSending
+	}
+	it = s.item
+	s.attending = true
+	q.mu.Unlock()
+	defer func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.unblock(s, time.Now())
+	}()
+	c := change{id: id}
+	for i := range it.To {
+		r := it.To[i]
+		if fn(it, &r) {
+			c.changes = append(c.changes, recipientChange{i, r})
+		}
+	}
+	if c.changes == nil {
+		return ErrNothing
+	}
+	return q.journal.CommitAll(ctx, q.entry(v, c))
+}
+
+// Filter says which items are wanted: those for which all of it holds.
+type Filter struct {
+	Held    bool // only items with a recipient that is held
+	Hop     mail.Hop
+	Address string // part of the sender's or a recipient's address, in any case
+}
+
+// Page is which part of a list is wanted.
+type Page struct {
+	After mail.ID // zero: from the first
+	Limit int     // 0: 100
+}
+
+// List gives items in the order in which they came, and whether there are more.
+func (q *Queue) List(ctx context.Context, f Filter, p Page) (items []*Item, more bool, err error) {
+	if p.Limit <= 0 {
+		p.Limit = 100
+	}
+	q.mu.Lock()
+	ids := q.ids()
+	q.mu.Unlock()
+	for _, id := range ids {
+		if slices.Compare(id[:], p.After[:]) <= 0 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, false, err
+		}
+		it, err := q.Show(ctx, id)
+		if errors.Is(err, ErrNoItem) || err == nil && !f.matches(it) {
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		if len(items) == p.Limit {
+			return items, true, nil
+		}
+		items = append(items, it)
+	}
+	return items, false, nil
+}
+
+func (f *Filter) matches(it *Item) bool {
+	words := strings.ToLower(f.Address)
+	named := words == "" || strings.Contains(strings.ToLower(it.From.String()), words)
+	state, hop := !f.Held, f.Hop == ""
+	for i := range it.To {
+		r := &it.To[i]
+		state = state || r.State == StateHeld
+		hop = hop || r.Hop == f.Hop
+		named = named || strings.Contains(strings.ToLower(r.Address.String()), words)
+	}
+	return named && state && hop
+}
+
+// Show gives one item.
+func (q *Queue) Show(_ context.Context, id mail.ID) (*Item, error) {
+	s, it, err := q.pin(id)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, ErrNoItem
+	}
+	q.release(s)
+	return it, nil
+}
+
+// Stats is how the queue stands.
+type Stats struct {
+	Items   int
+	Sending int // messages that are being sent now
+	Hops    []HopStats
+}
+
+// HopStats is how one Hop stands.
+type HopStats struct {
+	Hop     mail.Hop
+	Waiting int
+	Sending int
+	Dead    bool         // nobody answers; it is probed by one message at a time
+	Probe   time.Time    // when, of a dead one
+	Last    mail.Attempt // of the last time that nobody answered
+}
+
+// Stats counts, the Hops with the most first.
+func (q *Queue) Stats() Stats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := Stats{Items: len(q.all), Sending: q.running}
+	for _, l := range q.lanes {
+		h := HopStats{Hop: l.hop, Waiting: len(l.jobs), Sending: l.running, Dead: l.dead(), Last: l.last}
+		if h.Dead {
+			h.Probe = l.probeAt
+		}
+		s.Hops = append(s.Hops, h)
+	}
+	slices.SortFunc(s.Hops, func(a, b HopStats) int {
+		if a.Waiting != b.Waiting {
+			return b.Waiting - a.Waiting
+		}
+		return strings.Compare(string(a.Hop), string(b.Hop))
+	})
+	return s
+}

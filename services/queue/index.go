@@ -1,0 +1,174 @@
+package queue
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// File is the index's name in the mail directory.
+const File = "queue.db"
+
+// lockWait is how long another process may take to let go of the file.
+const lockWait = 3 * time.Second
+
+// errIndex says that the index must be made anew.
+var errIndex = errors.New("queue: index is damaged")
+
+// index is queue.db.
+type index struct {
+	path string
+	db   *bbolt.DB
+}
+
+func metaBucket() []byte  { return []byte("meta") }
+func itemsBucket() []byte { return []byte("items") }
+func seenKey() []byte     { return []byte("seen") }
+
+// openIndex opens the file. errIndex when what is in it is no good.
+func openIndex(path string) (*index, error) {
+	ix := &index{path: path}
+	err := guard(func() (err error) {
+		if ix.db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockWait}); err != nil {
+			return err
+		}
+		return ix.db.Update(func(tx *bbolt.Tx) error {
+			_, metaErr := tx.CreateBucketIfNotExists(metaBucket())
+			_, itemsErr := tx.CreateBucketIfNotExists(itemsBucket())
+			return errors.Join(metaErr, itemsErr)
+		})
+	})
+	if err == nil {
+		return ix, nil
+	}
+	if ix.db != nil && !errors.Is(err, errIndex) {
+		_ = ix.db.Close() // the first error is the one that counts
+	}
+	var errno syscall.Errno
+	var pathError *fs.PathError
+	if errors.Is(err, berrors.ErrTimeout) || errors.As(err, &errno) || errors.As(err, &pathError) {
+		return nil, fmt.Errorf("queue: open index: %w", err)
+	}
+	return nil, fmt.Errorf("%w: %w", errIndex, err)
+}
+
+// guard runs fn. bbolt panics on pages that make no sense, and a page that the disk
+// can't give is a fault of memory: all that the index holds is in the journal.
+func guard(fn func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %v", errIndex, p)
+		}
+	}()
+	return fn()
+}
+
+// setAside keeps a damaged index for whoever wants to know what happened to it.
+func setAside(path string) error {
+	if err := os.Rename(path, path+".damaged"); err != nil {
+		return fmt.Errorf("queue: set damaged index aside: %w", err)
+	}
+	return nil
+}
+
+// load gives all items, and the LSN up to which the index has the journal.
+func (ix *index) load(fn func(*Item)) (seen journal.LSN, err error) {
+	err = guard(func() error {
+		return ix.db.View(func(tx *bbolt.Tx) error {
+			if v := tx.Bucket(metaBucket()).Get(seenKey()); v != nil {
+				if len(v) != 12 || binary.BigEndian.Uint32(v) != crc32.ChecksumIEEE(v[4:]) {
+					return errIndex
+				}
+				seen = journal.LSN(binary.BigEndian.Uint64(v[4:]))
+			}
+			return tx.Bucket(itemsBucket()).ForEach(func(k, v []byte) error {
+				it, err := decodeValue(k, v)
+				if err == nil {
+					fn(it)
+				}
+				return err
+			})
+		})
+	})
+	return seen, err
+}
+
+// get reads one item; nil if there is none.
+func (ix *index) get(id mail.ID) (it *Item, err error) {
+	err = guard(func() error {
+		return ix.db.View(func(tx *bbolt.Tx) (err error) {
+			if v := tx.Bucket(itemsBucket()).Get(id[:]); v != nil {
+				it, err = decodeValue(id[:], v)
+			}
+			return err
+		})
+	})
+	return it, err
+}
+
+// save writes items (nil: it is gone) and how far the journal is in here, at once.
+func (ix *index) save(items map[mail.ID]*Item, seen journal.LSN) error {
+	return guard(func() error {
+		return ix.db.Update(func(tx *bbolt.Tx) error {
+			b := tx.Bucket(itemsBucket())
+			for id, it := range items {
+				var err error
+				if it == nil {
+					err = b.Delete(id[:])
+				} else {
+					err = b.Put(id[:], encodeValue(it))
+				}
+				if err != nil {
+					return err
+				}
+			}
+			v := binary.BigEndian.AppendUint64(make([]byte, 4, 12), uint64(seen))
+			binary.BigEndian.PutUint32(v, crc32.ChecksumIEEE(v[4:]))
+			return tx.Bucket(metaBucket()).Put(seenKey(), v)
+		})
+	})
+}
+
+// encodeValue is CRC32 (of ID and what follows), version, LSN, item.
+func encodeValue(it *Item) []byte {
+	e := encoder{make([]byte, 4, 256)}
+	e.byte(formatVersion)
+	e.uint(uint64(it.lsn))
+	e.item(it)
+	binary.BigEndian.PutUint32(e.b, valueSum(it.ID[:], e.b[4:]))
+	return e.b
+}
+
+func decodeValue(k, v []byte) (*Item, error) {
+	if len(v) < 5 || binary.BigEndian.Uint32(v) != valueSum(k, v[4:]) {
+		return nil, errIndex
+	}
+	d := decoder{b: v[4:]}
+	if err := d.begin(); err != nil {
+		return nil, err
+	}
+	lsn := journal.LSN(d.uint())
+	it := d.item()
+	it.lsn = lsn
+	if d.end() != nil {
+		return nil, errIndex
+	}
+	return it, nil
+}
+
+func valueSum(k, v []byte) uint32 { return crc32.Update(crc32.ChecksumIEEE(k), crc32.IEEETable, v) }
+
+func (ix *index) close() error { return ix.db.Close() }

@@ -1,0 +1,156 @@
+package queue
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/report"
+)
+
+// Item is one message in the queue. What a method of Queue gives is a copy that
+// nobody changes.
+type Item struct {
+	ID       mail.ID // its own; that of the message where it is the only item of it
+	Message  mail.ID // under which it was received
+	From     mail.Address
+	Wishes   mail.Wishes
+	EightBit bool
+	UTF8     bool
+	Account  mail.AccountID // who handed it in; 0: it came from outside, or was made here
+	Accepted time.Time      // when the queue took it
+	Prefix   []byte         // header lines in front of the body
+	Body     journal.BodyRef
+	Size     int64 // of prefix and body, in bytes
+	To       []Recipient
+
+	lsn journal.LSN // of the record that brought it
+}
+
+// Recipient is one of an item's recipients.
+type Recipient struct {
+	mail.Recipient
+	Hop   mail.Hop
+	State State
+	Tries int
+	Next  time.Time    // of a queued one: when it is tried
+	Last  mail.Attempt // zero before the first
+
+	owed    report.Action // a report about it that has not been sent
+	delayed bool          // the sender has been told that it takes long, or need not be
+	late    bool          // likewise, that the time asked for has passed
+}
+
+// State is where a recipient stands.
+type State uint8
+
+// The states. All but StateQueued and StateHeld are final.
+const (
+	StateQueued    State = iota
+	StateHeld            // not tried until somebody releases it
+	StateDelivered       // in a mailbox of this box
+	StateRelayed         // another server has it
+	StateFailed          // it never will be; the sender is told
+	StateDropped         // an administrator took it out; nobody is told
+)
+
+// String is the state in a word.
+func (s State) String() string {
+	names := []string{"queued", "held", "delivered", "relayed", "failed", "dropped"}
+	if int(s) < len(names) {
+		return names[s]
+	}
+	return "unknown"
+}
+
+func (s State) final() bool { return s > StateHeld }
+
+// done says that nothing is left to do: the item goes.
+func (it *Item) done() bool {
+	for i := range it.To {
+		if !it.To[i].State.final() || it.To[i].owed != report.ActionNone {
+			return false
+		}
+	}
+	return true
+}
+
+// began is from when an item's time is counted.
+func (it *Item) began() time.Time {
+	if it.Wishes.HoldUntil.After(it.Accepted) {
+		return it.Wishes.HoldUntil
+	}
+	return it.Accepted
+}
+
+// with gives the item with some recipients changed.
+func (it *Item) with(changes []recipientChange) *Item {
+	next := *it
+	next.To = slices.Clone(it.To)
+	for _, c := range changes {
+		if c.index < len(next.To) {
+			next.To[c.index] = c.recipient
+		}
+	}
+	return &next
+}
+
+// recipientChange is the new state of one recipient.
+type recipientChange struct {
+	index     int
+	recipient Recipient
+}
+
+// wants says whether the sender wants to hear of an outcome (RFC 3461 §4.1). Of the
+// null sender nobody does, but that the administrator hears of failures.
+func (it *Item) wants(r *Recipient, a report.Action) bool {
+	if it.From.IsZero() {
+		return a == report.ActionFailed && r.Notify&mail.NotifyNever == 0
+	}
+	switch a {
+	case report.ActionFailed:
+		return r.Notify == 0 || r.Notify&mail.NotifyFailure != 0
+	case report.ActionDelayed:
+		return r.Notify == 0 || r.Notify&mail.NotifyDelay != 0
+	case report.ActionRelayed:
+		return r.Notify&mail.NotifySuccess != 0
+	}
+	return false
+}
+
+// owe notes that a report is due, where it is wanted.
+func (it *Item) owe(r *Recipient, a report.Action) {
+	r.owed = report.ActionNone
+	if it.wants(r, a) {
+		r.owed = a
+	}
+}
+
+// deadline is when something has to be done about an item besides trying it; the
+// zero time if nothing.
+func (it *Item) deadline(s *Schedule) time.Time {
+	var first time.Time
+	at := func(t time.Time) {
+		if first.IsZero() || t.Before(first) {
+			first = t
+		}
+	}
+	for i := range it.To {
+		r := &it.To[i]
+		if r.owed != report.ActionNone {
+			at(it.Accepted) // now
+		}
+		if r.State != StateQueued {
+			continue // one that is held stays for as long as its holder likes
+		}
+		at(it.began().Add(s.GiveUp))
+		if !r.delayed {
+			at(it.began().Add(s.Delay))
+		}
+		if by := it.Wishes.By; !by.IsZero() && !r.late {
+			at(by)
+		}
+	}
+	return first
+}

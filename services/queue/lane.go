@@ -1,0 +1,231 @@
+package queue
+
+import (
+	"container/heap"
+	"slices"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+const (
+	// breakAfter is how many messages in a row find nobody at a Hop until it counts
+	// as dead: one may be a cable, three are a server.
+	breakAfter = 3
+	// probeFirst and probeMost are how often a dead Hop is probed: soon at first, for
+	// most come back soon.
+	probeFirst = time.Minute
+	probeMost  = 30 * time.Minute
+)
+
+// job is what an item has for one Hop.
+type job struct {
+	stub   *stub
+	lane   *lane
+	next   int64 // when it is tried, Unix nanoseconds
+	forced bool  // also what is not due
+	pos    int   // in the lane's heap; -1: it is being sent
+}
+
+// lane is one Hop: what waits for it, and how it does.
+type lane struct {
+	hop      mail.Hop
+	jobs     jobHeap
+	running  int
+	failures int       // messages in a row that found nobody there
+	probeAt  time.Time // of a dead one
+	last     mail.Attempt
+	queued   bool // in ready
+	wakeAt   int64
+	pos      int // in waiting, by wakeAt; -1: it is not
+}
+
+// dead says that messages are not tried there, but for one at a time that finds out.
+func (l *lane) dead() bool { return l.failures >= breakAfter }
+
+// at is when the lane may run next, Unix nanoseconds; ok is false when it can't until
+// something ends.
+func (l *lane) at(perHop int) (next int64, ok bool) {
+	switch {
+	case len(l.jobs) == 0, l.running >= perHop, l.dead() && l.running > 0:
+		return 0, false
+	case l.dead():
+		return max(l.probeAt.UnixNano(), l.jobs[0].next), true
+	}
+	return l.jobs[0].next, true
+}
+
+// force has everything that waits there go at once, but what its sender holds back.
+func (l *lane) force(now time.Time) {
+	for _, j := range l.jobs {
+		if j.next > now.UnixNano() && j.stub.began <= now.UnixNano() {
+			j.next, j.forced = now.UnixNano(), true
+		}
+	}
+	heap.Init(&l.jobs)
+}
+
+// place has the scheduler find the lane when it is time. The caller holds mu.
+func (q *Queue) place(l *lane, now time.Time) {
+	if l.pos >= 0 {
+		heap.Remove(&q.waiting, l.pos)
+	}
+	next, ok := l.at(q.opts.PerHop)
+	switch {
+	case !ok:
+		if len(l.jobs) == 0 && l.running == 0 && l.failures == 0 && !l.queued {
+			delete(q.lanes, l.hop)
+		}
+	case next <= now.UnixNano():
+		if !l.queued {
+			l.queued = true
+			q.ready = append(q.ready, l)
+		}
+	case !l.queued:
+		l.wakeAt = next
+		heap.Push(&q.waiting, l)
+	}
+}
+
+func (q *Queue) lane(hop mail.Hop) *lane {
+	l := q.lanes[hop]
+	if l == nil {
+		l = &lane{hop: hop, pos: -1}
+		q.lanes[hop] = l
+	}
+	return l
+}
+
+// plan makes the jobs and the deadline of an item what they have to be. What is being
+// sent is left alone. The caller holds mu.
+func (q *Queue) plan(s *stub, it *Item, now time.Time) {
+	next := map[mail.Hop]int64{}
+	for i := range it.To {
+		if r := &it.To[i]; r.State == StateQueued {
+			at := r.Next.UnixNano()
+			if known, ok := next[r.Hop]; !ok || at < known {
+				next[r.Hop] = at
+			}
+		}
+	}
+	jobs := s.jobs[:0]
+	for _, j := range s.jobs {
+		at, wanted := next[j.lane.hop]
+		delete(next, j.lane.hop)
+		switch {
+		case j.pos < 0:
+			jobs = append(jobs, j) // being sent
+		case !wanted:
+			heap.Remove(&j.lane.jobs, j.pos)
+			q.place(j.lane, now)
+		default:
+			jobs = append(jobs, j)
+			j.next = at
+			heap.Fix(&j.lane.jobs, j.pos)
+			q.place(j.lane, now)
+		}
+	}
+	clear(s.jobs[len(jobs):])
+	s.jobs = jobs
+	for hop, at := range next {
+		j := &job{stub: s, lane: q.lane(hop), next: at}
+		s.jobs = append(s.jobs, j)
+		heap.Push(&j.lane.jobs, j)
+		q.place(j.lane, now)
+	}
+	q.setDeadline(s, q.deadline(it))
+}
+
+// deadline is the earliest by the schedules of the item's Hops.
+func (q *Queue) deadline(it *Item) time.Time {
+	var first time.Time
+	seen := map[mail.Hop]bool{}
+	for i := range it.To {
+		if seen[it.To[i].Hop] {
+			continue
+		}
+		seen[it.To[i].Hop] = true
+		schedule := q.opts.Schedule(it.To[i].Hop)
+		if at := it.deadline(&schedule); !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}
+
+// setDeadline has the scheduler attend to the item at that time; never if it is zero.
+func (q *Queue) setDeadline(s *stub, at time.Time) {
+	if s.pos >= 0 {
+		heap.Remove(&q.clock, s.pos)
+	}
+	if !at.IsZero() {
+		s.deadline = at.UnixNano()
+		heap.Push(&q.clock, s)
+	}
+}
+
+// unplan takes an item out that has gone.
+func (q *Queue) unplan(s *stub) {
+	now := time.Now()
+	for _, j := range s.jobs {
+		if j.pos >= 0 {
+			heap.Remove(&j.lane.jobs, j.pos)
+			j.pos = -1
+			q.place(j.lane, now)
+		}
+	}
+	s.jobs = nil
+	q.setDeadline(s, time.Time{})
+}
+
+// sending says whether a recipient at the Hop is being sent. The caller holds mu.
+func (s *stub) sending(hop mail.Hop) bool {
+	return slices.ContainsFunc(s.jobs, func(j *job) bool { return j.pos < 0 && j.lane.hop == hop })
+}
+
+// The heaps, each with its elements' places in it.
+
+type jobHeap []*job
+
+func (h jobHeap) Len() int           { return len(h) }
+func (h jobHeap) Less(i, j int) bool { return h[i].next < h[j].next }
+func (h jobHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i]; h[i].pos, h[j].pos = i, j }
+func (h *jobHeap) Push(x any)        { j := x.(*job); j.pos = len(*h); *h = append(*h, j) }
+func (h *jobHeap) Pop() any {
+	old := *h
+	j := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	j.pos = -1
+	return j
+}
+
+type laneHeap []*lane
+
+func (h laneHeap) Len() int           { return len(h) }
+func (h laneHeap) Less(i, j int) bool { return h[i].wakeAt < h[j].wakeAt }
+func (h laneHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i]; h[i].pos, h[j].pos = i, j }
+func (h *laneHeap) Push(x any)        { l := x.(*lane); l.pos = len(*h); *h = append(*h, l) }
+func (h *laneHeap) Pop() any {
+	old := *h
+	l := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	l.pos = -1
+	return l
+}
+
+type stubHeap []*stub
+
+func (h stubHeap) Len() int           { return len(h) }
+func (h stubHeap) Less(i, j int) bool { return h[i].deadline < h[j].deadline }
+func (h stubHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i]; h[i].pos, h[j].pos = i, j }
+func (h *stubHeap) Push(x any)        { s := x.(*stub); s.pos = len(*h); *h = append(*h, s) }
+func (h *stubHeap) Pop() any {
+	old := *h
+	s := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	s.pos = -1
+	return s
+}
