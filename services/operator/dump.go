@@ -18,6 +18,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/store"
 )
 
@@ -36,6 +37,7 @@ type line struct {
 	Verb      string               `json:"verb,omitempty"`
 	Store     *store.Described     `json:"store,omitempty"`
 	Directory *directory.Described `json:"directory,omitempty"`
+	Queue     *queue.Described     `json:"queue,omitempty"`
 	Parts     []line               `json:"parts,omitempty"` // of a joint record
 	Damage    string               `json:"damage,omitempty"`
 }
@@ -144,6 +146,11 @@ func describe(f journal.Found) line {
 	case journal.FamilyCollect:
 		l.Family = "collect"
 		l.Verb, err = collect.Describe(r)
+	case journal.FamilyQueue:
+		var d queue.Described
+		l.Family = "queue"
+		d, err = queue.Describe(r)
+		l.Verb, l.Queue = d.Verb, &d
 	case journal.FamilyJournal:
 		l.Family = "journal"
 		l.Verb, err = journal.Describe(r)
@@ -206,6 +213,8 @@ func (l *line) content() string {
 		words = append(words, l.Store.String())
 	case l.Directory != nil:
 		words = append(words, l.Directory.String())
+	case l.Queue != nil:
+		words = append(words, l.Queue.String())
 	case l.Parts != nil:
 		for _, part := range l.Parts {
 			words = append(words, "["+part.content()+"]")

@@ -85,7 +85,7 @@ func (q *Queue) Redirect(ctx context.Context, id mail.ID, from, to mail.Address,
 
 // alter changes what it may of an item's recipients in one record.
 func (q *Queue) alter(ctx context.Context, v verb, id mail.ID, fn func(*Item, *Recipient) bool) error {
-	s, it, err := q.pin(id)
+	s, _, err := q.pin(id)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (q *Queue) alter(ctx context.Context, v verb, id mail.ID, fn func(*Item, *R
 		q.mu.Unlock()
 		return ErrSending
 	}
-	it = s.item
+	it := s.item
 	s.attending = true
 	q.mu.Unlock()
 	defer func() {

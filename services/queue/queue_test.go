@@ -76,6 +76,20 @@ func (r *remote) tries(to string) (list []sent) {
 	return list
 }
 
+// all gives every try so far.
+func (r *remote) all() []sent {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.sent)
+}
+
+// atOnce is the most transactions that a Hop has had at a time.
+func (r *remote) atOnce(hop mail.Hop) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.most[hop]
+}
+
 func accept(*mail.Job, mail.Address) mail.Attempt {
 	return mail.Attempt{Fate: mail.FateRelayed, Server: "mx.test", Reply: mail.Reply{Code: 250, Text: "ok"}, Status: mail.Status2_0_0OK}
 }
@@ -427,10 +441,10 @@ func TestBreaker(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		if got := len(b.remote.sent); got != 20 {
+		if got := len(b.remote.all()); got != 20 {
 			t.Errorf("%d messages are out after 3 s; want the 20 to the other Hop", got)
 		}
-		if most := b.remote.most["well.test"]; most != DefaultPerHop {
+		if most := b.remote.atOnce("well.test"); most != DefaultPerHop {
 			t.Errorf("%d connections at once; want %d", most, DefaultPerHop)
 		}
 		time.Sleep(3 * time.Hour)
@@ -447,7 +461,7 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("%d tries in 3 h; want few, each by one message", tries)
 		}
 		time.Sleep(time.Hour)
-		if most := b.remote.most["dead.test"]; most != 1 {
+		if most := b.remote.atOnce("dead.test"); most != 1 {
 			t.Errorf("%d messages probe it at once; want 1", most)
 		}
 		mu.Lock()

@@ -59,14 +59,14 @@ func TestCompact(t *testing.T) {
 			}
 			b.close()
 			b.path = filepath.Join(t.TempDir(), File)
-			sent := len(b.remote.sent)
+			sent := len(b.remote.all())
 			open()
 			time.Sleep(time.Second)
 			synctest.Wait()
 			if n := b.q.Stats().Items; n != 1 {
 				t.Errorf("%d items after a start without index; want 1", n)
 			}
-			for _, s := range b.remote.sent[sent:] {
+			for _, s := range b.remote.all()[sent:] {
 				if s.hop == "far.test" {
 					t.Errorf("%s is sent again", s.to)
 				}
