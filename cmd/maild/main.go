@@ -7,12 +7,12 @@
 //	maild --dev --data DIR [--setup FILE]
 //
 // A box gives it nothing else. Retention, upkeep, segment and indexing are for
-// tests, where days have to pass in seconds.
+// tests, where days have to pass in seconds; so are dns, mx-port and ca, where the
+// world is a small one.
 package main
 
 import (
 	"context"
-	"crypto/x509"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -42,7 +42,10 @@ func main() {
 	flag.DurationVar(&tuning.Upkeep, "upkeep", 0, "how often what is due is let go and its space given back (an hour)")
 	flag.Int64Var(&tuning.Segment, "segment", 0, "`bytes` of one file of the log (64 MiB)")
 	flag.DurationVar(&tuning.Indexing, "indexing", 0, "how long after a change mail is indexed for searches (a minute)")
-	ca := flag.String("ca", "", "`file` with the certificates that are believed about other people's servers, instead of the system's; for tests")
+	var outgoing outgoingFlags
+	flag.StringVar(&outgoing.dns, "dns", "", "`host:port` of the DNS server that is asked (the system's)")
+	flag.UintVar(&outgoing.port, "mx-port", 0, "port of other mail servers (25)")
+	flag.StringVar(&outgoing.ca, "ca", "", "`file` with the certificates, PEM, that other servers' are checked against (the system's)")
 	flag.Parse()
 	if *data == "" || flag.NArg() > 0 {
 		flag.Usage()
@@ -51,36 +54,16 @@ func main() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, log, *dev, *data, *setup, *ca, tuning); err != nil {
+	if err := run(ctx, log, *dev, *data, *setup, tuning, outgoing); err != nil {
 		log.Error("maild ends", "err", err)
 		fmt.Fprintln(os.Stderr, "maild:", err)
 		os.Exit(1)
 	}
 }
 
-// readRoots reads certificates to believe; nil without a file.
-func readRoots(name string) (*x509.CertPool, error) {
-	if name == "" {
-		return nil, nil
-	}
-	text, err := os.ReadFile(name)
-	if err != nil {
-		return nil, err
-	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s has no certificate in it", name)
-	}
-	return roots, nil
-}
-
 // run is the wiring: sockets and machine from PID 1 or from the developer's
 // computer, one office between them.
-func run(ctx context.Context, log *slog.Logger, dev bool, data, setup, ca string, tuning office.Tuning) error {
-	roots, err := readRoots(ca)
-	if err != nil {
-		return err
-	}
+func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string, tuning office.Tuning, flags outgoingFlags) error {
 	listeners, err := listen(dev)
 	if err != nil {
 		return err
@@ -90,13 +73,17 @@ func run(ctx context.Context, log *slog.Logger, dev bool, data, setup, ca string
 		return err
 	}
 	machine.setup = setup
+	dns, outgoing, err := flags.outgoing()
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
 	starting, started := context.WithCancel(ctx)
 	defer started()
 	go askForTime(starting, log)
-	o, err := office.Open(ctx, office.Options{Data: data, Version: version, Trusted: trusted, Built: clock.Built(built), Dev: dev, Machine: machine, Log: log, Tuning: tuning, Roots: roots})
+	o, err := office.Open(ctx, office.Options{Data: data, Version: version, Trusted: trusted, Built: clock.Built(built), Dev: dev, Machine: machine, Log: log, Tuning: tuning, DNS: dns, Outgoing: outgoing})
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,11 @@ import (
 
 // Post puts messages into mailboxes.
 type Post interface {
-	// Entry is a delivery to all targets, to be committed together with what
+	// Stage hands the text over; nothing relies on it before the commit.
+	Stage(ctx context.Context, body *draft.Draft) (*journal.Staged, error)
+	// Entry is a delivery of it to all targets, to be committed together with what
 	// collecting has to note. Refusals at the commit are as those of a delivery.
-	Entry(ctx context.Context, envelope *mail.Envelope, targets []mail.Target, body *draft.Draft) (*journal.Entry, error)
+	Entry(ctx context.Context, envelope *mail.Envelope, targets []mail.Target, body *draft.Draft, staged *journal.Staged) (*journal.Entry, error)
 }
 
 // maxHops is how many servers may have handled a message: above that it goes in
@@ -81,7 +83,11 @@ func (c *Collector) take(ctx context.Context, s *Source, item Item, there *listi
 		envelope.To = append(envelope.To, mail.Recipient{Address: r.address})
 		targets[i] = mail.Target{Account: r.account, Role: mail.RoleInbox, Prefix: c.prefix(s, envelope.ID, r.address)}
 	}
-	entry, err := c.o.Post.Entry(ctx, envelope, targets, d)
+	staged, err := c.o.Post.Stage(ctx, d)
+	if err != nil {
+		return count{}, err
+	}
+	entry, err := c.o.Post.Entry(ctx, envelope, targets, d, staged)
 	if err != nil {
 		return count{}, err
 	}

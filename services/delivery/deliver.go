@@ -34,6 +34,7 @@ type Options struct {
 	Directory Directory
 	Store     Store
 	Post      Post          // nil: no mail leaves the box
+	Leaves    func() bool   // whether mail may leave the box now; nil: always
 	SRS       *srs.Rewriter // for reverse-paths of forwarded mail; nil: they stay as they are
 	Quota     Quota
 	Place     Place
@@ -45,6 +46,7 @@ type Mailroom struct {
 	directory Directory
 	store     Store
 	post      Post
+	mayLeave  func() bool
 	srs       *srs.Rewriter
 	quota     Quota
 	refused   refusals
@@ -62,9 +64,11 @@ type Place struct {
 
 // New makes a Mailroom.
 func New(o Options) *Mailroom {
-	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, srs: o.SRS, quota: o.Quota, place: o.Place, log: o.Log,
+	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, mayLeave: o.Leaves, srs: o.SRS, quota: o.Quota, place: o.Place, log: o.Log,
 		fullness: fullness{grace: o.Quota.Grace}}
 }
+
+func (m *Mailroom) leaves() bool { return m.post != nil && (m.mayLeave == nil || m.mayLeave()) }
 
 // Deliver makes a message durable for all its recipients with one commit. The
 // body's bytes are kept as they came: what the box adds stands in front of them.

@@ -244,7 +244,7 @@ func (x *expansion) member(m mail.Member, r route) (bool, error) {
 	// somebody who writes inside the office only stays inside, and so does junk: the
 	// next server would blame this one for it.
 	junk := x.envelope.Judgement.Junk && r.kept
-	if x.room.post == nil || !r.copy && (x.from.rules.LocalOnly || junk) {
+	if !x.room.leaves() || !r.copy && (x.from.rules.LocalOnly || junk) {
 		return false, nil
 	}
 	if len(x.local)+len(x.outside) >= maxExpanded {

@@ -57,7 +57,7 @@ func (x *expansion) elsewhere(to mail.Recipient, cause error) error {
 		return &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "This server takes mail for its own domains only", Cause: cause}
 	case x.from.rules.LocalOnly:
 		return &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "Your account sends mail inside the office only", Cause: cause}
-	case x.room.post == nil:
+	case !x.room.leaves():
 		return &mail.Refusal{Status: mail.Status5_4_0NoRouteToOutside, Text: "This box does not send mail outside the office", Cause: cause}
 	}
 	x.out(outward{to: to, from: x.envelope.From})
@@ -83,7 +83,7 @@ func (x *expansion) report(to mail.Recipient) error {
 		return &mail.Refusal{Status: mail.Status5_1_1NoSuchMailbox, Text: "Nobody here has this address any more", Cause: err}
 	case !errors.Is(err, mail.ErrNotOurDomain):
 		return fmt.Errorf("route: resolve %s: %w", sender, err)
-	case x.room.post == nil:
+	case !x.room.leaves():
 		return &mail.Refusal{Status: mail.Status5_4_0NoRouteToOutside, Text: "This box does not send mail outside the office", Cause: err}
 	}
 	x.out(outward{to: mail.Recipient{Address: sender, Notify: mail.NotifyNever}})

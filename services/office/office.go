@@ -2,7 +2,6 @@ package office
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,9 +25,9 @@ import (
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/lan"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/resolver"
 	"github.com/sanduk-mail/sanduk/services/search"
-	"github.com/sanduk-mail/sanduk/services/srs"
 	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/tlscert"
 	"github.com/sanduk-mail/sanduk/services/trust"
@@ -50,10 +49,10 @@ type Options struct {
 	Machine Machine
 	Log     *slog.Logger
 	Tuning  Tuning
-	// Roots say whose certificates are believed about other people's servers; nil: the system's.
-	Roots *x509.CertPool
-	DNS   trust.DNS     // who judges strangers' mail asks it; nil: the system's servers
-	Trust trust.Options // whose block lists and seals are believed
+	DNS     trust.DNS     // who judges strangers' mail asks it; nil: the system's servers
+	Trust   trust.Options // whose block lists and seals are believed
+	// Outgoing is how other servers are reached; zeros: as the world does.
+	Outgoing Outgoing
 }
 
 // Tuning is how the store goes about its work; zeros are what a box has.
@@ -94,6 +93,7 @@ type Office struct {
 	journal   *journal.Journal
 	store     *store.Store
 	upkeep    *store.Upkeep
+	queue     *queue.Queue
 	directory *directory.Directory
 	search    *search.Index
 	spool     *draft.Spool
@@ -160,13 +160,10 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 		options.DNS = resolver.New(resolver.Options{})
 	}
 	o.judge = judge{trust.New(options.DNS, options.Trust), o.hostname}
-	o.mailroom = delivery.New(delivery.Options{
-		Directory: addresses{o}, Store: o.store, SRS: srs.New(o.srsKey),
-		Quota: delivery.Quota{Fits: o.fits, Grace: delivery.Grace}, Place: delivery.Place{Hostname: o.hostname, Zone: o.zone}, Log: o.log,
-	})
+	o.mailroom = delivery.New(o.delivery(posting{o: o}))
 	o.collector = collect.New(collect.Options{
 		Sources: o.sources, State: o.collected, Directory: o.directory, Post: o.store, Draft: o.spool.New, MaxSize: mail.MaxMessage,
-		Hostname: o.hostname, Zone: o.zone, Roots: options.Roots, Log: o.log.With("protocol", "collect"),
+		Hostname: o.hostname, Zone: o.zone, Roots: options.Outgoing.Roots, Log: o.log.With("protocol", "collect"),
 	})
 	return o, nil
 }
@@ -213,7 +210,10 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return fmt.Errorf("office: open store: %w", err)
 	}
 	o.close = append(o.close, o.store.Close)
-	o.upkeep = store.NewUpkeep(o.store, store.UpkeepOptions{Logger: o.log, Free: free, Every: o.options.Tuning.Upkeep})
+	if err := o.openQueue(ctx, mail.Path(queue.File)); err != nil {
+		return err
+	}
+	o.upkeep = store.NewUpkeep(o.store, store.UpkeepOptions{Owners: []journal.Owner{o.queue}, Logger: o.log, Free: free, Every: o.options.Tuning.Upkeep})
 	if o.directory, err = directory.Open(ctx, o.index, o.journal, directory.Options{Key: key, Mailboxes: o.store, Logger: o.log}); err != nil {
 		return fmt.Errorf("office: open directory: %w", err)
 	}

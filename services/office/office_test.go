@@ -288,9 +288,6 @@ func TestFirstDay(t *testing.T) {
 	if err := o.submit(t, "bob@"+testDomain, text); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.submit(t, "someone@elsewhere.test", text); err == nil {
-		t.Error("mail for another domain was taken although nothing can send it")
-	}
 	check := func() {
 		t.Helper()
 		bodies := o.fetch(t, "bob")

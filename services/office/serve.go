@@ -63,11 +63,15 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	running.Go(func() { o.checkpoint(ctx) })
 	running.Go(func() { o.collector.Run(ctx) })
 	running.Go(func() { o.upkeep.Run(ctx) })
+	running.Go(func() { o.queue.Run(ctx) })
 	select {
 	case <-ctx.Done():
 	case <-o.journal.Failed():
 		endure(ctx, o.probe, o.sayReadOnly)
 		cancel(fmt.Errorf("office: the journal can't go on: %w", mail.ErrClosed))
+	case <-o.queue.Failed():
+		endure(ctx, o.probe, o.sayReadOnly)
+		cancel(fmt.Errorf("office: the queue's index is damaged, the next start mends it: %w", mail.ErrClosed))
 	case <-o.store.Failed():
 		endure(ctx, o.probe, o.sayReadOnly)
 		cancel(fmt.Errorf("office: an index is damaged, the next start mends it: %w", mail.ErrClosed))

@@ -21,7 +21,7 @@ func (h *Account) Append(ctx context.Context, mailbox mail.MailboxID, messages [
 		if err := m.Flags.Check(); err != nil {
 			return mail.Appended{}, fmt.Errorf("append message %d of %d: %w", i+1, len(messages), err)
 		}
-		body, err := s.stage(ctx, m.Draft)
+		body, err := s.Stage(ctx, m.Draft)
 		if err != nil {
 			return mail.Appended{}, fmt.Errorf("append message %d of %d: %w", i+1, len(messages), err)
 		}

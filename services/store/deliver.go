@@ -25,7 +25,11 @@ func (s *Store) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.
 	if len(targets) == 0 {
 		return nil
 	}
-	e, err := s.Entry(ctx, env, targets, d)
+	body, err := s.Stage(ctx, d)
+	if err != nil {
+		return fmt.Errorf("deliver: %w", err)
+	}
+	e, err := s.Entry(ctx, env, targets, d, body)
 	if err != nil {
 		return err
 	}
@@ -35,17 +39,12 @@ func (s *Store) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.
 	return nil
 }
 
-// Entry is Deliver without the commit, for whoever has more to say in the same
-// record: nothing is delivered before the journal has committed it. There must be
-// a target.
-func (s *Store) Entry(ctx context.Context, env *mail.Envelope, targets []mail.Target, d *draft.Draft) (*journal.Entry, error) {
+// Entry is what Deliver commits, for who commits it together with more: it does
+// nothing until then. The body is what Stage gave; there is at least one target.
+func (s *Store) Entry(ctx context.Context, env *mail.Envelope, targets []mail.Target, d *draft.Draft, body *journal.Staged) (*journal.Entry, error) {
 	to, err := s.recipients(ctx, targets)
 	if err != nil {
 		return nil, err
-	}
-	body, err := s.stage(ctx, d)
-	if err != nil {
-		return nil, fmt.Errorf("deliver: %w", err)
 	}
 	t := &transaction{accounts: make([]*account, len(to))}
 	keys := threadKeys(d.Digest())
@@ -130,8 +129,8 @@ func (r *recipient) prepare(env *mail.Envelope, d *draft.Draft, at moment) (sect
 	return sec, nil
 }
 
-// stage hands a draft's bytes and digest to the journal.
-func (s *Store) stage(ctx context.Context, d *draft.Draft) (*journal.Staged, error) {
+// Stage hands a draft's bytes and digest to the journal.
+func (s *Store) Stage(ctx context.Context, d *draft.Draft) (*journal.Staged, error) {
 	return s.journal.Stage(ctx, d.Digest().AppendBinary(nil), d.Reader(), d.Size())
 }
 

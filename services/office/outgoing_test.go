@@ -1,0 +1,121 @@
+package office
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
+)
+
+// mx is another server, which takes mail for everybody but nobody@.
+type mx struct {
+	mu  sync.Mutex
+	got []string
+}
+
+func (m *mx) serve(t *testing.T, l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go m.session(t, c)
+	}
+}
+
+func (m *mx) session(t *testing.T, c net.Conn) {
+	defer c.Close()
+	r := bufio.NewReader(c)
+	say := func(s string) { fmt.Fprintf(c, "%s\r\n", s) }
+	say("220 mx.far.test ESMTP")
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		switch verb := strings.ToUpper(strings.Fields(line + " x")[0]); {
+		case verb == "EHLO":
+			say("250 mx.far.test")
+		case verb == "RCPT" && strings.Contains(line, "nobody@"):
+			say("550 5.1.1 we have nobody of that name")
+		case verb == "DATA":
+			say("354 go on")
+			var b strings.Builder
+			for line, err = r.ReadString('\n'); err == nil && line != ".\r\n"; line, err = r.ReadString('\n') {
+				b.WriteString(line)
+			}
+			m.mu.Lock()
+			m.got = append(m.got, b.String())
+			m.mu.Unlock()
+			say("250 2.0.0 taken")
+		case verb == "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("250 2.0.0 ok")
+		}
+	}
+}
+
+// TestOutgoing sends from a desk of the office to another server: once with a
+// recipient here in the same message's record, and once to somebody whom that server
+// refuses, of which the sender reads in the inbox.
+func TestOutgoing(t *testing.T) {
+	t.Parallel()
+	world := resolvertest.New(t, map[string]string{"far.test.": "@ IN MX 10 mx\nmx IN A 127.0.0.9\n"})
+	l, err := net.Listen("tcp", "127.0.0.9:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var far mx
+	go far.serve(t, l)
+	o := startOffice(t, t.TempDir(), func(options *Options) {
+		options.DNS, options.Outgoing = world.Client(), Outgoing{DNS: world.Client(), Port: uint16(l.Addr().(*net.TCPAddr).Port)}
+	})
+	o.setUpNow(t, 0)
+	if err := o.submit(t, "somebody@far.test", "Subject: out\r\n\r\nhello\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the message is there", func() bool {
+		far.mu.Lock()
+		defer far.mu.Unlock()
+		return len(far.got) == 1 && strings.Contains(far.got[0], "Subject: out\r\n") && strings.Contains(far.got[0], "Received: ")
+	})
+	if err := o.submit(t, "nobody@far.test", "Subject: lost\r\n\r\nhello\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the queue is empty", func() bool { return o.queue.Stats().Items == 0 })
+	inbox := o.fetch(t, "alice")
+	if len(inbox) != 1 || !strings.Contains(inbox[0], "550 5.1.1 we have nobody of that name") || !strings.Contains(inbox[0], "Action: failed") || !strings.Contains(inbox[0], "Subject: lost") {
+		t.Errorf("alice's inbox: %q; want a report", inbox)
+	}
+}
+
+// TestNoWayOut: where the set-up says that no mail leaves, the sender is told so.
+func TestNoWayOut(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	text := strings.Replace(string(document(t, 0)), "{", `{"outbound":{"mode":"none"},`, 1)
+	if err := o.SetUpFromFile(t.Context(), []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.submit(t, "somebody@far.test", "Subject: out\r\n\r\nhello\r\n"); err == nil || !strings.Contains(err.Error(), "outside") {
+		t.Errorf("submit = %v; want it refused", err)
+	}
+}
+
+// eventually waits for what other goroutines are about to do.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !done(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
