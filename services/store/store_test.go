@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"strconv"
 	"testing"
 
@@ -96,9 +97,12 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, openStore)
 }
 
+// TestAgainstModel: SANDUK_OPERATIONS is how many in all.
 func TestAgainstModel(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(8) {
+	const steps = 1500 // of one box
+	operations, _ := strconv.ParseUint(os.Getenv("SANDUK_OPERATIONS"), 10, 64)
+	for seed := range max(8, operations/steps) {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
 			clock := storetest.NewClock()
@@ -109,7 +113,7 @@ func TestAgainstModel(t *testing.T) {
 			b.jopts.Segment = 64 << 10 // so that there are many segments
 			b.open()
 			defer func() { b.close() }()
-			storetest.Compare(t, seed, 1500, clock, b.Store, memstore.New(clock.Now).SetQuota(storetest.Quota), func() storetest.Store[*store.Account] {
+			storetest.Compare(t, seed, steps, clock, b.Store, memstore.New(clock.Now).SetQuota(storetest.Quota), func() storetest.Store[*store.Account] {
 				compact(t, b.journal, b.Store)
 				b.close()
 				return b.open().Store
