@@ -164,9 +164,12 @@ func (o *office) deliver(t *testing.T, local string, bodies ...string) {
 	c.Close()
 }
 
-// note is a small message with a subject.
-func note(subject string) string {
-	return "From: Sender <sender@example.net>\r\nTo: <somebody@" + domain + ">\r\nSubject: " + subject +
+// note is a small message with a subject, from somebody outside.
+func note(subject string) string { return noteFrom("sender@example.net", subject) }
+
+// noteFrom is one that says who wrote it: whoever logs in to send may only name himself.
+func noteFrom(author, subject string) string {
+	return "From: Sender <" + author + ">\r\nTo: <somebody@" + domain + ">\r\nSubject: " + subject +
 		"\r\nDate: Mon, 02 Mar 2026 10:00:00 +0100\r\nMessage-ID: <" + strings.ReplaceAll(subject, " ", ".") +
 		"@example.net>\r\n\r\nThis is " + subject + ".\r\n.and a dot\r\n"
 }

@@ -60,10 +60,10 @@ func TestSetUpInBrowser(t *testing.T) {
 
 	o.deliver(t, "alice", note("welcome"))
 	find(t, o.letters(t, "alice", "INBOX"), []byte(note("welcome")))
-	p := o.newProgram(t)
+	p, letter := o.newProgram(t), noteFrom(at("alice"), "from Alice")
 	p.must(t, "", "curl", "-sS", "--url", "smtps://"+mailName(t, o)+":"+o.port("submissions")+"/", "--cacert", o.caFile,
-		"--user", at("alice")+":"+password, "--mail-from", at("alice"), "--mail-rcpt", at("second"), "--upload-file", p.file(t, "note.eml", note("from Alice")))
-	find(t, o.letters(t, "second", "INBOX"), []byte(note("from Alice")))
+		"--user", at("alice")+":"+password, "--mail-from", at("alice"), "--mail-rcpt", at("second"), "--upload-file", p.file(t, "note.eml", letter))
+	find(t, o.letters(t, "second", "INBOX"), []byte(letter))
 	o.imap(t, "admin", password).Close()
 	o.off(t)
 }

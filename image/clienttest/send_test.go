@@ -1,6 +1,7 @@
 package clienttest
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func testSwaks(t *testing.T, o *office, m *matrix) {
 	for _, s := range sends {
 		m.try(t, "swaks", s.name, func(t *testing.T) {
 			p := o.newProgram(t)
-			body := note("swaks on " + s.name)
+			body := noteFrom(s.from, "swaks on "+s.name)
 			// swaks ends the last line itself.
 			p.must(t, strings.TrimSuffix(body, "\r\n"), "swaks", append(call(s.service, s.from, at(owner), s.more...), "--data", "-")...)
 			find(t, o.letters(t, owner, "INBOX"), []byte(body))
@@ -74,7 +75,7 @@ func testCurlSends(t *testing.T, o *office, m *matrix) {
 	for _, s := range []struct{ scheme, service string }{{"smtps", "submissions"}, {"smtp", "submission"}} {
 		m.try(t, "curl", s.scheme+": send to two people", func(t *testing.T) {
 			p := o.newProgram(t)
-			body := note("curl with " + s.scheme)
+			body := noteFrom(at(owner), "curl with "+s.scheme)
 			args := call(s.scheme+"://"+hostname+":"+o.port(s.service)+"/desk.example.net", login...)
 			args = append(args, "--ssl-reqd", "--mail-rcpt", at(owner), "--mail-rcpt", at("second"), "--upload-file", p.file(t, "note.eml", body))
 			p.must(t, "", "curl", args...)
@@ -84,7 +85,9 @@ func testCurlSends(t *testing.T, o *office, m *matrix) {
 	}
 	m.try(t, "curl", "smtps: an attachment of 10 MB", func(t *testing.T) {
 		p := o.newProgram(t)
-		body := attachment(10 << 20)
+		// With all that the box would add.
+		header := "From: " + at(owner) + "\r\nDate: Mon, 02 Mar 2026 10:00:00 +0100\r\nMessage-ID: <pictures@example.net>"
+		body := bytes.Replace(attachment(10<<20), []byte("From: a@example.net"), []byte(header), 1)
 		args := call("smtps://"+hostname+":"+o.port("submissions")+"/desk.example.net", login...)
 		p.must(t, "", "curl", append(args, "--mail-rcpt", at(owner), "--upload-file", p.file(t, "big.eml", string(body)))...)
 		find(t, o.letters(t, owner, "INBOX"), body)
@@ -119,7 +122,7 @@ func testMsmtp(t *testing.T, o *office, m *matrix) {
 		for _, port := range []string{"587", "465"} {
 			account := mechanism + "-" + port
 			m.try(t, "msmtp", port+", "+mechanism, func(t *testing.T) {
-				body := note("msmtp " + account)
+				body := noteFrom(at(owner), "msmtp "+account)
 				p.must(t, strings.ReplaceAll(body, "\r\n", "\n"), "msmtp", "-C", file, "-a", account, at(owner))
 				find(t, o.letters(t, owner, "INBOX"), []byte(body))
 			})
