@@ -240,6 +240,8 @@ describe.skipIf(realBox)('with a fresh box each', () => {
     await press('Enter')
     await heading(page, /gets a mailbox/)
     await press('Tab', 'Enter')
+    // The new row has the keys from the next frame on; nobody types as quickly as this test.
+    await page.waitForFunction(() => document.activeElement instanceof HTMLInputElement)
     await page.keyboard.type('Ben')
     await press('Enter')
     await heading(page, /everything right/)
