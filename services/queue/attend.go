@@ -58,12 +58,12 @@ func (q *Queue) attendTo(ctx context.Context, s *stub) time.Time {
 	if len(c.changes) > 0 && !q.commit(ctx, q.entry(verbExpire, c)) {
 		return now.Add(postPause)
 	}
-	err := q.report(ctx, s)
+	waits, err := q.report(ctx, s)
 	switch {
 	case err != nil:
 		q.log.Error("queue: a report could not be sent", "item", s.id, "err", err)
 		return now.Add(postPause)
-	case skipped:
+	case skipped || waits:
 		return now.Add(time.Minute) // or when it has been sent, if that is sooner
 	}
 	return time.Time{}
@@ -112,20 +112,25 @@ func (q *Queue) overdue(s *stub, now time.Time) (c change, skipped bool) {
 	return c, skipped
 }
 
-// report sends what is owed about an item, and records that in the same moment.
-func (q *Queue) report(ctx context.Context, s *stub) error {
+// report sends what is owed about an item, and records that in the same moment. waits
+// says that more is owed, of recipients that are being sent.
+func (q *Queue) report(ctx context.Context, s *stub) (waits bool, err error) {
 	q.mu.Lock()
 	it := s.item
 	sending := make([]bool, len(it.To)) // nothing new begins while somebody attends to the item
 	for i := range it.To {
-		sending[i] = s.sending(it.To[i].Hop)
+		sending[i] = it.To[i].State == StateQueued && s.sending(it.To[i].Hop)
 	}
 	q.mu.Unlock()
 	c := change{id: it.ID}
 	owed := report.Report{Reporting: q.opts.Hostname(), Arrival: it.Accepted, EnvelopeID: it.Wishes.EnvelopeID}
 	for i := range it.To {
 		r := it.To[i]
-		if r.owed == report.ActionNone || sending[i] {
+		if r.owed == report.ActionNone {
+			continue
+		}
+		if sending[i] {
+			waits = true
 			continue
 		}
 		owed.Recipients = append(owed.Recipients, q.told(it, &r))
@@ -133,7 +138,7 @@ func (q *Queue) report(ctx context.Context, s *stub) error {
 		c.changes = append(c.changes, recipientChange{i, r})
 	}
 	if len(c.changes) == 0 {
-		return nil
+		return waits, nil
 	}
 	told := q.entry(verbReport, c)
 	for _, to := range []mail.Address{it.From, q.opts.Postmaster()} {
@@ -145,13 +150,13 @@ func (q *Queue) report(ctx context.Context, s *stub) error {
 			q.log.Warn("queue: a report was refused", "item", it.ID, "to", to, "err", err)
 			continue
 		}
-		return err
+		return waits, err
 	}
 	q.log.Warn("queue: there is nobody to report to", "item", it.ID)
 	if !q.commit(ctx, told) {
-		return mail.ErrClosed
+		return waits, mail.ErrClosed
 	}
-	return nil
+	return waits, nil
 }
 
 // told is what a report says of a recipient.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -378,6 +379,62 @@ func TestDoubleBounce(t *testing.T) {
 		synctest.Wait()
 		if got := b.post.list(); len(got) != 2 || b.q.Stats().Items != 0 {
 			t.Errorf("%d reports, %d items; want one more and nothing left", len(got), b.q.Stats().Items)
+		}
+	})
+}
+
+// TestReportWaits: a report that could not be posted at once, and comes due while its
+// recipient is being sent again, waits for that, and the queue does nothing meanwhile.
+// What is known of another recipient of the same item does not wait.
+func TestReportWaits(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, b *bench) {
+		var full atomic.Bool
+		full.Store(true)
+		b.post.err = func(mail.Address) error {
+			if full.Load() {
+				return errors.New("the disk is full")
+			}
+			return nil
+		}
+		var planned atomic.Int64
+		b.q.opts.Schedule = func(mail.Hop) Schedule {
+			if planned.Add(1) > 1000 {
+				panic("the queue goes round in circles")
+			}
+			return Schedule{Then: 2 * time.Minute, Delay: time.Minute, GiveUp: 24 * time.Hour}
+		}
+		b.remote.answer = func(job *mail.Job, to mail.Address) mail.Attempt {
+			switch {
+			case to.Local == "nobody":
+				return refuse(job, to)
+			case job.Try > 1:
+				time.Sleep(time.Hour) // a slow server
+			}
+			return defer451(job, to)
+		}
+		b.enqueue(item("alice@box.test", "slow@near.test"))
+		b.enqueue(item("alice@box.test", "nobody@far.test", "slow@far.test"))
+		time.Sleep(5 * time.Minute)
+		full.Store(false)
+		time.Sleep(30 * time.Minute)
+		synctest.Wait()
+		told := func() (list []string) {
+			for _, p := range b.post.list() {
+				for _, r := range p.report.Recipients {
+					list = append(list, fmt.Sprint(r.Final, " ", r.Action))
+				}
+			}
+			slices.Sort(list)
+			return list
+		}
+		if got, want := told(), []string{"nobody@far.test failed"}; !slices.Equal(got, want) {
+			t.Fatalf("while the others are being sent, told %q, want %q", got, want)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if got, want := told(), []string{"nobody@far.test failed", "slow@far.test delayed", "slow@near.test delayed"}; !slices.Equal(got, want) {
+			t.Fatalf("when they have been sent, told %q, want %q", got, want)
 		}
 	})
 }
