@@ -130,6 +130,9 @@ func (s *state) flat() map[string][]byte {
 	for id, r := range s.rules {
 		add(fmt.Sprintf("rules of %s", id), r)
 	}
+	for id, l := range s.limits {
+		add(fmt.Sprintf("what %s may send", id), l)
+	}
 	for hash, t := range s.tokens {
 		add(fmt.Sprintf("token %x", hash[:4]), t)
 	}

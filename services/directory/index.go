@@ -25,7 +25,7 @@ import (
 // File is the index's name in the data directory.
 const File = "directory.db"
 
-// The index, format version 2. A value is its CRC32C (4 bytes, big-endian) and
+// The index, format version 3. A value is its CRC32C (4 bytes, big-endian) and
 // JSON; bbolt's pages carry no checksum of their own.
 //
 //	meta      version → number; lsn → up to where the journal is in here
@@ -35,11 +35,13 @@ const File = "directory.db"
 //	domains   name → domainRecord
 //	listings  address → listingRecord
 //	rules     number of the account → rulesRecord
+//	limits    likewise, and 0 → limitsRecord
 //
-// Version 1 lacks the last three; they are added to it when it is opened. The
-// number then keeps an older program from believing that there are none.
+// Version 1 lacks those from domains on, version 2 the one from limits on; they are
+// added when it is opened. The number then keeps an older program from believing
+// that there are none.
 const (
-	indexVersion   = 2
+	indexVersion   = 3
 	bucketMeta     = "meta"
 	bucketBox      = "box"
 	bucketAccounts = "accounts"
@@ -47,6 +49,7 @@ const (
 	bucketDomains  = "domains"
 	bucketListings = "listings"
 	bucketRules    = "rules"
+	bucketLimits   = "limits"
 )
 
 const (
@@ -203,7 +206,7 @@ func createIndex(path string) (err error) {
 
 // wipe empties the index.
 func wipe(tx *bbolt.Tx) error {
-	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules} {
+	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketLimits} {
 		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}
@@ -229,7 +232,7 @@ func (ix *Index) checkVersion() error {
 		return err
 	}
 	return ix.update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{bucketDomains, bucketListings, bucketRules} {
+		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketLimits} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -315,6 +318,9 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 		if err := each(tx, bucketRules, func(r *rulesRecord) { s.rules[r.ID] = r }); err != nil {
 			return err
 		}
+		if err := each(tx, bucketLimits, func(r *limitsRecord) { s.limits[r.ID] = mail.Limits{Messages: r.Messages, Recipients: r.Recipients} }); err != nil {
+			return err
+		}
 		return each(tx, bucketTokens, func(t *tokenRecord) {
 			if len(t.Hash) == len(tokenHash{}) {
 				s.tokens[tokenHash(t.Hash)] = t
@@ -387,6 +393,11 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 		if r := s.rules[mail.AccountID(binary.BigEndian.Uint32(e.key))]; r != nil {
 			return put(tx, e.bucket, e.key, r)
 		}
+	case bucketLimits:
+		id := mail.AccountID(binary.BigEndian.Uint32(e.key))
+		if l, set := s.limits[id]; set {
+			return put(tx, e.bucket, e.key, limitsRecord{ID: id, Messages: l.Messages, Recipients: l.Recipients})
+		}
 	case bucketTokens:
 		if r := s.tokens[tokenHash(e.key)]; r != nil {
 			return put(tx, e.bucket, e.key, r)
@@ -431,6 +442,9 @@ func (s *state) entries() []entry {
 	}
 	for id := range s.rules {
 		all = append(all, entry{bucketRules, accountKey(id)})
+	}
+	for id := range s.limits {
+		all = append(all, entry{bucketLimits, accountKey(id)})
 	}
 	for hash := range s.tokens {
 		all = append(all, entry{bucketTokens, hash[:]})

@@ -30,6 +30,7 @@ const (
 	kindSetListing    kind = 12
 	kindRemoveListing kind = 13
 	kindSetRules      kind = 14
+	kindSetLimits     kind = 18
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -120,6 +121,13 @@ type (
 		LocalOnly bool           `json:"local_only,omitempty"`
 		SendAs    []memberRecord `json:"send_as,omitempty"`
 		Copies    []copyRecord   `json:"copies,omitempty"`
+	}
+	// limitsRecord is what an account (0: everybody who has no bounds of their own)
+	// may send in a day, in place of what held before; nothing in it: none is set.
+	limitsRecord struct {
+		ID         mail.AccountID `json:"id,omitempty"`
+		Messages   int            `json:"messages,omitempty"`
+		Recipients int            `json:"recipients,omitempty"`
 	}
 	// memberRecord is an account by its number, so that it stays the same person
 	// whoever has the address later; or any other address.
@@ -226,6 +234,8 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[removeListingRecord](text)
 	case kindSetRules:
 		return decodeAs[rulesRecord](text)
+	case kindSetLimits:
+		return decodeAs[limitsRecord](text)
 	}
 	return nil, fmt.Errorf("directory: record of kind %d: %w", k, ErrNewer)
 }

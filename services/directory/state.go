@@ -21,6 +21,7 @@ type state struct {
 	listings  map[mail.Address]*listingRecord // canonical, of addresses that are no account's own
 	domains   map[domain.Name]*domainRecord   // of domains that have settings, and aliases
 	rules     map[mail.AccountID]*rulesRecord // also of removed accounts, for a restore
+	limits    map[mail.AccountID]mail.Limits  // of what is sent; 0: everybody's
 	tokens    map[tokenHash]*tokenRecord
 	next      mail.AccountID // the number that the next new account gets
 	keeper    mail.AccountID // the administrator who has been there longest; gets postmaster's mail
@@ -41,6 +42,7 @@ func emptyState() *state {
 		listings:  map[mail.Address]*listingRecord{},
 		domains:   map[domain.Name]*domainRecord{},
 		rules:     map[mail.AccountID]*rulesRecord{},
+		limits:    map[mail.AccountID]mail.Limits{},
 		tokens:    map[tokenHash]*tokenRecord{},
 		next:      1,
 	}
@@ -51,7 +53,7 @@ func emptyState() *state {
 func (s *state) apply(record any) (*state, []entry, error) {
 	n := &state{
 		lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), listings: maps.Clone(s.listings),
-		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), tokens: maps.Clone(s.tokens), next: s.next,
+		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), limits: maps.Clone(s.limits), tokens: maps.Clone(s.tokens), next: s.next,
 	}
 	var touched []entry
 	var err error
@@ -78,6 +80,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.removeListing(&r)
 	case rulesRecord:
 		touched, err = n.setRules(&r)
+	case limitsRecord:
+		touched, err = n.setLimits(&r)
 	case tokenRecord:
 		touched, err = n.addToken(&r)
 	case removeTokenRecord:
@@ -234,6 +238,10 @@ func (s *state) forget(r *forgetRecord) ([]entry, error) {
 		a.Name, a.Credential, a.Gone = "", nil, true
 		s.accounts[id] = &a
 		touched = append(touched, entry{bucketAccounts, accountKey(id)})
+		if _, set := s.limits[id]; set {
+			delete(s.limits, id)
+			touched = append(touched, entry{bucketLimits, accountKey(id)})
+		}
 	}
 	return append(touched, s.unlink(r.IDs)...), nil
 }

@@ -15,6 +15,9 @@ func (o *Office) findings(ctx context.Context) []mail.Finding {
 	if o.readOnly.Load() {
 		list = append(list, mail.Finding{What: readOnlyWhat, ToDo: readOnlyToDo})
 	}
+	for _, e := range o.allowance.Exhausted() {
+		list = append(list, o.exhaustedFinding(e))
+	}
 	return append(list, o.upkeep.Health().Findings(func(id mail.AccountID) string {
 		if a, err := o.directory.Account(ctx, id); err == nil {
 			return a.Address.String()

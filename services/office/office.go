@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/allowance"
 	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/collect"
 	"github.com/sanduk-mail/sanduk/services/delivery"
@@ -102,6 +103,8 @@ type Office struct {
 	mailroom  *delivery.Mailroom
 	collected *collect.State
 	collector *collect.Collector
+	allowance *allowance.Counter // of what people send
+	notices   chan notice        // letters of the box, see notify
 	judge     judge
 	srsKey    []byte // for package srs
 	lan       *lan.Policy
@@ -124,7 +127,7 @@ type Office struct {
 // Open opens the office's data, recovering what a crash left. Whoever opens it
 // closes it.
 func Open(ctx context.Context, options Options) (_ *Office, err error) {
-	o := &Office{options: options, log: options.Log, setUp: make(chan struct{}, 1)}
+	o := &Office{options: options, log: options.Log, setUp: make(chan struct{}, 1), notices: make(chan notice, maxNotices)}
 	o.longWork.show = func(text string) {
 		ctx, cancel := context.WithTimeout(ctx, showTime)
 		defer cancel()
@@ -229,6 +232,7 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return fmt.Errorf("office: open what was collected: %w", err)
 	}
 	o.close = append(o.close, o.collected.Close)
+	o.openAllowance()
 	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, ClearLoopback: o.options.Dev, Logger: o.log})
 	return nil
 }

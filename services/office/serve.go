@@ -64,6 +64,7 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	running.Go(func() { o.collector.Run(ctx) })
 	running.Go(func() { o.upkeep.Run(ctx) })
 	running.Go(func() { o.queue.Run(ctx) })
+	running.Go(func() { o.sendNotices(ctx) })
 	select {
 	case <-ctx.Done():
 	case <-o.journal.Failed():
@@ -92,7 +93,7 @@ func (o *Office) newServers() (*servers, error) {
 	s := &servers{
 		smtp: smtpd.New(smtpd.Options{
 			Hostname: o.hostname, Mailroom: o.mailroom, Auth: o.auth, TLS: config,
-			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Judge: o.judge, Log: o.log.With("protocol", "smtp"),
+			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Allowances: senders{o}, Judge: o.judge, Log: o.log.With("protocol", "smtp"),
 		}),
 		imap: imapd.New(imapd.Options{
 			Open: o.openIMAP, Auth: o.auth, TLS: config,
@@ -104,7 +105,7 @@ func (o *Office) newServers() (*servers, error) {
 	}
 	var err error
 	s.web, err = web.New(web.Options{
-		Box: box{o}, Accounts: people{o.directory, o.store, s}, Authenticator: o.auth, Tokens: tokens{o.directory}, Addresses: o.directory, Search: finder{o}, Archives: archives{o}, Health: doctor{o}, Undo: undo{o}, Collector: o.collector, Recoverable: o.store.Retention(), Certificates: o.certs, Machine: o.options.Machine,
+		Box: box{o}, Accounts: people{o.directory, o.store, s}, Authenticator: o.auth, Tokens: tokens{o.directory}, Addresses: o.directory, Search: finder{o}, Archives: archives{o}, Health: doctor{o}, Sending: sentCounts{o}, Undo: undo{o}, Collector: o.collector, Recoverable: o.store.Retention(), Certificates: o.certs, Machine: o.options.Machine,
 		Claim: o.claim, Local: o.lan.Local, Trusted: o.lan.Trusted, Names: o.names(), TLS: o.certs.TLSConfig("h2", "http/1.1"),
 		Version: o.options.Version, Logger: o.log.With("protocol", "web"),
 	})

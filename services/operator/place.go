@@ -22,6 +22,9 @@ type place interface {
 	remove(ctx context.Context, address mail.Address) error
 	// quota changes what is not nil, and says what holds then and is taken up.
 	quota(ctx context.Context, address mail.Address, bytes, messages *int64) (mail.Quota, mail.Usage, error)
+	// limits changes what is not nil of what a person, or with the zero address
+	// everybody, may send within a day, and says what holds then.
+	limits(ctx context.Context, address mail.Address, messages, recipients *int) (sendingLimits, error)
 	// tokens lists everybody's API tokens.
 	tokens(ctx context.Context) ([]token, error)
 	removeToken(ctx context.Context, id string) error

@@ -61,6 +61,7 @@ type values struct {
 	deep, json, anyway              bool
 	keep, shared                    bool
 	who, named, aliasOf, catchAll   string
+	recipients                      string
 }
 
 func commands() []command {
@@ -77,6 +78,7 @@ func commands() []command {
 		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
 		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
 		{"user quota", "ADDRESS [--bytes SIZE] [--messages NUMBER] WHERE", "show what a person's mail takes up and may take up; with --bytes (500M, 20G) or --messages set that, 0 for no bound", userQuota},
+		{"limits", "[ADDRESS] [--messages NUMBER] [--recipients NUMBER] WHERE", "show how much a person, or everybody, may send within a day; with --messages or --recipients (addresses written to for the first time) set that: a number, usual, or none", limits},
 		{"user remove", "ADDRESS WHERE", "remove a person; the mail stays recoverable", userRemove},
 		{"user forward", "ADDRESS [--to ADDRESS,ADDRESS [--keep]] WHERE", "show where a person's mail is passed on to; with --to set that (none: nowhere), with --keep a copy stays here", userForward},
 		{"user local-only", "ADDRESS ON-OR-OFF WHERE", "on: the person gets mail from inside the office only, and sends only there", userLocalOnly},
@@ -233,6 +235,7 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.BoolVar(&t.flags.keep, "keep", false, "")
 	set.BoolVar(&t.flags.shared, "shared", false, "")
 	set.StringVar(&t.flags.bytes, "bytes", "", "")
+	set.StringVar(&t.flags.recipients, "recipients", "", "")
 	set.StringVar(&t.flags.messages, "messages", "", "")
 	set.BoolVar(&t.flags.admin, "admin", false, "")
 	set.BoolVar(&t.flags.passwordStdin, "password-stdin", false, "")

@@ -63,7 +63,6 @@ type Options struct {
 // Server receives mail on any number of listeners.
 type Server struct {
 	options Options
-	ledger  *ledger            // of accounts
 	meters  *meters            // of strangers
 	desks   [2]*reception.Desk // of port 25 and of submission: see deskOf
 	panics  atomic.Int64
@@ -75,7 +74,7 @@ func New(options Options) *Server {
 		options.Trusted = func(netip.Addr) bool { return false }
 	}
 	limits := reception.Limits{Total: maxConnections, PerAddress: maxConnectionsPerAddress, PerNetwork: maxConnectionsPerNetwork, Exempt: options.Trusted}
-	return &Server{options: options, ledger: newLedger(), meters: newMeters(options.Guards.Rates), desks: [2]*reception.Desk{reception.New(limits, options.Log), reception.New(limits, options.Log)}}
+	return &Server{options: options, meters: newMeters(options.Guards.Rates), desks: [2]*reception.Desk{reception.New(limits, options.Log), reception.New(limits, options.Log)}}
 }
 
 // deskOf keeps submission apart from port 25: the whole world can fill that

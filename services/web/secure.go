@@ -43,6 +43,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("DELETE /api/tokens/{id}", s.admin(s.deleteToken))
 	s.undo(mux)
 	s.addresses(mux)
+	s.sending(mux)
 	mux.HandleFunc("/api/", s.handle(func(http.ResponseWriter, *http.Request) error {
 		return &Problem{Status: http.StatusNotFound, Message: "The box has nothing at this address, or not for this method."}
 	}))
