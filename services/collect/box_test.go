@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/delivery"
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
@@ -21,14 +23,54 @@ import (
 // people is a directory.
 type people map[mail.CanonicalAddress]mail.AccountID
 
-func (p people) Resolve(_ context.Context, to mail.Address) (mail.AccountID, error) {
+func (p people) Knows(ctx context.Context, to mail.Address) error {
+	_, err := p.Look(ctx, to)
+	return err
+}
+
+func (p people) Look(_ context.Context, to mail.Address) (mail.Found, error) {
 	if id, ok := p[to.Canonical()]; ok {
-		return id, nil
+		return mail.Found{Account: id, Listing: mail.Listing{Address: to, Kind: mail.ListingAccount}}, nil
 	}
 	if to.Domain != "office.test" {
-		return 0, mail.ErrNotOurDomain
+		return mail.Found{}, mail.ErrNotOurDomain
 	}
-	return 0, mail.ErrNoSuchAddress
+	return mail.Found{}, mail.ErrNoSuchAddress
+}
+
+func (p people) Rules(context.Context, mail.AccountID) (mail.Rules, error) { return mail.Rules{}, nil }
+
+func (p people) Owns(context.Context, mail.AccountID, mail.Address) (bool, error) { return false, nil }
+
+// room delivers as the office does.
+type room struct {
+	b *testBox
+	m *delivery.Mailroom
+}
+
+func (r room) Collect(ctx context.Context, m *mail.Collected, body *draft.Draft, note *journal.Entry) (bool, error) {
+	return r.m.Collect(ctx, m, body, posting{r.b, note})
+}
+
+// posting commits what a room hands over.
+type posting struct {
+	b    *testBox
+	note *journal.Entry
+}
+
+func (p posting) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.Target, outbound []mail.Outbound, body *draft.Draft) error {
+	if len(outbound) > 0 {
+		return errors.New("collected mail leaves the office")
+	}
+	staged, err := p.b.store.Stage(ctx, body)
+	if err != nil {
+		return err
+	}
+	entry, err := p.b.store.Entry(ctx, env, targets, body, staged)
+	if err != nil {
+		return err
+	}
+	return p.b.journal.CommitAll(ctx, entry, p.note)
 }
 
 func office() people {
@@ -71,9 +113,12 @@ func openBox(t testing.TB, disk durable.FS, dir string, dial Dial, sources ...So
 	must(err)
 	b.spool, err = draft.NewSpool(files, "spool", nil)
 	must(err)
+	mailroom := delivery.New(delivery.Options{Directory: office(), Log: log, Place: delivery.Place{
+		Hostname: func() string { return "box.office.test" }, Zone: func() *time.Location { return time.UTC },
+	}})
 	b.c = New(Options{
-		Sources: func() []Source { return sources }, State: b.state, Directory: office(), Post: b.store, Draft: b.spool.New, MaxSize: 1 << 20,
-		Hostname: func() string { return "box.office.test" }, Zone: func() *time.Location { return time.UTC }, Dial: dial, Log: log,
+		Sources: func() []Source { return sources }, State: b.state, Directory: office(), Post: room{b, mailroom}, Draft: b.spool.New, MaxSize: 1 << 20,
+		Dial: dial, Log: log,
 	})
 	t.Cleanup(func() { _ = files.Close() })
 	return b

@@ -20,16 +20,15 @@ const (
 	lookEvery = 15 * time.Second
 )
 
-// Options are what a Collector needs; all but Dial and Roots are required.
+// Options are what a Collector needs; all but Judge, Dial and Roots are required.
 type Options struct {
 	Sources   func() []Source // those of now; asked again and again
 	State     *State
 	Directory Directory
 	Post      Post
+	Judge     Judge // nil: nobody judges
 	Draft     func(limit int64) *draft.Draft
-	MaxSize   int64 // bytes of the largest message that is collected
-	Hostname  func() string
-	Zone      func() *time.Location
+	MaxSize   int64          // bytes of the largest message that is collected
 	Dial      Dial           // nil: the network
 	Roots     *x509.CertPool // who is believed about providers' names; nil: the system's
 	Log       *slog.Logger

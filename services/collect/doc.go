@@ -1,8 +1,8 @@
 // Package collect fetches mail from mailboxes at providers, by POP3 and IMAP, and
-// puts it into the mailboxes of this office.
+// delivers it by the rules of this office.
 //
 // What comes in: sources, as they were set up ([Source]); messages, as providers
-// give them. What goes out: deliveries through a [Post]; how it goes ([Status]).
+// give them. What goes out: deliveries through a [Post], judged by a [Judge]; how it goes ([Status]).
 //
 // What is durable: that a message is here and that it was collected are one record
 // of the journal, so whenever the power goes it is in its mailboxes once, or it is
@@ -18,10 +18,14 @@
 // A source is for one address, or for a domain: then the fields in which the
 // provider notes for whom a message came say so, in a configured order
 // ([UsualFields]). Of a field that stands there several times only the topmost run
-// counts, and only addresses of the domain do. What names nobody here, and what has
-// gone in a circle (it has our mark of this source, Sanduk-Collected, or more than a
-// hundred Received fields), goes to the domain's postmaster. Nothing is ever sent
-// back.
+// counts, and only addresses of the domain do. What names nobody here goes to the
+// keeper that the rules name, or to the domain's postmaster.
+//
+// From there on the office's rules decide: aliases, groups, forwarding, catch-all,
+// copies, quota. What they don't allow goes to the keeper. Nothing is ever sent back:
+// what is forwarded outside has the null path and asks for no reports. What has gone
+// in a circle (it has our mark of this source, Sanduk-Collected, or more than a
+// hundred Received fields) goes to mailboxes and no further.
 //
 // # Being the same message
 //

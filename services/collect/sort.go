@@ -22,6 +22,8 @@ type Rules struct {
 	// gets mail by a list or as a hidden copy does not stand there, and who does may
 	// get it twice.
 	ToCc bool
+	// Keeper gets what can't be sorted; zero: the domain's postmaster.
+	Keeper mail.Address
 }
 
 // UsualFields are those that providers write, the surest first.
@@ -33,7 +35,7 @@ const (
 	// maxHeader is how much of a header is looked at: what the provider notes stands
 	// at its top.
 	maxHeader = 256 << 10
-	// maxRecipients is for how many one message may be: each account once.
+	// maxRecipients is for how many one message may be: each address once.
 	maxRecipients = 300
 )
 
@@ -148,48 +150,34 @@ func wordEnd(s string) int {
 	return len(s)
 }
 
-// Directory knows who has which address.
+// Directory knows which addresses the office has.
 type Directory interface {
-	// Resolve finds the account that gets mail for an address; the error is
-	// mail.ErrNoSuchAddress or mail.ErrNotOurDomain where nobody does.
-	Resolve(ctx context.Context, to mail.Address) (mail.AccountID, error)
+	// Knows returns nil for an address that mail can be for, of a person, a group or
+	// whatever else; mail.ErrNoSuchAddress or mail.ErrNotOurDomain for others.
+	Knows(ctx context.Context, to mail.Address) error
 }
 
-// recipient is where a copy of a message goes.
-type recipient struct {
-	account mail.AccountID
-	address mail.Address
-}
-
-// recipients decides where a message of a source goes. unsorted says that it goes
-// to whoever looks after what can't be sorted.
-func (c *Collector) recipients(ctx context.Context, s *Source, h *header, digest *message.Digest) (to []recipient, unsorted bool, err error) {
+// recipients decides for which addresses a message of a source is; none means that
+// it can't be sorted.
+func (c *Collector) recipients(ctx context.Context, s *Source, h *header, digest *message.Digest) ([]mail.Address, error) {
 	if s.IntoDomain == "" {
-		if h.ours {
-			return c.keeper(ctx, domain.Name(s.IntoAddress.Domain))
+		if err := c.o.Directory.Knows(ctx, s.IntoAddress); isNobody(err) {
+			return nil, errNobody
+		} else if err != nil {
+			return nil, err
 		}
-		account, err := c.o.Directory.Resolve(ctx, s.IntoAddress)
-		if isNobody(err) {
-			return nil, false, errNobody
-		}
-		return []recipient{{account, s.IntoAddress}}, false, err
-	}
-	if h.ours {
-		return c.keeper(ctx, s.IntoDomain)
+		return []mail.Address{s.IntoAddress}, nil
 	}
 	for _, name := range s.Rules.fields() {
 		to, err := c.resolve(ctx, s, h.recipients[strings.ToLower(name)])
 		if err != nil || len(to) > 0 {
-			return to, false, err
+			return to, err
 		}
 	}
 	if s.Rules.ToCc {
-		to, err := c.resolve(ctx, s, toCc(digest))
-		if err != nil || len(to) > 0 {
-			return to, false, err
-		}
+		return c.resolve(ctx, s, toCc(digest))
 	}
-	return c.keeper(ctx, s.IntoDomain)
+	return nil, nil
 }
 
 func (r Rules) fields() []string {
@@ -210,11 +198,11 @@ func toCc(d *message.Digest) (list []string) {
 	return list
 }
 
-// resolve finds the accounts of those addresses that are of the source's domain.
-// One that nobody has is passed over: another field may know better.
-func (c *Collector) resolve(ctx context.Context, s *Source, words []string) ([]recipient, error) {
-	var to []recipient
-	seen := map[mail.AccountID]bool{}
+// resolve finds those addresses that are of the source's domain and known here. One
+// that nobody has is passed over: another field may know better.
+func (c *Collector) resolve(ctx context.Context, s *Source, words []string) ([]mail.Address, error) {
+	var to []mail.Address
+	seen := map[mail.CanonicalAddress]bool{}
 	for _, word := range words {
 		address, err := mail.ParseAddress(word)
 		if err != nil {
@@ -223,16 +211,16 @@ func (c *Collector) resolve(ctx context.Context, s *Source, words []string) ([]r
 		if name, err := domain.Canonical(address.Domain); err != nil || name != s.IntoDomain {
 			continue
 		}
-		account, err := c.o.Directory.Resolve(ctx, address)
+		err = c.o.Directory.Knows(ctx, address)
 		switch {
 		case isNobody(err):
 			continue
 		case err != nil:
 			return nil, err
 		}
-		if !seen[account] && len(to) < maxRecipients {
-			seen[account] = true
-			to = append(to, recipient{account, address})
+		if !seen[address.Canonical()] && len(to) < maxRecipients {
+			seen[address.Canonical()] = true
+			to = append(to, address)
 		}
 	}
 	return to, nil
@@ -242,9 +230,15 @@ func isNobody(err error) bool {
 	return errors.Is(err, mail.ErrNoSuchAddress) || errors.Is(err, mail.ErrNotOurDomain)
 }
 
-// keeper is who gets what can't be sorted: the postmaster, whom every domain has.
-func (c *Collector) keeper(ctx context.Context, name domain.Name) ([]recipient, bool, error) {
-	address := mail.Address{Local: "postmaster", Domain: string(name)}
-	account, err := c.o.Directory.Resolve(ctx, address)
-	return []recipient{{account, address}}, true, err
+// keeper is who gets what can't be sorted: whom the rules name, as long as somebody
+// has that address, else the postmaster, whom every domain has.
+func (c *Collector) keeper(ctx context.Context, s *Source) mail.Address {
+	if a := s.Rules.Keeper; !a.IsZero() && c.o.Directory.Knows(ctx, a) == nil {
+		return a
+	}
+	name := string(s.IntoDomain)
+	if name == "" {
+		name = s.IntoAddress.Domain
+	}
+	return mail.Address{Local: "postmaster", Domain: name}
 }

@@ -26,6 +26,9 @@ type Source struct {
 	IntoAddress mail.Address
 	IntoDomain  domain.Name
 	Rules       Rules // of a domain mailbox
+	// Believe is the name by which the provider signs what it found out about its
+	// mail (the first word of its Authentication-Results); "": nothing is believed.
+	Believe string
 }
 
 // UsualLeave is how long collected mail stays at the provider where nobody has said

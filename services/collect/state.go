@@ -194,11 +194,26 @@ func (s *State) finish(ctx context.Context, k kind, source SourceKey, items []It
 	return nil
 }
 
-// commit makes a record durable, together with others: all or none.
-func (s *State) commit(ctx context.Context, k kind, r *record, others ...*journal.Entry) error {
-	if err := s.journal.CommitAll(ctx, append(others, s.entry(k, r))...); err != nil {
+// take has a record of kindTaken committed by deliver, together with the delivery.
+func (s *State) take(r *record, deliver func(*journal.Entry) error) error {
+	if err := deliver(s.entry(kindTaken, r)); err != nil {
+		return err
+	}
+	s.relieve()
+	return nil
+}
+
+// commit makes a record durable.
+func (s *State) commit(ctx context.Context, k kind, r *record) error {
+	if err := s.journal.CommitAll(ctx, s.entry(k, r)); err != nil {
 		return fmt.Errorf("collect: commit: %w", err)
 	}
+	s.relieve()
+	return nil
+}
+
+// relieve writes the index when much is waiting for it.
+func (s *State) relieve() {
 	s.mu.Lock()
 	full := len(s.dirty) >= maxDirty
 	s.mu.Unlock()
@@ -207,7 +222,6 @@ func (s *State) commit(ctx context.Context, k kind, r *record, others ...*journa
 			s.log.Error("collect: index could not be written", "err", err) // the log has it
 		}
 	}
-	return nil
 }
 
 // Checkpoint writes the index, so that the next start need not read what is in it.

@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -14,17 +13,22 @@ import (
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
-	"github.com/sanduk-mail/sanduk/services/message"
 	"github.com/sanduk-mail/sanduk/services/setup"
 )
 
-// Post puts messages into mailboxes.
+// Post delivers by the office's rules.
 type Post interface {
-	// Stage hands the text over; nothing relies on it before the commit.
-	Stage(ctx context.Context, body *draft.Draft) (*journal.Staged, error)
-	// Entry is a delivery of it to all targets, to be committed together with what
-	// collecting has to note. Refusals at the commit are as those of a delivery.
-	Entry(ctx context.Context, envelope *mail.Envelope, targets []mail.Target, body *draft.Draft, staged *journal.Staged) (*journal.Entry, error)
+	// Collect delivers a message and commits note in the same record: both or
+	// neither. sorted is false when it went to the keeper. Errors of which
+	// mail.OverQuota knows say that there is no room.
+	Collect(ctx context.Context, m *mail.Collected, body *draft.Draft, note *journal.Entry) (sorted bool, err error)
+}
+
+// Judge says what is known of a message that lay at a provider.
+type Judge interface {
+	// Collected judges without refusing. provider is the name under which the
+	// provider's own results are believed (RFC 8601, authserv-id); "": none are.
+	Collected(ctx context.Context, envelope *mail.Envelope, provider string, body *draft.Draft) mail.Judgement
 }
 
 // maxHops is how many servers may have handled a message: above that it goes in
@@ -73,48 +77,46 @@ func (c *Collector) take(ctx context.Context, s *Source, item Item, there *listi
 	}
 	h := readHeader(d.Reader(), key, s.Rules.fields())
 	h.ours = h.ours || d.Hops() > maxHops
-	to, unsorted, err := c.recipients(ctx, s, &h, d.Digest())
+	to, err := c.recipients(ctx, s, &h, d.Digest())
 	if err != nil {
 		return count{}, err
 	}
-	envelope := &mail.Envelope{ID: mail.NewID(time.Now()), Received: received, From: h.from, Size: d.Size()}
-	targets := make([]mail.Target, len(to))
-	for i, r := range to {
-		envelope.To = append(envelope.To, mail.Recipient{Address: r.address})
-		targets[i] = mail.Target{Account: r.account, Role: mail.RoleInbox, Prefix: c.prefix(s, envelope.ID, r.address)}
+	m := c.collected(ctx, s, &h, to)
+	m.Envelope.Received, m.Envelope.Size = received, d.Size()
+	if c.o.Judge != nil {
+		m.Envelope.Judgement = c.o.Judge.Collected(ctx, &m.Envelope, s.Believe, d)
 	}
-	staged, err := c.o.Post.Stage(ctx, d)
+	m.Envelope.Judgement.Fields = fmt.Sprintf("%s: %x\r\n", loopField, key[:]) + m.Envelope.Judgement.Fields
+	var sorted bool
+	err = c.o.State.take(note, func(entry *journal.Entry) (err error) {
+		sorted, err = c.o.Post.Collect(ctx, m, d, entry)
+		return err
+	})
 	if err != nil {
-		return count{}, err
-	}
-	entry, err := c.o.Post.Entry(ctx, envelope, targets, d, staged)
-	if err != nil {
-		return count{}, err
-	}
-	if err := c.o.State.commit(ctx, kindTaken, note, entry); err != nil {
 		return count{}, err
 	}
 	done := count{collected: 1}
-	if unsorted {
+	if !sorted {
 		done.unsorted = 1
 	}
-	c.o.Log.Info("message collected", "verb", "collect", "id", envelope.ID, "from", s.name(), "mailboxes", len(targets), "sorted", !unsorted)
+	c.o.Log.Info("message collected", "verb", "collect", "id", m.Envelope.ID, "from", s.name(), "addresses", len(to), "sorted", sorted, "junk", m.Envelope.Judgement.Junk)
 	return done, nil
 }
 
-// prefix is what the box writes in front of a message that was collected: for whom
-// it is, by what way it came, and the mark by which it is known again. Return-Path
-// stands in it already, where the provider noted it.
-func (c *Collector) prefix(s *Source, id mail.ID, to mail.Address) []byte {
-	var b bytes.Buffer
-	key := s.Key()
+// collected is a message with the envelope that it is delivered by. Its peer is the
+// provider; that proves nothing of who wrote it.
+func (c *Collector) collected(ctx context.Context, s *Source, h *header, to []mail.Address) *mail.Collected {
 	with := "POP3"
 	if s.Protocol == setup.ProtocolIMAP {
 		with = "IMAP"
 	}
-	fmt.Fprintf(&b, "Delivered-To: %s\r\n%s: %x\r\n", to, loopField, key[:])
-	fmt.Fprintf(&b, "Received: from %s by %s with %s id %s\r\n\tfor <%s>; %s\r\n", s.Host, c.o.Hostname(), with, id, to, message.FormatDate(time.Now().In(c.o.Zone())))
-	return b.Bytes()
+	m := &mail.Collected{Round: h.ours, Keeper: c.keeper(ctx, s), Envelope: mail.Envelope{
+		ID: mail.NewID(time.Now()), From: h.from, EightBit: true, UTF8: !h.from.IsASCII(), Peer: mail.Peer{Helo: s.Host, Protocol: with},
+	}}
+	for _, a := range to {
+		m.Envelope.To = append(m.Envelope.To, mail.Recipient{Address: a, Notify: mail.NotifyNever})
+	}
+	return m
 }
 
 func fingerprintOf(d *draft.Draft) (Fingerprint, error) {

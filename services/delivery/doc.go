@@ -34,6 +34,10 @@
 // to the sender; nothing else may use it. Requests for reports go on with forwarded
 // mail as RFC 3461 §5.2.7.2 and §5.2.7.3 say.
 //
+// Mail collected from providers (collected.go) goes by the same rules as what comes
+// on port 25, but nothing can be refused and nothing may ever be sent back: what is
+// passed on outside has the null path and asks for no reports.
+//
 // A Mailroom may be used by any number of goroutines.
 //
 // What a judge found out about a message stands in front of Received. Junk goes to

@@ -47,6 +47,10 @@ type expansion struct {
 	copies   []copied
 	full     *mail.Refusal // why somebody was left out for want of room
 	trail    map[mail.Address]bool
+
+	collected bool // it was fetched from a provider: nobody hears of what becomes of it
+	round     bool // it has been here: it is not passed on
+	keeping   bool // it goes to the keeper, who has to take it
 }
 
 // inward is one mailbox.
@@ -157,7 +161,7 @@ func (x *expansion) account(id mail.AccountID, r route) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("route: rules of %s: %w", id, err)
 	}
-	if rules.LocalOnly && !x.from.inside() && !r.copy {
+	if rules.LocalOnly && !x.from.inside() && !r.copy && !x.keeping {
 		if r.direct() {
 			return false, &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "This address takes mail from inside the office only"}
 		}
@@ -198,7 +202,7 @@ func (x *expansion) account(id mail.AccountID, r route) (bool, error) {
 // mailbox takes a message to a mailbox. Of several people behind one address, one
 // whose mailbox is full does not keep the others from getting it.
 func (x *expansion) mailbox(id mail.AccountID, r route) (bool, error) {
-	if x.body == nil || !r.direct() {
+	if x.body == nil || !r.direct() || x.collected {
 		err := x.fits(r.to.Address, id)
 		if refusal, ok := errors.AsType[*mail.Refusal](err); ok && !r.direct() {
 			x.full = refusal
@@ -251,7 +255,7 @@ func (x *expansion) member(m mail.Member, r route) (bool, error) {
 		return false, fmt.Errorf("route: message goes to more than %d mailboxes", maxExpanded)
 	}
 	to, from := mail.Recipient{Address: m.Address, Notify: mail.NotifyNever}, mail.Address{}
-	if !r.copy { // of copies nobody hears
+	if !r.copy && !x.collected { // of copies nobody hears, nor of what a provider has taken long ago
 		to.Notify, to.Original = notify(r), r.to.Original
 		if from, err = x.returnPath(r.via); err != nil {
 			return false, err

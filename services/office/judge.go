@@ -19,6 +19,22 @@ type judge struct {
 // Judge judges a message.
 func (j judge) Judge(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) (mail.Judgement, error) {
 	found := j.of.Message(ctx, envelope, body.Reader(), body.Size())
+	judgement, trouble := j.judgement(found)
+	if refusal := found.Disposition.Refusal; refusal != nil {
+		return judgement, refusal
+	}
+	return judgement, trouble
+}
+
+// Collected judges a message that lay at a provider.
+func (j judge) Collected(ctx context.Context, envelope *mail.Envelope, provider string, body *draft.Draft) mail.Judgement {
+	judgement, _ := j.judgement(j.of.Collected(ctx, envelope, provider, body.Reader(), body.Size()))
+	return judgement
+}
+
+// judgement is what was found in the words of the others, with what kept it from
+// being found out.
+func (j judge) judgement(found *trust.Judgement) (mail.Judgement, error) {
 	judgement := mail.Judgement{
 		Fields: string(found.AuthenticationResults(j.hostname())),
 		Junk:   found.Disposition.Action == trust.Junk,
@@ -30,9 +46,6 @@ func (j judge) Judge(ctx context.Context, envelope *mail.Envelope, body *draft.D
 		if v.Cause != nil && trouble == nil {
 			trouble = fmt.Errorf("judge %s: %w", v.Method, v.Cause)
 		}
-	}
-	if refusal := found.Disposition.Refusal; refusal != nil {
-		return judgement, refusal
 	}
 	return judgement, trouble
 }

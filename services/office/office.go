@@ -165,8 +165,8 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	o.judge = judge{trust.New(options.DNS, options.Trust), o.hostname}
 	o.mailroom = delivery.New(o.delivery(posting{o: o}))
 	o.collector = collect.New(collect.Options{
-		Sources: o.sources, State: o.collected, Directory: o.directory, Post: o.store, Draft: o.spool.New, MaxSize: mail.MaxMessage,
-		Hostname: o.hostname, Zone: o.zone, Roots: options.Outgoing.Roots, Log: o.log.With("protocol", "collect"),
+		Sources: o.sources, State: o.collected, Directory: collecting{o}, Post: collecting{o}, Judge: o.judge, Draft: o.spool.New, MaxSize: mail.MaxMessage,
+		Roots: options.Outgoing.Roots, Log: o.log.With("protocol", "collect"),
 	})
 	return o, nil
 }

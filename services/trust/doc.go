@@ -39,6 +39,12 @@
 // leave this box's hands: when a message is forwarded, or handed to a program
 // that searches the whole header. [Without] reads around them.
 //
+// # Collected mail
+//
+// Of a message that lay at a provider ([Judge.Collected]) signatures and seals are
+// checked; SPF and DMARC are the provider's word, where a name is set whose results
+// are believed, or nobody's. X-Spam-Flag and X-Spam-Status make it junk.
+//
 // Durability: none. Concurrency: a Judge may be used by any number of goroutines.
 //
 // Standards: RFC 7208 (SPF), 6376 (DKIM), 9989 (DMARC), 8617 (ARC), 8601

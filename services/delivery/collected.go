@@ -1,0 +1,71 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// Collect delivers a message that was fetched from a provider, by the rules that
+// apply to what comes from outside. It hands it to post, which commits in the same
+// record that it was collected.
+//
+// There is nobody to whom a refusal could be said. So what one of the recipients
+// may not have goes to the keeper instead, and sorted is false; what has no room
+// for now is refused with an error of which mail.OverQuota knows whose mailbox is
+// full, and stays at the provider. A mailbox that has been full for longer than the
+// grace does not keep the other recipients waiting: its copy goes to the keeper.
+func (m *Mailroom) Collect(ctx context.Context, c *mail.Collected, body *draft.Draft, post Post) (sorted bool, err error) {
+	envelope := &c.Envelope
+	x, err := m.expand(ctx, envelope, body)
+	if err != nil {
+		return false, err
+	}
+	x.collected, x.round = true, c.Round
+	sorted = true
+	for _, to := range envelope.To {
+		err := x.recipient(to)
+		refusal, refused := errors.AsType[*mail.Refusal](err)
+		full := refused && refusal.Status == mail.Status5_2_2MailboxFull
+		switch {
+		case err == nil:
+		case refused && refusal.Status.Class() == 5 && !(full && len(envelope.To) == 1):
+			m.log.Warn("collected message goes to the postmaster", "id", envelope.ID, "to", to.String(), "why", refusal.Text)
+			sorted = false
+		default:
+			return false, err
+		}
+	}
+	if !sorted || len(envelope.To) == 0 {
+		sorted, x.keeping = false, true
+		if err := x.recipient(mail.Recipient{Address: c.Keeper, Notify: mail.NotifyNever}); err != nil {
+			return false, err
+		}
+	}
+	if err := x.copyOut(); err != nil {
+		return false, err
+	}
+	if len(x.local)+len(x.outside) == 0 {
+		return false, fmt.Errorf("collected message %s goes nowhere", envelope.ID)
+	}
+	here := *envelope
+	here.Received = envelope.ID.Time() // when it came here: Received (RFC 5321 §4.4) is this hop's
+	received := envelope.Judgement.Fields + m.received(&here)
+	role := mail.RoleInbox
+	if envelope.Judgement.Junk {
+		role = mail.RoleJunk
+	}
+	targets := make([]mail.Target, len(x.local))
+	for i, in := range x.local {
+		// Return-Path stands in the message already, where the provider noted it.
+		targets[i] = mail.Target{Account: in.account, Role: role, Prefix: []byte("Delivered-To: " + in.to.String() + "\r\n" + received)}
+	}
+	if err := post.Deliver(ctx, envelope, targets, x.outbound(received), body); err != nil {
+		return false, fmt.Errorf("deliver collected message %s: %w", envelope.ID, err)
+	}
+	m.fullness.takes(targets)
+	return sorted, nil
+}
