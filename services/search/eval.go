@@ -303,6 +303,27 @@ func (a *asker) collect(i info, in field, found set) error {
 	return p.err
 }
 
+// collectBoth is collect for two fields at once.
+func (a *asker) collectBoth(i info, in field, found set, also field, alsoFound set) error {
+	b, err := a.docList(a.lists, i, a.listBuf)
+	if err != nil {
+		return err
+	}
+	if i.inline == nil {
+		a.listBuf = b
+	}
+	p := postings{b: b, docs: uint32(len(a.docs))}
+	for p.next() {
+		if p.p.fields&in != 0 {
+			found.add(p.p.doc)
+		}
+		if p.p.fields&also != 0 {
+			alsoFound.add(p.p.doc)
+		}
+	}
+	return p.err
+}
+
 // maxPlaces is how many places of one element are held to find a phrase; beyond
 // them its documents are only likely. Each is 8 bytes.
 const maxPlaces = 2 << 20
