@@ -126,7 +126,7 @@ func playImpostor() {
 	if _, err := daemon.SdNotify(false, "STATUS=claimed with "+child.Exit().String()); err != nil {
 		panic(err)
 	}
-	select {}
+	time.Sleep(time.Hour) // until it is ended; to the runtime, waiting for nothing is a deadlock
 }
 
 func playClaimant() {
