@@ -39,9 +39,9 @@ type expansion struct {
 	body     *draft.Draft // nil at RCPT
 	from     sender
 
-	accounts map[mail.AccountID]bool // who has had a turn; false: who was left out
-	groups   map[mail.Address]bool
-	sent     map[mail.Address]bool // outside
+	accounts map[mail.AccountID]bool // who has had a turn; false: who was left out, or has it now
+	groups   map[mail.Address]bool   // likewise
+	sent     map[mail.Address]bool   // outside
 	local    []inward
 	outside  []outward
 	copies   []copied
@@ -132,10 +132,11 @@ func (x *expansion) pass(found *mail.Found, r route) (reached bool, err error) {
 	case mail.ListingAccount, mail.ListingAlias:
 		return x.account(found.Account, r)
 	case mail.ListingGroup:
-		if x.groups[found.Address] {
-			return true, nil
+		if reached, known := x.groups[found.Address]; known {
+			return reached, nil
 		}
-		x.groups[found.Address] = true
+		x.groups[found.Address] = false // while it is under way, as with accounts
+		defer func() { x.groups[found.Address] = reached }()
 	}
 	r.via, r.single = found.Address, false
 	for _, m := range found.Members {
@@ -167,13 +168,15 @@ func (x *expansion) account(id mail.AccountID, r route) (bool, error) {
 		}
 		return false, nil
 	}
-	x.accounts[id] = true // while it is under way, so that nothing goes round
+	// While it is under way, so that nothing goes round: who would send it back here
+	// keeps it. The directory lets nobody set that up, but somebody may change it between
+	// two looks at it, and then the message would be nobody's.
+	x.accounts[id] = false
 	on := 0
 	if len(rules.Forward) > 0 && !x.passed(rules.Address) {
 		next := r
 		next.kept = true
 		next.via, next.single = rules.Address, (r.direct() || r.single) && len(rules.Forward) == 1 && !rules.Keep
-		next.steps++
 		for _, m := range rules.Forward {
 			ok, err := x.member(m, next)
 			if err != nil {
@@ -233,6 +236,9 @@ func (x *expansion) fits(to mail.Address, id mail.AccountID) error {
 // member takes a message on to one of those to whom an address leads.
 func (x *expansion) member(m mail.Member, r route) (bool, error) {
 	if m.Account != 0 {
+		if r.steps++; r.steps > maxSteps {
+			return false, nil
+		}
 		return x.account(m.Account, r)
 	}
 	found, err := x.room.directory.Look(x.ctx, m.Address)

@@ -405,6 +405,36 @@ func TestFullMember(t *testing.T) {
 	}
 }
 
+// TestLongWay: mail goes as far as the directory lets it be passed on, by addresses and
+// by accounts, and what goes in circles for a moment ends.
+func TestLongWay(t *testing.T) {
+	t.Parallel()
+	for _, by := range []string{"address", "account"} {
+		b := &book{listings: map[string]mail.Listing{}, rules: map[mail.AccountID]mail.Rules{}}
+		const last = 9 // directory.MaxSteps, and the first
+		for i := 1; i <= last; i++ {
+			b.add(fmt.Sprintf("n%d", i), mail.ListingAccount, fmt.Sprintf("a%d", i))
+			next := fmt.Sprintf("n%d@example.test", i+1)
+			if by == "account" {
+				next = fmt.Sprintf("a%d", i+1)
+			}
+			if i < last {
+				b.rule(mail.AccountID(i), func(r *mail.Rules) { r.Forward = members(next) })
+			}
+		}
+		room := newRoom(b)
+		envelope := senders(t)["stranger"]
+		envelope.To = mail.To(address(t, "n1@example.test"))
+		if got, want := room.send(t, envelope, nil), fmt.Sprintf("a%d", last); got != want {
+			t.Errorf("by %s: got %q; want %q", by, got, want)
+		}
+		b.rule(last, func(r *mail.Rules) { r.Forward = members("n1@example.test") })
+		if got := room.send(t, envelope, nil); got == "" {
+			t.Errorf("by %s, in circles: nobody got it", by)
+		}
+	}
+}
+
 // naive is who gets mail from a stranger, by the shortest way to say it: everybody
 // who can be reached, and keeps something.
 func (b *book) naive(to mail.Member, got map[string]bool, seen map[string]bool) {
