@@ -34,7 +34,7 @@ func (q *Queue) Hold(ctx context.Context, id mail.ID) error {
 func (q *Queue) Release(ctx context.Context, id mail.ID) error {
 	return q.alter(ctx, verbRelease, id, func(_ *Item, r *Recipient) bool {
 		was := r.State
-		r.State, r.Next = StateQueued, time.Now()
+		r.State, r.Next = StateQueued, wall(time.Now())
 		return was == StateHeld
 	})
 }
@@ -43,7 +43,7 @@ func (q *Queue) Release(ctx context.Context, id mail.ID) error {
 func (q *Queue) Retry(ctx context.Context, id mail.ID) error {
 	var hops []mail.Hop
 	err := q.alter(ctx, verbRetry, id, func(_ *Item, r *Recipient) bool {
-		r.Next = time.Now()
+		r.Next = wall(time.Now())
 		hops = append(hops, r.Hop)
 		return r.State == StateQueued
 	})
@@ -78,7 +78,7 @@ func (q *Queue) Redirect(ctx context.Context, id mail.ID, from, to mail.Address,
 		if r.Original == "" {
 			r.Original = "rfc822;" + from.String() // RFC 3461 §5.2.1 (d): what the sender knows it by
 		}
-		r.Address, r.Hop, r.Next, r.Tries, r.Last = to, hop, time.Now(), 0, mail.Attempt{}
+		r.Address, r.Hop, r.Next, r.Tries, r.Last = to, hop, wall(time.Now()), 0, mail.Attempt{}
 		return true
 	})
 }

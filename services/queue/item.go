@@ -76,6 +76,12 @@ func (it *Item) done() bool {
 	return true
 }
 
+// wall is a time as an item keeps it: without the reading of the monotonic clock, which
+// comparisons would prefer. What is due is found by the clock on the wall, and when that
+// has been set, the two disagree: the queue would find an item due and not due, again
+// and again.
+func wall(t time.Time) time.Time { return t.Round(0) }
+
 // began is from when an item's time is counted.
 func (it *Item) began() time.Time {
 	if it.Wishes.HoldUntil.After(it.Accepted) {

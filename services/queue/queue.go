@@ -304,7 +304,8 @@ func (q *Queue) Entry(body *journal.Staged, items []*Item) *journal.Entry {
 				return nil, err
 			}
 			for _, it := range items {
-				it.lsn, it.Body, it.Accepted = at.LSN, at.Bodies[0], at.Time
+				it.lsn, it.Body, it.Accepted = at.LSN, at.Bodies[0], wall(at.Time)
+				it.Wishes.HoldUntil, it.Wishes.By = wall(it.Wishes.HoldUntil), wall(it.Wishes.By)
 				for i := range it.To {
 					if r := &it.To[i]; r.State == StateQueued && r.Next.IsZero() {
 						r.Next = it.began()

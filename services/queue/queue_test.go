@@ -439,6 +439,86 @@ func TestReportWaits(t *testing.T) {
 	})
 }
 
+// forgetful is a Sender that says nothing of some recipients.
+type forgetful struct{ calls atomic.Int64 }
+
+func (f *forgetful) Send(ctx context.Context, job *mail.Job) []mail.Attempt {
+	if f.calls.Add(1) > 1000 {
+		panic("the queue tries without end")
+	}
+	a := accept(job, job.To[0].Address)
+	if job.Try > 1 {
+		return []mail.Attempt{a}
+	}
+	a.To = len(job.To) // nobody
+	return []mail.Attempt{a}
+}
+
+// TestNoResult: of whom a Sender says nothing is tried again by the schedule.
+func TestNoResult(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, b *bench) {
+		sender := &forgetful{}
+		b.q.opts.Sender = sender
+		b.enqueue(item("alice@box.test", "a@far.test", "b@far.test"))
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		items, _, err := b.q.List(t.Context(), Filter{}, Page{})
+		if err != nil || len(items) != 1 {
+			t.Fatalf("%d items, %v; want the one", len(items), err)
+		}
+		for _, r := range items[0].To {
+			if r.Tries != 1 || r.State != StateQueued || r.Last.Status != mail.Status4_3_0SystemTrouble {
+				t.Errorf("%s: %d tries, %s, %v; want one that failed for now", r.Address, r.Tries, r.State, r.Last.Status)
+			}
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n := sender.calls.Load(); n < 3 || n > 10 {
+			t.Errorf("%d tries in an hour; want them by the schedule", n)
+		}
+		if n := b.q.Stats().Items; n != 0 {
+			t.Errorf("%d items are left; want none", n)
+		}
+	})
+}
+
+// TestWallClock: no time of an item has a reading of the monotonic clock, with which
+// comparisons would disagree with the scheduler's when somebody sets the box's clock.
+func TestWallClock(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, b *bench) {
+		b.remote.answer = defer451
+		it := item("alice@box.test", "a@far.test")
+		it.Wishes.HoldUntil, it.Wishes.By = time.Now().Add(time.Minute), time.Now().Add(time.Hour)
+		b.enqueue(it)
+		check := func(when string) {
+			t.Helper()
+			synctest.Wait()
+			is, err := b.q.Show(t.Context(), it.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, at := range map[string]time.Time{"Accepted": is.Accepted, "Next": is.To[0].Next, "HoldUntil": is.Wishes.HoldUntil, "By": is.Wishes.By} {
+				if at != wall(at) {
+					t.Errorf("%s: %s is %v; want it without the monotonic clock", when, what, at)
+				}
+			}
+		}
+		check("accepted")
+		time.Sleep(time.Minute + time.Second)
+		check("tried")
+		if err := b.q.Retry(t.Context(), it.ID); err != nil {
+			t.Fatal(err)
+		}
+		check("tried at once")
+		if err := errors.Join(b.q.Hold(t.Context(), it.ID), b.q.Release(t.Context(), it.ID)); err != nil {
+			t.Fatal(err)
+		}
+		check("released")
+	})
+}
+
 // TestWishes: mail that is to be held back, and mail that has to be there by a time.
 func TestWishes(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,7 @@ func (q *Queue) Run(ctx context.Context) {
 	saves := make(chan struct{}, 1) // a token while the index is being written
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	for ctx.Err() == nil { // nothing is begun any more, whatever else is ready in the select
 		now := time.Now()
 		next := q.dispatch(ctx, now, &working)
 		if at := q.saveDue(now); !at.IsZero() && !at.After(now) {

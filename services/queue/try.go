@@ -60,6 +60,8 @@ func (q *Queue) try(ctx context.Context, j *job) {
 		// We ended it ourselves: that says nothing, but where it had been taken or
 		// refused by then.
 		attempts = slices.DeleteFunc(attempts, func(a mail.Attempt) bool { return a.Fate != mail.FateRelayed && a.Fate != mail.FateFailed })
+	} else {
+		attempts = q.complete(it.ID, len(due), attempts)
 	}
 	c, met, last := q.outcome(it, due, attempts)
 	if len(c.changes) > 0 && !q.commit(ctx, q.entry(verbAttempt, c)) {
@@ -103,7 +105,7 @@ func (q *Queue) outcome(it *Item, due []int, attempts []mail.Attempt) (change, c
 	c := change{id: it.ID}
 	met := contactNone
 	var last mail.Attempt
-	now := time.Now()
+	now := wall(time.Now())
 	seen := make([]bool, len(due))
 	for _, a := range attempts {
 		if a.To < 0 || a.To >= len(due) || seen[a.To] {
@@ -146,6 +148,18 @@ func (q *Queue) outcome(it *Item, due []int, attempts []mail.Attempt) (change, c
 			"server", a.Server, "reply", a.Reply.String(), "took", a.Took)
 	}
 	return c, met, last
+}
+
+// complete adds what a Sender owes: of whom it says nothing is tried again later, not
+// at once and for ever.
+func (q *Queue) complete(id mail.ID, recipients int, attempts []mail.Attempt) []mail.Attempt {
+	for i := range recipients {
+		if !slices.ContainsFunc(attempts, func(a mail.Attempt) bool { return a.To == i }) {
+			q.log.Error("queue: no result for a recipient", "item", id, "recipient", i)
+			attempts = append(attempts, mail.Attempt{To: i, Fate: mail.FateDeferred, Status: mail.Status4_3_0SystemTrouble, Reply: mail.Reply{Text: "This box lost track of the message while it was sent"}})
+		}
+	}
+	return attempts
 }
 
 // commitPause is how long to wait when an outcome can't be recorded, for lack of space
