@@ -251,6 +251,30 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestNothingToBeDone: more than one session can do nothing about is no reason to begin
+// the next one at once.
+func TestNothingToBeDone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &popProvider{password: "secret"}
+		for i := range batch + 1 {
+			p.put(fmt.Sprint(i), "Subject: large\r\n\r\n")
+		}
+		b := openBox(t, newDisk(), t.TempDir(), p.dial, popSource())
+		b.c.o.MaxSize = 1
+		done := make(chan struct{})
+		ctx, cancel := contextWithCancel(t)
+		go func() { defer close(done); b.c.Run(ctx) }()
+		time.Sleep(time.Hour)
+		if n, _ := p.counted(); n < 11 || n > 14 {
+			t.Errorf("%d sessions in an hour; want one every five minutes", n)
+		}
+		cancel()
+		<-done
+		b.close()
+	})
+}
+
 // TestSchedule: every five minutes; seldom after a password was refused; later and
 // later while the server is away; at once when asked.
 func TestSchedule(t *testing.T) {

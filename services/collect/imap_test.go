@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -181,6 +182,56 @@ func TestIMAPDrop(t *testing.T) {
 			return
 		}
 	}
+}
+
+// boastful says in every IDLE that there is mail, and has none.
+type boastful struct{ sessions atomic.Int32 }
+
+func (p *boastful) dial(context.Context, string, string) (net.Conn, error) {
+	client, server := mailtest.Pipe(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}, &net.TCPAddr{IP: net.IPv4(192, 0, 2, 2), Port: 143})
+	if p.sessions.Add(1) > 1000 {
+		panic("it is asked without end")
+	}
+	go func() {
+		defer server.Close()
+		fmt.Fprint(server, "* OK [CAPABILITY IMAP4rev1 IDLE UIDPLUS] ready\r\n")
+		for in := bufio.NewScanner(server); in.Scan(); {
+			words := strings.Fields(in.Text())
+			switch {
+			case len(words) < 2: // DONE
+			case words[1] == "CAPABILITY":
+				fmt.Fprintf(server, "* CAPABILITY IMAP4rev1 IDLE UIDPLUS\r\n%s OK done\r\n", words[0])
+			case words[1] == "SELECT":
+				fmt.Fprintf(server, "* 1 EXISTS\r\n* OK [UIDVALIDITY 1] valid\r\n%s OK [READ-WRITE] done\r\n", words[0])
+			case words[1] == "IDLE":
+				fmt.Fprint(server, "+ idling\r\n* 1 EXISTS\r\n")
+			default:
+				fmt.Fprintf(server, "%s OK done\r\n", words[0])
+			}
+		}
+	}()
+	return client, nil
+}
+
+// TestNoNews: a server that always says there is news is believed less and less.
+func TestNoNews(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &boastful{}
+		s := imapSource()
+		s.Every = 24 * time.Hour
+		b := openBox(t, newDisk(), t.TempDir(), p.dial, s)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); b.c.Run(ctx) }()
+		time.Sleep(time.Hour)
+		if n := p.sessions.Load(); n < 5 || n > 12 {
+			t.Errorf("%d sessions in an hour (%+v); want a handful", n, b.c.List())
+		}
+		cancel()
+		<-done
+		b.close()
+	})
 }
 
 // TestIdle: mail comes when the provider says that there is some, not when it is

@@ -230,4 +230,5 @@ func (c *count) add(o count) {
 	c.tooLarge += o.tooLarge
 	c.waiting += o.waiting
 	c.deleted += o.deleted
+	c.known += o.known
 }

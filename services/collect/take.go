@@ -56,7 +56,11 @@ func short(name Fingerprint) uint64 { return binary.BigEndian.Uint64(name[:]) }
 // count is what a session did.
 type count struct {
 	collected, unsorted, tooLarge, waiting, deleted int
+	known                                           int // were here already, under another name
 }
+
+// moved says whether there is less to do for the next session.
+func (c *count) moved() bool { return c.collected+c.known+c.deleted > 0 }
 
 // take delivers one message that has been fetched, and notes in the same record
 // that it is here. Nothing is ever sent back for it: whoever wrote it has long been
@@ -73,7 +77,7 @@ func (c *Collector) take(ctx context.Context, s *Source, item Item, there *listi
 	} else if ok && name != nameOf(item) && !there.has(name) {
 		// The provider has given the message another name, as all of them get when it
 		// moves to other machines.
-		return count{}, c.o.State.commit(ctx, kindTaken, note)
+		return count{known: 1}, c.o.State.commit(ctx, kindTaken, note)
 	}
 	h := readHeader(d.Reader(), key, s.Rules.fields())
 	h.ours = h.ours || d.Hops() > maxHops

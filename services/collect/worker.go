@@ -16,6 +16,9 @@ const (
 	// sweepEvery is how often it is looked what can be forgotten: that reads all that
 	// is known of a source.
 	sweepEvery = 24 * time.Hour
+	// newsPause is how long a server is not believed that said there was news and had
+	// none; twice as long each further time. Some say so in every session.
+	newsPause = 10 * time.Second
 )
 
 // authBackOff is when a password that was refused is tried again: providers lock
@@ -42,6 +45,8 @@ type worker struct {
 	now    chan struct{} // capacity 1: somebody asks for it now
 	swept  time.Time
 	fails  int
+	told   bool // the last session was begun because the server said that there is news
+	vain   int  // of those in a row, how many brought nothing
 
 	mu     sync.Mutex
 	status Status // guarded by mu
@@ -106,7 +111,9 @@ func (w *worker) settle(r result, err error) time.Duration {
 		text = words(&w.source, r.wait)
 	default:
 		w.fails = 0
-		if r.more {
+		// Only after one that got on: what a session can do nothing about is listed by
+		// the next one too.
+		if r.more && r.count.moved() {
 			delay = 0
 		}
 	}
@@ -134,6 +141,8 @@ func jitter(d time.Duration) time.Duration {
 func (w *worker) rest(ctx context.Context, r result, delay time.Duration) {
 	ctx, cancel := context.WithTimeout(ctx, delay)
 	defer cancel()
+	told, vain := w.told, w.vain
+	w.told, w.vain = false, 0
 	if r.idle == nil {
 		select {
 		case <-ctx.Done():
@@ -149,11 +158,25 @@ func (w *worker) rest(ctx context.Context, r result, delay time.Duration) {
 	}()
 	select {
 	case <-done:
+		if w.told = ctx.Err() == nil; w.told && told && !r.count.moved() {
+			w.vain = vain + 1
+			w.pause(ctx, newsPause<<min(vain, 10))
+		}
 	case <-w.now:
 	}
 	cancel()
 	<-done
 	w.note(func(s *Status) { s.Listening = false })
+}
+
+// pause waits, until somebody asks for the mail or the next session is due anyway.
+func (w *worker) pause(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	select {
+	case <-ctx.Done():
+	case <-w.now:
+	}
 }
 
 // forget drops what the provider has deleted for us and does not list any more, now
