@@ -93,7 +93,8 @@ func (ix *Index) update(id mail.AccountID, anew bool) (err error) {
 		return err
 	}
 	defer release()
-	if ix.takeDamaged(id) {
+	remade := ix.takeDamaged(id)
+	if remade {
 		a.mu.Lock()
 		err := a.forget()
 		a.mu.Unlock()
@@ -115,8 +116,15 @@ func (ix *Index) update(id mail.AccountID, anew bool) (err error) {
 	defer u.abandon()
 	err = u.all(ix.life)
 	if errors.Is(err, errDamage) {
-		ix.broken(id, err)
-		return nil
+		if !remade {
+			ix.broken(id, err)
+			return nil
+		}
+		// What was written this moment can't be read: it is the disk. Made again at once,
+		// it would be made again and again, and nothing else done.
+		ix.mu.Lock()
+		ix.damaged[id] = true
+		ix.mu.Unlock()
 	}
 	return err
 }
