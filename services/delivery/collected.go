@@ -63,7 +63,7 @@ func (m *Mailroom) Collect(ctx context.Context, c *mail.Collected, body *draft.D
 		// Return-Path stands in the message already, where the provider noted it.
 		targets[i] = mail.Target{Account: in.account, Role: role, Prefix: []byte("Delivered-To: " + in.to.String() + "\r\n" + received)}
 	}
-	if err := post.Deliver(ctx, envelope, targets, x.outbound(received), body); err != nil {
+	if err := post.Deliver(ctx, envelope, targets, x.outbound(x.signed(), received), body); err != nil {
 		return false, fmt.Errorf("deliver collected message %s: %w", envelope.ID, err)
 	}
 	m.fullness.takes(targets)

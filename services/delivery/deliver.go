@@ -29,6 +29,15 @@ type Post interface {
 	Deliver(ctx context.Context, envelope *mail.Envelope, targets []mail.Target, outbound []mail.Outbound, body *draft.Draft) error
 }
 
+// Signer answers for what leaves the office. What it gives stands in front of all
+// other fields, CRLF at the end of each; nothing where there is nothing to say.
+type Signer interface {
+	// Sign answers for what somebody of the office or the box itself has written.
+	Sign(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) ([]byte, error)
+	// Seal says how a message of others was when it came, before it is passed on.
+	Seal(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) ([]byte, error)
+}
+
 // Options are what a Mailroom needs.
 type Options struct {
 	Directory Directory
@@ -36,6 +45,7 @@ type Options struct {
 	Post      Post          // nil: no mail leaves the box
 	Leaves    func() bool   // whether mail may leave the box now; nil: always
 	SRS       *srs.Rewriter // for reverse-paths of forwarded mail; nil: they stay as they are
+	Signer    Signer        // nil: mail leaves unsigned
 	Quota     Quota
 	Place     Place
 	Log       *slog.Logger
@@ -48,6 +58,7 @@ type Mailroom struct {
 	post      Post
 	mayLeave  func() bool
 	srs       *srs.Rewriter
+	signer    Signer
 	quota     Quota
 	refused   refusals
 	fullness  fullness
@@ -64,7 +75,7 @@ type Place struct {
 
 // New makes a Mailroom.
 func New(o Options) *Mailroom {
-	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, mayLeave: o.Leaves, srs: o.SRS, quota: o.Quota, place: o.Place, log: o.Log,
+	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, mayLeave: o.Leaves, srs: o.SRS, signer: o.Signer, quota: o.Quota, place: o.Place, log: o.Log,
 		fullness: fullness{grace: o.Quota.Grace}}
 }
 
@@ -90,7 +101,7 @@ func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *d
 	if len(x.outside) == 0 {
 		err = m.store.Deliver(ctx, envelope, targets, body)
 	} else {
-		err = m.post.Deliver(ctx, envelope, targets, x.outbound(received), body)
+		err = m.post.Deliver(ctx, envelope, targets, x.outbound(x.signed(), received), body)
 	}
 	if err != nil {
 		return m.full(envelope, body, len(targets)+len(x.outside), fmt.Errorf("deliver %s: %w", envelope.ID, err))
@@ -121,8 +132,27 @@ func (m *Mailroom) resolve(ctx context.Context, envelope *mail.Envelope, body *d
 	return x, x.copyOut()
 }
 
-// outbound puts those together who get the same message.
-func (x *expansion) outbound(received string) []mail.Outbound {
+// signed is by what the office answers for what leaves it. A message is worth more
+// than its signature: without one it goes all the same.
+func (x *expansion) signed() string {
+	if x.room.signer == nil || len(x.outside) == 0 {
+		return ""
+	}
+	sign := x.room.signer.Seal
+	if x.from.inside() && !x.collected {
+		sign = x.room.signer.Sign
+	}
+	fields, err := sign(x.ctx, x.envelope, x.body)
+	if err != nil {
+		x.room.log.Warn("message leaves unsigned", "id", x.envelope.ID, "err", err)
+		return ""
+	}
+	return string(fields)
+}
+
+// outbound puts those together who get the same message. Signatures stand above all
+// that they don't cover (RFC 6376 §5.6, RFC 8617 §5.1).
+func (x *expansion) outbound(signed, received string) []mail.Outbound {
 	type same struct{ from, via mail.Address }
 	var list []mail.Outbound
 	at := map[same]int{}
@@ -136,7 +166,7 @@ func (x *expansion) outbound(received string) []mail.Outbound {
 			if !o.via.IsZero() {
 				trace = "Delivered-To: " + o.via.String() + "\r\n" + received // see trail.go
 			}
-			list = append(list, mail.Outbound{From: o.from, Prefix: []byte(trace)})
+			list = append(list, mail.Outbound{From: o.from, Prefix: []byte(signed + trace)})
 		}
 		list[i].To = append(list[i].To, o.to)
 	}

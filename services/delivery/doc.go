@@ -29,6 +29,11 @@
 //   - trail.go: what this box has passed on and comes back is not passed on again:
 //     a forwarder keeps it, a group refuses it (5.4.6).
 //
+// What leaves is answered for by a [Signer]: signed if somebody of the office or the
+// box itself wrote it (a log-in or an empty mail.Peer again, for From proves nothing),
+// else sealed with what the judge found. A message whose signing fails goes unsigned.
+// What stays in the office's own mailboxes is not signed: nobody there asks.
+//
 // Forwarded mail of others gets a reverse-path in our domain (package srs), unless
 // it has the null path, which stays (RFC 3834 §3.3). Reports to such a path go back
 // to the sender; nothing else may use it. Requests for reports go on with forwarded

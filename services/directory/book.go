@@ -131,3 +131,15 @@ func (d *Directory) Domains(context.Context) ([]mail.Domain, error) {
 	slices.SortFunc(aliases, func(a, b mail.Domain) int { return strings.Compare(a.Name, b.Name) })
 	return append(list, aliases...), nil
 }
+
+// Aliases are the names that are other names of the office's domains, in order.
+func (d *Directory) Aliases() []domain.Name {
+	var list []domain.Name
+	for name, r := range d.current.Load().domains {
+		if r.AliasOf != "" {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
+}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/setup"
@@ -275,6 +276,10 @@ func (b *testBox) summary() string {
 	domains, err := b.Domains(ctx)
 	if err != nil {
 		b.t.Fatal(err)
+	}
+	for _, name := range []domain.Name{"example.test", "b.test", "c.test"} {
+		keys, err := b.SigningKeys(name)
+		text += fmt.Sprintf("%s signs with %q %v\n", name, keys, err)
 	}
 	return text + fmt.Sprintf("%+v\n%+v\n", listings, domains)
 }

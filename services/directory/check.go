@@ -130,6 +130,9 @@ func (s *state) flat() map[string][]byte {
 	for id, r := range s.rules {
 		add(fmt.Sprintf("rules of %s", id), r)
 	}
+	for name, r := range s.signing {
+		add("signing keys of "+string(name), r)
+	}
 	for id, l := range s.limits {
 		add(fmt.Sprintf("what %s may send", id), l)
 	}
@@ -184,6 +187,12 @@ func (r *Report) invariants(key *auth.Key, s *state) {
 	}
 	if err := s.circle(); err != nil {
 		r.problem("%v", err)
+	}
+	for _, record := range s.signing {
+		if _, err := record.open(key.Open); err != nil {
+			r.Locked++
+			r.problem("mail can't be signed: %v", err)
+		}
 	}
 	for hash, t := range s.tokens {
 		if _, err := s.live(t.Owner); err != nil {

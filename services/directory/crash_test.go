@@ -58,6 +58,8 @@ func TestJournalIsCut(t *testing.T) {
 		},
 		func() error { return b.RemoveListing(ctx, mail.Address{Local: "team", Domain: "example.test"}) },
 		func() error { return b.SetDomain(ctx, mail.Domain{Name: "c.test"}) },
+		func() error { return b.SetSigningKeys(ctx, "c.test", []byte("keys of c")) },
+		func() error { return b.SetSigningKeys(ctx, "example.test", []byte("the office's keys")) },
 		func() error { return b.RemoveDomain(ctx, "c.test") },
 		func() error { return b.RemoveDomain(ctx, "b.test") },
 		func() error { return b.RemoveAccount(ctx, 3) },
@@ -269,7 +271,7 @@ func TestAgainstModel(t *testing.T) {
 }
 
 func FuzzDecodeRecord(f *testing.F) {
-	for k := kindSetUp; k <= kindSetRules; k++ {
+	for k := kindSetUp; k <= kindSetSigning; k++ {
 		f.Add(uint8(k), []byte("\x01{}"))
 	}
 	f.Add(uint8(kindAddAccount), []byte(`{"id":3,"local":"a","domain":"b.test"}`))

@@ -59,7 +59,7 @@ func hide(content any) {
 	case map[string]any:
 		for key, value := range c {
 			switch key {
-			case "credential", "password", "hash":
+			case "credential", "password", "hash", "keys":
 				c[key] = secret
 			default:
 				hide(value)
@@ -78,7 +78,8 @@ func (k kind) String() string {
 		kindSetUp: "set up", kindAddAccount: "add account", kindChangeAccount: "change account", kindRemoveAccount: "remove account",
 		kindAddToken: "add token", kindRemoveToken: "remove token", kindRestore: "restore account", kindForget: "forget accounts",
 		kindSetDomain: "set domain", kindRemoveDomain: "remove domain", kindSetListing: "set address", kindRemoveListing: "remove address", kindSetRules: "set rules",
-		kindSetLimits: "set limits",
+		kindSetSigning: "set signing keys",
+		kindSetLimits:  "set limits",
 	}
 	if name, ok := names[k]; ok {
 		return name

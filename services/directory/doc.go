@@ -96,6 +96,7 @@
 //	12  set listing        {local, domain, kind: alias|shared|group, name, members, who: (anybody)|office|members|named, named, created}
 //	13  remove listing     {local, domain}
 //	14  set rules          {id, forward, keep, local_only, send_as, copies}
+//	15  set signing keys   {domain, keys (dkim.Keys.Encode, sealed)}
 //	18  set limits         {id (none: everybody's), messages, recipients}
 //
 // A member is {account} or {local, domain}, a copy {to, in, out}. A record of a

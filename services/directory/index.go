@@ -35,9 +35,10 @@ const File = "directory.db"
 //	domains   name → domainRecord
 //	listings  address → listingRecord
 //	rules     number of the account → rulesRecord
-//	limits    likewise, and 0 → limitsRecord
+//	signing   name → signingRecord
+//	limits    number of the account, and 0 → limitsRecord
 //
-// Version 1 lacks those from domains on, version 2 the one from limits on; they are
+// Version 1 lacks those from domains on, version 2 those from signing on; they are
 // added when it is opened. The number then keeps an older program from believing
 // that there are none.
 const (
@@ -49,6 +50,7 @@ const (
 	bucketDomains  = "domains"
 	bucketListings = "listings"
 	bucketRules    = "rules"
+	bucketSigning  = "signing"
 	bucketLimits   = "limits"
 )
 
@@ -206,7 +208,7 @@ func createIndex(path string) (err error) {
 
 // wipe empties the index.
 func wipe(tx *bbolt.Tx) error {
-	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketLimits} {
+	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketLimits} {
 		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}
@@ -232,7 +234,7 @@ func (ix *Index) checkVersion() error {
 		return err
 	}
 	return ix.update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketLimits} {
+		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketLimits} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -318,6 +320,9 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 		if err := each(tx, bucketRules, func(r *rulesRecord) { s.rules[r.ID] = r }); err != nil {
 			return err
 		}
+		if err := each(tx, bucketSigning, func(r *signingRecord) { s.signing[r.Domain] = r }); err != nil {
+			return err
+		}
 		if err := each(tx, bucketLimits, func(r *limitsRecord) { s.limits[r.ID] = mail.Limits{Messages: r.Messages, Recipients: r.Recipients} }); err != nil {
 			return err
 		}
@@ -393,6 +398,10 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 		if r := s.rules[mail.AccountID(binary.BigEndian.Uint32(e.key))]; r != nil {
 			return put(tx, e.bucket, e.key, r)
 		}
+	case bucketSigning:
+		if r := s.signing[domain.Name(e.key)]; r != nil {
+			return put(tx, e.bucket, e.key, r)
+		}
 	case bucketLimits:
 		id := mail.AccountID(binary.BigEndian.Uint32(e.key))
 		if l, set := s.limits[id]; set {
@@ -442,6 +451,9 @@ func (s *state) entries() []entry {
 	}
 	for id := range s.rules {
 		all = append(all, entry{bucketRules, accountKey(id)})
+	}
+	for name := range s.signing {
+		all = append(all, entry{bucketSigning, []byte(name)})
 	}
 	for id := range s.limits {
 		all = append(all, entry{bucketLimits, accountKey(id)})

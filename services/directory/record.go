@@ -30,6 +30,7 @@ const (
 	kindSetListing    kind = 12
 	kindRemoveListing kind = 13
 	kindSetRules      kind = 14
+	kindSetSigning    kind = 15
 	kindSetLimits     kind = 18
 )
 
@@ -121,6 +122,12 @@ type (
 		LocalOnly bool           `json:"local_only,omitempty"`
 		SendAs    []memberRecord `json:"send_as,omitempty"`
 		Copies    []copyRecord   `json:"copies,omitempty"`
+	}
+	// signingRecord is the keys by which a domain's mail is signed, in place of those
+	// it had.
+	signingRecord struct {
+		Domain domain.Name `json:"domain"`
+		Keys   []byte      `json:"keys"` // dkim.Keys.Encode, sealed by auth.Key.Seal
 	}
 	// limitsRecord is what an account (0: everybody who has no bounds of their own)
 	// may send in a day, in place of what held before; nothing in it: none is set.
@@ -234,6 +241,8 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[removeListingRecord](text)
 	case kindSetRules:
 		return decodeAs[rulesRecord](text)
+	case kindSetSigning:
+		return decodeAs[signingRecord](text)
 	case kindSetLimits:
 		return decodeAs[limitsRecord](text)
 	}

@@ -73,6 +73,10 @@ func (s *state) removeDomain(r *removeDomainRecord) ([]entry, error) {
 		touched = append(touched, entry{bucketBox, boxKey()})
 	}
 	delete(s.domains, r.Name)
+	if s.signing[r.Name] != nil {
+		delete(s.signing, r.Name)
+		touched = append(touched, entry{bucketSigning, []byte(r.Name)})
+	}
 	return touched, nil
 }
 

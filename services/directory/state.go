@@ -21,6 +21,7 @@ type state struct {
 	listings  map[mail.Address]*listingRecord // canonical, of addresses that are no account's own
 	domains   map[domain.Name]*domainRecord   // of domains that have settings, and aliases
 	rules     map[mail.AccountID]*rulesRecord // also of removed accounts, for a restore
+	signing   map[domain.Name]*signingRecord  // of domains that sign, and of the box's name
 	limits    map[mail.AccountID]mail.Limits  // of what is sent; 0: everybody's
 	tokens    map[tokenHash]*tokenRecord
 	next      mail.AccountID // the number that the next new account gets
@@ -42,6 +43,7 @@ func emptyState() *state {
 		listings:  map[mail.Address]*listingRecord{},
 		domains:   map[domain.Name]*domainRecord{},
 		rules:     map[mail.AccountID]*rulesRecord{},
+		signing:   map[domain.Name]*signingRecord{},
 		limits:    map[mail.AccountID]mail.Limits{},
 		tokens:    map[tokenHash]*tokenRecord{},
 		next:      1,
@@ -53,7 +55,7 @@ func emptyState() *state {
 func (s *state) apply(record any) (*state, []entry, error) {
 	n := &state{
 		lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), listings: maps.Clone(s.listings),
-		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), limits: maps.Clone(s.limits), tokens: maps.Clone(s.tokens), next: s.next,
+		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), signing: maps.Clone(s.signing), limits: maps.Clone(s.limits), tokens: maps.Clone(s.tokens), next: s.next,
 	}
 	var touched []entry
 	var err error
@@ -80,6 +82,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.removeListing(&r)
 	case rulesRecord:
 		touched, err = n.setRules(&r)
+	case signingRecord:
+		touched, err = n.setSigning(&r)
 	case limitsRecord:
 		touched, err = n.setLimits(&r)
 	case tokenRecord:

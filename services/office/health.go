@@ -15,6 +15,7 @@ func (o *Office) findings(ctx context.Context) []mail.Finding {
 	if o.readOnly.Load() {
 		list = append(list, mail.Finding{What: readOnlyWhat, ToDo: readOnlyToDo})
 	}
+	list = append(list, o.signer.Findings()...)
 	for _, e := range o.allowance.Exhausted() {
 		list = append(list, o.exhaustedFinding(e))
 	}

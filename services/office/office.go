@@ -29,6 +29,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/resolver"
 	"github.com/sanduk-mail/sanduk/services/search"
+	"github.com/sanduk-mail/sanduk/services/signer"
 	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/tlscert"
 	"github.com/sanduk-mail/sanduk/services/trust"
@@ -107,6 +108,7 @@ type Office struct {
 	notices   chan notice        // letters of the box, see notify
 	judge     judge
 	srsKey    []byte // for package srs
+	signer    *signer.Signer
 	lan       *lan.Policy
 	claim     *claim.Code   // nil when the box was set up before
 	setUp     chan struct{} // capacity 1: attend has something to do
@@ -163,6 +165,7 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 		options.DNS = resolver.New(resolver.Options{})
 	}
 	o.judge = judge{trust.New(options.DNS, options.Trust), o.hostname}
+	o.signer = o.newSigner(options.DNS)
 	o.mailroom = delivery.New(o.delivery(posting{o: o}))
 	o.collector = collect.New(collect.Options{
 		Sources: o.sources, State: o.collected, Directory: collecting{o}, Post: collecting{o}, Judge: o.judge, Draft: o.spool.New, MaxSize: mail.MaxMessage,

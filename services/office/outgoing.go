@@ -85,7 +85,7 @@ func (o *Office) postmaster() mail.Address {
 // delivery is what a mailroom needs that hands its mail to p.
 func (o *Office) delivery(p posting) delivery.Options {
 	d := delivery.Options{
-		Directory: addresses{o}, Store: o.store, Post: p, Leaves: o.leaves, SRS: srs.New(o.srsKey),
+		Directory: addresses{o}, Store: o.store, Post: p, Leaves: o.leaves, SRS: srs.New(o.srsKey), Signer: o.signer,
 		Quota: delivery.Quota{Fits: o.fits, Grace: delivery.Grace}, Place: delivery.Place{Hostname: o.hostname, Zone: o.zone}, Log: o.log,
 	}
 	if p.with != nil {

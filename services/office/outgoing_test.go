@@ -87,6 +87,10 @@ func TestOutgoing(t *testing.T) {
 		defer far.mu.Unlock()
 		return len(far.got) == 1 && strings.Contains(far.got[0], "Subject: out\r\n") && strings.Contains(far.got[0], "Received: ")
 	})
+	far.mu.Lock()
+	sent := far.got[0]
+	far.mu.Unlock()
+	signedBy(t, o, world, sent, testDomain)
 	if err := o.submit(t, "nobody@far.test", "Subject: lost\r\n\r\nhello\r\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -61,6 +61,7 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	running.Go(func() { o.attend(ctx) })
 	running.Go(func() { o.serveExtra(ctx, s) })
 	running.Go(func() { o.checkpoint(ctx) })
+	running.Go(func() { o.signer.Run(ctx) })
 	running.Go(func() { o.collector.Run(ctx) })
 	running.Go(func() { o.upkeep.Run(ctx) })
 	running.Go(func() { o.queue.Run(ctx) })

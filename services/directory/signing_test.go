@@ -1,0 +1,85 @@
+package directory
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/sanduk-mail/sanduk/services/domain"
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// TestSigningKeys: they are kept for the domains that mail can be from, survive a new
+// start, are nowhere in clear, and go with their domain.
+func TestSigningKeys(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, "")
+	ctx := t.Context()
+	if err := b.SetSigningKeys(ctx, "example.test", []byte("k")); !errors.Is(err, ErrNotSetUp) {
+		t.Errorf("before the set-up: %v; want ErrNotSetUp", err)
+	}
+	if err := b.SetUp(ctx, testSetup(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.SetDomain(ctx, mail.Domain{Name: "b.test", AliasOf: "example.test"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"example.test", "mail.example.test", "b.test"} {
+		if err := b.SetSigningKeys(ctx, domainName(t, name), []byte("private "+name)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := b.SetSigningKeys(ctx, "elsewhere.test", []byte("k")); !errors.Is(err, mail.ErrNoDomain) {
+		t.Errorf("a foreign domain: %v; want ErrNoDomain", err)
+	}
+	b.stop()
+	b = newBox(t, b.path)
+	for _, name := range []string{"example.test", "mail.example.test", "b.test"} {
+		if got, err := b.SigningKeys(domainName(t, name)); string(got) != "private "+name || err != nil {
+			t.Errorf("%s behind a start: %q, %v", name, got, err)
+		}
+	}
+	seen := 0
+	err := b.journal.Replay(ctx, journal.FamilyDirectory, 1, func(r journal.Record) error {
+		if kind(r.Type) == kindSetSigning {
+			seen++
+			d, err := Describe(r)
+			if err != nil || strings.Contains(string(r.Payload), "private") || !strings.Contains(d.String(), `"keys":"`+secret) {
+				t.Errorf("the log has %s, %v", d, err)
+			}
+		}
+		return nil
+	})
+	if err != nil || seen != 3 {
+		t.Errorf("%d records, %v; want 3", seen, err)
+	}
+	if err := b.RemoveDomain(ctx, "b.test"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.SigningKeys("b.test"); got != nil || err != nil {
+		t.Errorf("of a domain that is gone: %q, %v; want none", got, err)
+	}
+	b.check()
+}
+
+// TestSigningKeysAreTheirDomains: a sealed value put under another name does not open.
+func TestSigningKeysAreTheirDomains(t *testing.T) {
+	t.Parallel()
+	b := newOffice(t)
+	r := signingRecord{Domain: "example.test"}
+	sealed := b.key.Seal(r.purpose(), "k")
+	other := signingRecord{Domain: "mail.example.test", Keys: sealed}
+	if got, err := other.open(b.key.Open); err == nil {
+		t.Errorf("another domain's keys open as %q", got)
+	}
+}
+
+func domainName(t *testing.T, s string) domain.Name {
+	t.Helper()
+	name, err := domain.Canonical(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
