@@ -106,10 +106,10 @@ func replyTo(err error) *Error {
 		}
 	}
 	switch {
+	case errors.Is(err, mail.ErrReadOnly): // it may be too full for anything to be deleted
+		return &Error{NO, "UNAVAILABLE", "The server's disk takes no writes; reading still works", err}
 	case errors.Is(err, mail.ErrNoSpace):
 		return &Error{NO, "UNAVAILABLE", "The server's disk is full; reading and deleting still work", err}
-	case errors.Is(err, mail.ErrReadOnly):
-		return &Error{NO, "UNAVAILABLE", "The server's disk takes no writes; reading still works", err}
 	case errors.Is(err, mail.ErrClosed), errors.Is(err, context.Canceled):
 		return &Error{BYE, "UNAVAILABLE", "The server is closing, please come back in a moment", err}
 	}

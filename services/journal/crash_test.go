@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // acked is a record that its writer was told is durable.
@@ -96,12 +98,16 @@ func TestCrashEverywhere(t *testing.T) {
 }
 
 func checkCrash(t *testing.T, what string, disk *crashfs.FS, opts journal.Options, done []acked, point int) {
+	looked := onlyRead(t, disk, opts)
 	j := open(t, disk, opts)
 	defer j.Close()
 	if d := j.Damage(); d != nil {
 		t.Errorf("%s: damage reported: %+v", what, d)
 	}
 	records := replay(t, j, 1)
+	if !slices.EqualFunc(looked, records, func(a, b journal.Record) bool { return a.LSN == b.LSN && bytes.Equal(a.Payload, b.Payload) }) {
+		t.Errorf("%s: before anything was written %d records could be read; want the %d of the recovery", what, len(looked), len(records))
+	}
 	found := map[string]journal.LSN{}
 	for i, r := range records {
 		if i > 0 && r.LSN <= records[i-1].LSN {
@@ -141,6 +147,27 @@ func checkCrash(t *testing.T, what string, disk *crashfs.FS, opts journal.Option
 	if got := readBody(t, again, slot.Bodies[0]); got != "and on" {
 		t.Errorf("%s: body after another crash: %q", what, got)
 	}
+}
+
+// onlyRead gives the records that there are to be read without writing anything, and
+// proves that nothing is written and nothing taken.
+func onlyRead(t *testing.T, disk *crashfs.FS, opts journal.Options) []journal.Record {
+	t.Helper()
+	ops := disk.Ops()
+	opts.ReadOnly = syscall.EROFS
+	j := open(t, disk, opts)
+	records := replay(t, j, 1)
+	err := j.Commit(t.Context(), &journal.Entry{Family: journal.FamilyStore, Prepare: func(journal.Slot) ([]byte, error) { return []byte("new"), nil }})
+	if !errors.Is(err, mail.ErrReadOnly) || !errors.Is(err, syscall.EROFS) {
+		t.Errorf("Commit to what is only read: %v; want ErrReadOnly and its cause", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Errorf("Close of what was only read: %v", err)
+	}
+	if n := disk.Ops(); n != ops {
+		t.Errorf("%d operations wrote to what is only to be read", n-ops)
+	}
+	return records
 }
 
 // TestDamage flips bits all over a log whose records were all acknowledged: the

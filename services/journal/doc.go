@@ -72,6 +72,11 @@
 // use keeps flags and deletions going. A process without file descriptors can't
 // begin a segment: entries are refused until it has some again.
 //
+// With Options.ReadOnly nothing is written from the beginning: what a recovery has to
+// write (batches of the ring, a torn end that is cut off) is kept in memory
+// (durable.Shadow), where readers find it, and the journal takes nothing, as one that
+// has failed.
+//
 // # Files
 //
 // log/%08d.seg, numbered from 1 and never again under another meaning. All

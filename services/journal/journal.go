@@ -41,6 +41,10 @@ type Options struct {
 	Ring int64
 	// Recovering is told of what Open reads, after every MiB or so; may be nil.
 	Recovering func(Recovering)
+	// ReadOnly is why nothing is to be written; nil: it is a journal like any other.
+	// What a recovery would write is kept in memory, so that there is to be read what
+	// there would be, and from its beginning the journal is one that has failed.
+	ReadOnly error
 }
 
 // Recovering says how far Open is with what a start needs to read.
@@ -62,8 +66,11 @@ type Journal struct {
 	opts  Options
 	log   *slog.Logger
 	shelf shelf
-	enc   *zstd.Encoder
-	dec   *zstd.Decoder
+	// shadow is what the segments are read through when nothing is to be written;
+	// else nil.
+	shadow *durable.Shadow
+	enc    *zstd.Encoder
+	dec    *zstd.Decoder
 
 	frameWriters sync.Pool // of *frameWriter, for the memory they hold
 
@@ -123,6 +130,10 @@ func Open(fsys durable.FS, opts Options) (*Journal, error) {
 		opts: opts, log: opts.Logger, shelf: shelf{fs: fsys, segments: map[uint32]*segment{}}, staged: map[BodyRef]bool{},
 		made: make(chan *ring, 1), turn: make(chan struct{}, 1), wake: make(chan struct{}, 1), failed: make(chan struct{}), stopped: make(chan struct{}),
 	}
+	if opts.ReadOnly != nil {
+		j.shadow = durable.NewShadow(fsys)
+		j.shelf.fs, j.opts.Ring = j.shadow, NoRing
+	}
 	var err error
 	if j.enc, j.dec, err = newCodec(min(4, runtime.GOMAXPROCS(0))); err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
@@ -138,6 +149,9 @@ func Open(fsys durable.FS, opts Options) (*Journal, error) {
 		_ = j.closeRing() // the first error is the one that counts
 		j.Release()
 		return nil, fmt.Errorf("journal: open: %w", err)
+	}
+	if opts.ReadOnly != nil {
+		_ = j.fail(opts.ReadOnly)
 	}
 	j.turn <- struct{}{}
 	go j.run()
@@ -211,7 +225,10 @@ func (j *Journal) Close() error {
 	j.mu.Lock()
 	failure := j.failure
 	j.mu.Unlock()
-	if failure == nil {
+	switch {
+	case j.opts.ReadOnly != nil:
+		failure = nil // nothing was to be written
+	case failure == nil:
 		failure = j.writeStop()
 	}
 	return errors.Join(failure, j.closeRing(), j.closeWriter(j.records), j.closeWriter(j.bodies))
@@ -263,6 +280,9 @@ func (j *Journal) Release() {
 			_ = seg.file.Close() // synced, or failed and said so
 			seg.file = nil
 		}
+	}
+	if j.shadow != nil {
+		_ = j.shadow.Close() // only read from
 	}
 }
 

@@ -23,10 +23,6 @@ const (
 	readOnlyToDo = "Restart the box. If this comes back, the disk must be replaced."
 )
 
-// cantStartReadOnly is on the screen where the disk takes no writes from the very
-// start: what a stop without notice has left can't be put in order then.
-const cantStartReadOnly = "The disk takes no writes, so the mail can't be started. Nothing is lost by that. Restart the box. If this comes back, the disk must be replaced, and what is on it copied first."
-
 // endure is for when the journal or the store can't go on. A new start mends
 // that, but not on a disk that takes no writes, like one that the kernel has
 // made read-only after an error: there the box would only be lost for reading
@@ -52,6 +48,9 @@ func endure(ctx context.Context, probe func() error, say func(error)) {
 
 // probe tells why the disk takes no writes.
 func (o *Office) probe() error {
+	if err := o.probeRoom(); err != nil {
+		return err
+	}
 	if err := durable.ReplaceBytes(o.files, probeFile, 0o600, []byte("The disk took this.\n")); err != nil {
 		return fmt.Errorf("office: probe the disk: %w", err)
 	}

@@ -3,6 +3,7 @@ package office
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/web"
@@ -13,18 +14,41 @@ import (
 func (o *Office) findings(ctx context.Context) []mail.Finding {
 	var list []mail.Finding
 	if o.readOnly.Load() {
-		list = append(list, mail.Finding{What: readOnlyWhat, ToDo: readOnlyToDo})
+		list = append(list, o.readOnlyFinding())
 	}
 	list = append(list, o.signer.Findings()...)
 	for _, e := range o.allowance.Exhausted() {
 		list = append(list, o.exhaustedFinding(e))
 	}
-	return append(list, o.upkeep.Health().Findings(func(id mail.AccountID) string {
+	person := func(id mail.AccountID) string {
 		if a, err := o.directory.Account(ctx, id); err == nil {
 			return a.Address.String()
 		}
 		return "account " + id.String()
-	})...)
+	}
+	if ids := o.store.Unready(); len(ids) > 0 {
+		list = append(list, unreadyFinding(ids, person))
+	}
+	return append(list, o.upkeep.Health().Findings(person)...)
+}
+
+// maxNamed is how many people a finding names.
+const maxNamed = 5
+
+// unreadyFinding is for people whose mail can't be opened now (store.Store.Unready).
+func unreadyFinding(ids []mail.AccountID, person func(mail.AccountID) string) mail.Finding {
+	var names []string
+	for _, id := range ids[:min(len(ids), maxNamed)] {
+		names = append(names, person(id))
+	}
+	who := strings.Join(names, ", ")
+	if n := len(ids) - len(names); n > 0 {
+		who += fmt.Sprintf(" and %d more", n)
+	}
+	return mail.Finding{
+		What: fmt.Sprintf("The mail of %s can't be opened: the list of their messages was damaged, and the disk has no room to make it again. No mail is lost.", who),
+		ToDo: "Put a larger disk in, or make room on this one; the box then makes it again by itself.",
+	}
 }
 
 // warning is what the screen says of findings: the first, and how many there are.

@@ -113,6 +113,9 @@ type Office struct {
 	claim     *claim.Code   // nil when the box was set up before
 	setUp     chan struct{} // capacity 1: attend has something to do
 	readOnly  atomic.Bool   // the disk takes no writes, see endure
+	onlyRead  error         // why the office was opened only to read, see openToRead; nil: it was not
+	scratch   string        // a directory in memory, for what is written then
+	freeThen  int64         // bytes that were free then
 	close     []func() error
 	quotas    atomic.Pointer[directory.Directory] // the directory, once it is open
 
@@ -137,13 +140,20 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	}
 	defer func() {
 		if err != nil {
-			if errors.Is(err, syscall.EROFS) {
+			switch {
+			case errors.Is(err, syscall.EROFS):
 				o.longWork.show(cantStartReadOnly)
+			case isFull(err):
+				o.longWork.show(cantStartFull)
 			}
 			err = errors.Join(err, o.Close())
 		}
 	}()
-	if err := o.openData(ctx); err != nil {
+	err = o.openData(ctx)
+	if errors.Is(err, syscall.EROFS) || isFull(err) {
+		err = o.openToRead(ctx, err)
+	}
+	if err != nil {
 		if errors.Is(err, directory.ErrLost) {
 			o.show(ctx, Screen{State: lostState})
 		}
@@ -158,7 +168,7 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 		o.claim = claim.New(nil)
 	}
 	o.lan = lan.New(options.Machine, o.isSetUp, o.trustedNetworks)
-	if o.certs, err = tlscert.Open(tlscert.Options{FS: o.files, Identity: o.identity(), Floor: options.Built, Logger: o.log}); err != nil {
+	if o.certs, err = tlscert.Open(tlscert.Options{FS: o.keeping(o.files), Identity: o.identity(), Floor: options.Built, Logger: o.log}); err != nil {
 		return nil, fmt.Errorf("office: open certificates: %w", err)
 	}
 	if options.DNS == nil {
@@ -182,12 +192,16 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	o.close = append(o.close, o.files.Close)
 	for _, dir := range []string{"mail", "private"} {
 		// Synced, or a power cut takes the directory with all mail in it.
-		if err := durable.MkdirAllSync(o.files, dir, 0o700); err != nil {
+		if err := durable.MkdirAllSync(o.keeping(o.files), dir, 0o700); err != nil {
 			return fmt.Errorf("office: make %s: %w", dir, err)
 		}
 	}
 	// The index of the directory comes first: its lock keeps a second process out.
-	if o.index, err = directory.OpenIndex(o.files.Path("mail/" + directory.File)); err != nil {
+	file, err := o.indexFile("mail/" + directory.File)
+	if err != nil {
+		return err
+	}
+	if o.index, err = directory.OpenIndex(file); err != nil {
 		return fmt.Errorf("office: open directory index: %w", err)
 	}
 	o.close = append(o.close, o.index.Close)
@@ -205,18 +219,25 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	}
 	o.close = append(o.close, mail.Close)
 	free := func() (int64, error) { return freeBytes(o.options.Data) }
-	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: free, Segment: o.options.Tuning.Segment, Recovering: o.longWork.reading}); err != nil {
+	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: free, Segment: o.options.Tuning.Segment, Recovering: o.longWork.reading, ReadOnly: o.onlyRead}); err != nil {
 		return fmt.Errorf("office: open journal: %w", err)
 	}
 	o.close = append(o.close, o.closeJournal)
-	if o.spool, err = draft.NewSpool(mail, "spool", free); err != nil {
+	room := free
+	if o.onlyRead != nil {
+		room = func() (int64, error) { return 0, nil }
+	}
+	if o.spool, err = draft.NewSpool(o.keeping(mail), "spool", room); err != nil {
 		return fmt.Errorf("office: open spool: %w", err)
 	}
-	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Rebuilding: o.longWork.rebuilding, Retention: o.options.Tuning.Retention, Quota: o.quota, Logger: o.log}); err != nil {
+	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Rebuilding: o.longWork.rebuilding, Retention: o.options.Tuning.Retention, Quota: o.quota, Logger: o.log, ReadOnly: o.onlyRead != nil}); err != nil {
 		return fmt.Errorf("office: open store: %w", err)
 	}
 	o.close = append(o.close, o.store.Close)
-	if err := o.openQueue(ctx, mail.Path(queue.File)); err != nil {
+	if file, err = o.indexFile("mail/" + queue.File); err != nil {
+		return err
+	}
+	if err := o.openQueue(ctx, file); err != nil {
 		return err
 	}
 	o.upkeep = store.NewUpkeep(o.store, store.UpkeepOptions{Owners: []journal.Owner{o.queue}, Logger: o.log, Free: free, Every: o.options.Tuning.Upkeep})
@@ -225,13 +246,16 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	}
 	o.close = append(o.close, o.directory.Close)
 	o.quotas.Store(o.directory)
-	if err := o.directory.Settle(ctx); err != nil {
+	if err := o.directory.Settle(ctx); err != nil && o.onlyRead == nil {
 		return fmt.Errorf("office: settle accounts: %w", err)
 	}
 	if err := o.openSearch(); err != nil {
 		return err
 	}
-	if o.collected, err = collect.OpenState(ctx, o.files.Path("mail/"+collect.File), o.journal, o.log); err != nil {
+	if file, err = o.indexFile("mail/" + collect.File); err != nil {
+		return err
+	}
+	if o.collected, err = collect.OpenState(ctx, file, o.journal, o.log); err != nil {
 		return fmt.Errorf("office: open what was collected: %w", err)
 	}
 	o.close = append(o.close, o.collected.Close)
@@ -259,10 +283,11 @@ func (o *Office) findLog() error {
 
 // openSearch opens the search index, which then follows the store by itself.
 func (o *Office) openSearch() error {
-	if err := durable.MkdirAllSync(o.files, "mail/search", 0o700); err != nil {
+	dir, err := o.searchDir()
+	if err != nil {
 		return fmt.Errorf("office: make search directory: %w", err)
 	}
-	files, err := durable.NewOS(o.files.Path("mail/search"))
+	files, err := durable.NewOS(dir)
 	if err != nil {
 		return fmt.Errorf("office: open search directory: %w", err)
 	}

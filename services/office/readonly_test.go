@@ -1,53 +1,179 @@
 package office
 
 import (
-	"context"
 	"errors"
-	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"github.com/emersion/go-smtp"
+
+	"github.com/sanduk-mail/sanduk/platform/durable/disktest"
 )
 
-// watched is a machine whose screen is remembered.
-type watched struct {
-	testMachine
-	mu    sync.Mutex
-	shown []string // guarded by mu
-}
+// letter is a message that Alice sends to Bob in these tests.
+const letter = "Subject: letter\r\nFrom: alice@example.test\r\n\r\nHello, Bob.\r\n"
 
-func (w *watched) Show(_ context.Context, s Screen) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.shown = append(w.shown, s.State)
-	return nil
-}
-
-// TestStartReadOnly starts on a disk that takes no writes: the screen says so.
-func TestStartReadOnly(t *testing.T) {
-	t.Parallel()
+// unclean gives a disk with what an office leaves that is stopped without notice:
+// its files as they are while it runs. In Bob's mailbox there are three messages.
+func unclean(t *testing.T, size int64) *disktest.Disk {
+	t.Helper()
 	data := t.TempDir()
-	o := startOffice(t, data)
+	o := startOffice(t, data, func(o *Options) { o.Tuning.Segment = 1 << 20 })
 	o.setUpNow(t, 0)
+	for range 3 {
+		if err := o.submit(t, "bob@"+testDomain, letter); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "indexes are written", func() bool { return len(indexes(t, data)) >= 2 })
+	eventually(t, "the ring is made", func() bool {
+		_, err := os.Stat(filepath.Join(data, "mail/ring/commit.ring"))
+		return err == nil
+	})
+	d := disktest.New(t, size)
+	for _, sub := range []string{"mail", "private"} {
+		if err := os.CopyFS(filepath.Join(d.Dir, sub), os.DirFS(filepath.Join(data, sub))); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := o.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Mount(data, data, "", unix.MS_BIND, ""); err != nil {
-		t.Skipf("needs the right to mount: %v", err)
+	return d
+}
+
+func indexes(t *testing.T, data string) []string {
+	t.Helper()
+	list, err := filepath.Glob(filepath.Join(data, "mail/accounts/*/index.db"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = unix.Unmount(data, unix.MNT_DETACH) })
-	if err := unix.Mount("", data, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
-		t.Skipf("needs the right to mount: %v", err)
+	return list
+}
+
+// garble writes nonsense over the beginning of files.
+func garble(t *testing.T, names ...string) {
+	t.Helper()
+	for _, name := range names {
+		f, err := os.OpenFile(name, os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt([]byte(strings.Repeat("nonsense", 1500)), 0); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
-	w := &watched{}
-	_, err := Open(t.Context(), Options{Data: data, Version: "test", Dev: true, Machine: w, Log: slog.New(slog.DiscardHandler)})
-	if !errors.Is(err, syscall.EROFS) {
-		t.Fatalf("Open = %v; want EROFS", err)
+}
+
+// wantReadable proves that everybody can read what is there by every way, that new mail
+// is asked to come later, and that API and screen say what is wrong, in the given words,
+// and what to do.
+func (o *testOffice) wantReadable(t *testing.T, what string) {
+	t.Helper()
+	if got := o.fetch(t, "bob"); len(got) < 3 || !strings.HasSuffix(got[len(got)-1], "Hello, Bob.\r\n") {
+		t.Errorf("by IMAP Bob gets %q; want three letters", got)
 	}
-	if text := strings.Join(w.shown, "; "); text != cantStartReadOnly {
-		t.Errorf("the screen says %q; want %q", text, cantStartReadOnly)
+	if got := o.retr(t, "bob"); !strings.Contains(got, "\r\n\r\n") {
+		t.Errorf("by POP3 Bob gets %q", got)
+	}
+	err := o.submit(t, "bob@"+testDomain, letter)
+	if e, ok := errors.AsType[*smtp.SMTPError](err); !ok || e.Code != 451 && e.Code != 452 {
+		t.Errorf("a new message: %v; want 451 or 452", err)
+	}
+	err = o.submit(t, "bob@"+testDomain, letter+strings.Repeat("and so on and so on\r\n", 100_000))
+	if e, ok := errors.AsType[*smtp.SMTPError](err); !ok || e.Code != 451 && e.Code != 452 {
+		t.Errorf("a large new message: %v; want 451 or 452", err)
+	}
+	var health struct {
+		OK       bool `json:"ok"`
+		Findings []struct {
+			What string `json:"what"`
+			ToDo string `json:"what_to_do"`
+		} `json:"findings"`
+	}
+	o.api(t, "admin").do("GET", "/api/health", nil, &health)
+	if health.OK || len(health.Findings) == 0 || !strings.Contains(health.Findings[0].What, what) || health.Findings[0].ToDo == "" {
+		t.Errorf("the API says %+v; want %q first", health, what)
+	}
+	if s := o.screen(); !strings.Contains(s.State, what) {
+		t.Errorf("the screen says %q; want %q", s.State, what)
+	}
+	if err := o.Alive(t.Context()); err != nil {
+		t.Errorf("the watchdog hears %v", err)
+	}
+}
+
+// damages are what may be wrong on the disk besides.
+func damages(t *testing.T, data string) map[string]func() {
+	return map[string]func(){
+		"nothing":      func() {},
+		"indexes":      func() { garble(t, indexes(t, data)...) },
+		"directory":    func() { garble(t, filepath.Join(data, "mail/directory.db")) },
+		"queue":        func() { garble(t, filepath.Join(data, "mail/queue.db")) },
+		"certificates": func() { _ = os.RemoveAll(filepath.Join(data, "private/tls")) },
+		"spool": func() {
+			_ = os.MkdirAll(filepath.Join(data, "mail/spool"), 0o700)
+			_ = os.WriteFile(filepath.Join(data, "mail/spool/draft-1"), []byte("left"), 0o600)
+		},
+	}
+}
+
+// TestStartReadOnly starts, after a stop without notice, on a disk that takes no writes
+// from the very start, with or without other damage. When it takes them again, the next
+// start is like any other.
+func TestStartReadOnly(t *testing.T) {
+	if !disktest.Inside(t) {
+		return
+	}
+	for name := range damages(t, "") {
+		t.Run(name, func(t *testing.T) {
+			d := unclean(t, 64<<20)
+			damages(t, d.Dir)[name]()
+			d.ReadOnly(true)
+			o := startOffice(t, d.Dir)
+			o.wantReadable(t, readOnlyWhat)
+			if err := o.stop(); err != nil {
+				t.Error(err)
+			}
+			d.ReadOnly(false)
+			o = startOffice(t, d.Dir)
+			if got := o.fetch(t, "bob"); len(got) < 3 {
+				t.Errorf("when it takes writes again Bob has %d messages; want three", len(got))
+			}
+		})
+	}
+}
+
+// TestStartFull starts, after a stop without notice, on a disk without a single free
+// block.
+func TestStartFull(t *testing.T) {
+	if !disktest.Inside(t) {
+		return
+	}
+	for name := range damages(t, "") {
+		t.Run(name, func(t *testing.T) {
+			d := unclean(t, 64<<20)
+			damages(t, d.Dir)[name]()
+			d.Fill(0)
+			o := startOffice(t, d.Dir)
+			what := "The disk is nearly full"
+			if o.onlyRead != nil {
+				what = fullWhat
+			}
+			o.wantReadable(t, what)
+			d.Empty()
+			if err := o.stop(); err != nil {
+				t.Error(err)
+			}
+			o = startOffice(t, d.Dir)
+			if got := o.fetch(t, "bob"); len(got) < 3 {
+				t.Errorf("with room again Bob has %d messages; want three", len(got))
+			}
+		})
 	}
 }

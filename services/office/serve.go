@@ -60,12 +60,14 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	running.Go(func() { o.certs.Run(ctx) })
 	running.Go(func() { o.attend(ctx) })
 	running.Go(func() { o.serveExtra(ctx, s) })
-	running.Go(func() { o.checkpoint(ctx) })
-	running.Go(func() { o.signer.Run(ctx) })
-	running.Go(func() { o.collector.Run(ctx) })
-	running.Go(func() { o.upkeep.Run(ctx) })
-	running.Go(func() { o.queue.Run(ctx) })
-	running.Go(func() { o.sendNotices(ctx) })
+	if o.onlyRead == nil { // else what they do could not be noted, and would be done again
+		running.Go(func() { o.checkpoint(ctx) })
+		running.Go(func() { o.signer.Run(ctx) })
+		running.Go(func() { o.collector.Run(ctx) })
+		running.Go(func() { o.upkeep.Run(ctx) })
+		running.Go(func() { o.queue.Run(ctx) })
+		running.Go(func() { o.sendNotices(ctx) })
+	}
 	select {
 	case <-ctx.Done():
 	case <-o.journal.Failed():

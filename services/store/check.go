@@ -32,6 +32,9 @@ type Report struct {
 	Problems                      []Problem
 	Omitted                       int // problems beyond those listed
 	Damage                        []journal.Damage
+	// Uncompared are the accounts whose index could not be compared with the log, for
+	// lack of room for a second one on the disk and in memory. All else was checked.
+	Uncompared []mail.AccountID
 }
 
 // Problem is one thing that is not as it must be.
@@ -96,7 +99,7 @@ type checker struct {
 	shown   emailSet        // those that stand in a folder that has not expired
 	threads tallies[uint64] // sums of weightOf
 	swept   mail.ModSeq     // up to which what has expired is out of the index
-	log     *account        // as the log has it
+	log     *account        // as the log has it; nil: there is no room for that
 	count   int             // of problems
 }
 
@@ -132,21 +135,26 @@ func (c *checker) run() error {
 		c.problem("what is in memory does not fit the log; it is read again at the next start")
 		return nil
 	}
-	if err := a.checkpoint(); err != nil {
-		return err
-	}
+	err := a.checkpoint()
 	a.mu.RLock()
 	until := a.indexed
 	a.mu.RUnlock()
+	if isFull(err) && until > 0 {
+		err = nil // what is in the index can be checked
+	}
+	if isFull(err) {
+		c.report.Uncompared = append(c.report.Uncompared, a.id)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
 	defer a.store.snapshots.pin(a.id)()
-	if err := c.beginLog(); err != nil {
+	if err := c.readLog(until); err != nil {
 		return err
 	}
 	defer c.endLog()
-	if err := c.follow(until); err != nil {
-		return err
-	}
-	err := a.index.with(func(db *bolt.DB) error {
+	err = a.index.with(func(db *bolt.DB) error {
 		return db.View(func(tx *bolt.Tx) error {
 			c.tx = tx
 			for _, step := range []func() error{c.meta, c.rows, c.expunged, c.references, c.feed, c.memory, c.compareLog} {
@@ -488,7 +496,7 @@ func (c *checker) memory() error {
 // beginLog makes c.log, an account as the log has it: from the oldest snapshot that
 // counts, or from the first record. What no longer fits into memory goes into an
 // index of its own.
-func (c *checker) beginLog() error {
+func (c *checker) beginLog(inMemory bool) error {
 	a := c.account
 	files := a.store.files
 	list := a.history()
@@ -505,9 +513,11 @@ func (c *checker) beginLog() error {
 	}
 	for first := 0; ; first++ {
 		c.log = newAccount(a.store, a.id)
-		c.log.index.suffix = checkingSuffix
-		if err := files.Remove(c.log.index.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove what an earlier check left: %w", err)
+		if c.log.index.inMemory = inMemory; !inMemory {
+			c.log.index.suffix = checkingSuffix
+			if err := files.Remove(c.log.index.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("remove what an earlier check left: %w", err)
+			}
 		}
 		if !begin || first == len(list) {
 			return nil
@@ -524,7 +534,33 @@ func (c *checker) beginLog() error {
 	}
 }
 
+// readLog makes c.log, up to an LSN: in an index beside, or where there is no room for
+// that in memory, or not at all.
+func (c *checker) readLog(until journal.LSN) error {
+	count, noted, omitted := c.count, len(c.report.Problems), c.report.Omitted
+	for _, inMemory := range []bool{false, true} {
+		c.count, c.report.Problems, c.report.Omitted = count, c.report.Problems[:noted], omitted
+		err := c.beginLog(inMemory)
+		if err == nil {
+			err = c.follow(until)
+		}
+		if err == nil {
+			return nil
+		}
+		c.endLog()
+		if !isFull(err) {
+			return err
+		}
+	}
+	c.log = nil
+	c.report.Uncompared = append(c.report.Uncompared, c.account.id)
+	return nil
+}
+
 func (c *checker) endLog() {
+	if c.log == nil || c.log.index.inMemory {
+		return
+	}
 	c.log.index.close()
 	if err := c.account.store.files.Remove(c.log.index.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		c.account.store.log.Warn("store: remove the index of a check", "account", c.account.id, "error", err)
@@ -567,6 +603,18 @@ func (c *checker) follow(until journal.LSN) error {
 // compareLog compares what the log gave with the index, which a checkpoint may
 // have brought on by a little.
 func (c *checker) compareLog() error {
+	if c.log == nil {
+		return nil // readLog has said so
+	}
+	err := c.compareWithLog()
+	if isFull(err) {
+		c.report.Uncompared = append(c.report.Uncompared, c.account.id)
+		return nil
+	}
+	return err
+}
+
+func (c *checker) compareWithLog() error {
 	if !c.log.lost {
 		if err := c.follow(c.lsn); err != nil {
 			return err

@@ -25,8 +25,12 @@ const maxRanges = 90
 
 // checkpoint writes what has changed in the account since the last one into its
 // index, in one synced transaction. After an error it may be called again: what
-// was to be written waits.
+// was to be written waits. An account that is only in memory is mail.ErrNoSpace when
+// it gets too large for that.
 func (a *account) checkpoint() error {
+	if a.index.inMemory || a.store.readOnly {
+		return a.bearable()
+	}
 	a.index.mu.Lock()
 	defer a.index.mu.Unlock()
 	w := a.beginFlush()
@@ -59,6 +63,16 @@ func (a *account) checkpoint() error {
 	a.endFlush(w)
 	a.index.release()
 	a.store.evict() // rows of a new mailbox are in memory from its beginning
+	return nil
+}
+
+// bearable says whether an account without index is still small enough for memory.
+func (a *account) bearable() error {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.dirty.size >= a.store.maxUnwritten {
+		return fmt.Errorf("it is too large to be made in memory: %w", mail.ErrNoSpace)
+	}
 	return nil
 }
 

@@ -129,7 +129,7 @@ func (a *account) usable() error {
 	switch p := a.pend(); {
 	case a.lost:
 		return fmt.Errorf("account %s: %w", a.id, mail.ErrClosed)
-	case !a.retryAt.IsZero() && a.dirty.size >= maxUnwritten:
+	case !a.retryAt.IsZero() && a.dirty.size >= a.store.maxUnwritten:
 		return fmt.Errorf("index of account %s can't be written: %w", a.id, mail.ErrNoSpace)
 	case p.broken != nil:
 		return p.broken

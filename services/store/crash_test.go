@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -188,6 +189,10 @@ type rig struct {
 	segment int64
 	free    func() (int64, error) // of the log's disk; nil: unknown
 	reserve int64
+	// readOnly is why nothing is to be written; nil: it may be.
+	readOnly error
+	// unwritten is how many changes of an account may be in memory alone; 0: many.
+	unwritten int
 
 	journal *journal.Journal
 	store   *store.Store
@@ -195,7 +200,7 @@ type rig struct {
 }
 
 func (r *rig) open() error {
-	opts := journal.Options{Logger: quiet(), Now: r.clock.Now, Segment: cmp.Or(r.segment, 20000), Ring: r.ring, Free: r.free, Reserve: r.reserve}
+	opts := journal.Options{Logger: quiet(), Now: r.clock.Now, Segment: cmp.Or(r.segment, 20000), Ring: r.ring, Free: r.free, Reserve: r.reserve, ReadOnly: r.readOnly}
 	var err error
 	if r.files, err = durable.NewOS(r.index); err != nil {
 		r.t.Fatal(err)
@@ -203,7 +208,7 @@ func (r *rig) open() error {
 	if r.journal, err = journal.Open(r.log, opts); err != nil {
 		return err
 	}
-	r.store, err = store.Open(context.Background(), r.journal, r.files, store.Options{Logger: quiet(), Now: r.clock.Now})
+	r.store, err = store.Open(context.Background(), r.journal, r.files, store.MaxUnwritten(store.Options{Logger: quiet(), Now: r.clock.Now, ReadOnly: r.readOnly != nil}, r.unwritten))
 	return err
 }
 
@@ -462,7 +467,49 @@ func TestPageDamage(t *testing.T) {
 
 func allZero(b []byte) bool { return len(bytes.Trim(b, "\x00")) == 0 }
 
+// onlyRead gives what there is to be read without writing anything, and proves that
+// nothing is written.
+func onlyRead(t *testing.T, r *rig, what string) string {
+	t.Helper()
+	ops, files := r.log.Ops(), fileTimes(t, r.index)
+	look := *r
+	look.readOnly = syscall.EROFS
+	if err := look.open(); err != nil {
+		t.Fatalf("%s: open only to read: %v", what, err)
+	}
+	text := dump(t, look.store)
+	look.abandon()
+	if n := r.log.Ops(); n != ops {
+		t.Errorf("%s: %d operations wrote to a log that is only to be read", what, n-ops)
+	}
+	if after := fileTimes(t, r.index); !maps.Equal(files, after) {
+		t.Errorf("%s: files that were only to be read were %v and are %v", what, files, after)
+	}
+	return text
+}
+
+// fileTimes says when each file below a directory was changed last.
+func fileTimes(t *testing.T, dir string) map[string]time.Time {
+	t.Helper()
+	times := map[string]time.Time{}
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			times[path] = info.ModTime()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return times
+}
+
 func checkRecovered(t *testing.T, r *rig, what string, want []string) {
+	looked := onlyRead(t, r, what)
 	if err := r.open(); err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
@@ -470,6 +517,9 @@ func checkRecovered(t *testing.T, r *rig, what string, want []string) {
 	got := dump(t, r.store)
 	if got != want[0] && got != want[len(want)-1] {
 		t.Errorf("%s:\ngot\n%s\nwant\n%s\nor\n%s", what, got, want[0], want[len(want)-1])
+	}
+	if looked != got {
+		t.Errorf("%s: before anything was written there was to be read\n%s\nwant\n%s", what, looked, got)
 	}
 	report, err := r.store.Check(context.Background())
 	if err != nil || !report.OK() {

@@ -44,6 +44,14 @@
 // An index that is ahead of the log is made again too: after the log was put back,
 // new records and bodies get the numbers that the index has of others.
 //
+// On a disk without room for an index that has to be made, the damaged one makes
+// room; then the account is made in memory, up to 100,000 changes, and written when
+// there is room; a larger one can't be used until then (Unready). With
+// Options.ReadOnly nothing is written at all: indexes are read, and made in memory
+// where they are no good. What a process that was cut short has left in an account's
+// directory (index.db.new, .building, .checking, .shrunk, snapshot.building) is removed
+// by the next Open.
+//
 // # The states of a message
 //
 //	state       where it is                        who moves it on       after a power cut it is
@@ -90,8 +98,8 @@
 // An index of which more than half is free then, and that is a MiB or more, is
 // written anew as index.db.shrunk, which gets the name when it is on disk. Both have
 // the same in them, and until the directory is synced nothing else is written: a
-// power cut leaves either. What is left of one that was cut short is removed when
-// the account is loaded.
+// power cut leaves either. What is left of one that was cut short is removed by
+// the next Open.
 //
 // An Upkeep does all this in the background, a pass each hour. Once a day it notes
 // how far each account has come; what was taken away by a note is let go when the

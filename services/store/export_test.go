@@ -22,6 +22,12 @@ func CutMigrations(o Options, blocks int, cut func() error) Options {
 	return o
 }
 
+// MaxUnwritten has accounts be too large for memory from so many changes on.
+func MaxUnwritten(o Options, changes int) Options {
+	o.maxUnwritten = changes
+	return o
+}
+
 // ShrinkFrom has indexes of so many bytes written anew when they are half empty.
 func (s *Store) ShrinkFrom(bytes int64) { s.shrinkFrom = bytes }
 

@@ -54,6 +54,9 @@ const damagedSuffix = ".damaged"
 // registry says that nothing older needs to be read.
 const buildingSuffix = ".building"
 
+// newSuffix is what is added to the name of an index that is empty still.
+const newSuffix = ".new"
+
 // checkingSuffix is what is added to the name of an index that Check makes from the
 // log, to compare: so that it takes little memory.
 const checkingSuffix = ".checking"
@@ -73,6 +76,9 @@ type index struct {
 	// until all of it is there (buildingSuffix), or only to compare (checkingSuffix).
 	// Nobody else has the account then.
 	suffix string
+	// inMemory says that no checkpoint is written: the account is made from the log
+	// where the disk has no room for its index, or takes no writes.
+	inMemory bool
 
 	// Guarded by the store's indexLock:
 	db    *bolt.DB // nil while closed
@@ -142,6 +148,9 @@ func (ix *index) condemn(cause error) {
 	}
 	s := a.store
 	s.log.Error("store: index is damaged; it is rebuilt at the next start", "account", a.id, "cause", cause)
+	if s.readOnly {
+		return
+	}
 	if err := s.files.Rename(ix.name(), ix.name()+damagedSuffix); err != nil {
 		s.log.Error("store: set damaged index aside", "account", a.id, "error", err)
 	} else if err := s.files.SyncDir(ix.dir()); err != nil {
@@ -213,7 +222,7 @@ func (s *Store) closeIndexes(most int) {
 // open opens the file, which exists. The caller holds indexLock.
 func (ix *index) open() error {
 	return guard(func() (err error) {
-		ix.db, err = openBolt(ix.account.store.files.Path(ix.name()))
+		ix.db, err = openBolt(ix.account.store.files.Path(ix.name()), ix.account.store.readOnly)
 		return err
 	})
 }
@@ -230,9 +239,9 @@ func (ix *index) close() {
 	}
 }
 
-func openBolt(file string) (*bolt.DB, error) {
+func openBolt(file string, readOnly bool) (*bolt.DB, error) {
 	db, err := bolt.Open(file, 0o600, &bolt.Options{
-		Timeout: lockWait, InitialMmapSize: mmapSize, FreelistType: bolt.FreelistMapType,
+		ReadOnly: readOnly, Timeout: lockWait, InitialMmapSize: mmapSize, FreelistType: bolt.FreelistMapType,
 		// A missing file is an error, not an empty index.
 		OpenFile: func(name string, flag int, perm os.FileMode) (*os.File, error) {
 			return os.OpenFile(name, flag&^os.O_CREATE, perm)
@@ -252,7 +261,7 @@ func (ix *index) create() error {
 	if err := durable.MkdirAllSync(files, ix.dir(), 0o700); err != nil {
 		return err
 	}
-	temp := ix.name() + ".new"
+	temp := ix.name() + newSuffix
 	if err := files.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

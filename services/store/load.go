@@ -18,7 +18,9 @@ import (
 // has the account yet.
 func (ix *index) load(ctx context.Context) error {
 	a := ix.account
-	_ = ix.removeShrunk() // it only takes space, and the next one removes it
+	if !a.store.readOnly {
+		_ = ix.removeShrunk() // it only takes space, and the next one removes it
+	}
 	if err := ix.wholeMeta(); err != nil {
 		return err
 	}

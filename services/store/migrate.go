@@ -59,6 +59,9 @@ func (ix *index) migrate(ctx context.Context) error {
 		if err != nil || m.version == schemaVersion {
 			return err
 		}
+		if ix.account.store.readOnly {
+			return fmt.Errorf("it is of version %d, and can't be brought to a newer form now: %w", m.version, errIndex)
+		}
 		step := migrations()[m.version-1]
 		log := ix.account.store.log.With("account", ix.account.id, "from", m.version, "about", step.about)
 		log.Info("store: an index is brought to a newer form")

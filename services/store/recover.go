@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"strconv"
 	"syscall"
+	"time"
 
 	bolterrors "go.etcd.io/bbolt/errors"
 
@@ -80,6 +81,9 @@ func (s *Store) replay(ctx context.Context, sec *section, at moment) error {
 		}
 	}
 	a, err := s.loadAccount(ctx, sec.account)
+	if errors.Is(err, errUnready) {
+		return nil // it is made from the log when there is room
+	}
 	if err != nil {
 		return err
 	}
@@ -109,7 +113,22 @@ func (s *Store) startOver(ctx context.Context, a *account, cause error) error {
 		return err
 	}
 	s.forget(a.id)
+	if s.readOnly { // it stands where it stood
+		fresh, err := s.rebuildAnyhow(ctx, a, cause)
+		if err == nil {
+			s.install(fresh)
+		}
+		return ready(err)
+	}
 	_, err := s.loadAccount(ctx, a.id)
+	return ready(err)
+}
+
+// ready is nil when the error is only that an account is not ready.
+func ready(err error) error {
+	if errors.Is(err, errUnready) {
+		return nil
+	}
 	return err
 }
 
@@ -119,7 +138,7 @@ func (s *Store) replaySnapshot(ctx context.Context, id mail.AccountID, at journa
 	s.positions.note(id, at)
 	a, err := s.loadAccount(ctx, id)
 	if err != nil || !s.ahead(id, a.last.modSeq) {
-		return err
+		return ready(err)
 	}
 	return s.startOver(ctx, a, fmt.Errorf("it lacks what was before the snapshot of record %d: %w", at, errIndex))
 }
@@ -163,10 +182,17 @@ func (s *Store) noteRemoval(a *account) {
 // bound writes a checkpoint when much has been replayed, and lets go of rows that are
 // in the index then: nobody has the account yet whose index is being made.
 func (s *Store) bound(a *account) error {
-	if a.dirty.size < checkpointAfter {
+	if a.dirty.size < checkpointAfter || time.Now().Before(a.retryAt) && a.dirty.size < s.maxUnwritten {
 		return nil
 	}
-	if err := a.checkpoint(); err != nil || a.index.suffix == "" {
+	err := a.checkpoint()
+	if errors.Is(err, syscall.ENOSPC) && a.index.suffix == "" && a.dirty.size < s.maxUnwritten {
+		// As when the store is in use: it stays in memory, and in the log.
+		s.log.Error("store: checkpoint", "account", a.id, "error", err)
+		a.retryAt = time.Now().Add(checkpointRetry)
+		return nil
+	}
+	if err != nil || a.index.suffix == "" {
 		return err
 	}
 	a.mu.Lock()
@@ -182,6 +208,9 @@ func (s *Store) bound(a *account) error {
 // setAside takes a damaged index out of the way.
 func (s *Store) setAside(a *account) error {
 	a.index.close()
+	if s.readOnly {
+		return nil
+	}
 	err := s.files.Rename(a.index.name(), a.index.name()+damagedSuffix)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("set damaged index of account %s aside: %w", a.id, err)
@@ -197,7 +226,8 @@ func (s *Store) setAside(a *account) error {
 
 // rebuild makes an account anew from the log: same UIDs, flags and mailboxes.
 // The caller holds loading, so nobody commits anything to the account.
-func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*account, error) {
+// With inMemory there is no index for it, see account.checkpoint.
+func (s *Store) rebuild(ctx context.Context, old *account, cause error, inMemory bool) (*account, error) {
 	id := old.id
 	s.log.Warn("store: rebuilding an index from the log", "account", id, "cause", cause)
 	if err := s.setAside(old); err != nil {
@@ -213,7 +243,7 @@ func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*accoun
 		if n >= 0 {
 			from = &list[n].snapshot
 		}
-		a, err := s.rebuildFrom(ctx, id, from, list[n+1:])
+		a, err := s.rebuildFrom(ctx, id, from, list[n+1:], inMemory)
 		if err == nil {
 			s.log.Info("store: index rebuilt", "account", id, "lsn", a.applied)
 			return a, nil
@@ -228,11 +258,13 @@ func (s *Store) rebuild(ctx context.Context, old *account, cause error) (*accoun
 // rebuildFrom makes an account anew from a snapshot and what comes behind it, or,
 // without one, from the first record on. errSnapshot when the snapshot is damaged;
 // so were those that are passed over, which are newer.
-func (s *Store) rebuildFrom(ctx context.Context, id mail.AccountID, from *snapshot, passed []noted) (*account, error) {
+func (s *Store) rebuildFrom(ctx context.Context, id mail.AccountID, from *snapshot, passed []noted, inMemory bool) (*account, error) {
 	a := newAccount(s, id)
-	a.index.suffix = buildingSuffix
-	if err := s.files.Remove(a.index.name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("remove what an earlier one left: %w", err)
+	if a.index.inMemory = inMemory; !inMemory {
+		a.index.suffix = buildingSuffix
+		if err := a.index.removeLeft(); err != nil {
+			return nil, fmt.Errorf("remove what an earlier one left: %w", err)
+		}
 	}
 	err := s.replayAll(ctx, a, from, len(passed) > 0)
 	if err == nil {
@@ -245,10 +277,22 @@ func (s *Store) rebuildFrom(ctx context.Context, id mail.AccountID, from *snapsh
 	}
 	if err != nil {
 		a.index.close()
-		_ = s.files.Remove(a.index.name()) // else the next rebuild does
+		if !inMemory {
+			_ = a.index.removeLeft() // else the next rebuild does
+		}
 		return nil, err
 	}
 	return a, nil
+}
+
+// removeLeft removes what is there of an index that is being made.
+func (ix *index) removeLeft() error {
+	for _, name := range []string{ix.name(), ix.name() + newSuffix} {
+		if err := ix.account.store.files.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // reach has an account that was rebuilt without some damaged snapshots give out no
@@ -352,7 +396,7 @@ func (s *Store) Rebuild(ctx context.Context, id mail.AccountID) error {
 	}
 	old.spoiled.Store(true) // no checkpoint of the old may come behind
 	old.index.mu.Lock()
-	a, err := s.rebuild(ctx, old, errors.New("asked for"))
+	a, err := s.rebuild(ctx, old, errors.New("asked for"), false)
 	old.index.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("account %s: %w", id, err)
@@ -366,6 +410,9 @@ func (s *Store) Rebuild(ctx context.Context, id mail.AccountID) error {
 // accountDirs lists the accounts that have a directory.
 func (s *Store) accountDirs() ([]mail.AccountID, error) {
 	entries, err := s.files.ReadDir(accountsDir)
+	if s.readOnly && errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // all of it is lost, and the log has it
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (s *Store) run() {
 		}
 		// An account that is being made is known only when it is durable: the
 		// registry must not pass it over.
-		if time.Now().After(registryAt) && s.low() >= s.registry.last()+registryEvery && s.loading.TryLock() {
+		if !s.readOnly && time.Now().After(registryAt) && s.low() >= s.registry.last()+registryEvery && s.loading.TryLock() {
 			err := s.saveRegistry()
 			s.loading.Unlock()
 			if err != nil {
@@ -61,7 +61,7 @@ func (s *Store) run() {
 func (a *account) due(now time.Time) (due, dirty bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	if a.applied == a.indexed || a.spoiled.Load() {
+	if a.applied == a.indexed || a.spoiled.Load() || a.store.readOnly {
 		return false, false
 	}
 	if now.Before(a.retryAt) {

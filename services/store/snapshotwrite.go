@@ -83,11 +83,14 @@ type snapshotWriter struct {
 	emails  emailSet
 }
 
+// snapshotFile is what a snapshot is gathered in, in the account's directory.
+const snapshotFile = "snapshot.building"
+
 // copyIndex copies what is in the account's index, as it is at one moment. That
 // is done in one transaction, without giving way: the index grows with every
 // checkpoint while it is open. A million messages take two seconds.
 func (a *account) copyIndex(ctx context.Context) (*snapshotWriter, error) {
-	w := &snapshotWriter{ctx: ctx, account: a, name: path.Join(a.index.dir(), "snapshot.building"), boxes: map[mail.MailboxID]*box{}, emails: emailSet{}}
+	w := &snapshotWriter{ctx: ctx, account: a, name: path.Join(a.index.dir(), snapshotFile), boxes: map[mail.MailboxID]*box{}, emails: emailSet{}}
 	if a.spoiled.Load() {
 		return nil, errIndex
 	}

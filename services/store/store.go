@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -41,9 +42,17 @@ type Options struct {
 	// Retention is how long what was deleted can be put back; 0: DefaultRetention.
 	Retention time.Duration
 
-	// For tests: how much a step of a migration does, and what cuts it short.
+	// ReadOnly is for a disk that takes no writes, with a journal that is opened so:
+	// nothing is written. Indexes that are lost or damaged, or of an earlier form, are
+	// made from the log in memory; of accounts that are too large for that every use
+	// is mail.ErrReadOnly.
+	ReadOnly bool
+
+	// For tests: how much a step of a migration does, and what cuts it short; and how
+	// much of an account may be in memory alone.
 	migrateBlocks int
 	migrated      func() error
+	maxUnwritten  int
 }
 
 // DefaultRetention is how long what was deleted can be put back, if nothing else
@@ -61,15 +70,18 @@ type Store struct {
 	// rebuilding is Options.Rebuilding, never nil
 	rebuilding func(Rebuilding)
 	retention  time.Duration
+	readOnly   bool
 
 	migrateBlocks int
 	migrated      func() error // nil but in tests
+	maxUnwritten  int          // the constant but in tests
 	shrinkFrom    int64        // the constant but in tests
 
 	mu       sync.RWMutex
 	accounts map[mail.AccountID]*account // loaded ones; guarded by mu
 	known    map[mail.AccountID]bool     // all there are; false: removed; guarded by mu
 	closed   bool                        // guarded by mu
+	unready  map[mail.AccountID]unready  // known ones; guarded by mu
 
 	// loading is held while an account is loaded, made or rebuilt: one at a time.
 	loading sync.Mutex
@@ -107,7 +119,8 @@ type Store struct {
 // journal stays the caller's: close it after the store.
 func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Options) (*Store, error) {
 	s := &Store{
-		journal: j, files: files, log: opts.Logger, now: opts.Now, cacheRows: opts.CacheRows, retention: opts.Retention,
+		journal: j, files: files, log: opts.Logger, now: opts.Now, cacheRows: opts.CacheRows, retention: opts.Retention, readOnly: opts.ReadOnly,
+		unready:  map[mail.AccountID]unready{},
 		accounts: map[mail.AccountID]*account{}, known: map[mail.AccountID]bool{},
 		failed: make(chan struct{}), positions: newPositions(), snapshots: newSnapshots(),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
@@ -117,6 +130,7 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 	if s.migrateBlocks == 0 {
 		s.migrateBlocks = migrateBlocks
 	}
+	s.maxUnwritten = cmp.Or(opts.maxUnwritten, maxUnwritten)
 	if s.quota = opts.Quota; s.quota == nil {
 		s.quota = func(mail.AccountID) mail.Quota { return mail.Quota{} }
 	}
@@ -134,8 +148,13 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 	if s.cacheRows == 0 {
 		s.cacheRows = DefaultCacheRows
 	}
-	if err := durable.MkdirAllSync(files, accountsDir, 0o700); err != nil {
-		return nil, fmt.Errorf("store: open: %w", err)
+	if !s.readOnly {
+		if err := durable.MkdirAllSync(files, accountsDir, 0o700); err != nil {
+			return nil, fmt.Errorf("store: open: %w", err)
+		}
+	}
+	if !s.readOnly {
+		s.removeLeftovers()
 	}
 	if err := s.recover(ctx); err != nil {
 		s.indexLock.Lock()
@@ -174,7 +193,10 @@ func (s *Store) Close() error {
 	close(s.quit)
 	<-s.done
 	s.loading.Lock() // whoever loads or makes an account is done with it
-	err := s.checkpointAll()
+	var err error
+	if !s.readOnly {
+		err = s.checkpointAll()
+	}
 	s.loading.Unlock()
 	s.indexLock.Lock()
 	defer s.indexLock.Unlock()
@@ -228,6 +250,9 @@ func (s *Store) loadAccount(ctx context.Context, id mail.AccountID) (*account, e
 	if a != nil {
 		return a, nil
 	}
+	if err := s.stillUnready(id); err != nil {
+		return nil, fmt.Errorf("load account %s: %w", id, err)
+	}
 	a = newAccount(s, id)
 	exists, err := a.index.exists()
 	if err == nil && exists {
@@ -242,16 +267,21 @@ func (s *Store) loadAccount(ctx context.Context, id mail.AccountID) (*account, e
 		err = fmt.Errorf("it ends at change %d, before a snapshot: %w", a.last.modSeq, errIndex)
 	}
 	if err == nil && !exists || isBoltDamage(err) {
-		a, err = s.rebuild(ctx, a, err)
+		a, err = s.rebuildAnyhow(ctx, a, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load account %s: %w", id, err)
 	}
+	s.install(a)
+	return a, nil
+}
+
+// install has an account be the loaded one.
+func (s *Store) install(a *account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.accounts[id] = a
-	s.known[id] = !a.last.removed
-	return a, nil
+	s.accounts[a.id] = a
+	s.known[a.id] = !a.last.removed
 }
 
 // Account gives a handle on the account.

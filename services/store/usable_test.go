@@ -73,6 +73,7 @@ func TestUsable(t *testing.T) {
 		"removed":               {func(a *account) { a.last.removed = true }, mail.ErrNoAccount},
 	} {
 		a := bareAccount()
+		a.store.maxUnwritten = maxUnwritten
 		test.set(a)
 		if got := a.usable(); !errors.Is(got, test.want) || (got == nil) != (test.want == nil) {
 			t.Errorf("%s: got %v; want %v", name, got, test.want)

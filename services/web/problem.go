@@ -110,6 +110,8 @@ func problem(err error) *Problem {
 			WhatToDo: "Allow more space for it, or delete what is no longer needed."}},
 		{mail.ErrDamaged, Problem{Status: http.StatusInternalServerError, Message: "A message is damaged on the box's disk and can't be read. All others can.",
 			WhatToDo: "Put it back from a backup of the box, and have the disk looked at."}},
+		{mail.ErrReadOnly, Problem{Status: http.StatusInsufficientStorage, Message: "The box's disk takes no writes now, so nothing was changed. Reading works.",
+			WhatToDo: "See under Health what is wrong with the disk."}},
 		{mail.ErrNoSpace, Problem{Status: http.StatusInsufficientStorage, Message: "The box's disk is full, so nothing was changed.",
 			WhatToDo: "Delete mail that is no longer needed, then try again."}},
 	} {
