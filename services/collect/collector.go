@@ -38,6 +38,7 @@ type Options struct {
 type Collector struct {
 	o      Options
 	places chan struct{} // one token for each session that runs
+	look   chan struct{} // capacity 1: sources have changed
 
 	mu      sync.Mutex
 	workers map[SourceKey]*worker // guarded by mu
@@ -48,7 +49,7 @@ func New(o Options) *Collector {
 	if o.Dial == nil {
 		o.Dial = (&net.Dialer{}).DialContext
 	}
-	return &Collector{o: o, places: make(chan struct{}, places), workers: map[SourceKey]*worker{}}
+	return &Collector{o: o, places: make(chan struct{}, places), look: make(chan struct{}, 1), workers: map[SourceKey]*worker{}}
 }
 
 // Run collects from all sources by their schedule until ctx ends; by then all
@@ -64,7 +65,16 @@ func (c *Collector) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-c.look:
 		}
+	}
+}
+
+// Changed says that the sources have changed; else that is seen a little later.
+func (c *Collector) Changed() {
+	select {
+	case c.look <- struct{}{}:
+	default: // it is known
 	}
 }
 

@@ -56,7 +56,8 @@
 //	       length (unsigned varint, at most 96), item
 //
 // An item is "u" and the unique-id, or "i", UIDVALIDITY and UID (4 bytes each,
-// big-endian). Times are those of the records.
+// big-endian), or, for other folders than INBOX, "f", the beginning of the SHA-256 of
+// the folder's name (8 bytes), UIDVALIDITY and UID. Times are those of the records.
 //
 // # Index
 //

@@ -262,3 +262,101 @@ func TestIdle(t *testing.T) {
 		_ = p.listener.Close()
 	})
 }
+
+// TestFolders: other folders are collected too, a message that is moved between them
+// once, and deleted where it is.
+func TestFolders(t *testing.T) {
+	t.Parallel()
+	p := newIMAPProvider(t, nil)
+	if err := p.user.Create("Work", nil); err != nil {
+		t.Fatal(err)
+	}
+	p.put(t, letter("alice@office.test", "in the inbox"))
+	work := func(text string) {
+		t.Helper()
+		if _, err := p.user.Append("Work", literal{strings.NewReader(letter("alice@office.test", text))}, &imap.AppendOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	work("at work")
+	b := openBox(t, newDisk(), t.TempDir(), p.dial)
+	defer b.close()
+	s := imapSource()
+	s.Leave, s.Folders = -1, []string{"Work"}
+	for _, want := range []count{{collected: 2}, {}} {
+		if r, err := b.once(s); err != nil || r.count != want {
+			t.Errorf("got %+v, %v; want %+v", r.count, err, want)
+		}
+	}
+	s.Folders = []string{"Work", "Gone"}
+	if _, err := b.once(s); err == nil || !strings.Contains(words(&s, err), "refuses") {
+		t.Errorf("a folder that is not there: %v; want that the provider refuses", err)
+	}
+	s.Folders, s.Leave = []string{"Work"}, 0
+	work("more work")
+	if r, err := b.once(s); err != nil || r.count.collected != 1 || r.count.deleted != 3 || p.left(t) != 0 {
+		t.Errorf("got %+v, %v, %d left; want 1 more and all deleted", r.count, err, p.left(t))
+	}
+	if n := len(b.inbox(1)); n != 3 {
+		t.Errorf("%d messages are here; want 3", n)
+	}
+}
+
+// TestTry: a trial says what is there or what is wrong, and changes nothing.
+func TestTry(t *testing.T) {
+	t.Parallel()
+	p, pop := newIMAPProvider(t, nil), &popProvider{password: "secret"}
+	p.put(t, letter("alice@office.test", "text"))
+	pop.put("1", letter("alice@office.test", "text"))
+	for _, s := range []Source{imapSource(), popSource()} {
+		dial := pop.dial
+		if s.Protocol == setup.ProtocolIMAP {
+			dial = p.dial
+		}
+		b := openBox(t, newDisk(), t.TempDir(), dial)
+		got := b.c.Try(t.Context(), s)
+		if got.Problem != "" || got.Messages != 1 || got.New != 1 || (s.Protocol == setup.ProtocolIMAP) != (len(got.Folders) == 1) {
+			t.Errorf("%s: %+v; want one message, new", s.Protocol, got)
+		}
+		s.Password = "wrong"
+		if got := b.c.Try(t.Context(), s); !strings.Contains(got.Problem, "does not take the user name or password") {
+			t.Errorf("%s: %+v; want that the password is wrong", s.Protocol, got)
+		}
+		if len(b.inbox(1)) != 0 || p.left(t) != 1 || len(pop.left()) != 1 {
+			t.Errorf("%s: a trial changed something", s.Protocol)
+		}
+		b.close()
+	}
+}
+
+// TestPaused: nothing is asked of a provider while its source is paused, and it is
+// as soon as that ends.
+func TestPaused(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &popProvider{password: "secret"}
+		s := popSource()
+		s.Paused = true
+		b := openBox(t, newDisk(), t.TempDir(), p.dial)
+		b.c.o.Sources = func() []Source { return []Source{s} }
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); b.c.Run(ctx) }()
+		time.Sleep(24 * time.Hour)
+		_ = b.c.Now("")
+		synctest.Wait()
+		if n, _ := p.counted(); n != 0 || !b.c.List()[0].Paused {
+			t.Errorf("%d sessions while paused, %+v; want none", n, b.c.List())
+		}
+		s.Paused = false
+		b.c.Changed()
+		time.Sleep(2 * lookEvery)
+		synctest.Wait()
+		if n, _ := p.counted(); n != 1 {
+			t.Errorf("%d sessions afterwards; want one", n)
+		}
+		cancel()
+		<-done
+		b.close()
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -23,21 +24,33 @@ const (
 	perMessage = 256
 )
 
-// imapSession is one look into an INBOX.
+// imapSession is one look into a mailbox.
 type imapSession struct {
 	c        *Collector
 	s        *Source
 	conn     *wire
 	client   *imapclient.Client
 	news     chan struct{} // capacity 1: the server says that there is something
-	validity uint32
-	there    *listing
-	fresh    []imapMessage
-	old      []imap.UID
+	there    *listing      // of all folders
+	folders  []*imapFolder
+	selected *imapFolder
 	more     bool
 	count    count
 	wait     error
 }
+
+// inbox is the folder that every mailbox has (RFC 9051 §5.1).
+const inbox = "INBOX"
+
+// imapFolder is what is to be done in one folder.
+type imapFolder struct {
+	name     string
+	validity uint32
+	fresh    []imapMessage
+	old      []imap.UID
+}
+
+func (f *imapFolder) item(uid imap.UID) Item { return folderItem(f.name, f.validity, uint32(uid)) }
 
 // imapMessage is a message that is new.
 type imapMessage struct {
@@ -45,8 +58,8 @@ type imapMessage struct {
 	size int64
 }
 
-// collectIMAP fetches what is new from INBOX, and deletes what is due. Where the
-// server can say when there is more, the result has the session open.
+// collectIMAP fetches what is new, and deletes what is due. Where the server can say
+// when there is more in INBOX, the result has the session open.
 func (c *Collector) collectIMAP(ctx context.Context, s *Source, w *worker) (_ result, err error) {
 	t, err := c.openIMAP(ctx, s)
 	if err != nil {
@@ -63,8 +76,10 @@ func (c *Collector) collectIMAP(ctx context.Context, s *Source, w *worker) (_ re
 	if err := t.list(); err != nil {
 		return result{}, err
 	}
-	if err = t.fetch(ctx); err == nil {
-		err = t.delete(ctx)
+	for _, f := range slices.Backward(t.folders) { // INBOX last: that is listened to
+		if err = t.work(ctx, f); err != nil {
+			break
+		}
 	}
 	if err == nil {
 		err = w.forget(ctx, t.there)
@@ -76,7 +91,23 @@ func (c *Collector) collectIMAP(ctx context.Context, s *Source, w *worker) (_ re
 	return r, err
 }
 
-// openIMAP connects, logs in and opens INBOX.
+// work does what is to be done in one folder.
+func (t *imapSession) work(ctx context.Context, f *imapFolder) error {
+	if f != t.selected && len(f.fresh)+len(f.old) == 0 && f.name != inbox {
+		return nil
+	}
+	if f != t.selected {
+		if err := t.enter(f); err != nil {
+			return err
+		}
+	}
+	if err := t.fetch(ctx, f); err != nil {
+		return err
+	}
+	return t.delete(ctx, f)
+}
+
+// openIMAP connects and logs in.
 func (c *Collector) openIMAP(ctx context.Context, s *Source) (*imapSession, error) {
 	conn, err := c.connect(ctx, s)
 	if err != nil {
@@ -144,14 +175,24 @@ func (t *imapSession) begin() error {
 	if err != nil {
 		return refusal("log in", err)
 	}
-	data, err := t.client.Select("INBOX", nil).Wait()
+	return nil
+}
+
+// enter opens a folder. One that the server has renumbered since it was listed is
+// left for the next session.
+func (t *imapSession) enter(f *imapFolder) error {
+	t.selected = nil
+	data, err := t.client.Select(f.name, nil).Wait()
 	if err != nil {
-		return refusal("SELECT", err)
+		return refusal("SELECT "+f.name, err)
 	}
 	if data.NumMessages > maxListing {
 		return errListing
 	}
-	t.validity = data.UIDValidity
+	if f.validity != 0 && f.validity != data.UIDValidity {
+		return fmt.Errorf("SELECT %s: the provider gives its messages new numbers", f.name)
+	}
+	f.validity, t.selected = data.UIDValidity, f
 	t.conn.allow(allowance + perMessage*int64(data.NumMessages))
 	return nil
 }
@@ -167,8 +208,23 @@ func refusal(command string, err error) error {
 	return &refusedError{command: command, text: clean(e.Text), auth: command == "log in" && !temporary && e.Type == imap.StatusResponseTypeNo}
 }
 
-// list finds out what is new and what is due.
+// list finds out what is new and what is due, in all folders.
 func (t *imapSession) list() error {
+	for _, name := range append([]string{inbox}, t.s.Folders...) {
+		f := &imapFolder{name: name}
+		if err := t.enter(f); err != nil {
+			return err
+		}
+		t.folders = append(t.folders, f)
+		if err := t.listFolder(f); err != nil {
+			return err
+		}
+	}
+	t.there.done()
+	return nil
+}
+
+func (t *imapSession) listFolder(f *imapFolder) error {
 	key := t.s.Key()
 	all := imap.UIDSet{imap.UIDRange{Start: 1, Stop: 0}}
 	cmd := t.client.Fetch(all, &imap.FetchOptions{UID: true, RFC822Size: true})
@@ -178,22 +234,21 @@ func (t *imapSession) list() error {
 		if m.uid == 0 || failed != nil {
 			continue
 		}
-		item := uidItem(t.validity, uint32(m.uid))
+		item := f.item(m.uid)
 		t.there.add(item)
 		known, ok, err := t.c.o.State.taken(key, item)
 		switch {
 		case err != nil:
 			failed = err
-		case ok && t.s.due(known) && len(t.old) < batch:
-			t.old = append(t.old, m.uid)
+		case ok && t.s.due(known) && len(f.old) < batch:
+			f.old = append(f.old, m.uid)
 		case ok:
-		case len(t.fresh) < batch:
-			t.fresh = append(t.fresh, m)
+		case len(f.fresh) < batch:
+			f.fresh = append(f.fresh, m)
 		default:
 			t.more = true
 		}
 	}
-	t.there.done()
 	return errors.Join(failed, refusalOf("FETCH", cmd.Close()))
 }
 
@@ -217,13 +272,13 @@ func readListed(msg *imapclient.FetchMessageData) (m imapMessage) {
 }
 
 // fetch collects what is new, a message at a time.
-func (t *imapSession) fetch(ctx context.Context) error {
-	for _, m := range t.fresh {
+func (t *imapSession) fetch(ctx context.Context, f *imapFolder) error {
+	for _, m := range f.fresh {
 		if m.size > t.c.o.MaxSize {
 			t.count.tooLarge++
 			continue
 		}
-		err := t.one(ctx, m)
+		err := t.one(ctx, f, m)
 		if err != nil && waits(err) {
 			t.count.waiting++
 			t.wait = err
@@ -233,14 +288,14 @@ func (t *imapSession) fetch(ctx context.Context) error {
 			return err
 		}
 		if t.s.Leave == 0 {
-			t.old = append(t.old, m.uid)
+			f.old = append(f.old, m.uid)
 		}
 	}
 	return nil
 }
 
 // one fetches a message and takes it, without marking it as read.
-func (t *imapSession) one(ctx context.Context, m imapMessage) error {
+func (t *imapSession) one(ctx context.Context, f *imapFolder, m imapMessage) error {
 	t.conn.allow(allowance + 2*t.c.o.MaxSize)
 	d := t.c.o.Draft(t.c.o.MaxSize)
 	defer d.Discard()
@@ -277,7 +332,7 @@ func (t *imapSession) one(ctx context.Context, m imapMessage) error {
 	if received.IsZero() || received.After(time.Now()) {
 		received = time.Now()
 	}
-	done, err := t.c.take(ctx, t.s, uidItem(t.validity, uint32(m.uid)), t.there, d, received)
+	done, err := t.c.take(ctx, t.s, f.item(m.uid), t.there, d, received)
 	t.count.add(done)
 	return err
 }
@@ -302,12 +357,12 @@ func copyLiteral(w io.Writer, l imap.LiteralReader) (failed, err error) {
 
 // delete deletes what is due. Without UID EXPUNGE (RFC 4315) messages are only
 // marked as deleted: EXPUNGE would take along what others have marked.
-func (t *imapSession) delete(ctx context.Context) error {
-	if len(t.old) == 0 {
+func (t *imapSession) delete(ctx context.Context, f *imapFolder) error {
+	if len(f.old) == 0 {
 		return nil
 	}
-	t.conn.allow(allowance + perMessage*int64(len(t.old)))
-	set := imap.UIDSetNum(t.old...)
+	t.conn.allow(allowance + perMessage*int64(len(f.old)))
+	set := imap.UIDSetNum(f.old...)
 	flags := &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{imap.FlagDeleted}}
 	if err := refusalOf("STORE", t.client.Store(set, flags, nil).Close()); err != nil {
 		return err
@@ -318,9 +373,9 @@ func (t *imapSession) delete(ctx context.Context) error {
 	if err := refusalOf("EXPUNGE", t.client.UIDExpunge(set).Close()); err != nil {
 		return err
 	}
-	items := make([]Item, len(t.old))
-	for i, uid := range t.old {
-		items[i] = uidItem(t.validity, uint32(uid))
+	items := make([]Item, len(f.old))
+	for i, uid := range f.old {
+		items[i] = f.item(uid)
 	}
 	t.count.deleted += len(items)
 	return t.c.o.State.finish(ctx, kindDeleted, t.s.Key(), items)

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -22,6 +23,17 @@ func uidlItem(uidl string) Item { return Item("u" + uidl) }
 func uidItem(validity, uid uint32) Item {
 	b := binary.BigEndian.AppendUint32([]byte("i"), validity)
 	return Item(binary.BigEndian.AppendUint32(b, uid))
+}
+
+// folderItem names a message of another folder than INBOX: two folders may have the
+// same UIDVALIDITY.
+func folderItem(folder string, validity, uid uint32) Item {
+	if folder == inbox {
+		return uidItem(validity, uid)
+	}
+	sum := sha256.Sum256([]byte(folder))
+	b := append([]byte("f"), sum[:8]...)
+	return Item(binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, validity), uid))
 }
 
 // Fingerprint is the beginning of the SHA-256 of a message as it was collected.

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -25,28 +26,29 @@ type Source struct {
 	// Exactly one of the two says where the mail goes.
 	IntoAddress mail.Address
 	IntoDomain  domain.Name
-	Rules       Rules // of a domain mailbox
+	Rules       Rules    // of a domain mailbox
+	Folders     []string // by IMAP, besides INBOX
+	Paused      bool     // nothing is collected for now
 	// Believe is the name by which the provider signs what it found out about its
 	// mail (the first word of its Authentication-Results); "": nothing is believed.
 	Believe string
 }
 
-// UsualLeave is how long collected mail stays at the provider where nobody has said
-// otherwise: a second copy of the newest mail for the day on which the box's disk
-// dies, and little of the space that a provider gives.
-const UsualLeave = 7 * 24 * time.Hour
-
 // SourceOf is a source as it was set up.
 func SourceOf(c setup.Collection) Source {
 	return Source{
 		Protocol: c.Protocol, Host: c.Host, Port: c.Port, TLS: c.TLS, User: c.User, Password: c.Password,
-		Every: c.Every, Leave: UsualLeave, IntoAddress: c.IntoAddress, IntoDomain: c.IntoDomain,
+		Every: c.Every, Leave: c.Leave, IntoAddress: c.IntoAddress, IntoDomain: c.IntoDomain, Folders: c.Folders,
+		Rules: Rules{Fields: c.Fields, ToCc: c.ToCc, Keeper: c.Keeper}, Believe: c.Believe, Paused: c.Paused,
 	}
 }
 
 // SourceKey names a source for good: whoever has the same mailbox at the same
 // provider is the same source, wherever the mail goes and by whatever port.
 type SourceKey [16]byte
+
+// String is the key in hexadecimal.
+func (k SourceKey) String() string { return hex.EncodeToString(k[:]) }
 
 // Key is the source's key.
 func (s *Source) Key() SourceKey {

@@ -12,6 +12,7 @@ import (
 
 // Status is how collecting from a source goes. Counts are since the start.
 type Status struct {
+	Key        SourceKey
 	Protocol   setup.Protocol
 	Host, User string
 	Into       string    // the address or domain that the mail is for
@@ -19,6 +20,7 @@ type Status struct {
 	LastGood   time.Time // when that last went well
 	Next       time.Time // when it is tried next
 	Running    bool      // it is going on
+	Paused     bool      // somebody wants nothing collected for now
 	Listening  bool      // the server says by itself when there is mail
 	Problem    string    // what was wrong the last time, in plain words; "" if nothing was
 	Collected  int       // messages
@@ -47,14 +49,14 @@ func (c *Collector) List() []Status {
 	return list
 }
 
-// Now has mail collected at once: from the sources of this user, or from all where
-// user is "". It does not wait for it.
+// Now has mail collected at once: from the sources of this user, or of this key, or
+// from all where user is "". It does not wait for it, and wakes nothing that is paused.
 func (c *Collector) Now(user string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	found := user == ""
 	for _, w := range c.workers {
-		if user != "" && !strings.EqualFold(w.source.User, user) {
+		if user != "" && !strings.EqualFold(w.source.User, user) && w.source.Key().String() != user {
 			continue
 		}
 		found = true

@@ -55,12 +55,16 @@ type worker struct {
 func newWorker(c *Collector, s Source) *worker {
 	return &worker{
 		c: c, source: s, ended: make(chan struct{}), now: make(chan struct{}, 1),
-		status: Status{Protocol: s.Protocol, Host: s.Host, User: s.User, Into: s.into()},
+		status: Status{Key: s.Key(), Paused: s.Paused, Protocol: s.Protocol, Host: s.Host, User: s.User, Into: s.into()},
 	}
 }
 
 // run collects again and again.
 func (w *worker) run(ctx context.Context) {
+	if w.source.Paused {
+		<-ctx.Done()
+		return
+	}
 	for {
 		select {
 		case w.c.places <- struct{}{}:

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/domain"
-	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/setup"
 )
 
@@ -52,13 +51,7 @@ func closeBox(key *auth.Key, s *setup.Setup, now time.Time) boxRecord {
 		r.Outbound.Password = key.Seal(r.Outbound.purpose(), s.Outbound.Password)
 	}
 	for _, c := range s.Collect {
-		cr := collectionRecord{Protocol: string(c.Protocol), Host: c.Host, Port: c.Port, TLS: string(c.TLS), User: c.User,
-			Every: c.Every, Local: c.IntoAddress.Local, Domain: c.IntoDomain}
-		if c.IntoDomain == "" {
-			cr.Domain = domain.Name(c.IntoAddress.Domain)
-		}
-		cr.Password = key.Seal(cr.purpose(), c.Password)
-		r.Collect = append(r.Collect, cr)
+		r.Collect = append(r.Collect, closeCollection(key, &c))
 	}
 	return r
 }
@@ -66,8 +59,6 @@ func closeBox(key *auth.Key, s *setup.Setup, now time.Time) boxRecord {
 // A password is sealed for its user at its server, so that a changed record
 // can't send it elsewhere.
 func (r *outboundRecord) purpose() string { return fmt.Sprintf("outbound %s at %s", r.User, r.Host) }
-
-func (r *collectionRecord) purpose() string { return fmt.Sprintf("collect %s at %s", r.User, r.Host) }
 
 // open gives the settings with the secrets in clear. The error says which could
 // not be opened; the rest is good.
@@ -87,14 +78,8 @@ func (r *boxRecord) open(key *auth.Key) (Box, error) {
 		}
 	}
 	for _, c := range r.Collect {
-		out := setup.Collection{Protocol: setup.Protocol(c.Protocol), Host: c.Host, Port: c.Port, TLS: setup.TLSMode(c.TLS), User: c.User, Every: c.Every}
-		if c.Local != "" {
-			out.IntoAddress = mail.Address{Local: c.Local, Domain: string(c.Domain)}
-		} else {
-			out.IntoDomain = c.Domain
-		}
-		var err error
-		if out.Password, err = key.Open(c.purpose(), c.Password); err != nil {
+		out, err := c.open(key)
+		if err != nil {
 			errs = append(errs, fmt.Errorf("password of %s at %s: %w", c.User, c.Host, err))
 		}
 		box.Collect = append(box.Collect, out)

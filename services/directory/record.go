@@ -32,6 +32,9 @@ const (
 	kindSetRules      kind = 14
 	kindSetSigning    kind = 15
 	kindSetLimits     kind = 18
+
+	kindSetCollection    kind = 20
+	kindRemoveCollection kind = 21
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -194,6 +197,20 @@ type (
 		Every    time.Duration `json:"every"`
 		Local    string        `json:"into_local,omitempty"` // with Domain: an address
 		Domain   domain.Name   `json:"into_domain"`
+		// Leave is missing where nobody has said how long; below zero: for ever.
+		Leave   *time.Duration `json:"leave,omitempty"`
+		Folders []string       `json:"folders,omitempty"`
+		Fields  []string       `json:"fields,omitempty"`
+		ToCc    bool           `json:"to_cc,omitempty"`
+		Keeper  *memberRecord  `json:"keeper,omitempty"` // an address
+		Believe string         `json:"believe,omitempty"`
+		Paused  bool           `json:"paused,omitempty"`
+	}
+	// removeCollectionRecord names a mailbox at a provider, as a collectionRecord does.
+	removeCollectionRecord struct {
+		Protocol string `json:"protocol"`
+		Host     string `json:"host"`
+		User     string `json:"user"`
 	}
 )
 
@@ -245,6 +262,10 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[signingRecord](text)
 	case kindSetLimits:
 		return decodeAs[limitsRecord](text)
+	case kindSetCollection:
+		return decodeAs[collectionRecord](text)
+	case kindRemoveCollection:
+		return decodeAs[removeCollectionRecord](text)
 	}
 	return nil, fmt.Errorf("directory: record of kind %d: %w", k, ErrNewer)
 }

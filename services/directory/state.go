@@ -86,6 +86,10 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setSigning(&r)
 	case limitsRecord:
 		touched, err = n.setLimits(&r)
+	case collectionRecord:
+		touched, err = n.setCollection(&r)
+	case removeCollectionRecord:
+		touched, err = n.removeCollection(&r)
 	case tokenRecord:
 		touched, err = n.addToken(&r)
 	case removeTokenRecord:

@@ -7,6 +7,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/setup"
 )
 
 // sources are the mailboxes at providers from which mail is collected now. While the
@@ -36,4 +37,35 @@ func (c collecting) Knows(ctx context.Context, to mail.Address) error {
 // the note that it was collected.
 func (c collecting) Collect(ctx context.Context, m *mail.Collected, body *draft.Draft, note *journal.Entry) (sorted bool, err error) {
 	return c.o.mailroom.Collect(ctx, m, body, posting{c.o, note})
+}
+
+// sourceBook is the directory's list of mailboxes at providers.
+type sourceBook struct{ o *Office }
+
+// Collections are those of now.
+func (b sourceBook) Collections() []setup.Collection {
+	box, _ := b.o.directory.Box()
+	return box.Collect
+}
+
+// ParseCollection reads one.
+func (b sourceBook) ParseCollection(ctx context.Context, document []byte, password string) (setup.Collection, error) {
+	box, _ := b.o.directory.Box()
+	known := func(a mail.Address) bool {
+		_, err := b.o.directory.Look(ctx, a)
+		return err == nil
+	}
+	return setup.ParseCollection(document, password, box.Domains, known)
+}
+
+// SetCollection adds or replaces one.
+func (b sourceBook) SetCollection(ctx context.Context, c setup.Collection) error {
+	defer b.o.collector.Changed()
+	return b.o.directory.SetCollection(ctx, c)
+}
+
+// RemoveCollection ends one.
+func (b sourceBook) RemoveCollection(ctx context.Context, protocol setup.Protocol, host, user string) error {
+	defer b.o.collector.Changed()
+	return b.o.directory.RemoveCollection(ctx, protocol, host, user)
 }

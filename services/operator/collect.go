@@ -9,19 +9,22 @@ import (
 
 // wireSource is a mailbox at a provider as the API shows it.
 type wireSource struct {
-	Protocol  string    `json:"protocol"`
-	Host      string    `json:"host"`
-	User      string    `json:"user"`
-	Into      string    `json:"into"`
-	LastGood  time.Time `json:"last_good"`
-	Next      time.Time `json:"next"`
-	Running   bool      `json:"running"`
-	Listening bool      `json:"listening"`
-	Problem   string    `json:"problem"`
-	Collected int       `json:"collected"`
-	Unsorted  int       `json:"unsorted"`
-	TooLarge  int       `json:"too_large"`
-	Waiting   int       `json:"waiting"`
+	ID        string         `json:"id"`
+	Paused    bool           `json:"paused"`
+	Protocol  string         `json:"protocol"`
+	Host      string         `json:"host"`
+	User      string         `json:"user"`
+	Into      string         `json:"into"`
+	LastGood  time.Time      `json:"last_good"`
+	Next      time.Time      `json:"next"`
+	Running   bool           `json:"running"`
+	Listening bool           `json:"listening"`
+	Problem   string         `json:"problem"`
+	Collected int            `json:"collected"`
+	Unsorted  int            `json:"unsorted"`
+	TooLarge  int            `json:"too_large"`
+	Waiting   int            `json:"waiting"`
+	Settings  map[string]any `json:"settings"`
 }
 
 // collectList says how collecting goes.
@@ -67,13 +70,15 @@ func (t *task) collect(ctx context.Context, method string, in any) error {
 
 // line is the source in one line.
 func (s *wireSource) line(now time.Time) string {
-	text := fmt.Sprintf("%s at %s (%s) into %s: ", s.User, s.Host, s.Protocol, s.Into)
+	text := fmt.Sprintf("%.8s %s at %s (%s) into %s: ", s.ID, s.User, s.Host, s.Protocol, s.Into)
 	if s.LastGood.IsZero() {
 		text += "not collected from yet"
 	} else {
 		text += fmt.Sprintf("last %s ago", now.Sub(s.LastGood).Round(time.Second))
 	}
 	switch {
+	case s.Paused:
+		text += ", paused"
 	case s.Running:
 		text += ", at work now"
 	case s.Listening:

@@ -99,7 +99,26 @@ type Collection struct {
 	// its recipients to the accounts of a domain.
 	IntoAddress mail.Address
 	IntoDomain  domain.Name
+	// Leave is how long mail stays at the provider when it has been collected; 0: it
+	// is deleted there at once, LeaveForEver: never.
+	Leave   time.Duration
+	Folders []string // by IMAP, besides INBOX
+	// Fields are the header fields by which a domain's mail is sorted, in the order in
+	// which they are believed; nil: those that providers write.
+	Fields  []string
+	ToCc    bool         // To and Cc count where none of the fields says anything
+	Keeper  mail.Address // gets what can't be sorted; zero: the postmaster
+	Believe string       // the provider's name in Authentication-Results; "": they are not believed
+	Paused  bool         // nothing is collected for now
 }
+
+// LeaveForEver is a Leave that never ends.
+const LeaveForEver time.Duration = -1
+
+// UsualLeave is how long collected mail stays at the provider where nobody has said
+// otherwise: a second copy of the newest mail for the day on which the box's disk
+// dies, and little of the space that a provider gives.
+const UsualLeave = 7 * 24 * time.Hour
 
 // FieldError names the field that refuses the document.
 type FieldError struct {

@@ -71,8 +71,8 @@ func TestEverything(t *testing.T) {
 			DNS: []netip.Addr{netip.MustParseAddr("192.168.1.1"), netip.MustParseAddr("2001:db8::53")}},
 		Outbound: Outbound{Mode: OutboundSmartHost, Host: "smtp.example.net", Port: 2525, TLS: TLSImplicit, User: "u", Password: "p"},
 		Collect: []Collection{
-			{Protocol: ProtocolPOP3, Host: "pop.example.net", Port: 995, TLS: TLSImplicit, User: "u", Password: "p", Every: 15 * time.Minute, IntoDomain: "example.test"},
-			{Protocol: ProtocolIMAP, Host: "10.0.0.9", Port: 1143, TLS: TLSStartTLS, User: "u", Password: "p", Every: 5 * time.Minute, IntoAddress: address("admin@example.test")}},
+			{Protocol: ProtocolPOP3, Host: "pop.example.net", Port: 995, TLS: TLSImplicit, User: "u", Password: "p", Every: 15 * time.Minute, IntoDomain: "example.test", Leave: UsualLeave},
+			{Protocol: ProtocolIMAP, Host: "10.0.0.9", Port: 1143, TLS: TLSStartTLS, User: "u", Password: "p", Every: 5 * time.Minute, IntoAddress: address("admin@example.test"), Leave: UsualLeave}},
 		TrustedNetworks:     []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16"), netip.MustParsePrefix("192.168.7.7/32"), netip.MustParsePrefix("fd00::/8")},
 		SubmissionExtraPort: 26,
 	}
@@ -221,6 +221,14 @@ func TestErrors(t *testing.T) {
 		{obj{"collect": collection(obj{"user": nil})}, "collect[0].user", "This field is missing"},
 		{obj{"collect": collection(obj{"password": ""})}, "collect[0].password", "can't be empty"},
 		{obj{"collect": collection(obj{"every": "5"})}, "collect[0].every", "one looks like 5m"},
+		{obj{"collect": collection(obj{"leave": "a week"})}, "collect[0].leave", "7d, or 0, or forever"},
+		{obj{"collect": collection(obj{"leave": "-1"})}, "collect[0].leave", "not possible"},
+		{obj{"collect": collection(obj{"folders": []any{"Work"}})}, "collect[0].folders", "POP3 knows no folders"},
+		{obj{"collect": collection(obj{"fields": []any{"X Y"}})}, "collect[0].fields[0]", "not the name of a header field"},
+		{obj{"collect": collection(obj{"to_cc": "yes"})}, "collect[0].to_cc", "true or false"},
+		{obj{"collect": collection(obj{"into": "admin@example.test", "to_cc": true})}, "collect[0].to_cc", "only where mail is sorted"},
+		{obj{"collect": collection(obj{"unsorted": "nobody@example.test"})}, "collect[0].unsorted", "Nobody here has the address"},
+		{obj{"collect": collection(obj{"believe": "a b"})}, "collect[0].believe", "one word"},
 		{obj{"collect": collection(obj{"every": "1s"})}, "collect[0].every", "not possible"},
 		{obj{"collect": collection(obj{"every": "48h"})}, "collect[0].every", "not possible"},
 		{obj{"collect": collection(obj{"into": "example.net"})}, "collect[0].into", "not one of the office's domains"},
@@ -308,4 +316,27 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("Parse left something out: %+v", s)
 		}
 	})
+}
+
+// TestParseCollection: one mailbox alone, with the password of before.
+func TestParseCollection(t *testing.T) {
+	t.Parallel()
+	known := func(a mail.Address) bool { return a.Local == "alice" }
+	domains := []domain.Name{"example.test"}
+	text := `{"protocol": "imap", "host": "imap.example.net", "user": "u", "into": "example.test", "leave": "forever", "folders": ["INBOX", "Work", "Work"],
+		"fields": ["X-Rcpt", "Received"], "to_cc": true, "unsorted": "alice@example.test", "believe": "mx.example.net", "paused": true`
+	got, err := ParseCollection([]byte(text+"}"), "kept", domains, known)
+	want := Collection{Protocol: ProtocolIMAP, Host: "imap.example.net", Port: 993, TLS: TLSImplicit, User: "u", Password: "kept", Every: usualEvery, IntoDomain: "example.test",
+		Leave: LeaveForEver, Folders: []string{"Work"}, Fields: []string{"X-Rcpt", "Received"}, ToCc: true, Keeper: mail.Address{Local: "alice", Domain: "example.test"}, Believe: "mx.example.net", Paused: true}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v; want %+v", got, err, want)
+	}
+	if got, err := ParseCollection([]byte(text+`, "password": "new"}`), "kept", domains, known); err != nil || got.Password != "new" {
+		t.Errorf("with a new password: %q, %v", got.Password, err)
+	}
+	for _, wrong := range []string{text + "}", "[]", "", `{"protocol": "imap"}`} {
+		if _, err := ParseCollection([]byte(wrong), "", domains, known); err == nil {
+			t.Errorf("%s is taken", wrong)
+		}
+	}
 }

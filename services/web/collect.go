@@ -1,13 +1,16 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/collect"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/setup"
 )
 
 // Collector fetches mail from mailboxes at providers.
@@ -17,10 +20,27 @@ type Collector interface {
 	// Now has mail collected at once, from the sources of a user or from all. It does
 	// not wait for it. The error is collect.ErrNoSource.
 	Now(user string) error
+	// Try tries a source out: it logs in and looks what is there, and changes nothing.
+	Try(ctx context.Context, s collect.Source) collect.Trial
+}
+
+// Sources are the settings of mailboxes at providers.
+type Sources interface {
+	// Collections are those of now, with their passwords.
+	Collections() []setup.Collection
+	// ParseCollection reads one, as in a set-up document; password is used where that
+	// has none. The error is a *setup.FieldError.
+	ParseCollection(ctx context.Context, document []byte, password string) (setup.Collection, error)
+	// SetCollection adds one, or replaces the one of the same protocol, host and user.
+	// Errors: mail.ErrNotOurDomain, mail.ErrTooMany.
+	SetCollection(ctx context.Context, c setup.Collection) error
+	// RemoveCollection ends one; mail.ErrNoMailbox.
+	RemoveCollection(ctx context.Context, protocol setup.Protocol, host, user string) error
 }
 
 // source is a collect.Status as the API shows it.
 type source struct {
+	ID        string     `json:"id"`
 	Protocol  string     `json:"protocol"`
 	Host      string     `json:"host"`
 	User      string     `json:"user"`
@@ -29,6 +49,7 @@ type source struct {
 	LastGood  *time.Time `json:"last_good,omitempty"`
 	Next      *time.Time `json:"next,omitempty"`
 	Running   bool       `json:"running"`
+	Paused    bool       `json:"paused"`
 	Listening bool       `json:"listening"`
 	Problem   string     `json:"problem,omitempty"`
 	Collected int        `json:"collected"` // this and the next two: since the start
@@ -36,6 +57,8 @@ type source struct {
 	Deleted   int        `json:"deleted"`
 	TooLarge  int        `json:"too_large"`
 	Waiting   int        `json:"waiting"`
+	// Settings are as POST takes them, without the password.
+	Settings *sourceSettings `json:"settings,omitempty"`
 }
 
 // getCollect is GET /api/collect.
@@ -79,12 +102,24 @@ func (s *Server) replySources(w http.ResponseWriter, r *http.Request, status int
 	out := struct {
 		Sources []source `json:"sources"`
 	}{[]source{}}
+	settings := map[collect.SourceKey]*sourceSettings{}
+	if s.opt.Sources != nil {
+		for _, c := range s.opt.Sources.Collections() {
+			settings[keyOf(c)] = settingsOf(c)
+		}
+	}
 	for _, c := range s.opt.Collector.List() {
 		out.Sources = append(out.Sources, source{
-			Protocol: string(c.Protocol), Host: c.Host, User: c.User, Into: c.Into, Last: moment(c.Last), LastGood: moment(c.LastGood), Next: moment(c.Next),
-			Running: c.Running, Listening: c.Listening, Problem: c.Problem,
-			Collected: c.Collected, Unsorted: c.Unsorted, Deleted: c.Deleted, TooLarge: c.TooLarge, Waiting: c.Waiting,
+			ID: c.Key.String(), Protocol: string(c.Protocol), Host: c.Host, User: c.User, Into: c.Into, Last: moment(c.Last), LastGood: moment(c.LastGood), Next: moment(c.Next),
+			Running: c.Running, Paused: c.Paused, Listening: c.Listening, Problem: c.Problem,
+			Collected: c.Collected, Unsorted: c.Unsorted, Deleted: c.Deleted, TooLarge: c.TooLarge, Waiting: c.Waiting, Settings: settings[c.Key],
 		})
+	}
+	// What was set this moment is followed soon.
+	for key, set := range settings {
+		if !slices.ContainsFunc(out.Sources, func(shown source) bool { return shown.ID == key.String() }) {
+			out.Sources = append(out.Sources, source{ID: key.String(), Protocol: set.Protocol, Host: set.Host, User: set.User, Into: set.Into, Paused: set.Paused, Settings: set})
+		}
 	}
 	s.reply(w, r, status, out)
 }

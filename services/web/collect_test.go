@@ -1,13 +1,18 @@
 package web
 
 import (
+	"context"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/sanduk-mail/sanduk/services/collect"
+	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/setup"
 )
 
 // fakeCollector has one source.
@@ -23,6 +28,78 @@ func (f *fakeCollector) Now(user string) error {
 		return collect.ErrNoSource
 	}
 	return nil
+}
+
+func (f *fakeCollector) Try(_ context.Context, s collect.Source) collect.Trial {
+	if s.Password != "secret" {
+		return collect.Trial{Problem: "It does not take the password"}
+	}
+	return collect.Trial{Messages: 3, New: 2, Folders: []string{"INBOX"}}
+}
+
+// fakeSources keeps settings in a list.
+type fakeSources struct{ list []setup.Collection }
+
+func (f *fakeSources) Collections() []setup.Collection { return f.list }
+
+func (f *fakeSources) ParseCollection(_ context.Context, document []byte, password string) (setup.Collection, error) {
+	return setup.ParseCollection(document, password, []domain.Name{"office.test"}, func(mail.Address) bool { return true })
+}
+
+func (f *fakeSources) SetCollection(ctx context.Context, c setup.Collection) error {
+	_ = f.RemoveCollection(ctx, c.Protocol, c.Host, c.User)
+	f.list = append(f.list, c)
+	return nil
+}
+
+func (f *fakeSources) RemoveCollection(_ context.Context, protocol setup.Protocol, host, user string) error {
+	f.list = slices.DeleteFunc(f.list, func(c setup.Collection) bool { return c.Protocol == protocol && c.Host == host && c.User == user })
+	return nil
+}
+
+// TestSources: mailboxes at providers are added, changed, tried out, paused and
+// removed; passwords are shown to nobody and go to no other server.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	f := &fakeSources{}
+	s := &Server{opt: Options{Collector: &fakeCollector{}, Sources: f}, log: slog.New(slog.DiscardHandler)}
+	ask := func(handler func(http.ResponseWriter, *http.Request, mail.Login) error, id, body string) (string, error) {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		r.SetPathValue("id", id)
+		w := httptest.NewRecorder()
+		err := handler(w, r, mail.Login{})
+		return w.Body.String(), err
+	}
+	const box = `"protocol": "imap", "host": "imap.provider.test", "user": "me", "into": "alice@office.test"`
+	if _, err := ask(s.postSource, "", "{"+box+"}"); err == nil || problem(err).Field != "password" {
+		t.Errorf("without a password: %v; want to be told that it is missing", err)
+	}
+	text, err := ask(s.postSource, "", "{"+box+`, "password": "secret", "leave": "forever"}`)
+	if err != nil || strings.Contains(text, "secret") || !strings.Contains(text, `"leave":"forever"`) || len(f.list) != 1 {
+		t.Fatalf("added: %s, %v", text, err)
+	}
+	id := keyOf(f.list[0]).String()
+	if _, err := ask(s.postSource, "", "{"+box+`, "password": "secret"}`); err == nil || problem(err).Status != 409 {
+		t.Errorf("twice: %v; want 409", err)
+	}
+	if _, err := ask(s.putSource, id, "{"+box+`, "paused": true}`); err != nil || f.list[0].Password != "secret" || !f.list[0].Paused || f.list[0].Leave != setup.UsualLeave {
+		t.Errorf("changed: %+v, %v", f.list, err)
+	}
+	if _, err := ask(s.putSource, id, strings.Replace("{"+box+"}", "imap.provider", "imap.thief", 1)); err == nil {
+		t.Error("the password goes to another server")
+	}
+	for body, want := range map[string]string{"{" + box + "}": `"works":true`, "{" + box + `, "password": "wrong"}`: "does not take the password"} {
+		if text, err := ask(s.postTry, "", body); err != nil || !strings.Contains(text, want) {
+			t.Errorf("tried out: %s, %v; want %s", text, err, want)
+		}
+	}
+	if _, err := ask(s.deleteSource, id, ""); err != nil || len(f.list) != 0 {
+		t.Errorf("removed: %v, %d left", err, len(f.list))
+	}
+	if _, err := ask(s.deleteSource, id, ""); err == nil || problem(err).Status != 404 {
+		t.Errorf("removed again: %v; want 404", err)
+	}
 }
 
 func TestCollect(t *testing.T) {

@@ -41,6 +41,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("GET /api/health", s.admin(s.getHealth))
 	mux.HandleFunc("POST /api/tokens", s.admin(s.postToken))
 	mux.HandleFunc("DELETE /api/tokens/{id}", s.admin(s.deleteToken))
+	s.sources(mux)
 	s.undo(mux)
 	s.addresses(mux)
 	s.sending(mux)

@@ -26,6 +26,7 @@ type Options struct {
 	Undo          Undo      // optional: without it nothing can be brought back here
 	Archives      Archives  // optional: without it no mail is moved in or out
 	Collector     Collector // optional: without it nothing is collected from providers
+	Sources       Sources   // of Collector
 	Health        Doctor    // optional: without it nobody says how the mail is
 	Sending       Sending   // optional: without it nobody says how much people may send
 	Search        Search    // optional: without it mail is not searched
