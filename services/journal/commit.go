@@ -104,6 +104,9 @@ func (j *Journal) drive(done func() bool) (closing bool) {
 			j.buf = nil // a rare large payload's
 		}
 		batch = nil
+		if j.records != nil {
+			j.records.late.settle()
+		}
 		if !done() {
 			// Those just told may have more: let them queue it up before the next
 			// sync begins without them.

@@ -10,14 +10,13 @@ import (
 	"github.com/sanduk-mail/sanduk/platform/durable"
 )
 
-// latePiece is how much waits in memory at most before it is written: so much that
-// a write for each commit costs next to nothing, so little that writing it holds up
-// no commit for long.
-const latePiece = 256 << 10
+// latePiece is how much waits in memory until settle writes it: so much that a
+// write for each commit costs next to nothing, so little that it is soon written.
+const latePiece = 128 << 10
 
-// lateMost is the largest batch that waits: a larger one is a piece by itself, and
-// would only be copied once more.
-const lateMost = 32 << 10
+// lateMost is the largest batch that waits, one of many writers: a larger one is
+// rare and would hold much memory.
+const lateMost = 512 << 10
 
 // lateDelay is how long it waits at most. From then on the system brings it to the
 // disk by and by, so that also the last mail of the day is there twice.
@@ -49,7 +48,7 @@ func newLateFile(f durable.File) *lateFile {
 func (f *lateFile) writeLater(p []byte, off int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(p) > lateMost || len(f.waiting)+len(p) > latePiece {
+	if len(p) > lateMost || len(f.waiting) >= latePiece { // settle could not write it
 		if err := f.flush(); err != nil {
 			return err
 		}
@@ -64,6 +63,17 @@ func (f *lateFile) writeLater(p []byte, off int64) error {
 	}
 	f.waiting = append(f.waiting, p...)
 	return nil
+}
+
+// settle writes what waits if that is much. Its caller has told those who wait for a
+// batch, and they make the next one ready meanwhile. After an error what waits waits on,
+// and the next writeLater meets it.
+func (f *lateFile) settle() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.waiting) >= latePiece {
+		_ = f.flush()
+	}
 }
 
 // wake has what begins to wait now written in time. The caller holds mu.

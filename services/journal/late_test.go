@@ -45,7 +45,7 @@ func TestLateFile(t *testing.T) {
 		for range 300 {
 			end := int64(len(want))
 			var err error
-			switch r.IntN(12) {
+			switch r.IntN(13) {
 			case 0:
 				_, err = f.WriteAt(noted(r.IntN(5000)), end)
 			case 1:
@@ -81,6 +81,11 @@ func TestLateFile(t *testing.T) {
 				}
 			case 6:
 				err = disk.SyncDir(".")
+			case 7:
+				f.settle()
+				if len(f.waiting) >= latePiece {
+					t.Fatalf("seed %d: %d bytes wait behind settle", seed, len(f.waiting))
+				}
 			default:
 				err = f.writeLater(noted(r.IntN(9000)), end)
 			}
@@ -124,6 +129,39 @@ func TestLateFileFails(t *testing.T) {
 	got := make([]byte, 6)
 	if _, err := f.ReadAt(got, 0); err != nil || string(got) != "onetwo" {
 		t.Errorf("ReadAt gives %q, %v; want onetwo", got, err)
+	}
+}
+
+// TestLateFileSettles writes a batch of many writers only when they have been told,
+// and when that fails tells those of the next.
+func TestLateFileSettles(t *testing.T) {
+	t.Parallel()
+	disk := crashfs.New()
+	f := newLate(t, disk)
+	if err := f.writeLater(make([]byte, latePiece), 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := disk.Size("late"); got != 0 {
+		t.Errorf("%d bytes are written before those who wait are told", got)
+	}
+	f.settle()
+	if got := disk.Size("late"); got != latePiece {
+		t.Errorf("%d bytes are written behind settle; want %d", got, latePiece)
+	}
+	if err := f.writeLater(make([]byte, latePiece), latePiece); err != nil {
+		t.Fatal(err)
+	}
+	disk.Fault(func(crashfs.Op) error { return syscall.EIO })
+	f.settle()
+	if err := f.writeLater([]byte("x"), 2*latePiece); !errors.Is(err, syscall.EIO) {
+		t.Errorf("writeLater = %v behind a settle that failed; want EIO", err)
+	}
+	disk.Fault(nil)
+	if err := f.writeLater([]byte("x"), 2*latePiece); err != nil {
+		t.Fatal(err)
+	}
+	if got := disk.Size("late"); got != 2*latePiece {
+		t.Errorf("%d bytes are written when the disk takes them again; want %d", got, 2*latePiece)
 	}
 }
 
