@@ -11,12 +11,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/miekg/dns"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/office"
 	"github.com/sanduk-mail/sanduk/services/operator"
+	"github.com/sanduk-mail/sanduk/services/resolver"
 	"github.com/sanduk-mail/sanduk/services/setup"
 	"github.com/sanduk-mail/sanduk/services/tlscert"
 )
@@ -64,7 +66,11 @@ func open(ts *testscript.TestScript, dir string) *office.Office {
 }
 
 func openOffice(dir string) (*office.Office, error) {
+	silent := resolver.New(resolver.Options{Exchange: func(context.Context, netip.AddrPort, bool, *dns.Msg) (*dns.Msg, error) {
+		return nil, errors.New("a test asks nobody")
+	}})
 	return office.Open(context.Background(), office.Options{
+		DNS: silent, Outgoing: office.Outgoing{DNS: silent},
 		Data: dir, Version: "test", Dev: true, Machine: machine{},
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
 	})

@@ -38,6 +38,12 @@ type TLSA struct {
 	Data                      []byte
 }
 
+// SRV is where a service is (RFC 2782).
+type SRV struct {
+	Priority, Weight, Port uint16
+	Target                 string // "" says that there is no such service
+}
+
 // MX asks for the mail exchangers of a domain, best first.
 func (c *Client) MX(ctx context.Context, domain string) (Answer[MX], error) {
 	a, err := records(ctx, c, domain, dns.TypeMX, func(rr dns.RR) (MX, bool) {
@@ -126,6 +132,16 @@ func (c *Client) TLSA(ctx context.Context, name string) (Answer[TLSA], error) {
 		data, err := hex.DecodeString(r.Certificate)
 		return TLSA{r.Usage, r.Selector, r.MatchingType, data}, err == nil
 	})
+}
+
+// SRV asks where a service is, such as "_imaps._tcp.example.com", best first.
+func (c *Client) SRV(ctx context.Context, name string) (Answer[SRV], error) {
+	a, err := records(ctx, c, name, dns.TypeSRV, func(rr dns.RR) (SRV, bool) {
+		r := rr.(*dns.SRV)
+		return SRV{r.Priority, r.Weight, r.Port, plain(r.Target)}, true
+	})
+	slices.SortStableFunc(a.Records, func(x, y SRV) int { return cmp.Compare(x.Priority, y.Priority) })
+	return a, err
 }
 
 // records asks and reads the answer.

@@ -1,6 +1,7 @@
 // Package resolver asks DNS for all who send, receive and judge mail: where a
 // domain's mail goes (MX, A, AAAA), what it says of itself (TXT), who an address
-// is (PTR), and which certificates its servers have (TLSA).
+// is (PTR), which certificates its servers have (TLSA), and where its services are
+// (SRV).
 //
 // What comes in: names, in Unicode or as A-labels, always taken as absolute (no
 // search list). What goes out: an [Answer], with how long it holds and whether
@@ -41,5 +42,5 @@
 // goroutines.
 //
 // Standards: RFC 1035, 2181, 2308 (negative answers), 4033–4035, 5155, 5891
-// (A-labels), 6672 (DNAME), 6698 (TLSA), 6891 (EDNS), 7505 (null MX), 7766 (TCP).
+// (A-labels), 6672 (DNAME), 2782 (SRV), 6698 (TLSA), 6891 (EDNS), 7505 (null MX), 7766 (TCP).
 package resolver

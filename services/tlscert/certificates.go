@@ -223,9 +223,12 @@ func (c *Certificates) TLSConfig(protocols ...string) *tls.Config {
 }
 
 // GetCertificate is for tls.Config: the current certificate, whatever name the
-// client asks for.
+// client asks for. The authority's goes with it, by which servers that ask DNS for
+// it (DANE-TA) know the box: RFC 7671 §5.2.2 wants it in the chain.
 func (c *Certificates) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	return c.leaf.Load(), nil
+	pair := *c.leaf.Load()
+	pair.Certificate = [][]byte{pair.Certificate[0], c.CA()}
+	return &pair, nil
 }
 
 // CA is the authority's certificate in DER, for people to install.

@@ -67,6 +67,13 @@ func (j *Judge) mailFrom(ctx context.Context, envelope *mail.Envelope) spfOutcom
 	return spfOutcome{v, name, "mfrom"}
 }
 
+// CheckSPF says whether a domain lets a server send for it. It asks as if a message
+// of the domain's postmaster came from there.
+func CheckSPF(ctx context.Context, dns DNS, peer netip.Addr, domain string) Verdict {
+	j := Judge{dns: dns}
+	return j.checkSPF(ctx, &mail.Envelope{Peer: mail.Peer{Addr: peer, Helo: domain}}, domain, "postmaster@"+domain)
+}
+
 // checkSPF asks the library, which counts look-ups (RFC 7208 §4.6.4).
 func (j *Judge) checkSPF(ctx context.Context, envelope *mail.Envelope, domain, sender string) (v Verdict) {
 	began := time.Now()

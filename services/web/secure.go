@@ -42,6 +42,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("POST /api/tokens", s.admin(s.postToken))
 	mux.HandleFunc("DELETE /api/tokens/{id}", s.admin(s.deleteToken))
 	s.sources(mux)
+	s.dns(mux)
 	s.undo(mux)
 	s.addresses(mux)
 	s.sending(mux)
@@ -54,7 +55,7 @@ func (s *Server) SecureHandler() http.Handler {
 		mux.HandleFunc("POST "+path, s.handle(s.autodiscover))
 	}
 	s.shared(mux)
-	return s.guard(mux)
+	return s.policies(s.guard(mux))
 }
 
 // shared are the paths that both ports answer, since the devices that ask for

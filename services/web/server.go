@@ -29,6 +29,7 @@ type Options struct {
 	Sources       Sources   // of Collector
 	Health        Doctor    // optional: without it nobody says how the mail is
 	Sending       Sending   // optional: without it nobody says how much people may send
+	DNS           Zone      // optional: without it nobody says what to publish in DNS
 	Search        Search    // optional: without it mail is not searched
 	Certificates  Certificates
 	Machine       Machine

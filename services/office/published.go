@@ -1,0 +1,103 @@
+package office
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/sanduk-mail/sanduk/services/dkim"
+	"github.com/sanduk-mail/sanduk/services/domain"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/resolver"
+	"github.com/sanduk-mail/sanduk/services/setup"
+	"github.com/sanduk-mail/sanduk/services/signer"
+	"github.com/sanduk-mail/sanduk/services/zone"
+)
+
+// published is what the office has, or should have, in DNS, for the pages.
+type published struct{ o *Office }
+
+// office is what decides about it.
+func (p published) office(ctx context.Context) (zone.Office, error) {
+	box, _ := p.o.directory.Box()
+	z := zone.Office{Hostname: p.o.hostname(), Addresses: p.o.options.Machine.Addresses(), Authority: p.o.certs.CA()}
+	if box.Outbound.Mode == setup.OutboundSmartHost {
+		z.SmartHost = box.Outbound.Host
+	}
+	for _, name := range p.o.signing() {
+		keys, err := p.o.signer.Keys(ctx, name)
+		if err != nil {
+			return zone.Office{}, err
+		}
+		z.Domains = append(z.Domains, zone.Domain{
+			Name: string(name), Keys: keys.Records(), KeysOnly: !p.has(box.Domains, name),
+			Collected: slices.ContainsFunc(box.Collect, func(c setup.Collection) bool { return c.IntoDomain == name }),
+		})
+	}
+	return z, nil
+}
+
+// has reports whether mail comes in for a domain.
+func (p published) has(domains []domain.Name, name domain.Name) bool {
+	return slices.Contains(domains, name) || slices.Contains(p.o.directory.Aliases(), name)
+}
+
+// Records are what the office should publish, and how it stands.
+func (p published) Records(ctx context.Context) ([]zone.Record, error) {
+	z, err := p.office(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return zone.Look(ctx, p.dns(), z, zone.Records(z)), nil
+}
+
+// dns is who is asked. It remembers nothing: whoever has just published a record
+// looks again at once.
+func (p published) dns() zone.DNS {
+	for _, given := range []any{p.o.options.Outgoing.DNS, p.o.options.DNS} {
+		if dns, ok := given.(zone.DNS); ok {
+			return dns
+		}
+	}
+	return resolver.New(resolver.Options{}).Validated()
+}
+
+// Proposed are the records without asking DNS.
+func (p published) Proposed(ctx context.Context) ([]zone.Record, error) {
+	z, err := p.office(ctx)
+	return zone.Records(z), err
+}
+
+// Policy is the MTA-STS policy of a domain.
+func (p published) Policy(name string) (string, bool) {
+	canonical, err := domain.Canonical(name)
+	box, ok := p.o.directory.Box()
+	if err != nil || !ok || !p.has(box.Domains, canonical) {
+		return "", false
+	}
+	return zone.Policy(zone.Office{Hostname: p.o.hostname(), Authority: p.o.certs.CA()}), true
+}
+
+// PrepareKeys makes a domain's next keys.
+func (p published) PrepareKeys(ctx context.Context, name string) error {
+	return p.change(ctx, name, p.o.signer.Prepare)
+}
+
+// UseKeys takes them up.
+func (p published) UseKeys(ctx context.Context, name string) error {
+	return p.change(ctx, name, p.o.signer.Switch)
+}
+
+func (p published) change(ctx context.Context, name string, do func(context.Context, domain.Name) (*dkim.Keys, error)) error {
+	canonical, err := domain.Canonical(name)
+	if err != nil {
+		return mail.ErrNoDomain
+	}
+	switch _, err = do(ctx, canonical); {
+	case errors.Is(err, signer.ErrNoDomain):
+		return mail.ErrNoDomain
+	case errors.Is(err, dkim.ErrNotPrepared):
+		return &mail.RuleError{Text: "There are no new keys yet. Make them first, publish their records, then take them up", Err: mail.ErrInUse}
+	}
+	return err
+}
