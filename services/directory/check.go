@@ -41,7 +41,7 @@ func (d *Directory) Check(ctx context.Context) (Report, error) {
 		if next, err := d.replay(fromJournal, r); err == nil {
 			fromJournal = next
 		} else {
-			report.problem("record %d of the log does not fit what came before it: %v", r.LSN, err)
+			report.problem("a change to the list of people (of %s) does not fit what came before it in the log: %v", r.Time.UTC().Format("2 January 2006, 15:04 UTC"), err)
 		}
 		return nil
 	})
@@ -90,7 +90,7 @@ func (r *Report) compare(source string, got, want *state) {
 	for _, key := range slices.Sorted(maps.Keys(b)) {
 		switch text, found := a[key]; {
 		case !found:
-			r.problem("%s lacks %s", source, key)
+			r.problem("%s: not in %s", key, source)
 		case !bytes.Equal(text, b[key]):
 			r.problem("%s says something else of %s than is in use", source, key)
 		}

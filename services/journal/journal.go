@@ -172,6 +172,14 @@ func (j *Journal) Damage() []Damage {
 	return slices.Clone(j.damage)
 }
 
+// Missing reports whether there is no file of this number: if a record or a body was
+// ever in one, it is lost, unless compaction has given the file back.
+func (j *Journal) Missing(number uint32) bool {
+	j.shelf.mu.Lock()
+	defer j.shelf.mu.Unlock()
+	return j.shelf.segments[number] == nil
+}
+
 func (j *Journal) report(d Damage) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,7 +43,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"setup": setUp, "serve": serve, "garble": garble, "expunge": expunge, "endtoken": endToken,
+			"setup": setUp, "fill": fill, "serve": serve, "garble": garble, "expunge": expunge, "endtoken": endToken,
 		},
 	})
 }
@@ -87,6 +89,29 @@ func setUp(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(o.Close())
 }
 
+// fill is "fill DIR ADDRESS N": so many messages for a person in INBOX, in a log of
+// small segments.
+func fill(ts *testscript.TestScript, _ bool, args []string) {
+	dir := ts.MkAbs(args[0])
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	var mbox strings.Builder
+	for i := range n {
+		fmt.Fprintf(&mbox, "From x@example.test Sat Jan  1 00:00:00 2022\nSubject: letter %d\n\n%s\n\n", i, strings.Repeat(fmt.Sprintf("line %d\n", i), 60))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("INBOX.mbox"), []byte(mbox.String()), 0o600))
+	ts.Check(ts.Exec("boxctl", "token", "add", "filler", "--data", dir))
+	ts.Check(os.WriteFile(ts.MkAbs("filler"), []byte(ts.ReadFile("stdout")), 0o600))
+	o, err := office.Open(context.Background(), office.Options{
+		Data: dir, Version: "test", Dev: true, Machine: machine{}, Tuning: office.Tuning{Segment: 64 << 10},
+		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
+	})
+	ts.Check(err)
+	stop := serveOffice(ts, o, dir)
+	ts.Check(ts.Exec("boxctl", "import", args[1], "INBOX.mbox", "--box", ts.Getenv("BOX"), "--ca", ts.Getenv("CA"), "--token-file", "filler"))
+	stop()
+}
+
 // garble is "garble FILE": the middle of it is not what was written.
 func garble(ts *testscript.TestScript, _ bool, args []string) {
 	text := []byte(ts.ReadFile(args[0]))
@@ -100,16 +125,16 @@ func garble(ts *testscript.TestScript, _ bool, args []string) {
 // and CA the file with its authority.
 func serve(ts *testscript.TestScript, _ bool, args []string) {
 	dir := ts.MkAbs(args[0])
-	o := open(ts, dir)
+	ts.Defer(serveOffice(ts, open(ts, dir), dir))
+}
+
+// serveOffice serves an office until stop is called.
+func serveOffice(ts *testscript.TestScript, o *office.Office, dir string) (stop func()) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- o.Serve(ctx, map[string]net.Listener{"https": l}) }()
-	ts.Defer(func() {
-		cancel()
-		ts.Check(errors.Join(<-done, o.Close()))
-	})
 	files, err := durable.NewOS(dir)
 	ts.Check(err)
 	defer files.Close()
@@ -118,6 +143,10 @@ func serve(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certs.CA()}), 0o600))
 	ts.Setenv("BOX", "https://"+l.Addr().String())
 	ts.Setenv("CA", ts.MkAbs("ca.pem"))
+	return func() {
+		cancel()
+		ts.Check(errors.Join(<-done, o.Close()))
+	}
 }
 
 // endToken is "endtoken NAME FILE": removes the token of the name from the running

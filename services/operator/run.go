@@ -58,7 +58,7 @@ type values struct {
 	folder, address                 string
 	admin, passwordStdin            bool
 	moved, inPlace, newPassword     bool
-	deep, json, anyway              bool
+	deep, json, anyway, all         bool
 	keep, shared                    bool
 	who, named, aliasOf, catchAll   string
 	recipients                      string
@@ -66,7 +66,7 @@ type values struct {
 
 func commands() []command {
 	return []command{
-		{"check", "--data DIR [--deep]", "read all mail in a data directory and prove that it is whole; with --deep also what was deleted and nobody can see", check},
+		{"check", "--data DIR [--deep] [--all]", "read all mail in a data directory and prove that it is whole; with --deep also what was deleted and nobody can see; --all lists everything that is wrong", check},
 		{"health", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say what is wrong with the mail on a running box, and what to do about it", health},
 		{"rebuild", "[ADDRESS] --data DIR [--anyway]", "make a person's index, or all, anew from the log, which has everything; --anyway: also from a log that is damaged", rebuild},
 		{"dump", "--data DIR [--account ADDRESS] [--since LSN] [--json]", "print the log's records, one for each line; changes nothing, also works on a damaged copy", dump},
@@ -235,6 +235,7 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.BoolVar(&t.flags.newPassword, "new-password", false, "")
 	set.BoolVar(&t.flags.deep, "deep", false, "")
 	set.BoolVar(&t.flags.anyway, "anyway", false, "")
+	set.BoolVar(&t.flags.all, "all", false, "")
 	set.BoolVar(&t.flags.json, "json", false, "")
 	set.StringVar(&t.flags.who, "who", "", "")
 	set.StringVar(&t.flags.named, "named", "", "")

@@ -21,8 +21,8 @@ import (
 	"github.com/sanduk-mail/sanduk/services/message"
 )
 
-// maxProblems of one account are listed; the rest is only counted.
-const maxProblems = 100
+// MaxProblems of one account are listed by Check; the rest is only counted.
+const MaxProblems = 100
 
 // Report is what Check found.
 type Report struct {
@@ -35,6 +35,11 @@ type Report struct {
 	// Uncompared are the accounts whose index could not be compared with the log, for
 	// lack of room for a second one on the disk and in memory. All else was checked.
 	Uncompared []mail.AccountID
+	// Unreadable is how many messages of each person can't be read, each copy counted.
+	Unreadable map[mail.AccountID]int
+	// Gone is how many of these were in files of the log (log/%08d.seg) that are not
+	// there at all, by file and person; they are not among the Problems.
+	Gone map[uint32]map[mail.AccountID]int
 }
 
 // Problem is one thing that is not as it must be.
@@ -44,12 +49,14 @@ type Problem struct {
 	// Lost says that it is in the log itself. All else is in the index, which
 	// Rebuild makes anew.
 	Lost bool
+	// Remade says that the index is already made from what is left of the log.
+	Remade bool
 }
 
 func (p Problem) String() string { return fmt.Sprintf("account %s: %s", p.Account, p.Text) }
 
 // OK reports whether everything was as it must be.
-func (r *Report) OK() bool { return len(r.Problems) == 0 && len(r.Damage) == 0 }
+func (r *Report) OK() bool { return len(r.Problems) == 0 && len(r.Damage) == 0 && len(r.Gone) == 0 }
 
 // Check proves the invariants of every account: exact counts, UIDs in order and
 // below UIDNEXT, every body readable and as long as its row says, the counts of
@@ -58,8 +65,11 @@ func (r *Report) OK() bool { return len(r.Problems) == 0 && len(r.Damage) == 0 }
 // holds. It reads everything, bodies included. The store may be in use.
 //
 // The error is one of the disk or the context; what is wrong is in the Report.
-func (s *Store) Check(ctx context.Context) (Report, error) {
-	var report Report
+func (s *Store) Check(ctx context.Context) (Report, error) { return s.CheckListing(ctx, MaxProblems) }
+
+// CheckListing is Check with a report of at most so many problems of each account.
+func (s *Store) CheckListing(ctx context.Context, most int) (Report, error) {
+	report := Report{Unreadable: map[mail.AccountID]int{}, Gone: map[uint32]map[mail.AccountID]int{}}
 	read := map[uint32]emailSet{}
 	s.mu.RLock()
 	ids := slices.Sorted(maps.Keys(s.known))
@@ -71,7 +81,7 @@ func (s *Store) Check(ctx context.Context) (Report, error) {
 		if err != nil {
 			return report, fmt.Errorf("check: %w", err)
 		}
-		c := &checker{ctx: ctx, account: a, report: &report, read: read, seed: maphash.MakeSeed()}
+		c := &checker{ctx: ctx, account: a, report: &report, read: read, seed: maphash.MakeSeed(), most: most}
 		if err := c.run(); err != nil {
 			return report, fmt.Errorf("check account %s: %w", id, err)
 		}
@@ -101,6 +111,7 @@ type checker struct {
 	swept   mail.ModSeq     // up to which what has expired is out of the index
 	log     *account        // as the log has it; nil: there is no room for that
 	count   int             // of problems
+	most    int             // that are listed
 }
 
 // reference is a message that has a body.
@@ -113,17 +124,23 @@ type reference struct {
 	prefix  []byte
 }
 
-func (c *checker) problem(format string, args ...any) { c.note(false, format, args...) }
+func (c *checker) problem(format string, args ...any) { c.note(Problem{}, format, args...) }
 
 // lost is a problem that is in the log.
-func (c *checker) lost(format string, args ...any) { c.note(true, format, args...) }
+func (c *checker) lost(format string, args ...any) { c.note(Problem{Lost: true}, format, args...) }
 
-func (c *checker) note(lost bool, format string, args ...any) {
-	if c.count++; c.count > maxProblems {
+// remade is one of a log from which the index is already made.
+func (c *checker) remade(format string, args ...any) {
+	c.note(Problem{Lost: true, Remade: true}, format, args...)
+}
+
+func (c *checker) note(p Problem, format string, args ...any) {
+	if c.count++; c.count > c.most {
 		c.report.Omitted++
 		return
 	}
-	c.report.Problems = append(c.report.Problems, Problem{c.account.id, fmt.Sprintf(format, c.words(args)...), lost})
+	p.Account, p.Text = c.account.id, fmt.Sprintf(format, c.words(args)...)
+	c.report.Problems = append(c.report.Problems, p)
 }
 
 // run checks the account. The log and the bodies, which take long, are read
@@ -506,7 +523,7 @@ func (c *checker) beginLog(inMemory bool) error {
 			continue // it is read below; the others follow from what is before them, and need only be whole
 		}
 		if err := a.store.readSnapshot(c.ctx, &list[i].snapshot, func(any) error { return nil }); errors.Is(err, errSnapshot) {
-			c.lost("the snapshot of record %d can't be read; the next is made soon: %v", list[i].at, err)
+			c.lost("a summary of this person's mail in the log can't be read; the box makes another one by itself: %v", err)
 		} else if err != nil {
 			return err
 		}
@@ -530,7 +547,7 @@ func (c *checker) beginLog(inMemory bool) error {
 		if !errors.Is(err, errSnapshot) {
 			return err
 		}
-		c.lost("the snapshot of record %d, from which the log begins, can't be read; the next is made soon: %v", list[first].at, err)
+		c.lost("a summary of this person's mail, with which the log begins, can't be read; the box makes another one by itself: %v", err)
 	}
 }
 
@@ -623,14 +640,14 @@ func (c *checker) compareWithLog() error {
 	if c.log.lost {
 		return nil // follow has said so
 	}
-	if c.log.hole != 0 {
-		// The index, if it was there before, has what the log has not.
-		c.lost("of what happened to this person's mail, part is lost in the log, before record %d", c.log.hole)
-		return nil
-	}
 	if len(c.account.store.journal.Damage()) > 0 && c.last.modSeq >= c.log.last.modSeq+skipMessages {
 		// closeHole has moved the numbers on: the log can't say by how much.
-		c.lost("the index was made from a log that is damaged: what was lost there of this person's mail, if anything, is not in it")
+		c.remade("the index was made from a log that is damaged: what was lost there of this person's mail, if anything, is not in it")
+		return nil
+	}
+	if c.log.hole != 0 {
+		// The index, if it was there before, has what the log has not.
+		c.lost("of what happened to this person's mail, part is lost in the log; the index still has it")
 		return nil
 	}
 	if c.log.indexed == 0 {
@@ -729,12 +746,13 @@ func (c *checker) compareRows(what string, a *account, id mail.MailboxID, each e
 	})
 	defer stop()
 	next, more := indexed()
+	var over, missing mail.UIDSet // in the index alone, and there alone
 	known, err := each(id, func(r *row) {
 		for ; more && next.uid < r.uid; next, more = indexed() {
-			c.problem("message %d of folder %s is in the index, but not in %s", next.uid, id, what)
+			over = over.Add(next.uid)
 		}
 		if !more || next.uid != r.uid {
-			c.problem("message %d of folder %s is not in the index, but in %s", r.uid, id, what)
+			missing = missing.Add(r.uid)
 			return
 		}
 		x, y := *r, next
@@ -749,7 +767,13 @@ func (c *checker) compareRows(what string, a *account, id mail.MailboxID, each e
 		err = broken
 	}
 	for ; known && more; next, more = indexed() {
-		c.problem("message %d of folder %s is in the index, but not in %s", next.uid, id, what)
+		over = over.Add(next.uid)
+	}
+	if len(over) > 0 {
+		c.problem("%s of folder %s: in the index, but not in %s", numbered(over), id, what)
+	}
+	if len(missing) > 0 {
+		c.problem("%s of folder %s: not in the index, but in %s", numbered(missing), id, what)
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func (c *checker) readBodies() error {
 			switch {
 			case err != nil:
 				bad[b.ref] = true
-				c.lost("%s%s", c.named(b.ref, c.reference(b.email)), ofDisk(err))
+				c.unreadable(b, err)
 			case size != b.size:
 				by := c.reference(b.email)
 				c.problem("message %d of folder %s: its text (%s) has %d bytes, the index says %d", by.uid, by.mailbox, b.ref, size, b.size)
@@ -101,6 +101,23 @@ func (c *checker) readBodies() error {
 		}
 	}
 	return nil
+}
+
+// unreadable notes that a body can't be read. Of a whole file that is gone, the
+// messages are only counted.
+func (c *checker) unreadable(b bodyOf, err error) {
+	by := c.reference(b.email)
+	c.report.Unreadable[c.account.id] += 1 + by.more
+	if !c.account.store.journal.Missing(b.ref.Segment) {
+		c.lost("%s%s", c.named(b.ref, by), ofDisk(err))
+		return
+	}
+	of := c.report.Gone[b.ref.Segment]
+	if of == nil {
+		of = map[mail.AccountID]int{}
+		c.report.Gone[b.ref.Segment] = of
+	}
+	of[c.account.id] += 1 + by.more
 }
 
 // ofDisk is what the disk says of a message that it does not give, if anything. In

@@ -45,6 +45,33 @@ func (c *checker) members(of map[mail.MailboxID]int64) string {
 	return cmp.Or(strings.Join(list, ", "), "no messages")
 }
 
+// maxRuns is how many runs of messages are named.
+const maxRuns = 8
+
+// numbered says which messages these are.
+func numbered(set mail.UIDSet) string {
+	var list []string
+	total := uint64(0)
+	for i, r := range set {
+		total += uint64(r.Last) - uint64(r.First) + 1
+		switch {
+		case i >= maxRuns:
+		case r.First == r.Last:
+			list = append(list, fmt.Sprint(r.First))
+		default:
+			list = append(list, fmt.Sprintf("%d to %d", r.First, r.Last))
+		}
+	}
+	if total == 1 {
+		return "message " + list[0]
+	}
+	text := "messages " + strings.Join(list, ", ")
+	if len(set) > maxRuns {
+		text += " and others"
+	}
+	return fmt.Sprintf("%s (%d in all)", text, total)
+}
+
 // differences gathers what two places say of one thing.
 type differences struct {
 	other string // the place that is compared with the index
