@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -9,6 +10,14 @@ import (
 	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
+
+// Outside says that an address is none of the office's; a *mail.RuleError if it is.
+func (d *Directory) Outside(ctx context.Context, to mail.Address) error {
+	if _, err := d.Look(ctx, to); errors.Is(err, mail.ErrNotOurDomain) {
+		return nil
+	}
+	return &mail.RuleError{Field: "to", Text: "the queue sends to addresses outside only, and " + to.String() + " is the office's own: export the message and import it there"}
+}
 
 // Look finds what an address of the office stands for. It waits for nothing, and
 // what it gives is shared: don't change it. Errors: mail.ErrNotOurDomain,

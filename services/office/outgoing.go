@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/delivery"
 	"github.com/sanduk-mail/sanduk/services/draft"
@@ -138,7 +137,7 @@ func items(env *mail.Envelope, outbound []mail.Outbound, body *draft.Draft) []*q
 			it.ID = mail.NewID(env.ID.Time())
 		}
 		for _, to := range out.To {
-			it.To = append(it.To, queue.Recipient{Recipient: to, Hop: mail.Hop(strings.ToLower(to.Domain))})
+			it.To = append(it.To, queue.Recipient{Recipient: to, Hop: hopOf(to.Address)})
 		}
 		list[i] = it
 	}

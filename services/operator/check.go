@@ -34,6 +34,14 @@ func check(ctx context.Context, t *task) error {
 		if err != nil {
 			return err
 		}
+		q, err := d.openQueue(ctx)
+		if err != nil {
+			return err
+		}
+		waiting, err := q.Check(ctx)
+		if err != nil {
+			return err
+		}
 		if t.flags.deep {
 			if post.Damage, err = d.journal.Scrub(ctx); err != nil {
 				return err
@@ -45,19 +53,23 @@ func check(ctx context.Context, t *task) error {
 		}
 		t.say("people:    %s, %s removed, %s", counted(people.Accounts, "person", "people"), number(people.Removed), counted(people.Tokens, "token", "tokens"))
 		t.say("mail:      %s in %s of %s; read %s", messages(post.Messages), counted(post.Mailboxes, "folder", "folders"), counted(post.Accounts, "person", "people"), size(post.Bytes))
+		if waiting.Items > 0 {
+			t.say("waiting:   %s on the way out", counted(waiting.Items, "message", "messages"))
+		}
 		name := func(id mail.AccountID) string { return cmp.Or(addresses[id], "removed account "+id.String()) }
 		t.reportMended(&d.mended, name)
 		if len(post.Uncompared) > 0 {
 			t.say("not done:  the index of %s was not compared with the log: there is no room on the disk for a second one. All else was checked.\n"+
 				"→ Make room, as much as mail/accounts takes up, or check a copy on a larger disk.", listed(post.Uncompared, name))
 		}
-		if len(people.Problems) == 0 && post.OK() {
+		if len(people.Problems) == 0 && post.OK() && len(waiting.Problems) == 0 {
 			fmt.Fprintln(t.Out, "All is well")
 			return nil
 		}
 		f := findings{people: people, post: post, name: name, missing: d.journal.Missing}
 		f.sum()
 		t.report(&f)
+		t.reportWaiting(waiting)
 		return errFound
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
-	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/store"
 )
 
@@ -14,11 +13,10 @@ import (
 func compact(ctx context.Context, t *task) error {
 	return t.atData(ctx, func(d *data) error {
 		// Its bodies live as long as somebody waits for them.
-		q, err := queue.Open(ctx, d.files.Path(queue.File), d.journal, queue.Options{Logger: slog.New(slog.DiscardHandler)})
+		q, err := d.openQueue(ctx)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = q.Close() }() // all that it knows is in the log
 		upkeep := store.NewUpkeep(d.store, store.UpkeepOptions{Owners: []journal.Owner{q}, Logger: slog.New(slog.DiscardHandler), Flat: true})
 		done, err := upkeep.Compact(ctx)
 		if err != nil {

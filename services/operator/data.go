@@ -22,6 +22,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/search"
 	"github.com/sanduk-mail/sanduk/services/store"
 )
@@ -48,6 +49,7 @@ type data struct {
 	spool     *draft.Spool
 	search    *search.Index // once it was asked for
 	files     *durable.OS   // of the mail directory
+	queue     *queue.Queue  // likewise
 	mended    mended
 	closers   []func() error
 }

@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"setup": setUp, "fill": fill, "serve": serve, "garble": garble, "expunge": expunge, "endtoken": endToken,
+			"setup": setUp, "fill": fill, "serve": serve, "garble": garble, "expunge": expunge, "endtoken": endToken, "enqueue": enqueue,
 		},
 	})
 }

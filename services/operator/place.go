@@ -49,6 +49,7 @@ type place interface {
 	removeDomain(ctx context.Context, name string) error
 	// rules changes what a change has, and says what holds then.
 	rules(ctx context.Context, address mail.Address, change rulesChange) (mail.Rules, error)
+	waitingMail
 	close() error
 }
 
@@ -74,27 +75,30 @@ func explain(err error) error {
 		return rule // it says all in words
 	}
 	for known, text := range map[error]string{
-		directory.ErrInUse:    "a mail service is running on this data directory: stop it first",
-		directory.ErrLost:     directory.ErrLost.Error(),
-		directory.ErrNotSetUp: "this box has not been set up yet: open its set-up page first",
-		mail.ErrName:          mail.ErrName.Error(),
-		mail.ErrNoAccount:     "nobody here has this address: boxctl user list shows who is here, boxctl undo list who was removed",
-		mail.ErrAddressTaken:  "somebody has this address already",
-		mail.ErrNoSuchAddress: "there is no such address: boxctl alias list and boxctl group list show those that there are",
-		mail.ErrNoDomain:      "the office has no such domain: boxctl domain list shows those that it has",
-		mail.ErrAddress:       "this is not an address that can be given here: letters, digits, dots and hyphens before the @",
-		domain.ErrName:        "this is not a domain name: write it like example.com",
-		mail.ErrNotOurDomain:  "this address is in none of the office's domains",
-		mail.ErrNoSpace:       "the disk is full: make room on it first",
-		syscall.ENOSPC:        "the disk is full: make room on it first",
-		mail.ErrOverQuota:     "this person's mailbox is full: allow more space for it first",
-		mail.ErrKeywords:      "this person's mail has had more different combinations of labels than can be kept: take the labels off what is to come in",
-		mail.ErrNoMailbox:     "there is no such folder, or was none then: boxctl undo list shows the deleted ones",
-		mail.ErrNoMessage:     "there never was such a message: boxctl undo list shows those that can be brought back",
-		mail.ErrGone:          mail.ErrGone.Error(),
-		mail.ErrMailboxName:   "that is no possible folder name: levels are separated by one /, and must not be empty",
-		transfer.ErrUnknown:   transfer.ErrUnknown.Error(),
-		auth.ErrKey:           "private/box.key is damaged: put it back from a backup, nobody can log in without it",
+		directory.ErrInUse:      "a mail service is running on this data directory: stop it first",
+		directory.ErrLost:       directory.ErrLost.Error(),
+		directory.ErrNotSetUp:   "this box has not been set up yet: open its set-up page first",
+		mail.ErrName:            mail.ErrName.Error(),
+		mail.ErrNoAccount:       "nobody here has this address: boxctl user list shows who is here, boxctl undo list who was removed",
+		mail.ErrAddressTaken:    "somebody has this address already",
+		mail.ErrNoSuchAddress:   "there is no such address: boxctl alias list and boxctl group list show those that there are",
+		mail.ErrNoDomain:        "the office has no such domain: boxctl domain list shows those that it has",
+		mail.ErrAddress:         "this is not an address that can be given here: letters, digits, dots and hyphens before the @",
+		mail.ErrNotWaiting:      "this message is not waiting, or no longer: boxctl queue list shows what is",
+		mail.ErrSending:         "the message is being sent right now: try again in a moment, if it is still there",
+		mail.ErrNothingToChange: "there is nothing to change about this message: it is so already, or no longer waits",
+		domain.ErrName:          "this is not a domain name: write it like example.com",
+		mail.ErrNotOurDomain:    "this address is in none of the office's domains",
+		mail.ErrNoSpace:         "the disk is full: make room on it first",
+		syscall.ENOSPC:          "the disk is full: make room on it first",
+		mail.ErrOverQuota:       "this person's mailbox is full: allow more space for it first",
+		mail.ErrKeywords:        "this person's mail has had more different combinations of labels than can be kept: take the labels off what is to come in",
+		mail.ErrNoMailbox:       "there is no such folder, or was none then: boxctl undo list shows the deleted ones",
+		mail.ErrNoMessage:       "there never was such a message: boxctl undo list shows those that can be brought back",
+		mail.ErrGone:            mail.ErrGone.Error(),
+		mail.ErrMailboxName:     "that is no possible folder name: levels are separated by one /, and must not be empty",
+		transfer.ErrUnknown:     transfer.ErrUnknown.Error(),
+		auth.ErrKey:             "private/box.key is damaged: put it back from a backup, nobody can log in without it",
 	} {
 		if errors.Is(err, known) {
 			return errors.New(text)

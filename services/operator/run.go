@@ -62,6 +62,8 @@ type values struct {
 	keep, shared                    bool
 	who, named, aliasOf, catchAll   string
 	recipients                      string
+	hop                             string
+	held                            bool
 }
 
 func commands() []command {
@@ -100,6 +102,15 @@ func commands() []command {
 		{"domain list", "WHERE", "list the office's domains", domainList},
 		{"domain set", "NAME [--alias-of NAME] [--catch-all ADDRESS] WHERE", "add a domain; --alias-of: another name of one; --catch-all: who gets mail for addresses that nobody has (none: it is refused)", domainSet},
 		{"domain remove", "NAME WHERE", "end a domain that nobody has an address in", domainRemove},
+		{"queue list", "[--held] [--hop DOMAIN] [--address TEXT] WHERE", "list the mail that waits for its way out, and why; --held: only what somebody holds back; --hop: only what goes to this domain; --address: only from or to such addresses", queueList},
+		{"queue show", "ID WHERE", "show a waiting message with everything that was tried, in the other servers' words", queueShow},
+		{"queue stats", "WHERE", "count the mail that waits, for each domain, and say where nobody answers", queueStats},
+		{"queue hold", "ID WHERE", "keep a message back until it is released", queueAlter(holdWaiting, "is held back until you release it (boxctl queue release)")},
+		{"queue release", "ID WHERE", "let a message go that was held back", queueAlter(releaseWaiting, "is on its way again")},
+		{"queue retry", "[ID] [--hop DOMAIN] WHERE", "try a message at once; without ID all that waits, or with --hop what waits for a domain", queueRetry},
+		{"queue drop", "ID WHERE", "take a message out for good; nobody is told (queue export keeps a copy)", queueAlter(dropWaiting, "has been taken out. Nobody was told")},
+		{"queue redirect", "ID ADDRESS NEW-ADDRESS WHERE", "send what waits for one address outside to another one", queueRedirect},
+		{"queue export", "ID [--to FILE] WHERE", "write a waiting message as it goes out, into a new file or to standard output", queueExport},
 		{"undo list", "[ADDRESS] [--mailbox FOLDER] [--after WHEN] [--before WHEN] [--words TEXT] [--moved] WHERE",
 			"list what can be brought back: of a person, what was deleted (--moved: also what was only moved); without ADDRESS, who was removed", undoList},
 		{"undo restore", "ADDRESS [--messages ID,ID] [--mailbox FOLDER] [--after WHEN] [--before WHEN] [--words TEXT] [--moved] [--into FOLDER] WHERE",
@@ -246,6 +257,8 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.StringVar(&t.flags.bytes, "bytes", "", "")
 	set.StringVar(&t.flags.recipients, "recipients", "", "")
 	set.StringVar(&t.flags.messages, "messages", "", "")
+	set.StringVar(&t.flags.hop, "hop", "", "")
+	set.BoolVar(&t.flags.held, "held", false, "")
 	set.BoolVar(&t.flags.admin, "admin", false, "")
 	set.BoolVar(&t.flags.passwordStdin, "password-stdin", false, "")
 	for {

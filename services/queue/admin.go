@@ -13,12 +13,9 @@ import (
 
 // What is said to people who ask for something that can't be done.
 var (
-	// ErrNoItem: there is no such message in the queue, or no longer.
-	ErrNoItem = errors.New("no such message in the queue")
-	// ErrSending: a connection is open for it at this moment.
-	ErrSending = errors.New("the message is being sent right now: try again in a moment")
-	// ErrNothing: none of its recipients is in a state in which that can be done.
-	ErrNothing = errors.New("there is nothing to change about this message")
+	ErrNoItem  = mail.ErrNotWaiting
+	ErrSending = mail.ErrSending
+	ErrNothing = mail.ErrNothingToChange
 )
 
 // Hold keeps an item from being tried until Release; it does not expire meanwhile.
@@ -224,4 +221,34 @@ func (q *Queue) Stats() Stats {
 		return strings.Compare(string(a.Hop), string(b.Hop))
 	})
 	return s
+}
+
+// RetryAll has all that waits for a Hop tried at once, or with "" everything, but what
+// is held back. It is Kick for a queue that doesn't run: it writes a record for each.
+func (q *Queue) RetryAll(ctx context.Context, hop mail.Hop) error {
+	q.mu.Lock()
+	ids := q.ids()
+	q.mu.Unlock()
+	soon := time.Now()
+	for _, id := range ids {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		it, err := q.Show(ctx, id)
+		if errors.Is(err, ErrNoItem) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if it.began().After(soon) || !slices.ContainsFunc(it.To, func(r Recipient) bool {
+			return r.State == StateQueued && (hop == "" || r.Hop == hop) && r.Next.After(soon)
+		}) {
+			continue
+		}
+		if err := q.Retry(ctx, id); err != nil && !errors.Is(err, ErrNoItem) && !errors.Is(err, ErrSending) && !errors.Is(err, ErrNothing) {
+			return err
+		}
+	}
+	return nil
 }

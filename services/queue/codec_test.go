@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"net/netip"
@@ -40,12 +41,25 @@ func full() *Item {
 	}
 }
 
+// tried is full with all attempts so far.
+func tried() *Item {
+	it := full()
+	first := it.To[1].Last
+	first.Fate, first.Reply = mail.FateDeferred, mail.Reply{Text: "nobody answers"}
+	it.To[1].Past = []mail.Attempt{first, it.To[1].Last}
+	return it
+}
+
+// valueV1 is full as the first index had it.
+const valueV1 = "c37debe3010001000000000000000000000000000002030000000000000000000000000000040f06616c2069636508626f782e746573740103656e76058a80d0e2c6bfce972f8c80d0e2c6bfce972f078e80d0e2c6bfce972f0d52656365697665643a20780d0a0908d20902016206632e74657374000006632e7465737400000000016406652e74657374080f7266633832323b7840792e7465737406652e746573740407019080d0e2c6bfce972f030401a604818214026e6f818214096d782e652e746573741220010db8000000000000000000000001190007544c5320312e339280d0e2c6bfce972f80a8d6b907"
+
 // TestGolden reads the records of version 1, for ever.
 func TestGolden(t *testing.T) {
 	t.Parallel()
 	const name = "testdata/v1.txt"
 	c := change{id: mail.ID{1}, changes: []recipientChange{{1, full().To[1]}}}
-	want := hex.EncodeToString(encodeItems([]*Item{full()})) + "\n" + hex.EncodeToString(c.encode()) + "\n" + hex.EncodeToString(encodeFloor(77)) + "\n" + hex.EncodeToString(encodeValue(full())) + "\n"
+	want := hex.EncodeToString(encodeItems([]*Item{full()})) + "\n" + hex.EncodeToString(c.encode()) + "\n" + hex.EncodeToString(encodeFloor(77)) + "\n" +
+		valueV1 + "\n" + hex.EncodeToString(encodeValue(tried())) + "\n"
 	if *golden {
 		if err := os.MkdirAll("testdata", 0o755); err != nil {
 			t.Fatal(err)
@@ -80,19 +94,24 @@ func TestGolden(t *testing.T) {
 		t.Errorf("floor %d, %v", floor, err)
 	}
 	id := full().ID
-	if it, err := decodeValue(id[:], lines[3]); err != nil || !reflect.DeepEqual(it, full()) {
-		t.Errorf("value %+v, %v", it, err)
+	old := full()
+	old.To[1].Past = []mail.Attempt{old.To[1].Last}
+	if it, err := decodeValue(id[:], lines[3]); err != nil || !reflect.DeepEqual(it, old) {
+		t.Errorf("value of version 1: %+v, %v; want %+v", it, err, old)
+	}
+	if it, err := decodeValue(id[:], lines[4]); err != nil || !reflect.DeepEqual(it, tried()) {
+		t.Errorf("value %+v, %v; want %+v", it, err, tried())
 	}
 	lines[0][0] = 2
 	if _, err := decodeItems(lines[0]); !errors.Is(err, mail.ErrNewer) {
 		t.Errorf("a later version: %v; want %v", err, mail.ErrNewer)
 	}
-	for i := range lines[3] {
-		lines[3][i] ^= 1
-		if _, err := decodeValue(id[:], lines[3]); err == nil {
+	for i := range lines[4] {
+		lines[4][i] ^= 1
+		if _, err := decodeValue(id[:], lines[4]); err == nil {
 			t.Errorf("a bit turned in byte %d of a value is not noticed", i)
 		}
-		lines[3][i] ^= 1
+		lines[4][i] ^= 1
 	}
 	for _, r := range []journal.Record{{Type: uint8(verbAdd), Payload: encodeItems([]*Item{full()})}, {Type: uint8(verbAttempt), Payload: lines[1]}, {Type: uint8(verbFloor), Payload: lines[2]}} {
 		if d, err := Describe(r); err != nil || len(d.String()) < 10 {
@@ -105,11 +124,22 @@ func FuzzDecode(f *testing.F) {
 	c := change{id: mail.ID{1}, changes: []recipientChange{{1, full().To[1]}}}
 	f.Add(encodeItems([]*Item{full()}))
 	f.Add(c.encode())
+	f.Add(encodeValue(tried())[4:])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if items, err := decodeItems(b); err == nil {
 			again, err := decodeItems(encodeItems(items))
 			if err != nil || len(again) != len(items) {
 				t.Errorf("what was read can't be read again: %v", err)
+			}
+		}
+		if len(b) > 4 {
+			id := mail.ID{1}
+			value := binary.BigEndian.AppendUint32(nil, valueSum(id[:], b))
+			if it, err := decodeValue(id[:], append(value, b...)); err == nil {
+				it.ID = id
+				if _, err := decodeValue(id[:], encodeValue(it)); err != nil {
+					t.Errorf("a value that was read can't be read again: %v", err)
+				}
 			}
 		}
 		if c, err := decodeChange(b); err == nil {

@@ -69,7 +69,9 @@
 //
 // queue.db: bucket "meta", key "seen": CRC32 (IEEE, big-endian) of what follows, LSN (8
 // bytes big-endian). Bucket "items", keyed by ID: CRC32 of key and what follows,
-// version 1, LSN of the record that brought it, item.
+// version 2, LSN of the record that brought it, item, and for each recipient the number
+// of attempts (24 at most) and these, oldest first, as above: records have the last one
+// only. Values of version 1 end behind the item.
 //
 // Concurrency: all methods may be called from any goroutine.
 //

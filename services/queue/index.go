@@ -142,12 +142,22 @@ func (ix *index) save(items map[mail.ID]*Item, seen journal.LSN) error {
 	})
 }
 
-// encodeValue is CRC32 (of ID and what follows), version, LSN, item.
+// valueVersion is that of the index's values. Those of version 1 have no attempts but
+// the last.
+const valueVersion = 2
+
+// encodeValue is CRC32 (of ID and what follows), version, LSN, item, attempts.
 func encodeValue(it *Item) []byte {
 	e := encoder{make([]byte, 4, 256)}
-	e.byte(formatVersion)
+	e.byte(valueVersion)
 	e.uint(uint64(it.lsn))
 	e.item(it)
+	for i := range it.To {
+		e.uint(uint64(len(it.To[i].Past)))
+		for j := range it.To[i].Past {
+			e.attempt(&it.To[i].Past[j])
+		}
+	}
 	binary.BigEndian.PutUint32(e.b, valueSum(it.ID[:], e.b[4:]))
 	return e.b
 }
@@ -157,12 +167,28 @@ func decodeValue(k, v []byte) (*Item, error) {
 		return nil, errIndex
 	}
 	d := decoder{b: v[4:]}
-	if err := d.begin(); err != nil {
-		return nil, err
+	version := d.byte()
+	if version == 0 || version > valueVersion {
+		return nil, fmt.Errorf("queue: index with values of version %d: %w", version, mail.ErrNewer)
 	}
 	lsn := journal.LSN(d.uint())
 	it := d.item()
 	it.lsn = lsn
+	for i := range it.To {
+		r := &it.To[i]
+		if version == 1 {
+			if r.Last != (mail.Attempt{}) {
+				r.Past = []mail.Attempt{r.Last}
+			}
+			continue
+		}
+		if n := d.count(maxPast, 8); n > 0 {
+			r.Past = make([]mail.Attempt, n)
+		}
+		for j := range r.Past {
+			r.Past[j] = d.attempt()
+		}
+	}
 	if d.end() != nil {
 		return nil, errIndex
 	}

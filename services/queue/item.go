@@ -36,6 +36,8 @@ type Recipient struct {
 	Tries int
 	Next  time.Time    // of a queued one: when it is tried
 	Last  mail.Attempt // zero before the first
+	// Past are the attempts so far, Last included: the newest, maxPast at most.
+	Past []mail.Attempt
 
 	owed    report.Action // a report about it that has not been sent
 	delayed bool          // the sender has been told that it takes long, or need not be
@@ -90,14 +92,25 @@ func (it *Item) began() time.Time {
 	return it.Accepted
 }
 
-// with gives the item with some recipients changed.
-func (it *Item) with(changes []recipientChange) *Item {
+// maxPast is how many attempts are kept of a recipient: those of the last two days by
+// the usual schedule. A hundred thousand messages have them, too.
+const maxPast = 24
+
+// with gives the item with some recipients changed. Records have the last attempt
+// only: those before it are gathered here.
+func (it *Item) with(v verb, changes []recipientChange) *Item {
 	next := *it
 	next.To = slices.Clone(it.To)
 	for _, c := range changes {
-		if c.index < len(next.To) {
-			next.To[c.index] = c.recipient
+		if c.index >= len(next.To) {
+			continue
 		}
+		past := next.To[c.index].Past
+		if v == verbAttempt {
+			past = append(slices.Clone(past[max(0, len(past)+1-maxPast):]), c.recipient.Last)
+		}
+		next.To[c.index] = c.recipient
+		next.To[c.index].Past = past
 	}
 	return &next
 }

@@ -218,7 +218,7 @@ func (q *Queue) replay(r journal.Record) error {
 			return fmt.Errorf("item %s: %w", c.id, errors.Join(errIndex, err))
 		}
 	}
-	s.item = s.item.with(c.changes)
+	s.item = s.item.with(verb(r.Type), c.changes)
 	q.touch(c.id)
 	if s.item.done() {
 		delete(q.all, c.id)
@@ -366,12 +366,12 @@ func (q *Queue) entry(v verb, c change) *journal.Entry {
 	return &journal.Entry{
 		Family: journal.FamilyQueue, Type: uint8(v), ID: c.id,
 		Prepare: func(journal.Slot) ([]byte, error) { return c.encode(), nil },
-		Apply:   func(at journal.Slot) { q.apply(at, c) },
+		Apply:   func(at journal.Slot) { q.apply(at, v, c) },
 	}
 }
 
 // apply makes a durable change visible. Whoever made it has the item pinned.
-func (q *Queue) apply(at journal.Slot, c change) {
+func (q *Queue) apply(at journal.Slot, v verb, c change) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.applied = at.LSN
@@ -380,7 +380,7 @@ func (q *Queue) apply(at journal.Slot, c change) {
 		q.log.Error("queue: a change of an item that is not here", "item", c.id, "lsn", at.LSN)
 		return
 	}
-	s.item = s.item.with(c.changes)
+	s.item = s.item.with(v, c.changes)
 	q.touch(c.id)
 	if s.item.done() {
 		delete(q.all, c.id)

@@ -46,6 +46,7 @@ func (s *Server) SecureHandler() http.Handler {
 	s.undo(mux)
 	s.addresses(mux)
 	s.sending(mux)
+	s.queue(mux)
 	mux.HandleFunc("/api/", s.handle(func(http.ResponseWriter, *http.Request) error {
 		return &Problem{Status: http.StatusNotFound, Message: "The box has nothing at this address, or not for this method."}
 	}))

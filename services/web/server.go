@@ -30,6 +30,7 @@ type Options struct {
 	Health        Doctor    // optional: without it nobody says how the mail is
 	Sending       Sending   // optional: without it nobody says how much people may send
 	DNS           Zone      // optional: without it nobody says what to publish in DNS
+	Queue         Queue     // optional: without it nobody sees what waits
 	Search        Search    // optional: without it mail is not searched
 	Certificates  Certificates
 	Machine       Machine
