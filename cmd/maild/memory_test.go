@@ -4,27 +4,20 @@ import (
 	"bufio"
 	"crypto/tls"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
 
-	"github.com/sanduk-mail/sanduk/platform/supervise"
 	"github.com/sanduk-mail/sanduk/services/figure"
-	"github.com/sanduk-mail/sanduk/services/units"
 )
 
 // maxResident is what maild may take of a box with 512 MB, in bytes.
@@ -88,85 +81,14 @@ type maild struct {
 	smtp, imaps string
 }
 
-const testPassword = "olive harbour 42 lamps"
-
-func person(i int) string { return fmt.Sprintf("person%03d@example.test", i) }
-
-// startMaild builds maild and starts it, set up for so many people.
+// startMaild starts it, set up for so many people.
 func startMaild(tb testing.TB, people int) *maild {
 	tb.Helper()
-	dir := tb.TempDir()
-	program := filepath.Join(dir, "maild")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		tb.Fatalf("build maild: %v: %s", err, out)
-	}
-	accounts := make([]map[string]string, people)
-	for i := range accounts {
-		accounts[i] = map[string]string{"address": person(i), "name": person(i), "password": testPassword}
-	}
-	text, err := json.Marshal(map[string]any{
-		"hostname": "mail.example.test", "domains": []string{"example.test"}, "timezone": "Europe/Tirane", "accounts": accounts,
-		"admin": map[string]string{"address": "admin@example.test", "password": testPassword},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	setup := filepath.Join(dir, "setup.json")
-	if err := os.WriteFile(setup, text, 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	// The shell says the process's own number, as the protocol wants it.
-	cmd := exec.Command("sh", "-c", `LISTEN_PID=$$ exec "$@"`, "sh", program, "--dev", "--data", filepath.Join(dir, "data"), "--setup", setup)
-	var log strings.Builder
-	cmd.Stdout, cmd.Stderr = io.Discard, &log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	m := &maild{}
-	var names []string
-	for _, name := range []string{"smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https"} {
-		socket, addr := passedSocket(tb)
-		defer socket.Close()
-		cmd.ExtraFiles, names = append(cmd.ExtraFiles, socket), append(names, name)
-		switch name {
-		case "smtp":
-			m.smtp = addr
-		case "imaps":
-			m.imaps = addr
-		}
-	}
-	all, err := supervise.LoadUnits(units.FS)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	unit := slices.IndexFunc(all.Services, func(s supervise.Service) bool { return s.Name == "maild.service" })
-	cmd.Env = append(append(os.Environ(), all.Services[unit].Environment...), fmt.Sprintf("LISTEN_FDS=%d", len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
-	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
-	m.id = cmd.Process.Pid
-	tb.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		if err := cmd.Wait(); err != nil {
-			tb.Errorf("maild: %v\n%s", err, &log)
-		}
-	})
-	c := dialSMTP(tb, m.smtp) // waits in the backlog until it is set up
+	p := newProcess(tb, people)
+	p.start()
+	c := dialSMTP(tb, p.addrs["smtp"]) // waits in the backlog until it is set up
 	c.close()
-	return m
-}
-
-// passedSocket listens on a free port, for another process to accept.
-func passedSocket(tb testing.TB) (*os.File, string) {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer l.Close()
-	f, err := l.(*net.TCPListener).File()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return f, l.Addr().String()
+	return &maild{id: p.cmd.Process.Pid, smtp: p.addrs["smtp"], imaps: p.addrs["imaps"]}
 }
 
 // forgetPeak makes the peak what is resident now (proc(5), clear_refs).
