@@ -83,7 +83,8 @@
 // message does end there, which needs a file that can be looked into), CR LF or
 // LF, From_ lines with any date or none, as long as a header follows; the flags of
 // Status, X-Status, X-Keywords, X-Mozilla-Status and X-Mozilla-Keys; directories
-// of mbox files as Thunderbird (.sbd), Apple Mail (.mbox/mbox) and mutt keep them;
+// of mbox files as Thunderbird (.sbd; of a whole profile Mail and ImapMail, whose
+// accounts' folders come together), Apple Mail (.mbox/mbox) and mutt keep them;
 // .eml files in directories, also as Kerio Connect keeps them (FOLDER/#msgs; their
 // flags are in an index of its own, and stay there). The internal date is the file's or the From_ line's, else that of
 // the name (Maildir) or of the Date field. Folders that other programs call Sent

@@ -223,6 +223,13 @@ func escape(level string) string {
 	return b.String()
 }
 
+// FileName is a name for a file or directory that every file system can hold, from an
+// address or the like.
+func FileName(text string) string {
+	var l layout
+	return l.fit(strings.ReplaceAll(escape(text), "%2E", "."), text, false)
+}
+
 // unescape reads what escape wrote, and leaves other uses of % as they are.
 func unescape(level string) string {
 	for _, word := range []string{"cur", "new", "tmp"} {

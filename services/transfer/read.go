@@ -199,7 +199,7 @@ func (r *reader) maildirFolder(dir string) Folder {
 		return f
 	}
 	var levels []string
-	for level := range strings.SplitSeq(dir, "/") {
+	for _, level := range inProfile(strings.Split(dir, "/")) {
 		switch {
 		case level == ".":
 		case strings.EqualFold(level, "maildir"), strings.EqualFold(level, ".maildir"):
@@ -207,7 +207,7 @@ func (r *reader) maildirFolder(dir string) Folder {
 		case strings.HasPrefix(level, "."):
 			levels = append(levels, maildirLevels(level)...)
 		default:
-			levels = append(levels, decodeLevel(level))
+			levels = append(levels, decodeLevel(trimExt(level, ".sbd")))
 		}
 	}
 	name := folderName(levels...)
@@ -232,7 +232,7 @@ func (r *reader) mboxFolder(name string) Folder {
 			}
 		}
 	}
-	levels := strings.Split(strings.TrimPrefix(name, "."), "/")
+	levels := inProfile(strings.Split(strings.TrimPrefix(name, "."), "/"))
 	if n := len(levels); n > 1 && levels[n-1] == "mbox" && strings.HasSuffix(levels[n-2], mboxExt) {
 		levels = levels[:n-1] // Apple Mail's
 	} else if n > 1 && levels[n-1] == "#msgs" {

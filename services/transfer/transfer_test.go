@@ -364,6 +364,49 @@ func TestForeignMboxes(t *testing.T) {
 	}
 }
 
+// TestThunderbirdProfile reads a whole profile: the folders of its accounts come
+// together, and what is no mail stays out.
+func TestThunderbirdProfile(t *testing.T) {
+	t.Parallel()
+	message := func(status, text string) string {
+		return "From - Tue Nov 14 22:13:20 2023\nX-Mozilla-Status: " + status + "\nX-Mozilla-Status2: 00800000\nX-Mozilla-Keys:     \nSubject: " + text + "\n\nx\n\n"
+	}
+	const p = "Profiles/ab12cd.default-release/"
+	_, got, done := found(t, map[string]string{
+		p + "prefs.js":                                         "user_pref(\"x\", 1);\n",
+		p + "ImapMail/imap.example-1.com.msf":                  "// <!-- <mdb:mork:z v=\"1.4\"/> -->",
+		p + "ImapMail/imap.example-1.com/INBOX":                message("0001", "read") + message("0009", "deleted, not compacted") + message("1002", "answered, forwarded"),
+		p + "ImapMail/imap.example-1.com/INBOX.msf":            "// <!-- <mdb:mork:z v=\"1.4\"/> -->",
+		p + "ImapMail/imap.example-1.com/INBOX.sbd/Work":       message("0004", "marked"),
+		p + "ImapMail/imap.example-1.com/Archives.sbd/2023":    message("0000", "old"),
+		p + "ImapMail/imap.example-1.com/Archives":             "",
+		p + "ImapMail/imap.example-1.com/msgFilterRules.dat":   "version=\"9\"\n",
+		p + "Mail/Local Folders/Sent":                          message("0001", "sent"),
+		p + "Mail/Local Folders/Customers.sbd/M&APw-ller":      message("0001", "local"),
+		p + "Mail/Local Folders/Customers.sbd/A.B.sbd/deep":    message("0001", "deep"),
+		p + "Mail/pop.example.org/Inbox":                       message("0000", "by POP3"),
+		p + "Mail/pop.example.org/popstate.dat":                "# POP3 State File\n",
+		p + "Mail/smart mailboxes/Inbox.msf":                   "// <!-- <mdb:mork:z v=\"1.4\"/> -->",
+		p + "Mail/Local Folders/Notes/cur/1700000000000.1.eml": "Subject: maildir\n\nx\n",
+	}, "Profiles")
+	if !strings.HasPrefix(got["Notes"], `"Subject: maildir\r\n\r\nx\r\n"[] `) {
+		t.Errorf("Notes: %s; want the one message", got["Notes"])
+	}
+	delete(got, "Notes") // its date is the file's
+	compare(t, got, map[string]string{
+		mail.Inbox: `"Subject: read\r\n\r\nx\r\n"[\Seen] 2023-11-14 22:13:20;"Subject: answered, forwarded\r\n\r\nx\r\n"[\Answered $Forwarded] 2023-11-14 22:13:20;` +
+			`"Subject: by POP3\r\n\r\nx\r\n"[] 2023-11-14 22:13:20;`,
+		"INBOX/Work":         `"Subject: marked\r\n\r\nx\r\n"[\Flagged] 2023-11-14 22:13:20;`,
+		"Archives/2023":      `"Subject: old\r\n\r\nx\r\n"[] 2023-11-14 22:13:20;`,
+		"Sent":               `"Subject: sent\r\n\r\nx\r\n"[\Seen] 2023-11-14 22:13:20;`,
+		"Customers/Müller":   `"Subject: local\r\n\r\nx\r\n"[\Seen] 2023-11-14 22:13:20;`,
+		"Customers/A.B/deep": `"Subject: deep\r\n\r\nx\r\n"[\Seen] 2023-11-14 22:13:20;`,
+	})
+	if done.Gone != 1 || done.Imported != 9 {
+		t.Errorf("Import = %+v; want 9 messages and 1 that is gone", done)
+	}
+}
+
 // TestKerio reads the store of Kerio Connect: .eml files below "#msgs", beside
 // indexes that are no mail.
 func TestKerio(t *testing.T) {
