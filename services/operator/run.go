@@ -122,7 +122,7 @@ func commands() []command {
 		{"token list", "WHERE", "list everybody's tokens", tokenList},
 		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it; on a running box with --owner, whose password is asked for: the first one needs no other", tokenAdd},
 		{"token remove", "ID WHERE", "end a token; token list shows its ID", tokenRemove},
-		{"export", "ADDRESS --to PATH [--format maildir|mbox] WHERE", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz", exportMail},
+		{"export", "[ADDRESS] --to PATH [--format maildir|mbox] WHERE", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz; without ADDRESS everybody's, into a directory with one for each person", exportMail},
 		{"import", "ADDRESS PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out", importMail},
 	}
 }

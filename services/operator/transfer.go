@@ -23,11 +23,14 @@ import (
 // printed.
 var errLeftOut = errors.New("not all messages could be taken: they are listed above. The others are safe")
 
-// exportMail writes a person's mail for other programs.
+// exportMail writes a person's mail, or everybody's, for other programs.
 func exportMail(ctx context.Context, t *task) error {
-	address, err := t.address()
-	if err != nil {
-		return err
+	var only mail.Address
+	if len(t.args) > 0 {
+		var err error
+		if only, err = t.address(); err != nil {
+			return err
+		}
 	}
 	format := transfer.Format(t.flags.format)
 	switch {
@@ -41,27 +44,69 @@ func exportMail(ctx context.Context, t *task) error {
 	if _, err := os.Stat(filepath.Dir(t.flags.to)); err != nil {
 		return fmt.Errorf("there is no directory %s to write into: make it first, or see that the disk is there", filepath.Dir(t.flags.to))
 	}
+	if only.IsZero() && (isTar(t.flags.to) || strings.HasSuffix(t.flags.to, ".zip")) {
+		return fmt.Errorf("%w: everybody's mail goes into a directory, with one for each person; for an archive give an address", errUsage)
+	}
 	return t.at(ctx, func(p place) error {
-		show := newProgress(t.Err, "written")
-		done, err := p.exportMail(ctx, address, t.flags.to, format, show)
-		show.end()
-		if errors.Is(err, transfer.ErrTaken) || isNotBegun(err) {
-			return err
+		if only.IsZero() {
+			return t.exportOffice(ctx, p, format)
 		}
-		if err == nil {
-			err = syncTo(t.flags.to)
-		}
-		if err != nil {
-			return fmt.Errorf("%w. What is at %s is not complete: remove it and try again", err, t.flags.to)
-		}
-		fmt.Fprintf(t.Out, "%s of %s, %s, written to %s\n", messages(done.Messages), counted(done.Folders, "folder", "folders"), size(done.Bytes), t.flags.to)
-		t.problems(done.Problems, done.Omitted)
-		if done.Failed > 0 {
-			fmt.Fprintf(t.Out, "%s could not be read from the box's disk: boxctl check says more\n", messages(done.Failed))
+		failed, err := t.exportPerson(ctx, p, only, t.flags.to, format)
+		if err == nil && failed > 0 {
 			return errLeftOut
 		}
-		return nil
+		return err
 	})
+}
+
+// exportPerson writes one person's mail, and says how many messages could not be read.
+func (t *task) exportPerson(ctx context.Context, p place, address mail.Address, to string, format transfer.Format) (failed int, err error) {
+	show := newProgress(t.Err, "written")
+	done, err := p.exportMail(ctx, address, to, format, show)
+	show.end()
+	if errors.Is(err, transfer.ErrTaken) || isNotBegun(err) {
+		return 0, err
+	}
+	if err == nil {
+		err = syncTo(to)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%w. What is at %s is not complete: remove it and try again", err, to)
+	}
+	fmt.Fprintf(t.Out, "%s of %s, %s, written to %s\n", messages(done.Messages), counted(done.Folders, "folder", "folders"), size(done.Bytes), to)
+	t.problems(done.Problems, done.Omitted)
+	if done.Failed > 0 {
+		fmt.Fprintf(t.Out, "%s could not be read from the box's disk: boxctl check says more\n", messages(done.Failed))
+	}
+	return done.Failed, nil
+}
+
+// exportOffice writes everybody's mail, each into a directory of the address's name.
+func (t *task) exportOffice(ctx context.Context, p place, format transfer.Format) error {
+	people, err := p.people(ctx)
+	if err != nil {
+		return err
+	}
+	err = os.Mkdir(t.flags.to, 0o700)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s %w", t.flags.to, transfer.ErrTaken)
+	}
+	if err != nil {
+		return err
+	}
+	failed := 0
+	for n, person := range people {
+		lost, err := t.exportPerson(ctx, p, person.Address, filepath.Join(t.flags.to, transfer.FileName(person.Address.String())), format)
+		if err != nil {
+			return fmt.Errorf("%s: %w. %s of %d were written before", person.Address, err, counted(n, "person", "people"), len(people))
+		}
+		failed += lost
+	}
+	fmt.Fprintf(t.Out, "The mail of %s is in %s. Who was removed is not among them\n", counted(len(people), "person", "people"), t.flags.to)
+	if failed > 0 {
+		return errLeftOut
+	}
+	return nil
 }
 
 func isTar(name string) bool {
