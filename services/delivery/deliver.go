@@ -45,6 +45,7 @@ type Options struct {
 	Post      Post          // nil: no mail leaves the box
 	Leaves    func() bool   // whether mail may leave the box now; nil: always
 	SRS       *srs.Rewriter // for reverse-paths of forwarded mail; nil: they stay as they are
+	Screener  Screener      // nil: nobody looks at what is in mail
 	Signer    Signer        // nil: mail leaves unsigned
 	Quota     Quota
 	Place     Place
@@ -58,6 +59,7 @@ type Mailroom struct {
 	post      Post
 	mayLeave  func() bool
 	srs       *srs.Rewriter
+	screener  Screener
 	signer    Signer
 	quota     Quota
 	refused   refusals
@@ -75,7 +77,7 @@ type Place struct {
 
 // New makes a Mailroom.
 func New(o Options) *Mailroom {
-	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, mayLeave: o.Leaves, srs: o.SRS, signer: o.Signer, quota: o.Quota, place: o.Place, log: o.Log,
+	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, mayLeave: o.Leaves, srs: o.SRS, screener: o.Screener, signer: o.Signer, quota: o.Quota, place: o.Place, log: o.Log,
 		fullness: fullness{grace: o.Quota.Grace}}
 }
 
@@ -89,6 +91,14 @@ func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *d
 		return err
 	}
 	received := envelope.Judgement.Fields + m.received(envelope)
+	kept, err := m.screen(x, received)
+	if x.body != body {
+		body = x.body
+		defer body.Discard()
+	}
+	if kept || err != nil {
+		return err
+	}
 	role := mail.RoleInbox
 	if envelope.Judgement.Junk {
 		role = mail.RoleJunk

@@ -24,6 +24,9 @@
 //     nobody else is left; of what they send nothing is forwarded outside.
 //   - Of several people behind one address, one whose mailbox is full is left out
 //     (with a line in the log) while somebody else has room.
+//   - screen.go: a domain's rules on contents refuse a message, take something out of
+//     it before it is signed, or have it wait for an administrator as it came. Whoever
+//     gets the same message gets it as the strictest rule leaves it.
 //   - Copies are made once the recipients are known; they have no copies, nobody is
 //     told of them, and outside they travel with the null path.
 //   - trail.go: what this box has passed on and comes back is not passed on again:

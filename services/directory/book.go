@@ -27,6 +27,10 @@ func (v *view) compile() {
 			}
 		}
 	}
+	v.contentRules = make(map[domain.Name][]mail.ContentRule, len(v.content))
+	for name, r := range v.content {
+		v.contentRules[name] = r.shown()
+	}
 	v.copies = make(map[domain.Name][]mail.Copy, len(v.domains))
 	for name, r := range v.domains {
 		if len(r.Copies) > 0 {

@@ -72,6 +72,8 @@ type view struct {
 	book     map[mail.Address]*mail.Listing
 	standing map[mail.AccountID]*mail.Rules
 	copies   map[domain.Name][]mail.Copy
+	// Of domains that have any.
+	contentRules map[domain.Name][]mail.ContentRule
 }
 
 // Open brings the index up to the end of the journal and takes both over: Close

@@ -97,11 +97,12 @@
 //	13  remove listing     {local, domain}
 //	14  set rules          {id, forward, keep, local_only, send_as, copies}
 //	15  set signing keys   {domain, keys (dkim.Keys.Encode, sealed)}
+//	16  set content rules  {domain, rules: [{name, in, out, internal, text, header, names, ready, pattern, words, least, action}]}
 //	18  set limits         {id (none: everybody's), messages, recipients}
 //
 // A member is {account} or {local, domain}, a copy {to, in, out}. A record of a
 // kind that a program doesn't know stops it: mail would be refused, or go where it
-// must not. Rules on contents, when they come, are kinds of their own.
+// must not.
 //
 // # Concurrency
 //

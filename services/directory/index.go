@@ -36,6 +36,7 @@ const File = "directory.db"
 //	listings  address → listingRecord
 //	rules     number of the account → rulesRecord
 //	signing   name → signingRecord
+//	content   name of the domain → contentRecord
 //	limits    number of the account, and 0 → limitsRecord
 //
 // Version 1 lacks those from domains on, version 2 those from signing on; they are
@@ -51,6 +52,7 @@ const (
 	bucketListings = "listings"
 	bucketRules    = "rules"
 	bucketSigning  = "signing"
+	bucketContent  = "content"
 	bucketLimits   = "limits"
 )
 
@@ -208,7 +210,7 @@ func createIndex(path string) (err error) {
 
 // wipe empties the index.
 func wipe(tx *bbolt.Tx) error {
-	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketLimits} {
+	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketLimits} {
 		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}
@@ -234,7 +236,7 @@ func (ix *Index) checkVersion() error {
 		return err
 	}
 	return ix.update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketLimits} {
+		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketLimits} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -323,6 +325,9 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 		if err := each(tx, bucketSigning, func(r *signingRecord) { s.signing[r.Domain] = r }); err != nil {
 			return err
 		}
+		if err := each(tx, bucketContent, func(r *contentRecord) { s.content[r.Domain] = r }); err != nil {
+			return err
+		}
 		if err := each(tx, bucketLimits, func(r *limitsRecord) { s.limits[r.ID] = mail.Limits{Messages: r.Messages, Recipients: r.Recipients} }); err != nil {
 			return err
 		}
@@ -402,6 +407,10 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 		if r := s.signing[domain.Name(e.key)]; r != nil {
 			return put(tx, e.bucket, e.key, r)
 		}
+	case bucketContent:
+		if r := s.content[domain.Name(e.key)]; r != nil {
+			return put(tx, e.bucket, e.key, r)
+		}
 	case bucketLimits:
 		id := mail.AccountID(binary.BigEndian.Uint32(e.key))
 		if l, set := s.limits[id]; set {
@@ -454,6 +463,9 @@ func (s *state) entries() []entry {
 	}
 	for name := range s.signing {
 		all = append(all, entry{bucketSigning, []byte(name)})
+	}
+	for name := range s.content {
+		all = append(all, entry{bucketContent, []byte(name)})
 	}
 	for id := range s.limits {
 		all = append(all, entry{bucketLimits, accountKey(id)})

@@ -8,13 +8,18 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// TestGoldenLimits: the records of what may be sent, on top of the others.
-func TestGoldenLimits(t *testing.T) {
+// TestGoldenPolicies: the records of what may be sent and be in it, on top of the others.
+func TestGoldenPolicies(t *testing.T) {
 	t.Parallel()
 	s := replayGolden(t, emptyState(), "testdata/records-1.txt")
 	s = replayGolden(t, replayGolden(t, s, "testdata/records-2.txt"), "testdata/records-3.txt")
 	if got, want := fmt.Sprint(s.limits), "map[a0:{2000 -1} a3:{0 50}]"; got != want {
 		t.Errorf("limits = %s; want %s", got, want)
+	}
+	v := &view{state: s}
+	v.compile()
+	if got, want := fmt.Sprint(v.contentRules), "map[example.test:[{Cards false true true true false false [card]  [] 2 redact} {Old true false false false true true [] x+ [a b] 0 hold}]]"; got != want {
+		t.Errorf("content rules = %s; want %s", got, want)
 	}
 }
 
@@ -49,4 +54,42 @@ func TestSetLimits(t *testing.T) {
 	if err := b.SetLimits(ctx, 0, mail.Limits{}); err != nil || b.Limits(0) != (mail.Limits{}) {
 		t.Errorf("taken back: %v, %+v", err, b.Limits(0))
 	}
+}
+
+// TestSetContent: rules on contents hold after every start, for a domain and its other
+// names, and go with the domain.
+func TestSetContent(t *testing.T) {
+	t.Parallel()
+	b := newOffice(t)
+	ctx := t.Context()
+	rules := []mail.ContentRule{{Name: "Cards", Out: true, Ready: []string{"card"}, Action: mail.ContentRefuse}}
+	if err := errors.Join(b.SetDomain(ctx, mail.Domain{Name: "c.test"}), b.SetDomain(ctx, mail.Domain{Name: "also.test", AliasOf: "c.test"}), b.SetContent(ctx, "C.test", rules)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.SetContent(ctx, "elsewhere.test", rules); !errors.Is(err, mail.ErrNoDomain) {
+		t.Errorf("SetContent elsewhere = %v; want ErrNoDomain", err)
+	}
+	if _, ok := errors.AsType[*mail.RuleError](b.SetContent(ctx, "c.test", []mail.ContentRule{{Name: "x"}})); !ok {
+		t.Error("a rule that says nothing is taken")
+	}
+	for range 2 {
+		for _, name := range []string{"c.test", "ALSO.test"} {
+			if got := fmt.Sprint(b.Content(name)); got != fmt.Sprint(rules) {
+				t.Errorf("Content(%s) = %s; want %v", name, got, rules)
+			}
+		}
+		if got := b.Content("example.test"); got != nil {
+			t.Errorf("Content of another domain = %v", got)
+		}
+		b.check()
+		b.stop()
+		b.start()
+	}
+	if err := errors.Join(b.RemoveDomain(ctx, "also.test"), b.RemoveDomain(ctx, "c.test"), b.SetDomain(ctx, mail.Domain{Name: "c.test"})); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.Content("c.test"); got != nil {
+		t.Errorf("a new domain of the same name has %v", got)
+	}
+	b.check()
 }

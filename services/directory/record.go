@@ -31,6 +31,7 @@ const (
 	kindRemoveListing kind = 13
 	kindSetRules      kind = 14
 	kindSetSigning    kind = 15
+	kindSetContent    kind = 16
 	kindSetLimits     kind = 18
 
 	kindSetCollection    kind = 20
@@ -131,6 +132,26 @@ type (
 	signingRecord struct {
 		Domain domain.Name `json:"domain"`
 		Keys   []byte      `json:"keys"` // dkim.Keys.Encode, sealed by auth.Key.Seal
+	}
+	// contentRecord is all rules on what is in a domain's mail, in place of those of
+	// before.
+	contentRecord struct {
+		Domain domain.Name         `json:"domain"`
+		Rules  []contentRuleRecord `json:"rules,omitempty"`
+	}
+	contentRuleRecord struct {
+		Name     string   `json:"name"`
+		In       bool     `json:"in,omitempty"`
+		Out      bool     `json:"out,omitempty"`
+		Internal bool     `json:"internal,omitempty"`
+		Text     bool     `json:"text,omitempty"`
+		Header   bool     `json:"header,omitempty"`
+		Names    bool     `json:"names,omitempty"`
+		Ready    []string `json:"ready,omitempty"`
+		Pattern  string   `json:"pattern,omitempty"`
+		Words    []string `json:"words,omitempty"`
+		Least    int      `json:"least,omitempty"`
+		Action   string   `json:"action"` // hold, redact, refuse
 	}
 	// limitsRecord is what an account (0: everybody who has no bounds of their own)
 	// may send in a day, in place of what held before; nothing in it: none is set.
@@ -260,6 +281,8 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[rulesRecord](text)
 	case kindSetSigning:
 		return decodeAs[signingRecord](text)
+	case kindSetContent:
+		return decodeAs[contentRecord](text)
 	case kindSetLimits:
 		return decodeAs[limitsRecord](text)
 	case kindSetCollection:

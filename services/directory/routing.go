@@ -77,6 +77,10 @@ func (s *state) removeDomain(r *removeDomainRecord) ([]entry, error) {
 		delete(s.signing, r.Name)
 		touched = append(touched, entry{bucketSigning, []byte(r.Name)})
 	}
+	if s.content[r.Name] != nil {
+		delete(s.content, r.Name)
+		touched = append(touched, entry{bucketContent, []byte(r.Name)})
+	}
 	return touched, nil
 }
 

@@ -22,7 +22,8 @@ type state struct {
 	domains   map[domain.Name]*domainRecord   // of domains that have settings, and aliases
 	rules     map[mail.AccountID]*rulesRecord // also of removed accounts, for a restore
 	signing   map[domain.Name]*signingRecord  // of domains that sign, and of the box's name
-	limits    map[mail.AccountID]mail.Limits  // of what is sent; 0: everybody's
+	content   map[domain.Name]*contentRecord
+	limits    map[mail.AccountID]mail.Limits // of what is sent; 0: everybody's
 	tokens    map[tokenHash]*tokenRecord
 	next      mail.AccountID // the number that the next new account gets
 	keeper    mail.AccountID // the administrator who has been there longest; gets postmaster's mail
@@ -44,6 +45,7 @@ func emptyState() *state {
 		domains:   map[domain.Name]*domainRecord{},
 		rules:     map[mail.AccountID]*rulesRecord{},
 		signing:   map[domain.Name]*signingRecord{},
+		content:   map[domain.Name]*contentRecord{},
 		limits:    map[mail.AccountID]mail.Limits{},
 		tokens:    map[tokenHash]*tokenRecord{},
 		next:      1,
@@ -55,7 +57,7 @@ func emptyState() *state {
 func (s *state) apply(record any) (*state, []entry, error) {
 	n := &state{
 		lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), listings: maps.Clone(s.listings),
-		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), signing: maps.Clone(s.signing), limits: maps.Clone(s.limits), tokens: maps.Clone(s.tokens), next: s.next,
+		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), signing: maps.Clone(s.signing), content: maps.Clone(s.content), limits: maps.Clone(s.limits), tokens: maps.Clone(s.tokens), next: s.next,
 	}
 	var touched []entry
 	var err error
@@ -84,6 +86,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setRules(&r)
 	case signingRecord:
 		touched, err = n.setSigning(&r)
+	case contentRecord:
+		touched, err = n.setContent(&r)
 	case limitsRecord:
 		touched, err = n.setLimits(&r)
 	case collectionRecord:

@@ -105,7 +105,8 @@ type Office struct {
 	collected *collect.State
 	collector *collect.Collector
 	allowance *allowance.Counter // of what people send
-	notices   chan notice        // letters of the box, see notify
+	screening *screening
+	notices   chan notice // letters of the box, see notify
 	judge     judge
 	srsKey    []byte // for package srs
 	signer    *signer.Signer
@@ -133,6 +134,7 @@ type Office struct {
 // closes it.
 func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	o := &Office{options: options, log: options.Log, setUp: make(chan struct{}, 1), notices: make(chan notice, maxNotices)}
+	o.screening = &screening{o: o}
 	o.longWork.show = func(text string) {
 		ctx, cancel := context.WithTimeout(ctx, showTime)
 		defer cancel()

@@ -89,6 +89,8 @@ func (o *Office) delivery(p posting) delivery.Options {
 	}
 	if p.with != nil {
 		d.Store = local{p}
+	} else {
+		d.Screener = o.screening // what is posted with something else is the box's own, or has been decided about
 	}
 	return d
 }

@@ -64,6 +64,7 @@ type values struct {
 	recipients                      string
 	hop                             string
 	held                            bool
+	days                            string
 }
 
 func commands() []command {
@@ -111,6 +112,13 @@ func commands() []command {
 		{"queue drop", "ID WHERE", "take a message out for good; nobody is told (queue export keeps a copy)", queueAlter(dropWaiting, "has been taken out. Nobody was told")},
 		{"queue redirect", "ID ADDRESS NEW-ADDRESS WHERE", "send what waits for one address outside to another one", queueRedirect},
 		{"queue export", "ID [--to FILE] WHERE", "write a waiting message as it goes out, into a new file or to standard output", queueExport},
+		{"content show", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "print the rules on what is in a domain's mail", contentShow},
+		{"content set", "DOMAIN FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "make the rules in a file (- for standard input) those of a domain: hold, redact or refuse mail with card numbers, IBANs, words or patterns in it", contentSet},
+		{"content try", "DOMAIN [FILE] [--days NUMBER] --box https://ADDRESS --token-file FILE [--ca FILE]", "say what the rules of a domain, or those in a file, would have found in the mail of the last 30 days; changes nothing", contentTry},
+		{"held list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list the messages that wait for your decision", heldList},
+		{"held show", "ID --box https://ADDRESS --token-file FILE [--ca FILE]", "print a message that waits", heldShow},
+		{"held release", "ID --box https://ADDRESS --token-file FILE [--ca FILE]", "let a message go on its way", heldRelease},
+		{"held drop", "ID --box https://ADDRESS --token-file FILE [--ca FILE]", "end a message; who of the office has sent it is told", heldDrop},
 		{"undo list", "[ADDRESS] [--mailbox FOLDER] [--after WHEN] [--before WHEN] [--words TEXT] [--moved] WHERE",
 			"list what can be brought back: of a person, what was deleted (--moved: also what was only moved); without ADDRESS, who was removed", undoList},
 		{"undo restore", "ADDRESS [--messages ID,ID] [--mailbox FOLDER] [--after WHEN] [--before WHEN] [--words TEXT] [--moved] [--into FOLDER] WHERE",
@@ -255,6 +263,7 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.BoolVar(&t.flags.keep, "keep", false, "")
 	set.BoolVar(&t.flags.shared, "shared", false, "")
 	set.StringVar(&t.flags.bytes, "bytes", "", "")
+	set.StringVar(&t.flags.days, "days", "", "")
 	set.StringVar(&t.flags.recipients, "recipients", "", "")
 	set.StringVar(&t.flags.messages, "messages", "", "")
 	set.StringVar(&t.flags.hop, "hop", "", "")

@@ -90,19 +90,14 @@ func (q *Queue) alter(ctx context.Context, v verb, id mail.ID, fn func(*Item, *R
 		return ErrNoItem
 	}
 	defer q.release(s)
-	q.mu.Lock()
-	if s.attending || slices.ContainsFunc(s.jobs, func(j *job) bool { return j.pos < 0 }) {
-		q.mu.Unlock()
-		return ErrSending
+	it, err := q.take(s)
+	if err != nil {
+		return err
 	}
-	it := s.item
-	s.attending = true
-	q.mu.Unlock()
-	defer func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		q.unblock(s, time.Now())
-	}()
+	defer q.leave(s)
+	if it.Kept() && v != verbDrop {
+		return ErrNothing // it goes nowhere but back, see Hand
+	}
 	c := change{id: id}
 	for i := range it.To {
 		r := it.To[i]
@@ -114,6 +109,23 @@ func (q *Queue) alter(ctx context.Context, v verb, id mail.ID, fn func(*Item, *R
 		return ErrNothing
 	}
 	return q.journal.CommitAll(ctx, q.entry(v, c))
+}
+
+// take keeps everybody else from changing an item that is pinned, until leave.
+func (q *Queue) take(s *stub) (*Item, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if s.attending || slices.ContainsFunc(s.jobs, func(j *job) bool { return j.pos < 0 }) {
+		return nil, ErrSending
+	}
+	s.attending = true
+	return s.item, nil
+}
+
+func (q *Queue) leave(s *stub) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.unblock(s, time.Now())
 }
 
 // Filter says which items are wanted: those for which all of it holds.

@@ -19,6 +19,7 @@
 //	state of a recipient   what it waits for                    after a crash
 //	queued                 its next try, or the end of its time tried when due; at once if that was in between
 //	held                   somebody's release                   the same
+//	held, Hop "(kept)"     being handed back ([Queue.Hand])     the same
 //	relayed, delivered     perhaps a report                     the report is made
 //	failed                 perhaps a report                     the report is made
 //	dropped                nothing                              –

@@ -47,6 +47,8 @@ func (s *Server) SecureHandler() http.Handler {
 	s.addresses(mux)
 	s.sending(mux)
 	s.queue(mux)
+	s.content(mux)
+	s.held(mux)
 	mux.HandleFunc("/api/", s.handle(func(http.ResponseWriter, *http.Request) error {
 		return &Problem{Status: http.StatusNotFound, Message: "The box has nothing at this address, or not for this method."}
 	}))

@@ -28,6 +28,8 @@ type Options struct {
 	Collector     Collector // optional: without it nothing is collected from providers
 	Sources       Sources   // of Collector
 	Health        Doctor    // optional: without it nobody says how the mail is
+	Content       Content   // optional: without it there are no rules on contents
+	Decisions     Decisions // optional: without it no mail waits for a decision
 	Sending       Sending   // optional: without it nobody says how much people may send
 	DNS           Zone      // optional: without it nobody says what to publish in DNS
 	Queue         Queue     // optional: without it nobody sees what waits

@@ -1,0 +1,322 @@
+package office
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/content"
+	"github.com/sanduk-mail/sanduk/services/delivery"
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/message"
+	"github.com/sanduk-mail/sanduk/services/queue"
+	"github.com/sanduk-mail/sanduk/services/web"
+)
+
+// redactRoom is how much a message may grow when something is taken out of it: a text
+// may have to be encoded.
+const redactRoom = 2 * content.MaxRedact
+
+// keptEvery is how often the administrator is told that messages wait.
+const keptEvery = time.Hour
+
+// screening is the domains' rules on contents at work. Safe for any number of
+// goroutines.
+type screening struct {
+	o *Office
+
+	mu   sync.Mutex
+	sets map[*mail.ContentRule]*content.Set // by the first rule: the directory gives the same ones until they change
+	told time.Time                          // when the administrator was told last that messages wait
+}
+
+// maxSets bounds the compiled rules that are kept; when there are more they are
+// compiled anew.
+const maxSets = 100
+
+// set is the rules of a domain, ready for use; nil if it has none.
+func (s *screening) set(domain string) (*content.Set, error) {
+	rules := s.o.directory.Content(domain)
+	if len(rules) == 0 {
+		return nil, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if set := s.sets[&rules[0]]; set != nil {
+		return set, nil
+	}
+	set, err := content.Compile(rules)
+	if err != nil {
+		return nil, fmt.Errorf("rules of %s: %w", domain, err)
+	}
+	if len(s.sets) >= maxSets || s.sets == nil {
+		s.sets = map[*mail.ContentRule]*content.Set{}
+	}
+	s.sets[&rules[0]] = set
+	return set, nil
+}
+
+// Screen applies the rules of the domains that a message is of, or for.
+func (s *screening) Screen(ctx context.Context, envelope *mail.Envelope, p delivery.Passage, body *draft.Draft) (delivery.Screened, error) {
+	var out delivery.Screened
+	way, domains := content.In, p.In
+	if p.Of != "" {
+		way, domains = 0, []string{p.Of}
+		if p.Out {
+			way |= content.Out
+		}
+		if p.Internal {
+			way |= content.Internal
+		}
+	}
+	for _, domain := range domains {
+		set, err := s.set(domain)
+		if err != nil {
+			return out, err
+		}
+		if set == nil || set.Empty(way) {
+			continue
+		}
+		f, err := set.Look(ctx, way, body.Digest(), body.Reader())
+		if err != nil {
+			return out, err
+		}
+		if f.Partial != "" {
+			s.o.log.Warn("a message was not looked at as a whole", "verb", "judge", "id", envelope.ID, "domain", domain, "why", f.Partial)
+		}
+		m, found := f.Strictest()
+		if !found {
+			continue
+		}
+		s.o.log.Info("a rule on contents holds", "verb", "judge", "id", envelope.ID, "domain", domain, "rule", m.Rule.Name, "action", m.Rule.Action, "places", m.Count)
+		switch m.Rule.Action {
+		case mail.ContentRefuse:
+			return out, &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: fmt.Sprintf("The rule \"%s\" of %s does not let this message through. It is about %s",
+				plainASCII(m.Rule.Name), domain, inWords(m))}
+		case mail.ContentHold:
+			out.Keep = fmt.Sprintf("Rule “%s” of %s: %s", m.Rule.Name, domain, inWords(m))
+		case mail.ContentRedact:
+			if out.Body, out.Keep, err = s.redact(ctx, set, way, body, m); err != nil {
+				return out, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// inWords says where something was found, in ASCII.
+func inWords(m content.Match) string {
+	words := map[content.Place]string{content.InText: "the text", content.InHeader: "the subject or the addresses", content.InName: "the name of an attachment"}
+	var places []string
+	for _, p := range m.Places {
+		if w := words[p]; !slices.Contains(places, w) {
+			places = append(places, w)
+		}
+	}
+	return "what is in " + strings.Join(places, " and ")
+}
+
+// plainASCII is a text as it can stand in a reply line.
+func plainASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '"' {
+			return '?'
+		}
+		return r
+	}, s)
+}
+
+// redact makes the message without what was found. What can't be taken out makes it
+// wait.
+func (s *screening) redact(ctx context.Context, set *content.Set, way content.Way, body *draft.Draft, m content.Match) (without *draft.Draft, keep string, err error) {
+	without = s.o.spool.New(mail.MaxMessage + redactRoom)
+	defer func() {
+		if keep != "" || err != nil {
+			without.Discard()
+			without = nil
+		}
+	}()
+	keep = fmt.Sprintf("Rule “%s”: what it found can't be taken out of this message, ", m.Rule.Name)
+	err = set.Redact(ctx, way, body.Digest(), body.Reader(), without)
+	switch {
+	case errors.Is(err, content.ErrSealed):
+		return without, keep + "which is signed or encrypted", nil
+	case errors.Is(err, content.ErrTooLong), errors.Is(err, mail.ErrTooLarge):
+		return without, keep + "which is too long for that", nil
+	case err != nil:
+		return without, "", err
+	}
+	if err := without.Finish(); err != nil {
+		return without, "", err
+	}
+	again, err := set.Look(ctx, way, without.Digest(), without.Reader())
+	if err != nil {
+		return without, "", err
+	}
+	for _, left := range again.Matches {
+		if left.Rule.Action == mail.ContentRedact {
+			return without, keep + "it also stands in " + strings.TrimPrefix(inWords(left), "what is in "), nil
+		}
+	}
+	return without, "", nil
+}
+
+// Keep has a message wait in the queue, as it came, and tells who has to know. The
+// sender of mail from outside is told nothing: it may never have been his.
+func (s *screening) Keep(ctx context.Context, envelope *mail.Envelope, fields, why string, body *draft.Draft) error {
+	staged, err := s.o.store.Stage(ctx, body)
+	if err != nil {
+		return fmt.Errorf("keep: %w", err)
+	}
+	it := &queue.Item{
+		ID: envelope.ID, Message: envelope.ID, From: envelope.From, Wishes: envelope.Wishes, EightBit: envelope.EightBit, UTF8: envelope.UTF8,
+		Account: envelope.Peer.Login.Account, Prefix: []byte(fields), Size: int64(len(fields)) + body.Size(),
+	}
+	for _, to := range envelope.To {
+		it.To = append(it.To, queue.Recipient{Recipient: to})
+	}
+	if err := s.o.queue.Keep(ctx, staged, it, why); err != nil {
+		return fmt.Errorf("keep: %w", err)
+	}
+	subject := cut(body.Digest().Subject(), 200)
+	if login := envelope.Peer.Login; login.Account != 0 {
+		s.o.notify(notice{to: login.Address, subject: "Your message waits for a decision", text: fmt.Sprintf(
+			"Your message “%s” has not been sent yet. An administrator of the office decides about it.\n\nThe reason: %s.\n\nYou need not send it again.", subject, why)})
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); now.Sub(s.told) >= keptEvery {
+		s.told = now
+		s.o.notify(notice{to: s.o.postmaster(), subject: "A message waits for your decision", text: fmt.Sprintf(
+			"A message from %s waits: “%s”.\n\nThe reason: %s.\n\nboxctl held list shows all that wait; boxctl held release %s lets this one through, boxctl held drop %s ends it.\n\n"+
+				"Of further ones you are told once an hour.", shownSender(envelope.From), subject, why, envelope.ID, envelope.ID)})
+	}
+	return nil
+}
+
+func shownSender(from mail.Address) string {
+	if from.IsZero() {
+		return "nobody (a report)"
+	}
+	return from.String()
+}
+
+// cut is a text of at most n characters on one line.
+func cut(s string, n int) string {
+	runes := []rune(strings.Join(strings.Fields(s), " "))
+	if len(runes) > n {
+		return string(runes[:n]) + "…"
+	}
+	return string(runes)
+}
+
+// heldMail is what waits for a decision, for the pages.
+type heldMail struct{ o *Office }
+
+// Held lists it.
+func (h heldMail) Held(ctx context.Context, after mail.ID) ([]web.Held, bool, error) {
+	items, more, err := h.o.queue.ListKept(ctx, queue.Page{After: after})
+	list := make([]web.Held, 0, len(items))
+	for _, it := range items {
+		shown := web.Held{ID: it.ID, From: it.From, At: it.Accepted, Size: it.Size, Why: it.Why(), Inside: it.Account != 0}
+		for _, to := range it.To {
+			shown.To = append(shown.To, to.Address)
+		}
+		list = append(list, shown)
+	}
+	return list, more, err
+}
+
+// Release lets a message go on its way, in one record with its end here.
+func (h heldMail) Release(ctx context.Context, id mail.ID) error {
+	return known(h.o.queue.Hand(ctx, id, func(it *queue.Item, text mail.Content, gone *journal.Entry) error {
+		now := time.Now()
+		env := &mail.Envelope{
+			ID: mail.NewID(now), Received: it.Accepted, From: it.From, EightBit: it.EightBit, UTF8: it.UTF8, Wishes: it.Wishes,
+			Peer:      mail.Peer{Protocol: "ESMTP"}, // it has come from somewhere
+			Judgement: mail.Judgement{Fields: string(it.Prefix)},
+		}
+		for _, to := range it.To {
+			env.To = append(env.To, to.Recipient)
+		}
+		if it.Account != 0 {
+			a, err := h.o.directory.Account(ctx, it.Account)
+			if err != nil {
+				return &mail.RuleError{Text: "Who has sent this is not here any more: drop the message, or bring the account back first", Err: err}
+			}
+			env.Peer.Login = mail.Login{Account: a.ID, Address: a.Address}
+		}
+		body := h.o.spool.New(mail.MaxMessage + redactRoom)
+		defer body.Discard()
+		if _, err := io.Copy(body, io.NewSectionReader(text, 0, it.Size-int64(len(it.Prefix)))); err != nil {
+			return fmt.Errorf("release %s: %w", id, err)
+		}
+		if err := body.Finish(); err != nil {
+			return fmt.Errorf("release %s: %w", id, err)
+		}
+		err := delivery.New(h.o.delivery(posting{h.o, gone})).Deliver(ctx, env, body)
+		if refusal, ok := errors.AsType[*mail.Refusal](err); ok {
+			return &mail.RuleError{Text: "The message can't go where it was sent: " + refusal.Text, Err: err}
+		}
+		return err
+	}))
+}
+
+// Drop ends a message. Somebody of the office who has sent it is told.
+func (h heldMail) Drop(ctx context.Context, id mail.ID) error {
+	it, err := h.o.queue.Show(ctx, id)
+	if err != nil {
+		return known(err)
+	}
+	if !it.Kept() {
+		return mail.ErrNoMessage
+	}
+	subject := h.subject(ctx, it)
+	if err := h.o.queue.Drop(ctx, id); err != nil {
+		return known(err)
+	}
+	if a, err := h.o.directory.Account(ctx, it.Account); err == nil {
+		h.o.notify(notice{to: a.Address, subject: "Your message was not sent", text: fmt.Sprintf(
+			"An administrator of the office has decided that your message “%s” is not sent.\n\nThe reason why it had to wait: %s.", subject, it.Why())})
+	}
+	return nil
+}
+
+// Export gives a message that waits.
+func (h heldMail) Export(ctx context.Context, id mail.ID, w io.Writer) error {
+	it, err := h.o.queue.Show(ctx, id)
+	if err == nil && !it.Kept() {
+		err = queue.ErrNoItem
+	}
+	if err == nil {
+		err = h.o.queue.Export(ctx, id, w)
+	}
+	return known(err)
+}
+
+// subject is a message's, as far as it can be read.
+func (h heldMail) subject(ctx context.Context, it *queue.Item) string {
+	s := message.NewScanner(message.Limits{})
+	if err := h.o.queue.Export(ctx, it.ID, s); err != nil {
+		return ""
+	}
+	return cut(s.Finish().Subject(), 200)
+}
+
+// known gives the queue's errors the vocabulary's names.
+func known(err error) error {
+	switch {
+	case errors.Is(err, queue.ErrNoItem), errors.Is(err, queue.ErrNothing):
+		return fmt.Errorf("%w (%w)", mail.ErrNoMessage, err)
+	case errors.Is(err, queue.ErrSending):
+		return &mail.RuleError{Text: "Somebody else decides about this message at this moment", Err: mail.ErrInUse}
+	}
+	return err
+}

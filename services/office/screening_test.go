@@ -1,0 +1,203 @@
+package office
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
+	"github.com/sanduk-mail/sanduk/services/web"
+)
+
+// TestContentRules: a rule refuses, takes out, or has a message wait; what waits is
+// released or dropped, survives a restart, and who has to know is told.
+func TestContentRules(t *testing.T) {
+	t.Parallel()
+	world := resolvertest.New(t, map[string]string{"far.test.": "@ IN MX 10 mx\nmx IN A 127.0.0.10\n"})
+	l, err := net.Listen("tcp", "127.0.0.10:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var far mx
+	go far.serve(t, l)
+	data := t.TempDir()
+	start := func() *testOffice {
+		return startOffice(t, data, func(options *Options) {
+			options.DNS, options.Outgoing = world.Client(), Outgoing{DNS: world.Client(), Port: uint16(l.Addr().(*net.TCPAddr).Port)}
+		})
+	}
+	o := start()
+	o.setUpNow(t, 0)
+	admin := o.api(t, "admin")
+	admin.do("PUT", "/api/domains/"+testDomain+"/content", map[string]any{"rules": []map[string]any{
+		{"name": "Kartënumra", "out": true, "text": true, "ready": []string{"card"}, "action": "redact"},
+		{"name": "Salaries", "out": true, "internal": true, "words": []string{"salary list"}, "action": "refuse"},
+		{"name": "Contracts", "out": true, "in": true, "words": []string{"contract"}, "action": "hold"},
+	}}, nil)
+	submit := func(to, text, want string) {
+		t.Helper()
+		err := o.submit(t, to, text)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: submit = %v; want %q", text, err, want)
+		}
+	}
+	got := func() string {
+		far.mu.Lock()
+		defer far.mu.Unlock()
+		return strings.Join(far.got, "\n")
+	}
+	const secret = "my card is 4111 1111 1111 1111\r\n"
+	submit("bob@far.test", "Subject: 1\r\n\r\nthe Salary  List\r\n", `The rule "Salaries" of example.test does not let this message through. It is about what is in the text`)
+	submit("bob@"+testDomain, "Subject: 2\r\n\r\n"+secret, "") // inside it may be said
+	submit("bob@far.test", "Subject: 3\r\n\r\n"+secret, "")
+	eventually(t, "the redacted message is there", func() bool { return strings.Contains(got(), "Subject: 3\r\n") })
+	if text := got(); strings.Contains(text, "4111") || !strings.Contains(text, "my card is [removed]\r\n") || !strings.Contains(text, "DKIM-Signature: ") {
+		t.Errorf("far got %q", text)
+	}
+	submit("bob@far.test", "Subject: 4\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n"+secret+"--b--\r\n", "")
+	submit("bob@far.test", "Subject: 5\r\n\r\nthe contract\r\n", "")
+	submit("bob@far.test", "Subject: 6\r\n\r\nanother contract\r\n", "")
+	if err := o.stop(); err != nil {
+		t.Fatal(err)
+	}
+	o = start()
+	admin = o.api(t, "admin")
+	var list struct {
+		Held []struct{ ID, Why string }
+		More bool
+	}
+	admin.do("GET", "/api/held", nil, &list)
+	if len(list.Held) != 3 || list.More || !strings.Contains(list.Held[0].Why, "signed or encrypted") || list.Held[1].Why != "Rule “Contracts” of example.test: what is in the text" {
+		t.Fatalf("held: %+v", list)
+	}
+	if text := got(); strings.Contains(text, "contract") || strings.Contains(text, "Subject: 4") {
+		t.Errorf("far got what is held: %q", text)
+	}
+	admin.do("POST", "/api/held/"+list.Held[1].ID+"/release", nil, nil)
+	admin.do("DELETE", "/api/held/"+list.Held[2].ID, nil, nil)
+	eventually(t, "the released message is there", func() bool { return strings.Contains(got(), "the contract\r\n") })
+	if text := got(); strings.Contains(text, "another contract") || strings.Count(text, "Subject: 5") != 1 {
+		t.Errorf("far got %q", text)
+	}
+	admin.do("GET", "/api/held", nil, &list)
+	if len(list.Held) != 1 {
+		t.Errorf("held: %+v", list)
+	}
+	eventually(t, "alice has been told of what is dropped", func() bool {
+		all := strings.Join(o.fetch(t, "alice"), "\n")
+		return strings.Count(all, "Subject: Your message waits for a decision\r\n") > 0 && strings.Count(all, "Subject: Your message was not sent\r\n") == 1 && strings.Contains(all, "“6” is not sent")
+	})
+}
+
+// TestContentIn: a stranger's message waits, comes to its mailbox when it is released,
+// and keeps what was known of it.
+func TestContentIn(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	o.setUpNow(t, 0)
+	rules := []mail.ContentRule{{Name: "Invoices", In: true, Names: true, Pattern: `\.js$`, Action: mail.ContentHold}}
+	if err := o.directory.SetContent(t.Context(), testDomain, rules); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", o.addrs["smtp"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fromAfar(t, conn, "Subject: pay\r\nContent-Type: text/plain; name=invoice.js\r\n\r\nx\r\n")
+	h := heldMail{o.Office}
+	list, _, err := h.Held(t.Context(), mail.ID{})
+	if err != nil || len(list) != 1 || list[0].Inside || o.fetch(t, "bob") != nil {
+		t.Fatalf("held %+v, %v; bob has %v", list, err, o.fetch(t, "bob"))
+	}
+	var text bytes.Buffer
+	if err := h.Export(t.Context(), list[0].ID, &text); err != nil || !strings.Contains(text.String(), "Received: from far.test") {
+		t.Errorf("Export = %v, %q", err, text.String())
+	}
+	if err := h.Release(t.Context(), list[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.Release(t.Context(), list[0].ID); err == nil {
+		t.Error("released twice")
+	}
+	inbox := o.fetch(t, "bob")
+	if len(inbox) != 1 || !strings.Contains(inbox[0], "Received: from far.test") || !strings.Contains(inbox[0], "Return-Path: <eve@far.test>\r\nDelivered-To: bob@") {
+		t.Errorf("bob has %q", inbox)
+	}
+}
+
+// fromAfar hands a message for bob in from another server.
+func fromAfar(t *testing.T, conn net.Conn, text string) {
+	t.Helper()
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	r := bufio.NewReader(conn)
+	for _, step := range [][2]string{{"", "220"}, {"HELO far.test", "250"}, {"MAIL FROM:<eve@far.test>", "250"}, {"RCPT TO:<bob@" + testDomain + ">", "250"}, {"DATA", "354"}, {text + ".", "250"}} {
+		if step[0] != "" {
+			if _, err := conn.Write([]byte(step[0] + "\r\n")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		line, err := r.ReadString('\n')
+		if err != nil || !strings.HasPrefix(line, step[1]) {
+			t.Fatalf("%q: %q, %v", step[0], line, err)
+		}
+	}
+}
+
+// TestContentTrial: what rules would have found in past mail, without a change.
+func TestContentTrial(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	o.setUpNow(t, 0)
+	for _, text := range []string{"a 4111 1111 1111 1111", "b", "c DE89 3704 0044 0532 0130 00"} {
+		if err := o.submit(t, "bob@"+testDomain, "Subject: "+text[:1]+"\r\n\r\n"+text+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := o.api(t, "admin")
+	body := `{"days":7,"rules":[{"name":"Private","in":true,"ready":["card","iban"],"action":"refuse"}]}`
+	r, err := http.NewRequestWithContext(t.Context(), "POST", a.base+"/api/domains/"+testDomain+"/content/try", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := a.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var samples []string
+	var last struct {
+		Example *struct {
+			Subject string
+			Found   []web.TrialMatch
+		}
+		Looked, Found int
+		Done          bool
+	}
+	for d := json.NewDecoder(answer.Body); d.More(); {
+		last.Example = nil
+		if err := d.Decode(&last); err != nil {
+			t.Fatal(err)
+		}
+		if last.Example != nil {
+			samples = append(samples, last.Example.Subject+" "+last.Example.Found[0].Sample)
+		}
+	}
+	if got, want := strings.Join(samples, ", "), "a 4111•••••••••••1111, c DE89••••••••••••0 00"; got != want {
+		t.Errorf("examples %q; want %q", got, want)
+	}
+	if !last.Done || last.Looked != 3 || last.Found != 2 {
+		t.Errorf("the end is %+v", last)
+	}
+	if rules := o.directory.Content(testDomain); rules != nil {
+		t.Errorf("rules hold: %v", rules)
+	}
+}
