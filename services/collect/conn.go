@@ -77,15 +77,15 @@ func (w *wire) SetReadDeadline(time.Time) error { return nil }
 func (w *wire) SetWriteDeadline(time.Time) error { return nil }
 
 // connect opens the connection to a source, with TLS where that comes first.
-func (c *Collector) connect(ctx context.Context, s *Source) (*wire, error) {
+func connect(ctx context.Context, s *Source, dial Dial, roots *x509.CertPool) (*wire, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
-	conn, err := c.o.Dial(ctx, "tcp", net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port))))
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port))))
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	if s.TLS == setup.TLSImplicit {
-		if conn, err = handshake(ctx, conn, c.o.Roots, s.Host); err != nil {
+		if conn, err = handshake(ctx, conn, roots, s.Host); err != nil {
 			return nil, err
 		}
 	}

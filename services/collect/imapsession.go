@@ -2,7 +2,6 @@ package collect
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -11,9 +10,6 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
-	"github.com/emersion/go-sasl"
-
-	"github.com/sanduk-mail/sanduk/services/setup"
 )
 
 const (
@@ -109,43 +105,13 @@ func (t *imapSession) work(ctx context.Context, f *imapFolder) error {
 
 // openIMAP connects and logs in.
 func (c *Collector) openIMAP(ctx context.Context, s *Source) (*imapSession, error) {
-	conn, err := c.connect(ctx, s)
+	t := &imapSession{c: c, s: s, there: &listing{}, news: make(chan struct{}, 1)}
+	line, err := OpenLine(ctx, s, c.o.Dial, c.o.Roots, t.tell)
 	if err != nil {
 		return nil, err
 	}
-	conn.allow(allowance)
-	t := &imapSession{c: c, s: s, conn: conn, there: &listing{}, news: make(chan struct{}, 1)}
-	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	defer stop()
-	options := &imapclient.Options{
-		TLSConfig: tlsConfig(c.o.Roots, s.Host),
-		UnilateralDataHandler: &imapclient.UnilateralDataHandler{Mailbox: func(data *imapclient.UnilateralDataMailbox) {
-			if data.NumMessages != nil {
-				t.tell()
-			}
-		}},
-	}
-	if s.TLS == setup.TLSStartTLS {
-		if t.client, err = imapclient.NewStartTLS(conn, options); err != nil {
-			_ = conn.Close()
-			if isTLS(err) || ctx.Err() != nil {
-				return nil, fmt.Errorf("TLS: %w", err)
-			}
-			return nil, fmt.Errorf("%w (%w)", errNoTLS, err)
-		}
-	} else {
-		t.client = imapclient.New(conn, options)
-	}
-	if err := t.begin(); err != nil {
-		t.close()
-		return nil, err
-	}
+	t.conn, t.client = line.conn, line.Client
 	return t, nil
-}
-
-func isTLS(err error) bool {
-	_, certificate := errors.AsType[*tls.CertificateVerificationError](err)
-	return certificate || isTimeout(err)
 }
 
 func (t *imapSession) tell() {
@@ -158,24 +124,6 @@ func (t *imapSession) tell() {
 func (t *imapSession) close() {
 	_ = t.client.Close() // what was asked for is done, or is asked for again
 	_ = t.conn.Close()
-}
-
-// begin logs in, by AUTHENTICATE PLAIN where it is offered, which takes any
-// password.
-func (t *imapSession) begin() error {
-	if err := t.client.WaitGreeting(); err != nil {
-		return fmt.Errorf("greeting: %w", err)
-	}
-	var err error
-	if caps := t.client.Caps(); caps.Has(imap.AuthCap(sasl.Plain)) {
-		err = t.client.Authenticate(sasl.NewPlainClient("", t.s.User, t.s.Password))
-	} else {
-		err = t.client.Login(t.s.User, t.s.Password).Wait()
-	}
-	if err != nil {
-		return refusal("log in", err)
-	}
-	return nil
 }
 
 // enter opens a folder. One that the server has renumbered since it was listed is
@@ -195,17 +143,6 @@ func (t *imapSession) enter(f *imapFolder) error {
 	f.validity, t.selected = data.UIDValidity, f
 	t.conn.allow(allowance + perMessage*int64(data.NumMessages))
 	return nil
-}
-
-// refusal tells what a server refused from what went wrong.
-func refusal(command string, err error) error {
-	e, ok := errors.AsType[*imap.Error](err)
-	if !ok {
-		return fmt.Errorf("%s: %w", command, err)
-	}
-	code := e.Code
-	temporary := code == imap.ResponseCodeUnavailable || code == imap.ResponseCodeInUse || code == imap.ResponseCodeLimit || code == imap.ResponseCodeServerBug
-	return &refusedError{command: command, text: clean(e.Text), auth: command == "log in" && !temporary && e.Type == imap.StatusResponseTypeNo}
 }
 
 // list finds out what is new and what is due, in all folders.
@@ -250,13 +187,6 @@ func (t *imapSession) listFolder(f *imapFolder) error {
 		}
 	}
 	return errors.Join(failed, refusalOf("FETCH", cmd.Close()))
-}
-
-func refusalOf(command string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return refusal(command, err)
 }
 
 func readListed(msg *imapclient.FetchMessageData) (m imapMessage) {

@@ -43,7 +43,7 @@ type popSession struct {
 
 // collectPOP fetches what is new, and deletes what is due.
 func (c *Collector) collectPOP(ctx context.Context, s *Source, w *worker) (result, error) {
-	conn, err := c.connect(ctx, s)
+	conn, err := connect(ctx, s, c.o.Dial, c.o.Roots)
 	if err != nil {
 		return result{}, err
 	}

@@ -85,7 +85,7 @@ func listFolders(conn *wire, client *imapclient.Client) ([]*imap.ListData, error
 }
 
 func (c *Collector) tryPOP(ctx context.Context, s *Source) (t Trial, err error) {
-	conn, err := c.connect(ctx, s)
+	conn, err := connect(ctx, s, c.o.Dial, c.o.Roots)
 	if err != nil {
 		return t, err
 	}

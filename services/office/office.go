@@ -20,6 +20,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/allowance"
 	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/collect"
+	"github.com/sanduk-mail/sanduk/services/collect/moving"
 	"github.com/sanduk-mail/sanduk/services/delivery"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/draft"
@@ -104,6 +105,7 @@ type Office struct {
 	mailroom  *delivery.Mailroom
 	collected *collect.State
 	collector *collect.Collector
+	mover     *moving.Mover
 	allowance *allowance.Counter // of what people send
 	screening *screening
 	notices   chan notice // letters of the box, see notify
@@ -261,6 +263,9 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return fmt.Errorf("office: open what was collected: %w", err)
 	}
 	o.close = append(o.close, o.collected.Close)
+	if err := o.openMover(); err != nil {
+		return err
+	}
 	o.openAllowance()
 	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, ClearLoopback: o.options.Dev, Logger: o.log})
 	return nil

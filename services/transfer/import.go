@@ -314,7 +314,7 @@ func (i *importer) mailbox(ctx context.Context, f Folder) (mail.MailboxID, error
 		return 0, err
 	}
 	if i.o.Into == "" && !f.Exact && !strings.ContainsRune(name, mail.Delimiter) {
-		role = specialUse(name)
+		role = SpecialUse(name)
 	}
 	if id, found := i.find(name, role, f.Exact); found {
 		return id, nil

@@ -85,11 +85,11 @@ func cutText(s string, n int) string {
 	return s[:n]
 }
 
-// specialUse is the role that a folder of this name has in the programs people
+// SpecialUse is the role that a folder of this name has in the programs people
 // come from: Outlook, Apple Mail, Thunderbird, Gmail and the like, in the
 // languages of offices that a box stands in. It is asked for top-level names
 // only, without regard to case.
-func specialUse(name string) mail.Role {
+func SpecialUse(name string) mail.Role {
 	for role, names := range map[mail.Role]string{
 		mail.RoleInbox: "inbox|posteingang|boîte de réception|posta in arrivo|bandeja de entrada|priemno sanduče|poštansko sanduče|kutia hyrëse",
 		mail.RoleSent: "sent|sent items|sent messages|sent mail|sent-mail|gesendet|gesendete objekte|gesendete elemente|gesendete nachrichten|" +

@@ -43,6 +43,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("DELETE /api/tokens/{id}", s.admin(s.deleteToken))
 	s.sources(mux)
 	s.dns(mux)
+	s.moves(mux)
 	s.undo(mux)
 	s.addresses(mux)
 	s.sending(mux)

@@ -27,6 +27,7 @@ type Options struct {
 	Archives      Archives  // optional: without it no mail is moved in or out
 	Collector     Collector // optional: without it nothing is collected from providers
 	Sources       Sources   // of Collector
+	Mover         Mover     // optional: without it no mailboxes are moved in; wants Sources
 	Health        Doctor    // optional: without it nobody says how the mail is
 	Content       Content   // optional: without it there are no rules on contents
 	Decisions     Decisions // optional: without it no mail waits for a decision
