@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -281,11 +283,24 @@ func problem(status int, text []byte) error {
 			return mail.ErrNoMessage
 		}
 	}
-	if p.WhatToDo != "" {
-		p.Message += " " + p.WhatToDo
+	if status == http.StatusGone {
+		return mail.ErrGone
 	}
 	if status == http.StatusConflict && p.Field == "password" {
 		return mail.ErrPasswordNeeded // boxctl undo account says how to give one
 	}
-	return errors.New(p.Message)
+	return errors.New(said(p.Message, p.WhatToDo))
+}
+
+// said is what a box says of a problem, without what only helps in front of a page.
+func said(message, whatToDo string) string {
+	rest, page := strings.CutPrefix(whatToDo, "Reload the page")
+	switch reason, told := strings.CutPrefix(rest, ": "); {
+	case page && told: // "Reload the page: somebody may have removed it."
+		first, size := utf8.DecodeRuneInString(reason)
+		whatToDo = string(unicode.ToUpper(first)) + reason[size:]
+	case page:
+		whatToDo = "List them again and choose from there."
+	}
+	return strings.TrimSpace(message + " " + whatToDo)
 }

@@ -30,6 +30,15 @@ var errNotAll = errors.New("not everything could be brought back: for some of it
 // stamp is how times are shown: to the minute, in this computer's zone.
 const stamp = "2006-01-02 15:04"
 
+// moment is a time as somebody gave it, to the second where that says more.
+func moment(at time.Time) string {
+	at = at.Local()
+	if at.Second() != 0 {
+		return at.Format("2006-01-02 15:04:05")
+	}
+	return at.Format(stamp)
+}
+
 // ofPerson opens what was deleted of the person named first.
 func (t *task) ofPerson(ctx context.Context, work func(p place, d deleted) error) error {
 	address, err := t.address()
@@ -370,10 +379,11 @@ func (t *task) restoreAsOf(ctx context.Context, d deleted, mailbox mail.MailboxI
 	case err != nil:
 		return err
 	case at.After(time.Now()):
-		return fmt.Errorf("%w: %s is still to come", errUsage, at.Format(stamp))
+		return fmt.Errorf("%w: %s is still to come", errUsage, moment(at))
 	case t.flags.inPlace && t.flags.folder != "":
 		return fmt.Errorf("%w: give --in-place or --folder, not both", errUsage)
 	}
+	at = at.Local() // the folder's name has it too
 	show := newProgress(t.Err, "looked at")
 	done, err := d.RestoreAsOf(ctx, mail.AsOf{At: at, Mailbox: mailbox, InPlace: t.flags.inPlace, Folder: t.flags.folder}, func(p mail.Progress) {
 		if !p.Reading {
@@ -386,13 +396,20 @@ func (t *task) restoreAsOf(ctx context.Context, d deleted, mailbox mail.MailboxI
 		if done.Flagged > 0 {
 			text += ", " + number(done.Flagged) + " of these marked as they were"
 		}
-		where := " in " + number(done.Mailboxes) + " folders"
+		where := " in " + counted(done.Mailboxes, "folder", "folders")
 		if done.Folder != "" {
 			where = " in the folder " + shown(done.Folder)
 		}
-		fmt.Fprintf(t.Out, "As of %s: %s%s\n", at.Local().Format(stamp), text, where)
+		fmt.Fprintf(t.Out, "As of %s: %s%s\n", moment(at), text, where)
 	}
 	switch {
+	case errors.Is(err, mail.ErrGone):
+		return fmt.Errorf("%s is too long ago: some of what was there then has gone for good, as deleted mail is kept for a time only. "+
+			"Choose a later time; boxctl undo list shows what can still be put back", moment(at))
+	case errors.Is(err, mail.ErrNoMailbox) && mailbox == 0:
+		return fmt.Errorf("at %s this person had no mail here yet: choose a later time", moment(at))
+	case errors.Is(err, mail.ErrNoMailbox):
+		return fmt.Errorf("at %s there was no such folder: choose another time; boxctl undo list shows the deleted ones", moment(at))
 	case errors.Is(err, context.Canceled):
 		return errors.New("stopped. What is back stays; run the same command again to go on")
 	case err == nil && done.Gone > 0:

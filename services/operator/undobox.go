@@ -247,6 +247,12 @@ func (r *remote) Restore(ctx context.Context, places []mail.Place, into mail.Mai
 	return all, nil
 }
 
+// What a box says of these, in package web's problem.go.
+const (
+	isOver       = "This can't be brought back any more: the time for that is over."
+	noSuchFolder = "There is no such folder, or was none at that time."
+)
+
 // RestoreAsOf begins the box's work and asks how far it has come until it ends.
 // When ctx ends, the work is stopped.
 func (r *remote) RestoreAsOf(ctx context.Context, a mail.AsOf, tell func(mail.Progress)) (mail.RestoredAsOf, error) {
@@ -300,5 +306,11 @@ func (r *remote) RestoreAsOf(ctx context.Context, a mail.AsOf, tell func(mail.Pr
 	case "stopped":
 		return done, context.Canceled
 	}
-	return done, errors.New(strings.TrimSpace(job.Problem.Message + " " + job.Problem.WhatToDo))
+	switch job.Problem.Message { // the box has no status for the end of a job
+	case isOver:
+		return done, mail.ErrGone
+	case noSuchFolder:
+		return done, mail.ErrNoMailbox
+	}
+	return done, errors.New(said(job.Problem.Message, job.Problem.WhatToDo))
 }

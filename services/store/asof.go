@@ -25,12 +25,12 @@ func (h *Account) RestoreAsOf(ctx context.Context, r mail.AsOf, tell func(mail.P
 		}
 		folder, err := mail.MailboxName(r.Folder)
 		if err != nil {
-			return mail.RestoredAsOf{}, fmt.Errorf("restore as of %s: %w", r.At.Format("2006-01-02 15:04:05"), err)
+			return mail.RestoredAsOf{}, fmt.Errorf("restore as of %s: %w", r.At.Format("2006-01-02 15:04:05 -0700"), err)
 		}
 		j.done.Folder = folder
 	}
 	if err := j.run(ctx); err != nil {
-		return j.done, fmt.Errorf("restore as of %s: %w", r.At.Format("2006-01-02 15:04:05"), err)
+		return j.done, fmt.Errorf("restore as of %s: %w", r.At.Format("2006-01-02 15:04:05 -0700"), err)
 	}
 	return j.done, nil
 }
