@@ -18,6 +18,9 @@ const (
 	maxDomains = 2000 // for each day
 	maxRows    = 500  // for each domain and day
 	maxDays    = 3    // that wait to be reported
+	// maxTotal rows of all domains and days: some twenty megabytes. Whoever makes rows
+	// up, by a new selector in each message, comes to this one first.
+	maxTotal = 20_000
 )
 
 // Observation is the outcome for one message, to be reported.
@@ -91,6 +94,7 @@ type Counted struct {
 type Collector struct {
 	mu   sync.Mutex
 	days map[string]map[string]*tally // by day, then policy domain
+	rows int                          // in all of them
 }
 
 // tally is a report that is being gathered.
@@ -129,8 +133,9 @@ func (c *Collector) Add(o Observation) {
 	switch counted := t.rows[string(key)]; {
 	case counted != nil:
 		counted.Count++
-	case len(t.rows) < maxRows:
+	case len(t.rows) < maxRows && c.rows < maxTotal:
 		t.rows[string(key)] = &Counted{row, 1}
+		c.rows++
 	default:
 		t.leftOut++
 	}
@@ -143,7 +148,11 @@ func (c *Collector) tally(at time.Time, found Found) *tally {
 	domains := c.days[day]
 	if domains == nil {
 		if len(c.days) >= maxDays {
-			delete(c.days, slices.Min(slices.Collect(maps.Keys(c.days))))
+			oldest := slices.Min(slices.Collect(maps.Keys(c.days)))
+			for _, t := range c.days[oldest] {
+				c.rows -= len(t.rows)
+			}
+			delete(c.days, oldest)
 		}
 		domains = make(map[string]*tally)
 		c.days[day] = domains
@@ -204,6 +213,9 @@ func (c *Collector) Done(r *Report) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	day := r.Day.Format(time.DateOnly)
+	if t := c.days[day][r.Published.Domain]; t != nil {
+		c.rows -= len(t.rows)
+	}
 	delete(c.days[day], r.Published.Domain)
 	if len(c.days[day]) == 0 {
 		delete(c.days, day)
@@ -252,6 +264,7 @@ func DecodeCollector(data []byte) (*Collector, error) {
 				return nil, ErrCollector
 			}
 			t.rows[string(key)] = &Counted{row.Row, row.Count}
+			c.rows++
 		}
 		c.days[day][r.Published.Domain] = t
 	}

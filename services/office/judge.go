@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"github.com/sanduk-mail/sanduk/services/dmarc"
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/trust"
@@ -13,6 +14,7 @@ import (
 // judge says for the SMTP server what is known of strangers and of their mail.
 type judge struct {
 	of       *trust.Judge
+	seen     func(dmarc.Observation) // what its author's domain may want to hear
 	hostname func() string
 }
 
@@ -20,6 +22,9 @@ type judge struct {
 func (j judge) Judge(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) (mail.Judgement, error) {
 	found := j.of.Message(ctx, envelope, body.Reader(), body.Size())
 	judgement, trouble := j.judgement(found)
+	if o, ok := found.Observation(envelope); ok && found.Disposition.Action != trust.TryLater { // it will come again
+		j.seen(o)
+	}
 	if refusal := found.Disposition.Refusal; refusal != nil {
 		return judgement, refusal
 	}

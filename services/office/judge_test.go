@@ -2,7 +2,10 @@ package office
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,7 @@ import (
 	"github.com/emersion/go-smtp"
 	"github.com/miekg/dns"
 
+	"github.com/sanduk-mail/sanduk/services/aggregate"
 	"github.com/sanduk-mail/sanduk/services/mailtest"
 	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
 	"github.com/sanduk-mail/sanduk/services/smtpd"
@@ -24,7 +28,7 @@ func TestJudged(t *testing.T) {
 	t.Parallel()
 	const good, forger, listed, office = "192.0.2.10", "192.0.2.20", "192.0.2.30", "127.0.0.9"
 	internet := resolvertest.New(t, map[string]string{
-		"bank.example":         "@ TXT \"v=spf1 ip4:192.0.2.10 -all\"\n_dmarc TXT \"v=DMARC1; p=reject\"",
+		"bank.example":         "@ TXT \"v=spf1 ip4:192.0.2.10 -all\"\n_dmarc TXT \"v=DMARC1; p=reject; rua=mailto:dmarc@bank.example\"",
 		"careful.example":      "@ TXT \"v=spf1 ip4:192.0.2.10 -all\"\n_dmarc TXT \"v=DMARC1; p=quarantine\"",
 		"plain.example":        "@ A 192.0.2.99",
 		"list.example":         "30.2.0.192 A 127.0.0.2\n30.2.0.192 TXT \"Known for spam\"",
@@ -95,6 +99,19 @@ func TestJudged(t *testing.T) {
 			})
 		}
 	})
+	// Whoever's name was used is told tomorrow, of the good and the forged.
+	if err := o.aggregate.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	kept, err := os.ReadFile(filepath.Join(o.data, aggregate.File))
+	if err != nil || len(kept) == 0 {
+		t.Fatalf("nothing is kept for reports: %v", err)
+	}
+	var counts struct{ DMARC []byte }
+	if err := json.Unmarshal(kept[1:], &counts); err != nil || !strings.Contains(string(counts.DMARC), "dmarc@bank.example") ||
+		!strings.Contains(string(counts.DMARC), good) || !strings.Contains(string(counts.DMARC), forger) || strings.Contains(string(counts.DMARC), office) {
+		t.Errorf("counted is %s, %v; want what came from %s and %s for bank.example", counts.DMARC, err, good, forger)
+	}
 }
 
 // bring hands a message for alice in at port 25.

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/aggregate"
 	"github.com/sanduk-mail/sanduk/services/allowance"
 	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/collect"
@@ -112,6 +113,7 @@ type Office struct {
 	judge     judge
 	srsKey    []byte // for package srs
 	signer    *signer.Signer
+	aggregate *aggregate.Aggregate
 	lan       *lan.Policy
 	claim     *claim.Code   // nil when the box was set up before
 	setUp     chan struct{} // capacity 1: attend has something to do
@@ -178,7 +180,8 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	if options.DNS == nil {
 		options.DNS = resolver.New(resolver.Options{})
 	}
-	o.judge = judge{trust.New(options.DNS, options.Trust), o.hostname}
+	o.openAggregate(options.DNS)
+	o.judge = judge{trust.New(options.DNS, options.Trust), o.aggregate.Judged, o.hostname}
 	o.signer = o.newSigner(options.DNS)
 	o.mailroom = delivery.New(o.delivery(posting{o: o}))
 	o.collector = collect.New(collect.Options{

@@ -63,6 +63,7 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	if o.onlyRead == nil { // else what they do could not be noted, and would be done again
 		running.Go(func() { o.checkpoint(ctx) })
 		running.Go(func() { o.signer.Run(ctx) })
+		running.Go(func() { o.aggregate.Run(ctx) })
 		running.Go(func() { o.collector.Run(ctx) })
 		running.Go(func() { o.upkeep.Run(ctx) })
 		running.Go(func() { o.queue.Run(ctx) })

@@ -1,0 +1,19 @@
+// Package tlsrpt tells other domains how safely mail could be sent to them: TLS reports
+// (RFC 8460).
+//
+// What comes in: the outcome of each session as far as TLS goes (Collector.Note), and a
+// domain's wish for reports (Recipients). What goes out: a Report for each domain and
+// day (UTC), as JSON and as a message that is ready to be signed and sent.
+//
+// Reports go by mail only. A domain that takes them over https alone gets none: to post
+// what strangers' DNS says, from inside an office, to whatever address it names, is more
+// than a courtesy is worth.
+//
+// Memory is bounded: domains for each day, policies for each domain, failures for each
+// policy; what is over them is counted as sessions without their details, or left out.
+//
+// Durability: none; whoever owns a Collector stores what Collector.Encode gives.
+// Concurrency: a Collector may be used by several goroutines.
+//
+// Standards: RFC 8460.
+package tlsrpt
