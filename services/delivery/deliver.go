@@ -108,10 +108,11 @@ func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *d
 		targets[i] = mail.Target{Account: in.account, Role: role, Prefix: prefix(envelope, in.to, received)}
 	}
 	began := time.Now()
-	if len(x.outside) == 0 {
+	outbound := append(x.outbound(x.signed(), received), x.arrivals()...)
+	if len(outbound) == 0 {
 		err = m.store.Deliver(ctx, envelope, targets, body)
 	} else {
-		err = m.post.Deliver(ctx, envelope, targets, x.outbound(x.signed(), received), body)
+		err = m.post.Deliver(ctx, envelope, targets, outbound, body)
 	}
 	if err != nil {
 		return m.full(envelope, body, len(targets)+len(x.outside), fmt.Errorf("deliver %s: %w", envelope.ID, err))

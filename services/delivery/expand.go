@@ -44,6 +44,7 @@ type expansion struct {
 	sent     map[mail.Address]bool   // outside
 	local    []inward
 	outside  []outward
+	arrived  []arrival
 	copies   []copied
 	full     *mail.Refusal // why somebody was left out for want of room
 	trail    map[mail.Address]bool

@@ -40,7 +40,12 @@ func (x *expansion) recipient(to mail.Recipient) error {
 	case (nobody || err == nil && found.CatchAll) && x.room.srs != nil && srs.Is(to.Local):
 		return x.report(to)
 	case err == nil:
-		return x.listing(&found, to)
+		local, outside := len(x.local), len(x.outside)
+		if err := x.listing(&found, to); err != nil {
+			return err
+		}
+		x.arrive(to, found.Kind, len(x.local)-local, x.outside[outside:])
+		return nil
 	case nobody:
 		return &mail.Refusal{Status: mail.Status5_1_1NoSuchMailbox, Text: "Nobody here has this address", Cause: err}
 	case errors.Is(err, mail.ErrNotOurDomain):

@@ -338,6 +338,9 @@ func TestNotifyIsCarried(t *testing.T) {
 		envelope.To = []mail.Recipient{{Address: address(t, test.to), Notify: test.ask, Original: "rfc822;original@example.test"}}
 		room.send(t, envelope, nil)
 		for _, o := range room.post.outbound {
+			if o.Fate != mail.FateUnknown {
+				continue // see TestArrivals
+			}
 			for _, to := range o.To {
 				if to.Notify != test.want || to.Original != "rfc822;original@example.test" {
 					t.Errorf("to %s asking %d: %s is asked %d for %q; want %d", test.to, test.ask, to, to.Notify, to.Original, test.want)
@@ -543,5 +546,37 @@ func BenchmarkResolve(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// TestArrivals: whoever wants to hear that the message has arrived does, RFC 3461 §5.2.7.
+func TestArrivals(t *testing.T) {
+	t.Parallel()
+	room := newRoom(testBook())
+	for to, want := range map[string]mail.Fate{
+		"bob@example.test":  mail.FateDelivered, // a mailbox
+		"dan@example.test":  0,                  // passed on whole: the next one says it
+		"erin@example.test": mail.FateExpanded,  // kept, and passed on
+		"all@example.test":  mail.FateExpanded,
+		"somebody@far.test": 0,
+	} {
+		for _, notify := range []mail.Notify{mail.NotifySuccess, mail.NotifyFailure} {
+			envelope := senders(t)["alice"]
+			envelope.To = []mail.Recipient{{Address: address(t, to), Notify: notify}}
+			room.post.outbound = nil
+			room.send(t, envelope, nil)
+			var got mail.Fate
+			for _, o := range room.post.outbound {
+				if o.Fate != 0 {
+					got = o.Fate
+					if o.From != envelope.From || len(o.To) != 1 || o.To[0].Address != envelope.To[0].Address {
+						t.Errorf("%s: report %+v", to, o)
+					}
+				}
+			}
+			if want := map[bool]mail.Fate{true: want}[notify == mail.NotifySuccess]; got != want {
+				t.Errorf("to %s asking %d: %v; want %v", to, notify, got, want)
+			}
+		}
 	}
 }

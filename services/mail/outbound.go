@@ -44,6 +44,7 @@ const (
 	FateRelayed        // another server has taken responsibility for it
 	FateDeferred       // not yet; it will be tried again
 	FateFailed         // it never will be
+	FateExpanded       // it has been passed on to all for whom its address stands
 )
 
 // Reply is what another server said (RFC 5321 §4.2). Code is 0 where none said
@@ -81,9 +82,12 @@ type Attempt struct {
 
 // Outbound is what leaves the box of one message: recipients of other servers who
 // get it with the same reverse-path and the same lines in front. Forwarding writes
-// both anew, so one message can have several.
+// both anew, so one message can have several. With a Fate nothing leaves: the
+// recipients have been served here, and the sender wants a report that says so (RFC 3461
+// §5.2.7).
 type Outbound struct {
 	From   Address // the zero Address is the null path
 	To     []Recipient
 	Prefix []byte // header lines in front of the shared body
+	Fate   Fate   // FateUnknown, FateDelivered or FateExpanded
 }

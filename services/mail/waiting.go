@@ -80,7 +80,7 @@ type HopCounts struct {
 
 // String is the fate in a word.
 func (f Fate) String() string {
-	names := []string{"unknown", "delivered", "relayed", "deferred", "failed"}
+	names := []string{"unknown", "delivered", "relayed", "deferred", "failed", "expanded"}
 	if int(f) < len(names) {
 		return names[f]
 	}

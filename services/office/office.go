@@ -98,6 +98,7 @@ type Office struct {
 	store     *store.Store
 	upkeep    *store.Upkeep
 	queue     *queue.Queue
+	ask       *resolver.Client // see resolver
 	directory *directory.Directory
 	search    *search.Index
 	spool     *draft.Spool
@@ -178,7 +179,7 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 		return nil, fmt.Errorf("office: open certificates: %w", err)
 	}
 	if options.DNS == nil {
-		options.DNS = resolver.New(resolver.Options{})
+		options.DNS = o.resolver()
 	}
 	o.openAggregate(options.DNS)
 	o.judge = judge{trust.New(options.DNS, options.Trust), o.aggregate.Judged, o.hostname}

@@ -29,8 +29,9 @@ type Outgoing struct {
 func (o *Office) openQueue(ctx context.Context, path string) (err error) {
 	out := o.options.Outgoing
 	if out.DNS == nil {
-		out.DNS = resolver.New(resolver.Options{}).Validated()
+		out.DNS = o.resolver().Validated()
 	}
+	o.options.Outgoing.DNS = out.DNS
 	client := relay.New(relay.Options{
 		Hostname: o.hostname, DNS: out.DNS, Route: o.route, Self: o.isOwn, Port: out.Port, Roots: out.Roots, Evidence: tlsEvidence{o}, Log: o.log.With("protocol", "relay"),
 	})
@@ -43,6 +44,15 @@ func (o *Office) openQueue(ctx context.Context, path string) (err error) {
 	}
 	o.close = append(o.close, o.queue.Close)
 	return nil
+}
+
+// resolver is the one that all ask who were given none: what one of them has learnt,
+// and that the line is down, is known to the others.
+func (o *Office) resolver() *resolver.Client {
+	if o.ask == nil {
+		o.ask = resolver.New(resolver.Options{})
+	}
+	return o.ask
 }
 
 // leaves says whether mail leaves the office.
@@ -139,7 +149,11 @@ func items(env *mail.Envelope, outbound []mail.Outbound, body *draft.Draft) []*q
 			it.ID = mail.NewID(env.ID.Time())
 		}
 		for _, to := range out.To {
-			it.To = append(it.To, queue.Recipient{Recipient: to, Hop: hopOf(to.Address)})
+			r := queue.Recipient{Recipient: to, Hop: hopOf(to.Address)}
+			if out.Fate != mail.FateUnknown {
+				r.State, r.Last = queue.StateDelivered, mail.Attempt{Fate: out.Fate, Status: mail.Status2_0_0OK, At: env.Received}
+			}
+			it.To = append(it.To, r)
 		}
 		list[i] = it
 	}

@@ -97,7 +97,7 @@ func (o *Office) newServers() (*servers, error) {
 	s := &servers{
 		smtp: smtpd.New(smtpd.Options{
 			Hostname: o.hostname, Mailroom: o.mailroom, Auth: o.auth, TLS: config,
-			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Allowances: senders{o}, Judge: o.judge, Log: o.log.With("protocol", "smtp"),
+			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Allowances: senders{o}, Judge: o.judge, Offers: o.offers(), Turner: turner{o}, Log: o.log.With("protocol", "smtp"),
 		}),
 		imap: imapd.New(imapd.Options{
 			Open: o.openIMAP, Auth: o.auth, TLS: config,

@@ -220,7 +220,7 @@ func (q *Queue) Stats() Stats {
 	defer q.mu.Unlock()
 	s := Stats{Items: len(q.all), Sending: q.running}
 	for _, l := range q.lanes {
-		h := HopStats{Hop: l.hop, Waiting: len(l.jobs), Sending: l.running, Dead: l.dead(), Last: l.last}
+		h := HopStats{Hop: l.hop, Waiting: l.waiting(), Sending: l.running, Dead: l.dead(), Last: l.last}
 		if h.Dead {
 			h.Probe = l.probeAt
 		}

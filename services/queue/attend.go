@@ -174,7 +174,7 @@ func (q *Queue) told(it *Item, r *Recipient) report.Recipient {
 	if r.owed == report.ActionFailed && told.Status.Class() != 5 {
 		told.Status = mail.Status5_4_7Expired
 	}
-	if r.owed == report.ActionRelayed && told.Status.Class() != 2 {
+	if r.owed >= report.ActionDelivered && told.Status.Class() != 2 {
 		told.Status = mail.Status2_0_0OK
 	}
 	return told

@@ -57,7 +57,7 @@ func (e *encoder) address(a mail.Address) { e.string(a.Local); e.string(a.Domain
 func (e *encoder) item(it *Item) {
 	e.id(it.ID)
 	e.id(it.Message)
-	e.flags(it.EightBit, it.UTF8, it.Wishes.RequireTLS, it.Wishes.ByNotify)
+	e.flags(it.EightBit, it.UTF8, it.Wishes.RequireTLS, it.Wishes.ByNotify, it.Wishes.ByTrace)
 	e.address(it.From)
 	e.byte(byte(it.Wishes.Return))
 	e.string(it.Wishes.EnvelopeID)
@@ -184,7 +184,7 @@ func (d *decoder) item() *Item {
 	it := &Item{ID: d.id(), Message: d.id()}
 	flags := d.byte()
 	it.EightBit, it.UTF8 = flags&1 != 0, flags&2 != 0
-	it.Wishes.RequireTLS, it.Wishes.ByNotify = flags&4 != 0, flags&8 != 0
+	it.Wishes.RequireTLS, it.Wishes.ByNotify, it.Wishes.ByTrace = flags&4 != 0, flags&8 != 0, flags&16 != 0
 	it.From = d.address()
 	it.Wishes.Return = mail.Return(d.byte())
 	it.Wishes.EnvelopeID = d.string()
@@ -216,7 +216,7 @@ func (d *decoder) recipient() (r Recipient) {
 		r.Tries = int(d.uint())
 		r.Last = d.attempt()
 	}
-	if r.State > StateDropped || r.owed > report.ActionRelayed {
+	if r.State > StateDropped || r.owed > report.ActionExpanded {
 		d.fail()
 	}
 	return r

@@ -50,7 +50,7 @@
 //
 // Type 1, add: number of items, then for each its ID (16 bytes), the message's ID (16
 // bytes), flags (1 byte: 8BITMIME, SMTPUTF8, REQUIRETLS, and of DELIVERBY that it
-// notifies), sender, RET (1 byte), ENVID, priority (signed), hold until (time), by
+// notifies and that it traces), sender, RET (1 byte), ENVID, priority (signed), hold until (time), by
 // (time), account, accepted (time), prefix (string), segment and ordinal of the body,
 // size, number of recipients, and these.
 //
@@ -69,7 +69,7 @@
 // nanoseconds).
 //
 // queue.db: bucket "meta", key "seen": CRC32 (IEEE, big-endian) of what follows, LSN (8
-// bytes big-endian). Bucket "items", keyed by ID: CRC32 of key and what follows,
+// bytes big-endian), number of items (likewise; not in the first indexes). Bucket "items", keyed by ID: CRC32 of key and what follows,
 // version 2, LSN of the record that brought it, item, and for each recipient the number
 // of attempts (24 at most) and these, oldest first, as above: records have the last one
 // only. Values of version 1 end behind the item.

@@ -86,23 +86,30 @@ func setAside(path string) error {
 
 // load gives all items, and the LSN up to which the index has the journal.
 func (ix *index) load(fn func(*Item)) (seen journal.LSN, err error) {
+	found, count := int64(0), int64(-1)
 	err = guard(func() error {
 		return ix.db.View(func(tx *bbolt.Tx) error {
 			if v := tx.Bucket(metaBucket()).Get(seenKey()); v != nil {
-				if len(v) != 12 || binary.BigEndian.Uint32(v) != crc32.ChecksumIEEE(v[4:]) {
+				if len(v) != 12 && len(v) != 20 || binary.BigEndian.Uint32(v) != crc32.ChecksumIEEE(v[4:]) {
 					return errIndex
 				}
-				seen = journal.LSN(binary.BigEndian.Uint64(v[4:]))
+				if seen = journal.LSN(binary.BigEndian.Uint64(v[4:])); len(v) == 20 {
+					count = int64(binary.BigEndian.Uint64(v[12:]))
+				}
 			}
 			return tx.Bucket(itemsBucket()).ForEach(func(k, v []byte) error {
 				it, err := decodeValue(k, v)
 				if err == nil {
 					fn(it)
+					found++
 				}
 				return err
 			})
 		})
 	})
+	if err == nil && count >= 0 && found != count {
+		err = fmt.Errorf("it has %d items of %d: %w", found, count, errIndex) // a page that lost its entries looks like an empty one
+	}
 	return seen, err
 }
 
@@ -119,8 +126,9 @@ func (ix *index) get(id mail.ID) (it *Item, err error) {
 	return it, err
 }
 
-// save writes items (nil: it is gone) and how far the journal is in here, at once.
-func (ix *index) save(items map[mail.ID]*Item, seen journal.LSN) error {
+// save writes items (nil: it is gone), how far the journal is in here, and how many
+// items there are now, at once.
+func (ix *index) save(items map[mail.ID]*Item, seen journal.LSN, count int) error {
 	return guard(func() error {
 		return ix.db.Update(func(tx *bbolt.Tx) error {
 			b := tx.Bucket(itemsBucket())
@@ -135,7 +143,8 @@ func (ix *index) save(items map[mail.ID]*Item, seen journal.LSN) error {
 					return err
 				}
 			}
-			v := binary.BigEndian.AppendUint64(make([]byte, 4, 12), uint64(seen))
+			v := binary.BigEndian.AppendUint64(make([]byte, 4, 20), uint64(seen))
+			v = binary.BigEndian.AppendUint64(v, uint64(count))
 			binary.BigEndian.PutUint32(v, crc32.ChecksumIEEE(v[4:]))
 			return tx.Bucket(metaBucket()).Put(seenKey(), v)
 		})

@@ -133,6 +133,8 @@ func (it *Item) wants(r *Recipient, a report.Action) bool {
 	case report.ActionDelayed:
 		return r.Notify == 0 || r.Notify&mail.NotifyDelay != 0
 	case report.ActionRelayed:
+		return r.Notify&mail.NotifySuccess != 0 || it.Wishes.ByTrace && r.Notify&mail.NotifyNever == 0
+	case report.ActionDelivered, report.ActionExpanded:
 		return r.Notify&mail.NotifySuccess != 0
 	}
 	return false
@@ -143,6 +145,19 @@ func (it *Item) owe(r *Recipient, a report.Action) {
 	r.owed = report.ActionNone
 	if it.wants(r, a) {
 		r.owed = a
+	}
+}
+
+// start makes a recipient that has just come what it has to be: one that was served
+// here is only reported on.
+func (it *Item) start(r *Recipient) {
+	switch {
+	case r.State == StateQueued && r.Next.IsZero():
+		r.Next = it.began()
+	case r.State == StateDelivered && r.Last.Fate == mail.FateExpanded:
+		it.owe(r, report.ActionExpanded)
+	case r.State == StateDelivered:
+		it.owe(r, report.ActionDelivered)
 	}
 }
 

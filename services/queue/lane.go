@@ -24,13 +24,17 @@ type job struct {
 	lane   *lane
 	next   int64 // when it is tried, Unix nanoseconds
 	forced bool  // also what is not due
-	pos    int   // in the lane's heap; -1: it is being sent
+	pos    int   // in one of the lane's heaps; -1: it is being sent
+
+	priority int8 // RFC 6710
+	ripe     bool // in the lane's due
 }
 
 // lane is one Hop: what waits for it, and how it does.
 type lane struct {
 	hop      mail.Hop
-	jobs     jobHeap
+	jobs     jobHeap // those for later, by time
+	due      dueHeap // those whose time has come, by priority
 	running  int
 	failures int       // messages in a row that found nobody there
 	probeAt  time.Time // of a dead one
@@ -45,14 +49,15 @@ func (l *lane) dead() bool { return l.failures >= breakAfter }
 
 // at is when the lane may run next, Unix nanoseconds; ok is false when it can't until
 // something ends.
-func (l *lane) at(perHop int) (next int64, ok bool) {
+func (l *lane) at(perHop int, now time.Time) (next int64, ok bool) {
+	l.ripen(now)
 	switch {
-	case len(l.jobs) == 0, l.running >= perHop, l.dead() && l.running > 0:
+	case l.waiting() == 0, l.running >= perHop, l.dead() && l.running > 0:
 		return 0, false
 	case l.dead():
-		return max(l.probeAt.UnixNano(), l.jobs[0].next), true
+		return max(l.probeAt.UnixNano(), l.first()), true
 	}
-	return l.jobs[0].next, true
+	return l.first(), true
 }
 
 // force has everything that waits there go at once, but what its sender holds back.
@@ -70,10 +75,10 @@ func (q *Queue) place(l *lane, now time.Time) {
 	if l.pos >= 0 {
 		heap.Remove(&q.waiting, l.pos)
 	}
-	next, ok := l.at(q.opts.PerHop)
+	next, ok := l.at(q.opts.PerHop, now)
 	switch {
 	case !ok:
-		if len(l.jobs) == 0 && l.running == 0 && l.failures == 0 && !l.queued {
+		if l.waiting() == 0 && l.running == 0 && l.failures == 0 && !l.queued {
 			delete(q.lanes, l.hop)
 		}
 	case next <= now.UnixNano():
@@ -116,21 +121,22 @@ func (q *Queue) plan(s *stub, it *Item, now time.Time) {
 		case j.pos < 0:
 			jobs = append(jobs, j) // being sent
 		case !wanted:
-			heap.Remove(&j.lane.jobs, j.pos)
+			j.lane.remove(j)
 			q.place(j.lane, now)
 		default:
 			jobs = append(jobs, j)
+			j.lane.remove(j)
 			j.next = at
-			heap.Fix(&j.lane.jobs, j.pos)
+			j.lane.add(j)
 			q.place(j.lane, now)
 		}
 	}
 	clear(s.jobs[len(jobs):])
 	s.jobs = jobs
 	for hop, at := range next {
-		j := &job{stub: s, lane: q.lane(hop), next: at}
+		j := &job{stub: s, lane: q.lane(hop), next: at, priority: it.Wishes.Priority}
 		s.jobs = append(s.jobs, j)
-		heap.Push(&j.lane.jobs, j)
+		j.lane.add(j)
 		q.place(j.lane, now)
 	}
 	q.setDeadline(s, q.deadline(it))
@@ -169,8 +175,7 @@ func (q *Queue) unplan(s *stub) {
 	now := time.Now()
 	for _, j := range s.jobs {
 		if j.pos >= 0 {
-			heap.Remove(&j.lane.jobs, j.pos)
-			j.pos = -1
+			j.lane.remove(j)
 			q.place(j.lane, now)
 		}
 	}
@@ -182,6 +187,45 @@ func (q *Queue) unplan(s *stub) {
 func (s *stub) sending(hop mail.Hop) bool {
 	return slices.ContainsFunc(s.jobs, func(j *job) bool { return j.pos < 0 && j.lane.hop == hop })
 }
+
+// waiting is how many jobs wait there.
+func (l *lane) waiting() int { return len(l.jobs) + len(l.due) }
+
+// first is when the first of them may be sent.
+func (l *lane) first() int64 {
+	if len(l.due) > 0 {
+		return l.due[0].next
+	}
+	return l.jobs[0].next
+}
+
+// ripen finds those whose time has come: among them the priority decides (RFC 6710
+// §4.2), and nothing that is due waits for what is not.
+func (l *lane) ripen(now time.Time) {
+	for len(l.jobs) > 0 && l.jobs[0].next <= now.UnixNano() {
+		j := heap.Pop(&l.jobs).(*job)
+		j.ripe = true
+		heap.Push(&l.due, j)
+	}
+}
+
+// add has a job wait for its time.
+func (l *lane) add(j *job) {
+	j.ripe = false
+	heap.Push(&l.jobs, j)
+}
+
+// remove takes out a job that waits.
+func (l *lane) remove(j *job) {
+	if j.ripe {
+		heap.Remove(&l.due, j.pos)
+	} else {
+		heap.Remove(&l.jobs, j.pos)
+	}
+}
+
+// take gives the one that is sent next: one is due.
+func (l *lane) take() *job { return heap.Pop(&l.due).(*job) }
 
 // The heaps, each with its elements' places in it.
 
@@ -199,6 +243,19 @@ func (h *jobHeap) Pop() any {
 	j.pos = -1
 	return j
 }
+
+type dueHeap []*job
+
+func (h dueHeap) Len() int { return len(h) }
+func (h dueHeap) Less(i, j int) bool {
+	if h[i].priority != h[j].priority {
+		return h[i].priority > h[j].priority
+	}
+	return h[i].next < h[j].next
+}
+func (h dueHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i]; h[i].pos, h[j].pos = i, j }
+func (h *dueHeap) Push(x any)   { (*jobHeap)(h).Push(x) }
+func (h *dueHeap) Pop() any     { return (*jobHeap)(h).Pop() }
 
 type laneHeap []*lane
 

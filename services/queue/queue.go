@@ -199,6 +199,9 @@ func (q *Queue) replay(r journal.Record) error {
 			return err
 		}
 		for _, it := range items {
+			if it.done() {
+				continue
+			}
 			it.lsn = r.LSN
 			q.insert(it)
 			q.touch(it.ID)
@@ -307,9 +310,7 @@ func (q *Queue) Entry(body *journal.Staged, items []*Item) *journal.Entry {
 				it.lsn, it.Body, it.Accepted = at.LSN, at.Bodies[0], wall(at.Time)
 				it.Wishes.HoldUntil, it.Wishes.By = wall(it.Wishes.HoldUntil), wall(it.Wishes.By)
 				for i := range it.To {
-					if r := &it.To[i]; r.State == StateQueued && r.Next.IsZero() {
-						r.Next = it.began()
-					}
+					it.start(&it.To[i])
 				}
 			}
 			payload := encodeItems(items)
@@ -349,6 +350,9 @@ func (q *Queue) applyAdd(at journal.Slot, items []*Item) {
 	q.applied = at.LSN
 	now := time.Now()
 	for _, it := range items {
+		if it.done() {
+			continue // nothing is to be sent or reported
+		}
 		s := q.insert(it)
 		q.touch(it.ID)
 		q.plan(s, it, now)
@@ -397,7 +401,7 @@ func (q *Queue) save() error {
 	// Everything up to there has been applied: Apply comes before the journal says
 	// that a record is durable.
 	seen := max(q.applied, q.journal.Durable())
-	ids := q.changed
+	ids, count := q.changed, len(q.all)
 	items := make(map[mail.ID]*Item, len(ids))
 	for id := range ids {
 		items[id] = nil
@@ -407,7 +411,7 @@ func (q *Queue) save() error {
 	}
 	q.changed, q.saved, q.saveAt = map[mail.ID]bool{}, true, time.Time{}
 	q.mu.Unlock()
-	err := q.index.save(items, seen)
+	err := q.index.save(items, seen, count)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.saved = false

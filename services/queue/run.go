@@ -95,8 +95,8 @@ func (q *Queue) dispatch(ctx context.Context, now time.Time, working *sync.WaitG
 		q.ready[0] = nil
 		q.ready = q.ready[1:]
 		l.queued = false
-		if at, ok := l.at(q.opts.PerHop); ok && at <= now.UnixNano() {
-			j := heap.Pop(&l.jobs).(*job)
+		if at, ok := l.at(q.opts.PerHop, now); ok && at <= now.UnixNano() {
+			j := l.take()
 			l.running++
 			q.running++
 			working.Go(func() { q.try(ctx, j) })

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"container/heap"
 	"context"
 	"errors"
 	"io"
@@ -131,7 +130,7 @@ func (q *Queue) outcome(it *Item, due []int, attempts []mail.Attempt) (change, c
 		switch a.Fate {
 		case mail.FateRelayed:
 			r.State = StateRelayed
-			if it.owe(&r, report.ActionRelayed); a.Reports {
+			if it.owe(&r, report.ActionRelayed); a.Reports && !it.Wishes.ByTrace {
 				r.owed = report.ActionNone // RFC 3461 §5.2.2: the next server says it
 			}
 		case mail.FateDelivered:
@@ -216,7 +215,7 @@ func (q *Queue) finish(j *job, met contact, last mail.Attempt) {
 	default: // it could not be looked at
 		j.next = now.Add(time.Minute).UnixNano()
 		s.jobs = append(s.jobs, j)
-		heap.Push(&l.jobs, j)
+		l.add(j)
 	}
 	q.place(l, now)
 	poke(q.wake)

@@ -96,7 +96,7 @@ func recipient(h textproto.MIMEHeader) Recipient {
 	if a, err := words.ParseAddress(strings.Trim(typed(h.Get("Final-Recipient")), "<>")); err == nil {
 		r.Final = a
 	}
-	for a := ActionFailed; a <= ActionRelayed; a++ {
+	for a := ActionFailed; a <= ActionExpanded; a++ {
 		if strings.EqualFold(strings.TrimSpace(h.Get("Action")), a.String()) {
 			r.Action = a
 		}

@@ -26,11 +26,12 @@ const (
 	ActionDelayed
 	ActionDelivered
 	ActionRelayed
+	ActionExpanded // delivered, and passed on to several
 )
 
 // String is the action as it stands in a report.
 func (a Action) String() string {
-	names := []string{"", "failed", "delayed", "delivered", "relayed"}
+	names := []string{"", "failed", "delayed", "delivered", "relayed", "expanded"}
 	if int(a) < len(names) {
 		return names[a]
 	}

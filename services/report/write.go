@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -128,7 +129,7 @@ func (m *Message) original() ([]byte, error) {
 
 // worst is the action that the subject names.
 func (m *Message) worst() Action {
-	worst := ActionRelayed
+	worst := ActionExpanded
 	for _, r := range m.Recipients {
 		worst = min(worst, r.Action)
 	}
@@ -143,6 +144,8 @@ func (m *Message) subject() string {
 		return "Your message could not be delivered"
 	case m.worst() == ActionDelayed:
 		return "Your message has not been delivered yet"
+	case !slices.ContainsFunc(m.Recipients, func(r Recipient) bool { return r.Action != ActionDelivered }):
+		return "Your message has been delivered"
 	}
 	return "Your message is on its way"
 }
@@ -167,6 +170,8 @@ func (m *Message) words() string {
 			}
 		case ActionRelayed:
 			line("<%s>: the message was handed to the next server, which sends no report of its own.", r.Final)
+		case ActionExpanded:
+			line("<%s>: the message has arrived, and was passed on to all for whom this address stands. Of them you get no report.", r.Final)
 		default:
 			line("<%s>: the message was delivered.", r.Final)
 		}
