@@ -117,7 +117,7 @@ func (r *recipient) find(t testing.TB) {
 	t.Helper()
 	select {
 	case <-r.watch.C:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("%s is not told of a message", r.address)
 	}
 	inbox, err := r.account.Mailbox(t.Context(), mail.Inbox)

@@ -73,5 +73,5 @@ export default defineConfig({
   },
   // npm run dev: the pages from here, the API of a box that runs (make dev, make run).
   server: { proxy: { '^/(api|ca\\.)': { target: process.env['BOX_URL'] ?? 'https://127.0.0.1:2443', secure: false } } },
-  test: { include: ['src/**/*.test.ts'] },
+  test: { include: ['src/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 }, // they only end what hangs
 } as Parameters<typeof defineConfig>[0])
