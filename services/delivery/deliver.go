@@ -103,9 +103,9 @@ func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *d
 	if envelope.Judgement.Junk {
 		role = mail.RoleJunk
 	}
-	targets := make([]mail.Target, len(x.local))
+	targets, from := make([]mail.Target, len(x.local)), envelope.From.String()
 	for i, in := range x.local {
-		targets[i] = mail.Target{Account: in.account, Role: role, Prefix: prefix(envelope, in.to, received)}
+		targets[i] = mail.Target{Account: in.account, Role: role, Prefix: prefix(from, in.to, received)}
 	}
 	began := time.Now()
 	outbound := append(x.outbound(x.signed(), received), x.arrivals()...)
@@ -187,8 +187,8 @@ func (x *expansion) outbound(signed, received string) []mail.Outbound {
 // prefix is what stands in front of the body in one recipient's mailbox:
 // Return-Path (RFC 5321 §4.4), Delivered-To, what was found out about it (RFC 8601
 // §4.1), Received.
-func prefix(envelope *mail.Envelope, to mail.Address, received string) []byte {
-	from, recipient := envelope.From.String(), to.String()
+func prefix(from string, to mail.Address, received string) []byte {
+	recipient := to.String()
 	b := make([]byte, 0, len("Return-Path: <>\r\nDelivered-To: \r\n")+len(from)+len(recipient)+len(received))
 	b = append(append(append(b, "Return-Path: <"...), from...), ">\r\nDelivered-To: "...)
 	b = append(append(b, recipient...), "\r\n"...)

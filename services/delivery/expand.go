@@ -40,8 +40,8 @@ type expansion struct {
 	from     sender
 
 	accounts map[mail.AccountID]bool // who has had a turn; false: who was left out, or has it now
-	groups   map[mail.Address]bool   // likewise
-	sent     map[mail.Address]bool   // outside
+	groups   map[mail.Address]bool   // likewise; nil: none
+	sent     map[mail.Address]bool   // outside; nil: nobody
 	local    []inward
 	outside  []outward
 	arrived  []arrival
@@ -86,10 +86,12 @@ type route struct {
 func (r *route) direct() bool { return r.via.IsZero() && !r.copy }
 
 func (m *Mailroom) expand(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) (*expansion, error) {
-	x := &expansion{
-		ctx: ctx, room: m, envelope: envelope, body: body,
-		accounts: map[mail.AccountID]bool{}, groups: map[mail.Address]bool{}, sent: map[mail.Address]bool{},
+	x := &expansion{ctx: ctx, room: m, envelope: envelope, body: body}
+	many := 0
+	if body != nil { // else it is about one of them
+		many = len(envelope.To)
 	}
+	x.accounts, x.local = make(map[mail.AccountID]bool, many), make([]inward, 0, many)
 	if x.from.login = envelope.Peer.Login.Account; x.from.login == 0 {
 		// What the box writes has not come from anywhere (mail.Peer).
 		x.from.made = envelope.Peer == mail.Peer{}
@@ -135,6 +137,9 @@ func (x *expansion) pass(found *mail.Found, r route) (reached bool, err error) {
 	case mail.ListingGroup:
 		if reached, known := x.groups[found.Address]; known {
 			return reached, nil
+		}
+		if x.groups == nil {
+			x.groups = map[mail.Address]bool{}
 		}
 		x.groups[found.Address] = false // while it is under way, as with accounts
 		defer func() { x.groups[found.Address] = reached }()
@@ -313,6 +318,9 @@ func (x *expansion) out(o outward) {
 	key := o.to.Address
 	key.Domain = strings.ToLower(key.Domain) // what stands before the @ is for others to compare
 	if !x.sent[key] {
+		if x.sent == nil {
+			x.sent = map[mail.Address]bool{}
+		}
 		x.sent[key] = true
 		x.outside = append(x.outside, o)
 	}

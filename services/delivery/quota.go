@@ -41,7 +41,7 @@ func (m *Mailroom) fits(ctx context.Context, envelope *mail.Envelope, to mail.Ad
 	// Nearly always there is room enough not to ask how long the fields in front are.
 	err := m.quota.Fits(ctx, account, mail.Usage{Messages: 1, Bytes: size + maxPrefix})
 	if err != nil {
-		err = m.quota.Fits(ctx, account, mail.Usage{Messages: 1, Bytes: size + int64(len(prefix(envelope, to, m.received(envelope))))})
+		err = m.quota.Fits(ctx, account, mail.Usage{Messages: 1, Bytes: size + int64(len(prefix(envelope.From.String(), to, m.received(envelope))))})
 	}
 	if e, ok := errors.AsType[*mail.QuotaError](err); ok {
 		return m.refusal(e, "The mailbox of this recipient is full", err)

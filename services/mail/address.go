@@ -130,7 +130,8 @@ func (a Address) IsZero() bool { return a == Address{} }
 
 // IsASCII reports whether a can be sent without SMTPUTF8.
 func (a Address) IsASCII() bool {
-	return !strings.ContainsFunc(a.Local+a.Domain, func(r rune) bool { return r >= utf8.RuneSelf })
+	beyond := func(r rune) bool { return r >= utf8.RuneSelf }
+	return !strings.ContainsFunc(a.Local, beyond) && !strings.ContainsFunc(a.Domain, beyond)
 }
 
 // String is the address as it stands between the angle brackets of SMTP, the

@@ -42,6 +42,12 @@ type conn struct {
 	badRcpts     int
 	authFailures int
 
+	asked struct { // see asking
+		ctx   context.Context
+		end   context.CancelFunc
+		since time.Time
+	}
+
 	wake  chan struct{} // closed by the first Interrupt: a pause ends
 	mu    sync.Mutex
 	phase phase // guarded by mu

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -35,9 +36,7 @@ func (c *conn) rcpt(arguments string) error {
 	if err := c.welcome(to); err != nil {
 		return c.refusedRecipient(err)
 	}
-	ctx, cancel := context.WithTimeout(c.ctx, deliverTimeout)
-	defer cancel()
-	if err := c.server.options.Mailroom.Recipient(ctx, &t.envelope, to); err != nil {
+	if err := c.server.options.Mailroom.Recipient(c.asking(), &t.envelope, to); err != nil {
 		return c.refusedRecipient(err)
 	}
 	if err := c.mayRecipient(to); err != nil {
@@ -51,6 +50,21 @@ func (c *conn) rcpt(arguments string) error {
 	c.idleCommands--
 	c.wire.reply(250, mail.Status2_0_0OK, "OK")
 	return nil
+}
+
+// asking is the context in which the mailroom is asked about a recipient. It serves
+// all that are asked about within a second: the answer mostly comes from memory,
+// and is there sooner than a context of its own.
+func (c *conn) asking() context.Context {
+	now := time.Now()
+	if c.asked.ctx == nil || now.Sub(c.asked.since) > time.Second {
+		if c.asked.end != nil {
+			c.asked.end()
+		}
+		c.asked.since = now
+		c.asked.ctx, c.asked.end = context.WithTimeout(c.ctx, deliverTimeout) // ends with c.ctx
+	}
+	return c.asked.ctx
 }
 
 // forwardPath reads a forward-path. Postmaster may stand without a domain (RFC

@@ -154,8 +154,26 @@ func (d *decoder) set() mail.UIDSet {
 	return s
 }
 
+// What most sections take at most without their ops, and most new messages without
+// what stands in front of them. Where it is more, encoding copies once more.
+const (
+	sectionSize = 24
+	addSize     = 128
+)
+
+// encode makes the payload. Messages to many are the largest: what stands in front of
+// each is nearly all of it.
 func (c change) encode() []byte {
-	e := encoder{b: make([]byte, 0, 256*max(1, len(c)))} // a delivery's section, mostly
+	size := 256
+	for i := range c {
+		size += sectionSize
+		for _, o := range c[i].ops {
+			if a, ok := o.(*add); ok {
+				size += addSize + len(a.prefix)
+			}
+		}
+	}
+	e := encoder{b: make([]byte, 0, size)}
 	e.b = append(e.b, changeVersion)
 	e.uint(uint64(len(c)))
 	for _, s := range c {
