@@ -5,11 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/emersion/go-smtp"
 
 	"github.com/sanduk-mail/sanduk/platform/durable/disktest"
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // letter is a message that Alice sends to Bob in these tests.
@@ -137,10 +139,16 @@ func TestStartReadOnly(t *testing.T) {
 			d.ReadOnly(true)
 			o := startOffice(t, d.Dir)
 			o.wantReadable(t, readOnlyWhat)
-			if err := o.stop(); err != nil {
-				t.Error(err)
+			if err := o.probe(); !errors.Is(err, syscall.EROFS) {
+				t.Errorf("the disk is said to take writes again: %v", err)
 			}
 			d.ReadOnly(false)
+			if err := o.probe(); err != nil { // Serve then ends, for a new start
+				t.Errorf("when it takes writes again: %v", err)
+			}
+			if err := o.stop(); err != nil && !errors.Is(err, mail.ErrClosed) {
+				t.Error(err)
+			}
 			o = startOffice(t, d.Dir)
 			if got := o.fetch(t, "bob"); len(got) < 3 {
 				t.Errorf("when it takes writes again Bob has %d messages; want three", len(got))
@@ -157,16 +165,23 @@ func TestStartFull(t *testing.T) {
 	}
 	for name := range damages(t, "") {
 		t.Run(name, func(t *testing.T) {
-			d := unclean(t, 64<<20)
+			d := unclean(t, 96<<20)
 			damages(t, d.Dir)[name]()
 			d.Fill(0)
 			o := startOffice(t, d.Dir)
+			t.Logf("open only to read: %v", o.onlyRead)
 			what := "The disk is nearly full"
 			if o.onlyRead != nil {
 				what = fullWhat
 			}
 			o.wantReadable(t, what)
+			if err := o.probe(); o.onlyRead != nil && !errors.Is(err, mail.ErrNoSpace) {
+				t.Errorf("there is said to be room again: %v", err)
+			}
 			d.Empty()
+			if err := o.probe(); err != nil {
+				t.Errorf("with room again: %v", err)
+			}
 			if err := o.stop(); err != nil {
 				t.Error(err)
 			}

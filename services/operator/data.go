@@ -145,7 +145,13 @@ func (d *data) openMail(ctx context.Context, index *directory.Index, key *auth.K
 	if d.store, err = store.Open(ctx, j, files, store.Options{Logger: log, CacheRows: cacheRows}); err != nil {
 		return err
 	}
-	d.closers = append(d.closers, d.store.Close)
+	d.closers = append(d.closers, func() error {
+		err := d.store.Close()
+		if errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EIO) {
+			return nil // what it could not write of the indexes is in the log, for the next start
+		}
+		return err
+	})
 	if d.directory, err = directory.Open(ctx, index, j, directory.Options{Key: key, Mailboxes: d.store, Logger: log}); err != nil {
 		return err
 	}

@@ -91,6 +91,7 @@ func explain(err error) error {
 		mail.ErrNotOurDomain:    "this address is in none of the office's domains",
 		mail.ErrNoSpace:         "the disk is full: make room on it first",
 		syscall.ENOSPC:          "the disk is full: make room on it first",
+		syscall.EROFS:           "the disk takes no writes: copy the data directory to another one, and use the copy",
 		mail.ErrOverQuota:       "this person's mailbox is full: allow more space for it first",
 		mail.ErrKeywords:        "this person's mail has had more different combinations of labels than can be kept: take the labels off what is to come in",
 		mail.ErrNoMailbox:       "there is no such folder, or was none then: boxctl undo list shows the deleted ones",
