@@ -83,3 +83,20 @@ func domainName(t *testing.T, s string) domain.Name {
 	}
 	return name
 }
+
+// TestGoldenSigning: the records of signing keys as they were first written must be
+// read for ever. Those of a domain that has gone since went with it.
+func TestGoldenSigning(t *testing.T) {
+	t.Parallel()
+	s := replayGolden(t, replayGolden(t, emptyState(), "testdata/records-1.txt"), "testdata/records-2.txt")
+	s = replayGolden(t, s, "testdata/records-4.txt")
+	for name, want := range map[domain.Name]string{"example.test": "\x01\x04\x05", "b.test": "\x01\x02\x03", "mail.example.test": "\x01"} {
+		if r := s.signing[name]; r == nil || string(r.Keys) != want {
+			t.Errorf("%s signs with %+v; want %q", name, r, want)
+		}
+	}
+	next, _, err := s.apply(removeDomainRecord{Name: "b.test"})
+	if err != nil || next.signing["b.test"] != nil || len(next.signing) != 2 || len(s.signing) != 3 {
+		t.Errorf("behind the end of b.test: %v, %v", next.signing, err)
+	}
+}

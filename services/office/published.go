@@ -18,23 +18,25 @@ import (
 type published struct{ o *Office }
 
 // office is what decides about it.
-func (p published) office(ctx context.Context) (zone.Office, error) {
+func (p published) office(ctx context.Context) zone.Office {
 	box, _ := p.o.directory.Box()
 	z := zone.Office{Hostname: p.o.hostname(), Addresses: p.o.options.Machine.Addresses(), Authority: p.o.certs.CA()}
 	if box.Outbound.Mode == setup.OutboundSmartHost {
 		z.SmartHost = box.Outbound.Host
 	}
 	for _, name := range p.o.signing() {
-		keys, err := p.o.signer.Keys(ctx, name)
-		if err != nil {
-			return zone.Office{}, err
+		var records []dkim.DNSRecord
+		if keys, err := p.o.signer.Keys(ctx, name); err == nil {
+			records = keys.Records()
+		} else { // the other records are worth showing all the same
+			p.o.log.Error("the records of a domain's signing keys can't be shown", "domain", name, "err", err)
 		}
 		z.Domains = append(z.Domains, zone.Domain{
-			Name: string(name), Keys: keys.Records(), KeysOnly: !p.has(box.Domains, name),
+			Name: string(name), Keys: records, KeysOnly: !p.has(box.Domains, name),
 			Collected: slices.ContainsFunc(box.Collect, func(c setup.Collection) bool { return c.IntoDomain == name }),
 		})
 	}
-	return z, nil
+	return z
 }
 
 // has reports whether mail comes in for a domain.
@@ -44,10 +46,7 @@ func (p published) has(domains []domain.Name, name domain.Name) bool {
 
 // Records are what the office should publish, and how it stands.
 func (p published) Records(ctx context.Context) ([]zone.Record, error) {
-	z, err := p.office(ctx)
-	if err != nil {
-		return nil, err
-	}
+	z := p.office(ctx)
 	return zone.Look(ctx, p.dns(), z, zone.Records(z)), nil
 }
 
@@ -64,8 +63,7 @@ func (p published) dns() zone.DNS {
 
 // Proposed are the records without asking DNS.
 func (p published) Proposed(ctx context.Context) ([]zone.Record, error) {
-	z, err := p.office(ctx)
-	return zone.Records(z), err
+	return zone.Records(p.office(ctx)), nil
 }
 
 // Policy is the MTA-STS policy of a domain.

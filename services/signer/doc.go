@@ -10,8 +10,8 @@
 //
 // # Who signs
 //
-// Each domain of the office that is in From, or is above it (RFC 9989 §3.2.10.1,
-// relaxed alignment: the box's own name signs by its domain), signs with two keys, RSA
+// Each domain of the office that is in From, or is above it (DMARC's relaxed alignment:
+// the box's own name signs by its domain), signs with two keys, RSA
 // and Ed25519 (RFC 8463 §3). Other names of domains have keys of their own; so has the
 // box's name where it is below none of the domains. A seal is by the main domain, and
 // by its RSA key alone, since RFC 8617 §4.1.3 allows one for each instance.
