@@ -45,6 +45,7 @@ type Options struct {
 	Post      Post          // nil: no mail leaves the box
 	Leaves    func() bool   // whether mail may leave the box now; nil: always
 	SRS       *srs.Rewriter // for reverse-paths of forwarded mail; nil: they stay as they are
+	Spare     Spare         // nil: the box is nobody's spare server
 	Screener  Screener      // nil: nobody looks at what is in mail
 	Signer    Signer        // nil: mail leaves unsigned
 	Quota     Quota
@@ -59,6 +60,7 @@ type Mailroom struct {
 	post      Post
 	mayLeave  func() bool
 	srs       *srs.Rewriter
+	spare     Spare
 	screener  Screener
 	signer    Signer
 	quota     Quota
@@ -77,7 +79,7 @@ type Place struct {
 
 // New makes a Mailroom.
 func New(o Options) *Mailroom {
-	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, mayLeave: o.Leaves, srs: o.SRS, screener: o.Screener, signer: o.Signer, quota: o.Quota, place: o.Place, log: o.Log,
+	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, mayLeave: o.Leaves, srs: o.SRS, spare: o.Spare, screener: o.Screener, signer: o.Signer, quota: o.Quota, place: o.Place, log: o.Log,
 		fullness: fullness{grace: o.Quota.Grace}}
 }
 

@@ -14,6 +14,8 @@
 //     "+", then as a role, then by catch-all), or outside. Outside is for those who
 //     have logged in and for the box itself. What the packages of this box tell from
 //     mail of outside is a log-in or an empty mail.Peer, never the envelope's sender.
+//   - spare.go: mail for a domain of which this box is a spare server is taken from
+//     anybody, as far as the address may be there, and goes to the domain's own.
 //   - expand.go: shared addresses, groups and forwarding are followed until
 //     mailboxes and outside addresses are left, each once. What somebody can't
 //     forward (no way out, a loop, a sender who stays inside) stays in the mailbox.

@@ -56,8 +56,13 @@ func (x *expansion) recipient(to mail.Recipient) error {
 
 // elsewhere takes in what somebody sends out of the office.
 func (x *expansion) elsewhere(to mail.Recipient, cause error) error {
+	spare, unknown := x.spare(to.Address)
 	switch {
-	case !x.from.inside():
+	case unknown:
+		return &mail.Refusal{Status: mail.Status5_1_1NoSuchMailbox, Text: "This server, a spare one of the domain, knows of nobody with this address", Cause: cause}
+	case spare && x.circles():
+		return &mail.Refusal{Status: mail.Status5_4_6Loop, Text: "This message has been here before: the domain's own server sends its mail back to its spare one"}
+	case !spare && !x.from.inside():
 		// RFC 5321 §7.8: a host that passes on anybody's mail is soon nobody's friend.
 		return &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "This server takes mail for its own domains only", Cause: cause}
 	case x.from.rules.LocalOnly:

@@ -136,6 +136,9 @@ func (s *state) flat() map[string][]byte {
 	for name, r := range s.content {
 		add("content rules of "+string(name), r)
 	}
+	for name, r := range s.spares {
+		add("spare server of "+string(name), r)
+	}
 	for id, l := range s.limits {
 		add(fmt.Sprintf("what %s may send", id), l)
 	}

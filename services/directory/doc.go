@@ -98,6 +98,7 @@
 //	14  set rules          {id, forward, keep, local_only, send_as, copies}
 //	15  set signing keys   {domain, keys (dkim.Keys.Encode, sealed)}
 //	16  set content rules  {domain, rules: [{name, in, out, internal, text, header, names, ready, pattern, words, least, action}]}
+//	17  set spare server   {domain, recipients (none: all), gone}, or {servers}: the office's own
 //	18  set limits         {id (none: everybody's), messages, recipients}
 //
 // A member is {account} or {local, domain}, a copy {to, in, out}. A record of a

@@ -37,6 +37,7 @@ const File = "directory.db"
 //	rules     number of the account → rulesRecord
 //	signing   name → signingRecord
 //	content   name of the domain → contentRecord
+//	spares    "." and name → spareRecord
 //	limits    number of the account, and 0 → limitsRecord
 //
 // Version 1 lacks those from domains on, version 2 those from signing on; they are
@@ -53,6 +54,7 @@ const (
 	bucketRules    = "rules"
 	bucketSigning  = "signing"
 	bucketContent  = "content"
+	bucketSpares   = "spares"
 	bucketLimits   = "limits"
 )
 
@@ -210,7 +212,7 @@ func createIndex(path string) (err error) {
 
 // wipe empties the index.
 func wipe(tx *bbolt.Tx) error {
-	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketLimits} {
+	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits} {
 		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}
@@ -236,7 +238,7 @@ func (ix *Index) checkVersion() error {
 		return err
 	}
 	return ix.update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketLimits} {
+		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -328,6 +330,9 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 		if err := each(tx, bucketContent, func(r *contentRecord) { s.content[r.Domain] = r }); err != nil {
 			return err
 		}
+		if err := each(tx, bucketSpares, func(r *spareRecord) { s.spares[r.Domain] = r }); err != nil {
+			return err
+		}
 		if err := each(tx, bucketLimits, func(r *limitsRecord) { s.limits[r.ID] = mail.Limits{Messages: r.Messages, Recipients: r.Recipients} }); err != nil {
 			return err
 		}
@@ -411,6 +416,10 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 		if r := s.content[domain.Name(e.key)]; r != nil {
 			return put(tx, e.bucket, e.key, r)
 		}
+	case bucketSpares:
+		if r := s.spares[domain.Name(e.key[1:])]; r != nil {
+			return put(tx, e.bucket, e.key, r)
+		}
 	case bucketLimits:
 		id := mail.AccountID(binary.BigEndian.Uint32(e.key))
 		if l, set := s.limits[id]; set {
@@ -466,6 +475,9 @@ func (s *state) entries() []entry {
 	}
 	for name := range s.content {
 		all = append(all, entry{bucketContent, []byte(name)})
+	}
+	for name := range s.spares {
+		all = append(all, entry{bucketSpares, spareKey(name)})
 	}
 	for id := range s.limits {
 		all = append(all, entry{bucketLimits, accountKey(id)})

@@ -3,6 +3,7 @@ package directory
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -15,6 +16,9 @@ func TestGoldenPolicies(t *testing.T) {
 	s = replayGolden(t, replayGolden(t, s, "testdata/records-2.txt"), "testdata/records-3.txt")
 	if got, want := fmt.Sprint(s.limits), "map[a0:{2000 -1} a3:{0 50}]"; got != want {
 		t.Errorf("limits = %s; want %s", got, want)
+	}
+	if f, own := s.spares["friend.test"], s.spares[""]; len(s.spares) != 2 || fmt.Sprint(f.Recipients) != "[info x]" || fmt.Sprint(own.Servers) != "[192.0.2.7/32 2001:db8::/64]" {
+		t.Errorf("spares = %v", s.spares)
 	}
 	v := &view{state: s}
 	v.compile()
@@ -92,4 +96,57 @@ func TestSetContent(t *testing.T) {
 		t.Errorf("a new domain of the same name has %v", got)
 	}
 	b.check()
+}
+
+// TestSpare: of which domains this box is a spare server, and of whom there, holds after
+// every start.
+func TestSpare(t *testing.T) {
+	t.Parallel()
+	b := newOffice(t)
+	ctx := t.Context()
+	servers := []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}
+	if err := errors.Join(b.SetSpare(ctx, mail.Spare{Domain: "Friend.test", Recipients: []string{"Info", "info", "x.y"}}), b.SetSpare(ctx, mail.Spare{Domain: "all.test"}), b.SetSpareServers(ctx, servers)); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.SetSpare(ctx, mail.Spare{Domain: "example.test"}); !errors.Is(err, mail.ErrInUse) {
+		t.Errorf("of the office's own domain: %v", err)
+	}
+	if err := b.RemoveSpare(ctx, "none.test"); !errors.Is(err, mail.ErrNoDomain) {
+		t.Errorf("RemoveSpare = %v", err)
+	}
+	for _, wrong := range []string{"192.0.0.0/16", "::/0"} {
+		if _, ok := errors.AsType[*mail.RuleError](b.SetSpareServers(ctx, []netip.Prefix{netip.MustParsePrefix(wrong)})); !ok {
+			t.Errorf("half of the world (%s) is taken for the office's own servers", wrong)
+		}
+	}
+	for range 2 {
+		for text, want := range map[string]string{
+			"info@friend.test": "true false", "INFO+x@FRIEND.test": "true false", "postmaster@friend.test": "true false", "nobody@friend.test": "true true",
+			"anybody@all.test": "true false", "x@elsewhere.test": "false false", "x@example.test": "false false", "x@[192.0.2.1]": "false false",
+		} {
+			a, err := mail.ParseAddress(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			spare, unknown := b.Spare(a)
+			if got := fmt.Sprint(spare, unknown); got != want {
+				t.Errorf("Spare(%s) = %s; want %s", text, got, want)
+			}
+		}
+		if got := fmt.Sprint(b.SpareServers()); got != "[192.0.2.7/32]" {
+			t.Errorf("SpareServers = %s", got)
+		}
+		if list, err := b.Spares(ctx); err != nil || len(list) != 2 || fmt.Sprint(list[1]) != "{friend.test [info x.y]}" {
+			t.Errorf("Spares = %v, %v", list, err)
+		}
+		b.check()
+		b.stop()
+		b.start()
+	}
+	if err := errors.Join(b.RemoveSpare(ctx, "friend.test"), b.SetSpareServers(ctx, nil)); err != nil {
+		t.Fatal(err)
+	}
+	if list, _ := b.Spares(ctx); len(list) != 1 || b.SpareServers() != nil {
+		t.Errorf("left are %v, %v", list, b.SpareServers())
+	}
 }

@@ -32,6 +32,7 @@ const (
 	kindSetRules      kind = 14
 	kindSetSigning    kind = 15
 	kindSetContent    kind = 16
+	kindSetSpare      kind = 17
 	kindSetLimits     kind = 18
 
 	kindSetCollection    kind = 20
@@ -152,6 +153,14 @@ type (
 		Words    []string `json:"words,omitempty"`
 		Least    int      `json:"least,omitempty"`
 		Action   string   `json:"action"` // hold, redact, refuse
+	}
+	// spareRecord makes this box a spare server of a domain, or ends that; without a
+	// domain it says which servers are the office's own spare ones.
+	spareRecord struct {
+		Domain     domain.Name    `json:"domain,omitempty"`
+		Recipients []string       `json:"recipients,omitempty"` // none: all
+		Gone       bool           `json:"gone,omitempty"`
+		Servers    []netip.Prefix `json:"servers,omitempty"`
 	}
 	// limitsRecord is what an account (0: everybody who has no bounds of their own)
 	// may send in a day, in place of what held before; nothing in it: none is set.
@@ -283,6 +292,8 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[signingRecord](text)
 	case kindSetContent:
 		return decodeAs[contentRecord](text)
+	case kindSetSpare:
+		return decodeAs[spareRecord](text)
 	case kindSetLimits:
 		return decodeAs[limitsRecord](text)
 	case kindSetCollection:

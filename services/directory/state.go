@@ -23,6 +23,7 @@ type state struct {
 	rules     map[mail.AccountID]*rulesRecord // also of removed accounts, for a restore
 	signing   map[domain.Name]*signingRecord  // of domains that sign, and of the box's name
 	content   map[domain.Name]*contentRecord
+	spares    map[domain.Name]*spareRecord   // of others' domains; "": the office's own spare servers
 	limits    map[mail.AccountID]mail.Limits // of what is sent; 0: everybody's
 	tokens    map[tokenHash]*tokenRecord
 	next      mail.AccountID // the number that the next new account gets
@@ -46,6 +47,7 @@ func emptyState() *state {
 		rules:     map[mail.AccountID]*rulesRecord{},
 		signing:   map[domain.Name]*signingRecord{},
 		content:   map[domain.Name]*contentRecord{},
+		spares:    map[domain.Name]*spareRecord{},
 		limits:    map[mail.AccountID]mail.Limits{},
 		tokens:    map[tokenHash]*tokenRecord{},
 		next:      1,
@@ -57,7 +59,7 @@ func emptyState() *state {
 func (s *state) apply(record any) (*state, []entry, error) {
 	n := &state{
 		lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), listings: maps.Clone(s.listings),
-		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), signing: maps.Clone(s.signing), content: maps.Clone(s.content), limits: maps.Clone(s.limits), tokens: maps.Clone(s.tokens), next: s.next,
+		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), signing: maps.Clone(s.signing), content: maps.Clone(s.content), spares: maps.Clone(s.spares), limits: maps.Clone(s.limits), tokens: maps.Clone(s.tokens), next: s.next,
 	}
 	var touched []entry
 	var err error
@@ -88,6 +90,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setSigning(&r)
 	case contentRecord:
 		touched, err = n.setContent(&r)
+	case spareRecord:
+		touched, err = n.setSpare(&r)
 	case limitsRecord:
 		touched, err = n.setLimits(&r)
 	case collectionRecord:

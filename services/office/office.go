@@ -182,7 +182,7 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 		options.DNS = o.resolver()
 	}
 	o.openAggregate(options.DNS)
-	o.judge = judge{trust.New(options.DNS, options.Trust), o.aggregate.Judged, o.hostname}
+	o.judge = judge{trust.New(options.DNS, options.Trust), o.aggregate.Judged, o.hostname, o.isSpare}
 	o.signer = o.newSigner(options.DNS)
 	o.mailroom = delivery.New(o.delivery(posting{o: o}))
 	o.collector = collect.New(collect.Options{

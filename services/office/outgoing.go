@@ -62,7 +62,10 @@ func (o *Office) leaves() bool {
 }
 
 // route is the way to a Hop: its own servers, or the provider's.
-func (o *Office) route(mail.Hop) relay.Route {
+func (o *Office) route(hop mail.Hop) relay.Route {
+	if spare, _ := o.directory.Spare(mail.Address{Local: "postmaster", Domain: string(hop)}); spare {
+		return relay.Route{} // to the domain's own server, whatever the way to others is
+	}
 	box, _ := o.directory.Box()
 	out := box.Outbound
 	if out.Mode != setup.OutboundSmartHost {
@@ -94,7 +97,7 @@ func (o *Office) postmaster() mail.Address {
 // delivery is what a mailroom needs that hands its mail to p.
 func (o *Office) delivery(p posting) delivery.Options {
 	d := delivery.Options{
-		Directory: addresses{o}, Store: o.store, Post: p, Leaves: o.leaves, SRS: srs.New(o.srsKey), Signer: o.signer,
+		Directory: addresses{o}, Store: o.store, Post: p, Leaves: o.leaves, SRS: srs.New(o.srsKey), Signer: o.signer, Spare: o.directory,
 		Quota: delivery.Quota{Fits: o.fits, Grace: delivery.Grace}, Place: delivery.Place{Hostname: o.hostname, Zone: o.zone}, Log: o.log,
 	}
 	if p.with != nil {

@@ -18,6 +18,10 @@ import (
 type Guards struct {
 	// Exempt addresses are no strangers; nil: all are. Who has logged in never is.
 	Exempt func(netip.Addr) bool
+	// Spare addresses are the office's own spare servers (backup MX): they are no
+	// strangers, but what they bring is judged, since strangers brought it to them; nil:
+	// there are none.
+	Spare func(netip.Addr) bool
 	// Banner is how long the greeting is kept back. Who talks before it does not
 	// listen to replies, and is hung up on.
 	Banner time.Duration
@@ -58,8 +62,18 @@ func StandardGuards() Guards {
 
 // guarded says whether the guards look at this session.
 func (c *conn) guarded() bool {
+	return c.judged() && !c.spare()
+}
+
+// judged says whether what this session brings is judged.
+func (c *conn) judged() bool {
 	exempt := c.server.options.Guards.Exempt
 	return !c.mode.Submission && c.peer.Login.Account == 0 && (exempt == nil || !exempt(c.peer.Addr))
+}
+
+func (c *conn) spare() bool {
+	spare := c.server.options.Guards.Spare
+	return spare != nil && spare(c.peer.Addr)
 }
 
 // admit is everything between the connection and its greeting.

@@ -22,7 +22,7 @@ type Judge interface {
 // to judge.
 func (c *conn) judge(ctx context.Context, t *transaction, log *slog.Logger) error {
 	judge := c.server.options.Judge
-	if judge == nil || !c.guarded() {
+	if judge == nil || !c.judged() {
 		return nil
 	}
 	judgement, err := judge.Judge(ctx, &t.envelope, t.body)

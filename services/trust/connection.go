@@ -57,6 +57,10 @@ func (j *Judge) reverse(ctx context.Context, peer netip.Addr) (v Verdict) {
 	v = Verdict{Method: IPRev, Properties: []Property{{"policy", "iprev", peer.String()}}}
 	defer func() { v.Took = time.Since(began) }()
 	defer guard(&v)
+	if !peer.IsValid() {
+		v.Result, v.Reason, v.Properties = PermError, "What server it came from can't be read", nil
+		return v
+	}
 	names, err := j.dns.PTR(ctx, peer)
 	switch {
 	case errors.Is(err, resolver.ErrNone):

@@ -48,6 +48,7 @@ func (s *Server) SecureHandler() http.Handler {
 	s.addresses(mux)
 	s.sending(mux)
 	s.queue(mux)
+	s.spares(mux)
 	s.content(mux)
 	s.held(mux)
 	mux.HandleFunc("/api/", s.handle(func(http.ResponseWriter, *http.Request) error {
