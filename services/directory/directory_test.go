@@ -180,8 +180,12 @@ func TestOwns(t *testing.T) {
 func TestCredential(t *testing.T) {
 	t.Parallel()
 	b := newOffice(t)
+	if err := b.SetDomain(t.Context(), mail.Domain{Name: "other.test", AliasOf: "example.test"}); err != nil {
+		t.Fatal(err)
+	}
 	for login, want := range map[string]mail.AccountID{
 		"alice@example.test": 2, " Alice@EXAMPLE.test ": 2, "admin@example.test": 1,
+		"alice@Other.test": 2, "nobody@other.test": 0, // another name of the domain
 		"alice": 0, // the office has two domains
 		"":      0, "bob@example.test": 0, "alice+x@example.test": 0, "postmaster@example.test": 0, "a@b@c": 0, "alice@[1.2.3.4]": 0,
 	} {

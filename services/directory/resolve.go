@@ -137,8 +137,8 @@ func (d *Directory) Owns(ctx context.Context, account mail.AccountID, from mail.
 	}), nil
 }
 
-// Credential finds an account by log-in name for auth: its main address, or its
-// local part where the box has one domain. The error is mail.ErrNoAccount; beside
+// Credential finds an account by log-in name for auth: its main address, also
+// with another name of its domain, or its local part where the box has one domain. The error is mail.ErrNoAccount; beside
 // it stands the address that was looked for, if the name is one.
 func (d *Directory) Credential(_ context.Context, login string) (auth.Credential, error) {
 	v := d.current.Load()
@@ -157,6 +157,7 @@ func (d *Directory) Credential(_ context.Context, login string) (auth.Credential
 	if err != nil {
 		return auth.Credential{}, mail.ErrNoAccount
 	}
+	address.Domain = string(v.home(domain.Name(address.Domain)))
 	a := v.accounts[v.addresses[address]]
 	if a == nil {
 		return auth.Credential{Login: mail.Login{Address: address}}, mail.ErrNoAccount

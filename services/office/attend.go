@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
@@ -27,8 +28,13 @@ func (o *Office) attend(ctx context.Context) {
 	ticker := time.NewTicker(attendEvery)
 	defer ticker.Stop()
 	var shown Screen
+	line := o.options.Machine.Addresses()
 	for {
 		o.settle(ctx)
+		if now := o.options.Machine.Addresses(); !slices.Equal(line, now) {
+			line = now
+			o.queue.Kick("") // there is a line again, or another one
+		}
 		o.certify()
 		s := o.screen()
 		if (o.longWork.took() || s != shown) && o.show(ctx, s) {

@@ -30,10 +30,12 @@
 // # Scheduling
 //
 // One goroutine decides what is tried ([Queue.Run]). Recipients of an item with the
-// same Hop are one job; each Hop has its jobs in order of time, and Hops take turns.
-// When several messages in a row find nobody at a Hop it counts as dead: one message
-// at a time probes it, the others wait, and go at once when somebody answers. Their
-// time passes meanwhile. Of an item that waits only some hundred bytes are in memory.
+// same Hop are one job; each Hop has its jobs in order of time, of those that are due
+// the one with the highest priority first, and Hops take turns. When several messages
+// in a row find nobody at a Hop it counts as dead: one message at a time probes it, the
+// others wait, and go at once when somebody answers. Where servers of several Hops were
+// not reached and then one answers, it was the line: what waited for the others goes at
+// once, too. Their time passes meanwhile. Of an item that waits only some hundred bytes are in memory.
 //
 // # Reports
 //

@@ -65,21 +65,23 @@ type Queue struct {
 
 	wake chan struct{} // capacity 1: the scheduler has something to look at
 
-	mu       sync.Mutex // guards what follows
-	all      map[mail.ID]*stub
-	lanes    map[mail.Hop]*lane
-	waiting  laneHeap // lanes that may run later
-	ready    []*lane  // lanes that may run now, each once, in turn
-	clock    stubHeap // what has a deadline
-	running  int
-	attends  int
-	changed  map[mail.ID]bool // since the last save
-	saved    bool             // being written now
-	saveAt   time.Time        // zero: nothing has changed
-	applied  journal.LSN      // of the last record applied
-	floor    journal.LSN      // up to which a record says that all items have gone
-	failedAt time.Time        // when the index could last not be written; zero: it could
-	watchers map[chan struct{}]bool
+	mu      sync.Mutex // guards what follows
+	all     map[mail.ID]*stub
+	lanes   map[mail.Hop]*lane
+	waiting laneHeap // lanes that may run later
+	ready   []*lane  // lanes that may run now, each once, in turn
+	clock   stubHeap // what has a deadline
+	running int
+	attends int
+	changed map[mail.ID]bool // since the last save
+	saved   bool             // being written now
+	saveAt  time.Time        // zero: nothing has changed
+	applied journal.LSN      // of the last record applied
+	floor   journal.LSN      // up to which a record says that all items have gone
+	// unreached are the Hops where nobody was reached since a server last answered.
+	unreached map[mail.Hop]bool
+	failedAt  time.Time // when the index could last not be written; zero: it could
+	watchers  map[chan struct{}]bool
 
 	failOnce sync.Once
 	failed   chan struct{}
@@ -111,7 +113,7 @@ func Open(ctx context.Context, path string, j *journal.Journal, o Options) (*Que
 	if o.Schedule == nil {
 		o.Schedule = func(mail.Hop) Schedule { return DefaultSchedule() }
 	}
-	q := &Queue{opts: o, journal: j, log: o.Logger, wake: make(chan struct{}, 1), watchers: map[chan struct{}]bool{}, failed: make(chan struct{})}
+	q := &Queue{opts: o, journal: j, log: o.Logger, wake: make(chan struct{}, 1), watchers: map[chan struct{}]bool{}, unreached: map[mail.Hop]bool{}, failed: make(chan struct{})}
 	if err := q.recover(ctx, path); err != nil {
 		return nil, err
 	}

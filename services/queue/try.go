@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
@@ -77,26 +78,68 @@ func (q *Queue) try(ctx context.Context, j *job) {
 func (q *Queue) send(ctx context.Context, it *Item, hop mail.Hop, due []int) []mail.Attempt {
 	job := &mail.Job{
 		ID: it.ID, Hop: hop, From: it.From, Wishes: it.Wishes, UTF8: it.UTF8, Size: it.Size, Try: it.To[due[0]].Tries + 1,
-		Open: func() (mail.Content, error) { return q.open(it) },
 	}
 	for _, i := range due {
 		job.To = append(job.To, it.To[i].Recipient)
 	}
-	content, err := q.open(it)
+	var damage atomic.Bool // what was read of it is not what was written
+	job.Open = func() (mail.Content, error) {
+		c, err := q.open(it)
+		if err != nil {
+			damage.Store(damage.Load() || isDamage(err))
+			return nil, err
+		}
+		return &watched{c, &damage}, nil
+	}
+	content, err := job.Open()
 	if err == nil {
 		_ = content.Close() // it can be opened: that is all we wanted to know
-		return q.opts.Sender.Send(ctx, job)
-	}
-	fate, status, text := mail.FateDeferred, mail.Status4_3_0SystemTrouble, "The message can't be read from the disk of this box just now"
-	if errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrDropped) || errors.Is(err, fs.ErrNotExist) {
-		fate, status, text = mail.FateFailed, mail.Status5_6_0BadContent, "The message is damaged on the disk of this box: please send it again"
+		attempts := q.opts.Sender.Send(ctx, job)
+		if damage.Load() {
+			for i := range attempts {
+				if attempts[i].Fate == mail.FateDeferred {
+					unreadable(&attempts[i], true)
+				}
+			}
+		}
+		return attempts
 	}
 	q.log.Error("queue: a message can't be read", "item", it.ID, "err", err)
 	attempts := make([]mail.Attempt, len(due))
 	for i := range due {
-		attempts[i] = mail.Attempt{To: i, Fate: fate, Status: status, Reply: mail.Reply{Text: text}, At: time.Now()}
+		attempts[i] = mail.Attempt{To: i, At: time.Now()}
+		unreadable(&attempts[i], damage.Load())
 	}
 	return attempts
+}
+
+// isDamage tells a message that is lost from one that can't be read just now.
+func isDamage(err error) bool {
+	return errors.Is(err, journal.ErrDamaged) || errors.Is(err, journal.ErrDropped) || errors.Is(err, fs.ErrNotExist)
+}
+
+// unreadable makes an attempt what comes of a message that can't be read. A damaged one
+// gets no better by waiting: its sender hears of it at once, and may still have it.
+func unreadable(a *mail.Attempt, damaged bool) {
+	a.Fate, a.Status, a.Reply = mail.FateDeferred, mail.Status4_3_0SystemTrouble, mail.Reply{Text: "The message can't be read from the disk of this box just now"}
+	if damaged {
+		a.Fate, a.Status, a.Reply.Text = mail.FateFailed, mail.Status5_6_0BadContent, "The message is damaged on the disk of this box: please send it again"
+	}
+}
+
+// watched notes when what is read is damaged.
+type watched struct {
+	mail.Content
+	damage *atomic.Bool
+}
+
+// ReadAt reads.
+func (w *watched) ReadAt(p []byte, off int64) (int, error) {
+	n, err := w.Content.ReadAt(p, off)
+	if err != nil && isDamage(err) {
+		w.damage.Store(true)
+	}
+	return n, err
 }
 
 // outcome is what the attempts make of the recipients, and what they say of the Hop.
@@ -198,6 +241,7 @@ func (q *Queue) finish(j *job, met contact, last mail.Attempt) {
 	case contactNobody:
 		l.failures++
 		l.last = last
+		q.unreached[l.hop] = true
 		if l.dead() {
 			// The first probes follow each other quickly, the later ones rest.
 			l.probeAt = now.Add(min(probeFirst<<min(l.failures-breakAfter, 10), probeMost))
@@ -207,6 +251,7 @@ func (q *Queue) finish(j *job, met contact, last mail.Attempt) {
 			l.failures = 0
 			l.force(now)
 		}
+		q.reached(now)
 	}
 	switch s := j.stub; {
 	case q.all[s.id] != s, s.attending: // it has gone, or is planned again soon
@@ -219,6 +264,26 @@ func (q *Queue) finish(j *job, met contact, last mail.Attempt) {
 	}
 	q.place(l, now)
 	poke(q.wake)
+}
+
+// lineAfter is how many Hops in a row that were not reached speak for the line rather
+// than for their servers.
+const lineAfter = 3
+
+// reached is that a server has answered. If several others in a row had not, and none
+// had answered meanwhile, it was the line, and it is back: what waited for them goes at
+// once. The caller holds mu.
+func (q *Queue) reached(now time.Time) {
+	if len(q.unreached) >= lineAfter {
+		for hop := range q.unreached {
+			if l := q.lanes[hop]; l != nil && l.failures > 0 {
+				l.probeAt = now
+				l.force(now)
+				q.place(l, now)
+			}
+		}
+	}
+	clear(q.unreached)
 }
 
 // Kick has what waits for a Hop go at once; all there is when hop is "": the line is
