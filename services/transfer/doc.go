@@ -78,7 +78,8 @@
 //
 // # What is read besides
 //
-// Maildir, Maildir++ and nested Maildirs (names in modified UTF-7 or UTF-8); mbox
+// Maildir, Maildir++ and nested Maildirs (names in modified UTF-7 or UTF-8; keywords
+// as Dovecot's letters or Courier's list); mbox
 // of any kind: mboxo, mboxrd, mboxcl and mboxcl2 (Content-Length counts where a
 // message does end there, which needs a file that can be looked into), CR LF or
 // LF, From_ lines with any date or none, as long as a header follows; the flags of

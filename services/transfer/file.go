@@ -157,7 +157,7 @@ func (t *tree) walk(dir string, depth int, yield func(file, error) bool) bool {
 			return false
 		}
 	}
-	// A Maildir's own messages come before the folders in it.
+	// A Maildir's own messages, and their keywords, come before the folders in it.
 	slices.SortStableFunc(dirs, func(a, b string) int { return rank(path.Base(a)) - rank(path.Base(b)) })
 	for _, d := range dirs {
 		if !t.walk(d, depth+1, yield) {
@@ -170,12 +170,14 @@ func (t *tree) walk(dir string, depth int, yield func(file, error) bool) bool {
 // rank orders the directories within one.
 func rank(name string) int {
 	switch name {
-	case "cur":
+	case courierDir: // says something about the messages
 		return 0
-	case "new":
+	case "cur":
 		return 1
+	case "new":
+		return 2
 	}
-	return 2
+	return 3
 }
 
 type treeFile struct {

@@ -188,12 +188,13 @@ func FuzzMboxWrite(f *testing.F) {
 func FuzzMaildir(f *testing.F) {
 	f.Add(".A.B/cur/1700000000.M1P2.sanduk+0100-raw,S=3:2,Sa", "x\n", "0 a\n", `{"version":1,"name":"A/B","role":"\\Sent"}`)
 	f.Add("new/1700000000.x", "x", "99 y\n", `{}`)
+	f.Add("cur/1700000000.x:2,S", "x", "red\n\n1700000000.x:0 0 1\n", `{}`)
 	f.Add("../../x.mbox", "From a\nA: b\n\n", "", "")
 	f.Fuzz(func(t *testing.T, name, text, letters, note string) {
 		var b bytes.Buffer
 		w := tar.NewWriter(&b)
 		dir := filepath.Dir(filepath.Dir(name))
-		for _, e := range [][2]string{{dir + "/" + folderFile, note}, {dir + "/" + keywordsFile, letters}, {name, text}} {
+		for _, e := range [][2]string{{dir + "/" + folderFile, note}, {dir + "/" + keywordsFile, letters}, {dir + "/" + courierDir + "/" + courierFile, letters}, {name, text}} {
 			if w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: e[0], Size: int64(len(e[1])), Format: tar.FormatPAX}) != nil {
 				return
 			}

@@ -114,11 +114,12 @@ type reader struct {
 	yield   func(*Message, error) bool
 	body    *canonical
 
-	folders  map[string]Folder   // by directory or mbox file
-	keywords map[string][]string // by directory
-	told     map[string]bool     // folders that were told of
-	keysOf   string              // the message of which keys are
-	keys     []string
+	folders     map[string]Folder   // by directory or mbox file
+	keywords    map[string][]string // by directory
+	told        map[string]bool     // folders that were told of
+	courierKeys                     // of the folder that was read last
+	keysOf      string              // the message of which keys are
+	keys        []string
 }
 
 // maxFolders bounds what is kept of folders: no account can hold more.
@@ -144,6 +145,8 @@ func (r *reader) file(f file) error {
 		text, err := r.small(f)
 		r.keywords[dir] = parseKeywords(string(text))
 		return err
+	case base == courierFile && path.Base(dir) == courierDir:
+		return r.courier(f, dir)
 	case path.Base(dir) == keysDir:
 		text, err := r.small(f)
 		r.keysOf, r.keys = base, strings.Fields(string(text))
@@ -253,6 +256,9 @@ func (r *reader) maildirMessage(f file, dir, base string) error {
 	}
 	name := parseMaildirName(base)
 	m := &Message{Folder: folder, Place: f.path, Flags: flagsOf(name.letters, r.keywords[dir]), Internal: name.date(f.modified)}
+	if dir == r.courierKeys.dir {
+		m.Flags = m.Flags.Union(mail.NewFlags(keywords(r.courierKeys.of[name.base])...))
+	}
 	if name.keys {
 		words, err := r.keysFor(dir, name.base)
 		if err != nil {

@@ -318,6 +318,21 @@ func TestForeignMaildir(t *testing.T) {
 	}
 }
 
+// TestCourierKeywords reads the list that Courier keeps beside a folder's messages.
+func TestCourierKeywords(t *testing.T) {
+	t.Parallel()
+	_, got, _ := found(t, map[string]string{
+		"Maildir/courierimapkeywords/:list":            "$Label1\nbl(ue\nred\n\n1700000000.M5P1.host,S=3:0 2\n1700000001.M5P1.host:9 -1 x 1\nnothing\n:1\n",
+		"Maildir/cur/1700000000.M5P1.host,S=3:2,S":     "a\n",
+		"Maildir/cur/1700000001.M5P1.host:2,":          "b\n",
+		"Maildir/.Sub/cur/1700000000.M5P1.host,S=3:2,": "c\n",
+	}, "Maildir")
+	compare(t, got, map[string]string{
+		mail.Inbox: `"a\r\n"[\Seen $Label1 red] 2023-11-14 22:13:20;"b\r\n"[] 2023-11-14 22:13:21;`,
+		"Sub":      `"c\r\n"[] 2023-11-14 22:13:20;`,
+	})
+}
+
 func TestForeignTimes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
