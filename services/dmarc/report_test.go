@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"net/mail"
 	"os"
 	"reflect"
@@ -34,6 +35,40 @@ func collected(t testing.TB) (*Collector, time.Time) {
 		t.Fatalf("a day that is not over is due: %+v", reports)
 	}
 	return c, day.AddDate(0, 0, 1)
+}
+
+// TestTotal: who makes rows up in the names of many domains fills the memory no
+// further than one who uses one; what is done makes room.
+func TestTotal(t *testing.T) {
+	t.Parallel()
+	c, day := NewCollector(), time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	add := func(domain string, n int) {
+		for i := range n {
+			c.Add(Observation{At: day, Source: address(0), HeaderFrom: domain, Verdict: verdict(domain, "a@"+domain), DKIM: []Signature{{domain, fmt.Sprint(i), "fail"}}})
+		}
+	}
+	for i := range maxTotal/maxRows + 3 {
+		add(fmt.Sprintf("d%02d.example", i), maxRows)
+	}
+	total := func() (rows, left int) {
+		for _, r := range c.Due(day.AddDate(0, 0, 1)) {
+			rows, left = rows+len(r.Rows), left+r.LeftOut
+		}
+		return rows, left
+	}
+	if rows, left := total(); rows != maxTotal || left != 3*maxRows {
+		t.Errorf("%d rows and %d left out; want %d and %d", rows, left, maxTotal, 3*maxRows)
+	}
+	again, err := DecodeCollector(c.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c = again
+	c.Done(c.Due(day.AddDate(0, 0, 1))[0])
+	add("more.example", maxRows+1)
+	if rows, _ := total(); rows != maxTotal {
+		t.Errorf("%d rows after one report went and another came; want %d", rows, maxTotal)
+	}
 }
 
 func TestReport(t *testing.T) {

@@ -2,13 +2,17 @@ package office
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/sanduk-mail/sanduk/services/aggregate"
 	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
 )
 
@@ -91,6 +95,17 @@ func TestOutgoing(t *testing.T) {
 	sent := far.got[0]
 	far.mu.Unlock()
 	signedBy(t, o, world, sent, testDomain)
+	if err := o.aggregate.Keep(); err != nil {
+		t.Error(err)
+	}
+	kept, err := os.ReadFile(filepath.Join(o.data, aggregate.File))
+	var counts struct{ TLS []byte }
+	if err == nil {
+		err = json.Unmarshal(kept[1:], &counts)
+	}
+	if !strings.Contains(string(counts.TLS), `"result":"starttls-not-supported","server":"mx.far.test"`) {
+		t.Errorf("counted of the session is %s, %v; want that it went without TLS", counts.TLS, err)
+	}
 	if err := o.submit(t, "nobody@far.test", "Subject: lost\r\n\r\nhello\r\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/dkim"
 	"github.com/sanduk-mail/sanduk/services/domain"
@@ -20,7 +21,7 @@ type published struct{ o *Office }
 // office is what decides about it.
 func (p published) office(ctx context.Context) zone.Office {
 	box, _ := p.o.directory.Box()
-	z := zone.Office{Hostname: p.o.hostname(), Addresses: p.o.options.Machine.Addresses(), Authority: p.o.certs.CA()}
+	z := zone.Office{Now: time.Now(), Hostname: p.o.hostname(), Addresses: p.o.options.Machine.Addresses(), Authority: p.o.certs.CA()}
 	if box.Outbound.Mode == setup.OutboundSmartHost {
 		z.SmartHost = box.Outbound.Host
 	}

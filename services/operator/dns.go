@@ -108,7 +108,7 @@ func dnsUseKeys(ctx context.Context, t *task) error {
 	if err := t.keys(ctx, "use"); err != nil {
 		return err
 	}
-	t.say("The box signs with the new keys. Leave the records of the old ones where they are for 30 days: mail on its way is signed with them.")
+	t.say("The box signs with the new keys. Leave the records of the old ones where they are for 30 days: mail on its way is signed with them. boxctl dns list says when they can go.")
 	return nil
 }
 

@@ -25,7 +25,8 @@
 //	no keys             nothing                Run, or the first message: makes a pair
 //	signing             the pair's records     Prepare: makes the next pair
 //	prepared            both pairs' records    Run, when DNS has the next pair's; or Switch
-//	retired             both, for 30 days      Run forgets it: its records can go
+//	retired             both, for 30 days      nobody: the page says when they can go
+//	                    none                   Run forgets it after 30 days more
 //
 // The box does not begin a change by itself, since it can't publish records. Every
 // step is durable before it counts: a crash leaves the state before it.

@@ -18,6 +18,9 @@ const (
 	// lookEvery is how often DNS is asked whether the next keys are published: what an
 	// administrator has just published is seen while he still thinks of it.
 	lookEvery = 10 * time.Minute
+	// showOld is how much longer old keys are kept than their records are needed, for
+	// the page to say that those can go.
+	showOld = dkim.StaleAfter
 	// lookTime is how long that may take for one domain.
 	lookTime = time.Minute
 )
@@ -120,37 +123,41 @@ func (s *Signer) Switch(ctx context.Context, name domain.Name) (*dkim.Keys, erro
 // Run makes keys for domains that are new, takes up the next ones when they are in
 // DNS, and forgets old ones, until ctx ends.
 func (s *Signer) Run(ctx context.Context) {
-	ticker := time.NewTicker(makeEvery)
-	defer ticker.Stop()
 	var looked time.Time
 	for {
 		look := s.o.Now().Sub(looked) >= lookEvery
 		if look {
 			looked = s.o.Now()
 		}
-		s.attend(ctx, look)
+		wait := makeEvery
+		if !s.attend(ctx, look) {
+			wait = lookEvery // keys that a disk doesn't take are made in vain, which is work
+		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ticker.C:
+		case <-time.After(wait):
 		}
 	}
 }
 
-// attend does once what Run does.
-func (s *Signer) attend(ctx context.Context, look bool) {
+// attend does once what Run does, and says whether all went well.
+func (s *Signer) attend(ctx context.Context, look bool) (well bool) {
+	well = true
 	for _, name := range s.o.Domains() {
 		k, err := s.Keys(ctx, name)
 		if err == nil && look && k.Next != nil {
 			err = s.take(ctx, name, k)
 		}
 		if err == nil && len(k.Retired) > 0 {
-			_, err = s.change(ctx, name, func(k *dkim.Keys) (bool, error) { return k.Prune(s.o.Now()), nil })
+			_, err = s.change(ctx, name, func(k *dkim.Keys) (bool, error) { return k.Prune(s.o.Now().Add(-showOld)), nil })
 		}
 		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrNoDomain) {
 			s.o.Log.Warn("keys to sign with are not as they should be", "domain", name, "err", err)
+			well = false
 		}
 	}
+	return well
 }
 
 // take takes up the next keys of a domain if both of their records are in DNS.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	witness "github.com/emersion/go-msgauth/dkim"
@@ -27,14 +28,16 @@ import (
 
 // memory is a KeyStore.
 type memory struct {
-	mu   sync.Mutex
-	keys map[domain.Name][]byte
-	err  error // of every call
+	mu    sync.Mutex
+	keys  map[domain.Name][]byte
+	err   error // of every call
+	asked int   // for keys
 }
 
 func (m *memory) SigningKeys(name domain.Name) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.asked++
 	return m.keys[name], m.err
 }
 
@@ -362,8 +365,13 @@ func TestChange(t *testing.T) {
 	}
 	d.now = d.now.Add(dkim.StaleAfter + time.Hour)
 	d.attend(ctx, false)
+	if got, want := uses(), "current current retired retired"; got != want {
+		t.Errorf("a month later: %s; want %s, to be told that they can go", got, want)
+	}
+	d.now = d.now.Add(showOld)
+	d.attend(ctx, false)
 	if got, want := uses(), "current current"; got != want {
-		t.Errorf("a month later: %s; want %s", got, want)
+		t.Errorf("two months later: %s; want %s", got, want)
 	}
 }
 
@@ -391,6 +399,36 @@ func TestKeysAreMade(t *testing.T) {
 	if _, err := d.Keys(t.Context(), "elsewhere.test"); !errors.Is(err, ErrNoDomain) {
 		t.Errorf("a foreign domain: %v; want ErrNoDomain", err)
 	}
+}
+
+// TestRun: a new domain soon has its keys; a disk that takes none is not asked four
+// times a minute.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "office.test")
+	synctest.Test(t, func(t *testing.T) {
+		d.o.Now, d.o.DNS = time.Now, d.world.Client()
+		d.store.keys, d.store.err = map[domain.Name][]byte{}, errors.New("the disk is full")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { d.Run(ctx); close(done) }()
+		time.Sleep(lookEvery + time.Second)
+		synctest.Wait()
+		d.store.mu.Lock()
+		asked := d.store.asked
+		d.store.err = nil
+		d.store.mu.Unlock()
+		if asked > 2 {
+			t.Errorf("the disk was asked %d times in ten minutes", asked)
+		}
+		time.Sleep(lookEvery + makeEvery)
+		synctest.Wait()
+		cancel()
+		<-done
+		if k, err := d.Keys(t.Context(), "office.test"); err != nil || k.Domain != "office.test" {
+			t.Errorf("behind it: %v", err)
+		}
+	})
 }
 
 // BenchmarkSign is what a signature costs a message: two keys, one pass of the body.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/dkim"
 	"github.com/sanduk-mail/sanduk/services/dmarc"
@@ -130,12 +131,15 @@ func (r *Record) tagged(ctx context.Context, dns DNS, version string) ([]string,
 	return list, list != nil
 }
 
-func lookKey(k dkim.DNSRecord) look {
+// lookKey wants a key as it was made; one that is too old to be needed may stay or go.
+func lookKey(k dkim.DNSRecord, now time.Time) look {
 	return func(ctx context.Context, dns DNS, r *Record) {
 		there, err := k.Published(ctx, dns)
 		switch {
 		case err != nil:
 			r.asked(err, "")
+		case k.Use == dkim.UseRetired && now.After(k.Until):
+			r.is(OK, map[bool]string{true: "Remove it: no mail is under way that needs it."}[there])
 		case there:
 			r.is(OK, "")
 		default:

@@ -16,11 +16,11 @@ func Records(o Office) []Record {
 	for i := range o.Domains {
 		d := &o.Domains[i]
 		if d.KeysOnly {
-			list = append(list, keys(d)...)
+			list = append(list, keys(o, d)...)
 			continue
 		}
 		list = append(list, mx(o, d), spfOf(o, d))
-		list = append(list, keys(d)...)
+		list = append(list, keys(o, d)...)
 		list = append(list, dmarcOf(o, d), tlsReports(d))
 		list = append(list, strict(o, d)...)
 		list = append(list, programs(o, d)...)
@@ -92,10 +92,10 @@ func spfOf(o Office, d *Domain) Record {
 }
 
 // keys are the records of the domain's signing keys.
-func keys(d *Domain) []Record {
+func keys(o Office, d *Domain) []Record {
 	var list []Record
 	for _, k := range d.Keys {
-		r := Record{Name: k.Name, Type: "TXT", Value: k.Text, look: lookKey(k)}
+		r := Record{Name: k.Name, Type: "TXT", Value: k.Text, look: lookKey(k, o.Now)}
 		switch k.Use {
 		case dkim.UseCurrent:
 			r.Need, r.About = Needed, "A key by which others see that mail is from "+d.Name+" (DKIM)."

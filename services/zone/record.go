@@ -17,6 +17,7 @@ type Office struct {
 	Hostname  string
 	Addresses []netip.Addr // the box's own; those of no public network say nothing
 	Domains   []Domain     // the main one first
+	Now       time.Time    // by which records are too old
 	SmartHost string       // the provider's server by which mail leaves; "" if it leaves directly
 	// Authority is the certificate of the authority that vouches for the box, in DER;
 	// nil if the world believes the box's certificate anyway.

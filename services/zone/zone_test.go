@@ -45,6 +45,7 @@ func testOffice(t *testing.T) Office {
 		t.Fatal(err)
 	}
 	return Office{
+		Now:      time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC),
 		Hostname: "mail.office.test", Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("203.0.113.7")},
 		Domains:   []Domain{{Name: "office.test", Keys: k.Records()}, {Name: "second.test", Collected: true}},
 		Authority: certs.CA(),
@@ -199,6 +200,24 @@ func TestKeyDiffers(t *testing.T) {
 			k.Use == dkim.UseRetired && (r.Need != Old || !strings.Contains(r.About, "1 December 2026")):
 			t.Errorf("a key that is %s: %q, %s", k.Use, r.About, r.Need)
 		}
+	}
+}
+
+// TestOldKey: a record that nothing needs any more is said to be removable while it is
+// there, and not missed when it is gone.
+func TestOldKey(t *testing.T) {
+	t.Parallel()
+	o, n := testOffice(t), world(t)
+	o.Now = time.Date(2026, 12, 2, 0, 0, 0, 0, time.UTC)
+	keys := o.Domains[0].Keys
+	there, gone := keys[len(keys)-2], keys[len(keys)-1]
+	n.Add(t, "office.test", fmt.Sprintf("%s. 300 TXT %s\n", there.Name, there.ZoneText()))
+	list := Look(t.Context(), n.Client(), o, Records(o))
+	if r := find(t, list, "TXT", there.Name); r.State != OK || !strings.Contains(r.ToDo, "Remove it") {
+		t.Errorf("one that is there: %+v", r)
+	}
+	if r := find(t, list, "TXT", gone.Name); r.State != OK || r.ToDo != "" {
+		t.Errorf("one that is gone: %+v", r)
 	}
 }
 
