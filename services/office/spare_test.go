@@ -16,6 +16,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
 	"github.com/sanduk-mail/sanduk/services/smtpd"
+	"github.com/sanduk-mail/sanduk/services/trust"
 )
 
 // TestSpareServer: as a spare server of another domain the box takes its mail from
@@ -127,9 +128,38 @@ func TestBehindSpareServer(t *testing.T) {
 			t.Errorf("%s: %v", test.subject, err)
 			continue
 		}
-		results, _, _ := strings.Cut(o.find(t, test.mailbox, test.subject), "\r\nReceived:")
+		found := o.find(t, test.mailbox, test.subject)
+		results, _, _ := strings.Cut(found, "\r\nReceived:")
+		if list, judged, err := trust.Stored(strings.NewReader(found), "mail.example.test"); !judged || err != nil || len(list) < 4 || list[0].Reason == "" {
+			t.Errorf("%s: kept verdicts %+v, %v, %v", test.subject, list, judged, err)
+		}
 		if !strings.Contains(results, test.want) {
 			t.Errorf("%s: %q; want %q in it", test.subject, results, test.want)
+		}
+	}
+	people, err := o.directory.Accounts(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range people {
+		if p.Address.Local != "alice" {
+			continue
+		}
+		h, err := o.store.Account(t.Context(), p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inbox, err := h.Mailbox(t.Context(), mail.Inbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var answer struct {
+			Judged   bool
+			Verdicts []mail.Verdict
+		}
+		o.api(t, "admin").do("GET", "/api/accounts/"+p.Address.String()+"/verdicts/"+inbox.ID.String()+"/1", nil, &answer)
+		if want := (mail.Verdict{Method: "iprev", Result: "pass", Reason: "It came from mail.bank.example (192.0.2.10)"}); !answer.Judged || len(answer.Verdicts) == 0 || answer.Verdicts[0] != want {
+			t.Errorf("verdicts %+v; want %+v first", answer, want)
 		}
 	}
 	if e, ok := errors.AsType[*smtp.SMTPError](bring("192.0.2.66", "straight", genuine)); !ok || e.Code != 550 {

@@ -48,6 +48,7 @@ func (s *Server) SecureHandler() http.Handler {
 	s.addresses(mux)
 	s.sending(mux)
 	s.queue(mux)
+	mux.HandleFunc("GET /api/accounts/{address}/verdicts/{mailbox}/{uid}", s.admin(s.getVerdicts))
 	s.spares(mux)
 	s.content(mux)
 	s.held(mux)

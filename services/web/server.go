@@ -29,6 +29,7 @@ type Options struct {
 	Sources       Sources   // of Collector
 	Mover         Mover     // optional: without it no mailboxes are moved in; wants Sources
 	Health        Doctor    // optional: without it nobody says how the mail is
+	Verdicts      Verdicts  // optional: without it nobody says what is known of mail
 	Spares        Spares    // optional: without it the box is nobody's spare server
 	Content       Content   // optional: without it there are no rules on contents
 	Decisions     Decisions // optional: without it no mail waits for a decision
