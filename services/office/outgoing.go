@@ -33,7 +33,7 @@ func (o *Office) openQueue(ctx context.Context, path string) (err error) {
 	}
 	o.options.Outgoing.DNS = out.DNS
 	client := relay.New(relay.Options{
-		Hostname: o.hostname, DNS: out.DNS, Route: o.route, Self: o.isOwn, Port: out.Port, Roots: out.Roots, Evidence: tlsEvidence{o}, Log: o.log.With("protocol", "relay"),
+		Hostname: o.hostname, DNS: out.DNS, Route: o.route, Self: o.isOwn, Port: out.Port, Roots: out.Roots, Policies: policies{o.files}, Evidence: tlsEvidence{o}, Log: o.log.With("protocol", "relay"),
 	})
 	o.close = append(o.close, func() error { client.Close(); return nil })
 	o.queue, err = queue.Open(ctx, path, o.journal, queue.Options{

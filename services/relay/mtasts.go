@@ -140,6 +140,10 @@ func policyID(records []string) (string, bool) {
 type stsCache struct {
 	mu      sync.Mutex
 	domains map[mail.Hop]*stsEntry
+	kept    map[mail.Hop]keptEntry // what stands in the PolicyFile, or soon will
+	saving  *time.Timer            // nil: nothing is new
+
+	writing sync.Mutex // one writer at a time; taken before mu
 }
 
 // stsEntry is what is known of a domain.
@@ -208,6 +212,7 @@ func (c *Client) policy(ctx context.Context, hop mail.Hop) *stsPolicy {
 		return known
 	}
 	e.policy, e.id, e.fetched, e.failed = p, id, time.Now(), time.Time{}
+	c.keep(hop, p, id, e.fetched)
 	return p
 }
 

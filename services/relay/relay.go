@@ -35,6 +35,7 @@ type Options struct {
 	PolicyPort uint16                                                  // of hosts with MTA-STS policies; 0: 443
 	Roots      *x509.CertPool                                          // who is trusted for certificates; nil: the system's list
 	Dial       func(context.Context, netip.AddrPort) (net.Conn, error) // nil: over the network
+	Policies   PolicyFile                                              // nil: MTA-STS policies are forgotten with the Client
 	Evidence   Sink                                                    // of how TLS went; nil: nobody wants it
 	Log        *slog.Logger
 }
@@ -63,7 +64,13 @@ func New(options Options) *Client {
 			return new(net.Dialer).DialContext(ctx, "tcp", addr.String())
 		}
 	}
-	return &Client{options: options}
+	c := &Client{options: options}
+	if options.Policies != nil {
+		if err := c.loadPolicies(); err != nil {
+			options.Log.Warn("MTA-STS policies of before can't be read; they are fetched again", "verb", "relay", "err", err)
+		}
+	}
+	return c
 }
 
 // Send tries to hand a message over to the servers of its hop, and gives one
@@ -91,7 +98,12 @@ func (c *Client) Send(ctx context.Context, job *mail.Job) []mail.Attempt {
 
 // Close ends idle connections politely, which takes a few seconds at most. Sends that
 // are under way go on until their own ctx ends.
-func (c *Client) Close() { c.pool.close() }
+func (c *Client) Close() {
+	c.pool.close()
+	if c.options.Policies != nil {
+		c.savePolicies()
+	}
+}
 
 // Panics is how many Sends have ended in a programmer's error.
 func (c *Client) Panics() int64 { return c.panics.Load() }
