@@ -2,6 +2,7 @@ package office
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,11 +18,11 @@ import (
 // letter is a message that Alice sends to Bob in these tests.
 const letter = "Subject: letter\r\nFrom: alice@example.test\r\n\r\nHello, Bob.\r\n"
 
-// unclean gives a disk with what an office leaves that is stopped without notice:
-// its files as they are while it runs. In Bob's mailbox there are three messages.
-func unclean(t *testing.T, size int64) *disktest.Disk {
+// unclean gives what an office leaves that is stopped without notice: its files as they
+// are while it runs. In Bob's mailbox there are three messages.
+func unclean(t *testing.T) fs.FS {
 	t.Helper()
-	data := t.TempDir()
+	data, left := t.TempDir(), t.TempDir()
 	o := startOffice(t, data, func(o *Options) { o.Tuning.Segment = 1 << 20 })
 	o.setUpNow(t, 0)
 	for range 3 {
@@ -34,13 +35,20 @@ func unclean(t *testing.T, size int64) *disktest.Disk {
 		_, err := os.Stat(filepath.Join(data, "mail/ring/commit.ring"))
 		return err == nil
 	})
-	d := disktest.New(t, size)
-	for _, sub := range []string{"mail", "private"} {
-		if err := os.CopyFS(filepath.Join(d.Dir, sub), os.DirFS(filepath.Join(data, sub))); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.CopyFS(left, os.DirFS(data)); err != nil {
+		t.Fatal(err)
 	}
 	if err := o.stop(); err != nil {
+		t.Fatal(err)
+	}
+	return os.DirFS(left)
+}
+
+// onDisk gives a disk of so many bytes with a copy of that.
+func onDisk(t *testing.T, left fs.FS, size int64) *disktest.Disk {
+	t.Helper()
+	d := disktest.New(t, size)
+	if err := os.CopyFS(d.Dir, left); err != nil {
 		t.Fatal(err)
 	}
 	return d
@@ -132,9 +140,10 @@ func TestStartReadOnly(t *testing.T) {
 	if !disktest.Inside(t) {
 		return
 	}
+	left := unclean(t)
 	for name := range damages(t, "") {
 		t.Run(name, func(t *testing.T) {
-			d := unclean(t, 64<<20)
+			d := onDisk(t, left, 64<<20)
 			damages(t, d.Dir)[name]()
 			d.ReadOnly(true)
 			o := startOffice(t, d.Dir)
@@ -163,9 +172,10 @@ func TestStartFull(t *testing.T) {
 	if !disktest.Inside(t) {
 		return
 	}
+	left := unclean(t)
 	for name := range damages(t, "") {
 		t.Run(name, func(t *testing.T) {
-			d := unclean(t, 96<<20)
+			d := onDisk(t, left, 96<<20)
 			damages(t, d.Dir)[name]()
 			d.Fill(0)
 			o := startOffice(t, d.Dir)
