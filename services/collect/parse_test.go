@@ -140,3 +140,22 @@ func FuzzPOP3(f *testing.F) {
 		}
 	})
 }
+
+func FuzzReadHeader(f *testing.F) {
+	f.Add("X-Original-To: alice@office.test, <bob@office.test>\r\nReturn-Path: <>\r\nReceived: from x by y for <a@b>; d\r\n\r\n")
+	f.Add("Sanduk-Collected: 00\r\nDelivered-To:\r\n \r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		c := &Collector{o: Options{Directory: office()}}
+		s := popSource()
+		h := readHeader(strings.NewReader(text), s.Key(), s.Rules.fields())
+		to, err := c.recipients(t.Context(), &s, &h, nil)
+		if err != nil || len(to) > maxRecipients {
+			t.Errorf("%q goes to %d addresses, %v", text, len(to), err)
+		}
+		for _, a := range to {
+			if c.o.Directory.Knows(t.Context(), a) != nil {
+				t.Errorf("%q goes to %s, whom nobody knows", text, a)
+			}
+		}
+	})
+}

@@ -54,6 +54,27 @@ func (m *Mailroom) Collect(ctx context.Context, c *mail.Collected, body *draft.D
 	here := *envelope
 	here.Received = envelope.ID.Time() // when it came here: Received (RFC 5321 §4.4) is this hop's
 	received := envelope.Judgement.Fields + m.received(&here)
+	kept, err := m.screen(x, received)
+	if x.body != body {
+		body = x.body
+		defer body.Discard()
+	}
+	if refusal, ok := errors.AsType[*mail.Refusal](err); ok && refusal.Status.Class() == 5 {
+		// There is nobody to refuse it to: the keeper sees what it is.
+		m.log.Warn("collected message goes to the postmaster", "id", envelope.ID, "why", refusal.Text)
+		if x, err = m.keeps(ctx, c, body); err != nil {
+			return false, err
+		}
+		sorted = false
+	} else if err != nil {
+		return false, err
+	}
+	if kept {
+		// It is durable where it waits. A crash before the next line brings it there once
+		// more, for the administrator to see twice; nobody has it twice in a mailbox
+		// without him.
+		return true, post.Deliver(ctx, envelope, nil, nil, body)
+	}
 	role := mail.RoleInbox
 	if envelope.Judgement.Junk {
 		role = mail.RoleJunk
@@ -68,4 +89,14 @@ func (m *Mailroom) Collect(ctx context.Context, c *mail.Collected, body *draft.D
 	}
 	m.fullness.takes(targets)
 	return sorted, nil
+}
+
+// keeps is the expansion of a message that is for the keeper alone.
+func (m *Mailroom) keeps(ctx context.Context, c *mail.Collected, body *draft.Draft) (*expansion, error) {
+	x, err := m.expand(ctx, &c.Envelope, body)
+	if err != nil {
+		return nil, err
+	}
+	x.collected, x.round, x.keeping = true, c.Round, true
+	return x, x.recipient(mail.Recipient{Address: c.Keeper, Notify: mail.NotifyNever})
 }

@@ -131,3 +131,37 @@ type failing struct{ err error }
 func (f failing) Deliver(context.Context, *mail.Envelope, []mail.Target, []mail.Outbound, *draft.Draft) error {
 	return f.err
 }
+
+// TestCollectScreened: rules about what is in a message hold for collected mail too;
+// what they refuse goes to the keeper.
+func TestCollectScreened(t *testing.T) {
+	t.Parallel()
+	room := newRoom(testBook())
+	f := &fakeScreener{}
+	room.screener = f
+	collect := func() (string, bool, error) {
+		room.post.targets, room.post.outbound = nil, nil
+		c := collected(t, "bob@example.test")
+		sorted, err := room.Collect(t.Context(), c, storetest.NewDraft(t, storetest.NewSpool(t), "Subject: s\r\n\r\nt\r\n"), room.post)
+		return room.said(&c.Envelope), sorted, err
+	}
+	if got, sorted, err := collect(); got != "a2" || !sorted || err != nil || len(f.seen) != 1 || len(f.seen[0].In) != 1 {
+		t.Errorf("nothing is said: %q, %v, %v, seen %+v", got, sorted, err, f.seen)
+	}
+	f.err = &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "no"}
+	if got, sorted, err := collect(); got != "a1" || sorted || err != nil {
+		t.Errorf("refused: %q, %v, %v; want that the keeper has it", got, sorted, err)
+	}
+	f.err = errors.New("trouble")
+	if got, _, err := collect(); got != "" || !errors.Is(err, f.err) {
+		t.Errorf("trouble: %q, %v; want that it stays at the provider", got, err)
+	}
+	f.err, f.says.Keep = nil, "it waits"
+	if got, sorted, err := collect(); got != "" || !sorted || err != nil || len(f.kept) != 1 {
+		t.Errorf("held: %q, %v, %v, kept %v; want that it is noted and waits", got, sorted, err, f.kept)
+	}
+	f.keepOn = errors.New("disk")
+	if _, _, err := collect(); !errors.Is(err, f.keepOn) {
+		t.Errorf("what can't be held: %v; want its error", err)
+	}
+}
