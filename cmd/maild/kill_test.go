@@ -267,6 +267,7 @@ func (r *relaying) killed(at step, subject, domain string) {
 		}()
 	}
 	r.again()
+	r.await(subject) // or the next one's step would be this one's
 }
 
 // TestKilledUnderLoad kills maild at random while mail goes out. All that it took is at
