@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -17,9 +18,10 @@ type delivery struct {
 	body         *body
 	began        time.Time
 	attempts     []mail.Attempt
-	done         []bool // the attempt stands
-	temporary    []bool // some server might take it later
-	transactions int    // servers that were given the envelope
+	done         []bool           // the attempt stands
+	temporary    []bool           // some server might take it later
+	transactions int              // servers that were given the envelope
+	heard        []netip.AddrPort // servers that have said all they have to say of it
 }
 
 // run tries whatever serves the hop until every recipient's fate is known or there
@@ -248,6 +250,9 @@ func (d *delivery) try(ctx context.Context, t *target, security *security, key p
 			return
 		}
 		addr := t.addrs[n]
+		if slices.Contains(d.heard, addr) {
+			return // over a connection that was kept: asked again at once, who says "later" would be right to be annoyed
+		}
 		s, p := d.c.open(ctx, t, addr, security, key)
 		if p != nil {
 			d.c.options.Log.LogAttrs(ctx, slog.LevelDebug, "a server was not reached", slog.String("server", t.name), slog.Any("addr", addr), slog.Any("err", p))

@@ -210,6 +210,8 @@ func TestReuse(t *testing.T) {
 		send("relayed 250 2.0.0", 1)
 		s.on = map[string]string{"RCPT": "550 5.1.1 nobody"}
 		send("failed 550 5.1.1", 1)
+		s.on = map[string]string{"RCPT": "450 4.7.1 come again"}
+		send("deferred 450 4.7.1", 1) // and is not asked a second time at once
 		s.on = nil
 		send("relayed 250 2.0.0", 1)
 		if !slices.Contains(s.said(), "RSET") {

@@ -59,6 +59,7 @@ func (d *delivery) transact(ctx context.Context, s *session) outcome {
 			return worn
 		}
 	}
+	d.heard = append(d.heard, s.addr)
 	d.c.pool.put(s)
 	return talked
 }
