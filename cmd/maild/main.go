@@ -7,8 +7,8 @@
 //	maild --dev --data DIR [--setup FILE]
 //
 // A box gives it nothing else. Retention, upkeep, segment and indexing are for
-// tests, where days have to pass in seconds; so are dns, mx-port and ca, where the
-// world is a small one.
+// tests, where days have to pass in seconds; so are dns, dns-anchor, mx-port and ca,
+// where the world is a small one.
 package main
 
 import (
@@ -44,6 +44,7 @@ func main() {
 	flag.DurationVar(&tuning.Indexing, "indexing", 0, "how long after a change mail is indexed for searches (a minute)")
 	var outgoing outgoingFlags
 	flag.StringVar(&outgoing.dns, "dns", "", "`host:port` of the DNS server that is asked (the system's)")
+	flag.StringVar(&outgoing.anchor, "dns-anchor", "", "`file` with the root's DS records that DNSSEC is proven from, with --dns (IANA's)")
 	flag.UintVar(&outgoing.port, "mx-port", 0, "port of other mail servers (25)")
 	flag.StringVar(&outgoing.ca, "ca", "", "`file` with the certificates, PEM, that other servers' are checked against (the system's)")
 	flag.Parse()

@@ -13,8 +13,8 @@ import (
 
 // outgoingFlags say how other servers are reached.
 type outgoingFlags struct {
-	dns, ca string
-	port    uint
+	dns, anchor, ca string
+	port            uint
 }
 
 // outgoing reads them. Without --dns all ask the system's servers.
@@ -41,7 +41,17 @@ func (f *outgoingFlags) outgoing() (trust.DNS, office.Outgoing, error) {
 	if err != nil {
 		return nil, out, fmt.Errorf("--dns takes an address and a port: %w", err)
 	}
-	client := resolver.New(resolver.Options{Server: server})
+	options := resolver.Options{Server: server}
+	if f.anchor != "" {
+		text, err := os.ReadFile(f.anchor)
+		if err != nil {
+			return nil, out, err
+		}
+		if options.Anchors, err = resolver.ParseAnchors(string(text)); err != nil {
+			return nil, out, fmt.Errorf("--dns-anchor %s: %w", f.anchor, err)
+		}
+	}
+	client := resolver.New(options)
 	out.DNS = client.Validated()
 	return client, out, nil
 }
