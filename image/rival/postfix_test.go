@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/image/debroot"
 )
 
 // packages are what is fetched, besides all that they depend on; the second line is for their start scripts.
@@ -40,7 +42,7 @@ func startPostfix(b *testing.B) *postfix {
 	if os.Geteuid() != 0 {
 		b.Skip("SKIPPED: Postfix needs root to start")
 	}
-	root, err := unpack()
+	root, err := debroot.Unpack(b.Context(), build, "root", packages()...)
 	if err != nil {
 		b.Skipf("SKIPPED: %v", err)
 	}
@@ -151,66 +153,4 @@ func (p *postfix) wait(messages int) error {
 			return fmt.Errorf("%d of %d messages are in the mailboxes; see %s/var/log", n, p.sent, p.root)
 		}
 	}
-}
-
-// unpack makes the directory that is the servers' root, once.
-func unpack() (string, error) {
-	dir, err := filepath.Abs(build)
-	if err != nil {
-		return "", err
-	}
-	root, done := filepath.Join(dir, "root"), filepath.Join(dir, "unpacked")
-	if _, err := os.Stat(done); err == nil {
-		return root, nil
-	}
-	debs, err := fetch(filepath.Join(dir, "apt"))
-	if err != nil {
-		return "", err
-	}
-	if err := os.RemoveAll(root); err != nil {
-		return "", err
-	}
-	for _, name := range []string{"bin", "sbin", "lib", "lib64"} { // Debian's merged /usr
-		if err := os.MkdirAll(filepath.Join(root, "usr", name), 0o755); err != nil {
-			return "", err
-		}
-		if err := os.Symlink("usr/"+name, filepath.Join(root, name)); err != nil {
-			return "", err
-		}
-	}
-	for _, name := range []string{"dev", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(root, name), 0o755); err != nil {
-			return "", err
-		}
-	}
-	for _, deb := range debs {
-		out, err := exec.Command("sh", "-c", `dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"`, "sh", deb, root).CombinedOutput()
-		if err != nil {
-			return "", fmt.Errorf("unpack %s: %w: %s", filepath.Base(deb), err, out)
-		}
-	}
-	return root, os.WriteFile(done, nil, 0o644)
-}
-
-// fetch downloads the packages and all that they depend on, as if nothing were installed here.
-func fetch(dir string) ([]string, error) {
-	for _, sub := range []string{"state/lists/partial", "cache/archives/partial"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	status := filepath.Join(dir, "status")
-	if err := os.WriteFile(status, nil, 0o644); err != nil {
-		return nil, err
-	}
-	options := []string{
-		"-q", "-y", "-o", "Dir::State=" + filepath.Join(dir, "state"), "-o", "Dir::State::status=" + status,
-		"-o", "Dir::Cache=" + filepath.Join(dir, "cache"), "-o", "APT::Install-Recommends=no", "-o", "APT::Sandbox::User=root",
-	}
-	for _, command := range [][]string{{"update"}, append([]string{"install", "--download-only"}, packages()...)} {
-		if out, err := exec.Command("apt-get", append(options, command...)...).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("apt-get %s: %w: %s", command[0], err, out)
-		}
-	}
-	return filepath.Glob(filepath.Join(dir, "cache/archives/*.deb"))
 }
