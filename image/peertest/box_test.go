@@ -1,0 +1,224 @@
+package peertest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+
+	"github.com/sanduk-mail/sanduk/image/run"
+)
+
+const password = "olive harbour 42 lamps"
+
+const (
+	alice = "alice@box.test"
+	clear = "clear@plain.box.test" // to whom peers send without TLS
+)
+
+// people have an account each, and there are as many as one message may go to.
+func people() []string {
+	list := []string{"alice", "šaban"}
+	for i := range 20 {
+		list = append(list, fmt.Sprintf("person%02d", i))
+	}
+	return list
+}
+
+// box is maild in a place of its own.
+type box struct {
+	cmd *exec.Cmd
+
+	mu  sync.Mutex
+	log bytes.Buffer
+}
+
+// newBox starts maild, which knows the world by its DNS, the root's key and the peers' authority.
+func newBox(t *testing.T, w *world, anchor string) *box {
+	t.Helper()
+	b := new(box)
+	newPlace(t, "box", boxAddr)
+	program := filepath.Join(w.dir, "maild")
+	compile := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/maild")
+	compile.Dir, compile.Env = "../..", append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	b.cmd = in(t.Context(), "box", "sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, program,
+		"--data", filepath.Join(w.dir, "data"), "--setup", w.file(t, "setup.json", setUp(t)),
+		"--dns", dnsAddr+":53", "--dns-anchor", anchor, "--ca", w.file(t, "ca.pem", w.pem()))
+	var names []string
+	for _, p := range run.Ports() {
+		file, err := listenIn(t, "box", fmt.Sprintf("%s:%d", boxAddr, p.Guest)).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		names = append(names, p.Name)
+		b.cmd.ExtraFiles = append(b.cmd.ExtraFiles, file)
+	}
+	b.cmd.Env = append(os.Environ(), fmt.Sprintf("LISTEN_FDS=%d", len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
+	kept, err := os.Create(filepath.Join(build, "maild.log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { kept.Close() })
+	out := io.MultiWriter(b, kept)
+	b.cmd.Stdout, b.cmd.Stderr = out, out
+	if err := b.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = b.cmd.Process.Kill() // it may have ended by itself
+		_ = b.cmd.Wait()         // with the signal
+	})
+	return b
+}
+
+func setUp(t *testing.T) string {
+	t.Helper()
+	type person struct {
+		Address  string `json:"address"`
+		Password string `json:"password"`
+	}
+	var accounts []person
+	for _, local := range people() {
+		accounts = append(accounts, person{local + "@box.test", password})
+	}
+	accounts = append(accounts, person{clear, password})
+	text, err := json.Marshal(map[string]any{
+		"hostname": "mail.box.test", "domains": []string{"box.test", "plain.box.test"}, "accounts": accounts, "timezone": "Europe/Tirane",
+		"admin": person{"admin@box.test", password}, "outbound": map[string]string{"mode": "direct"}, "trusted_networks": []string{worldAddr + "/32"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// Write takes maild's log.
+func (b *box) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.log.Write(p)
+}
+
+// said is the lines of the log in which all words are.
+func (b *box) said(words ...string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var list []string
+next:
+	for line := range strings.Lines(b.log.String()) {
+		for _, word := range words {
+			if !strings.Contains(line, word) {
+				continue next
+			}
+		}
+		list = append(list, line)
+	}
+	return list
+}
+
+// found are the messages of somebody's INBOX in which the token is.
+func (b *box) found(t *testing.T, address, token string) []string {
+	t.Helper()
+	c, err := imapclient.DialTLS(net.JoinHostPort(boxAddr, "993"), &imapclient.Options{TLSConfig: insecure()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Login(address, password).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Select("INBOX", nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	data, err := c.UIDSearch(&imap.SearchCriteria{Text: []string{token}}, nil).Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(data.AllUIDs()) == 0 {
+		return nil
+	}
+	section := &imap.FetchItemBodySection{Peek: true}
+	fetch := c.Fetch(imap.UIDSetNum(data.AllUIDs()...), &imap.FetchOptions{BodySection: []*imap.FetchItemBodySection{section}})
+	defer fetch.Close()
+	var list []string
+	for msg := fetch.Next(); msg != nil; msg = fetch.Next() {
+		for item := msg.Next(); item != nil; item = msg.Next() {
+			if body, ok := item.(imapclient.FetchItemDataBodySection); ok && body.Literal != nil {
+				text, err := io.ReadAll(body.Literal)
+				if err != nil {
+					t.Fatal(err)
+				}
+				list = append(list, string(text))
+			}
+		}
+	}
+	return list
+}
+
+// waitTime bounds every wait: above the minute after which mail is tried a second time.
+const waitTime = 100 * time.Second
+
+// eventually asks until it is so.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for limit := time.After(waitTime); !done(); {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("%s: not within %v", what, waitTime)
+		}
+	}
+}
+
+// keys are the records of the box's keys for DKIM, as it proposes them to whoever keeps its zone.
+func (b *box) keys(t *testing.T) string {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &http.Client{Jar: jar, Timeout: waitTime, Transport: &http.Transport{TLSClientConfig: insecure()}}
+	login, err := json.Marshal(map[string]string{"address": "admin@box.test", "password": password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := c.Post("https://"+boxAddr+"/api/session", "application/json", bytes.NewReader(login))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer, err = c.Get("https://" + boxAddr + "/api/dns/zone"); err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("GET /api/dns/zone: %s, %v, %s", answer.Status, err, text)
+	}
+	var keys strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "._domainkey.") {
+			keys.WriteString(line)
+		}
+	}
+	return keys.String()
+}

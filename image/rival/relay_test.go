@@ -1,0 +1,193 @@
+package rival
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/figure"
+)
+
+// relayHost is where the sink listens: not an address of the servers' own, or they would see a loop.
+const relayHost = "127.0.0.2"
+
+// nextServer is the server to which both relay all mail. It keeps nothing, and counts the messages that it answered 250.
+type nextServer struct {
+	l     net.Listener
+	taken atomic.Int64
+}
+
+func startNextServer(b *testing.B) *nextServer {
+	b.Helper()
+	l, err := net.Listen("tcp", relayHost+":0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := &nextServer{l: l}
+	b.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go s.serve(conn)
+		}
+	}()
+	return s
+}
+
+func (s *nextServer) port() int { return s.l.Addr().(*net.TCPAddr).Port }
+
+// serve talks to one client: as much of SMTP as both use.
+func (s *nextServer) serve(conn net.Conn) {
+	defer conn.Close()
+	in, out := bufio.NewReaderSize(conn, 64<<10), bufio.NewWriter(conn)
+	say := func(text string) {
+		_, _ = out.WriteString(text + "\r\n") // what can't be written is seen by the next read
+		if in.Buffered() == 0 {
+			_ = out.Flush()
+		}
+	}
+	say("220 sink." + domain + " ESMTP")
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		switch verb := strings.ToUpper(line[:min(4, len(line))]); verb {
+		case "EHLO":
+			say("250-sink." + domain + "\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 100000000")
+		case "DATA":
+			say("354 go on")
+			for line != ".\r\n" {
+				if line, err = in.ReadString('\n'); err != nil {
+					return
+				}
+			}
+			say("250 2.0.0 taken")
+			s.taken.Add(1)
+		case "QUIT":
+			say("221 2.0.0 bye")
+			_ = out.Flush()
+			return
+		default:
+			say("250 2.0.0 ok")
+		}
+	}
+}
+
+// wait returns when so many have been taken since before.
+func (s *nextServer) wait(b *testing.B, before, messages int64) {
+	b.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(deliveryTime)
+	for s.taken.Load() < before+messages {
+		select {
+		case <-tick.C:
+		case <-limit:
+			b.Fatalf("the next server got %d of %d messages", s.taken.Load()-before, messages)
+		}
+	}
+}
+
+// logIn is a connection on which a person has logged in: of the box, which takes mail for elsewhere from no one else.
+func logIn(addr, person string) (*sender, error) {
+	conn, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		return nil, err
+	}
+	s := &sender{conn, bufio.NewReader(conn)}
+	token := base64.StdEncoding.EncodeToString([]byte("\x00" + person + "\x00" + password))
+	for _, step := range [][2]string{{"", "220"}, {"EHLO bench." + domain + "\r\n", "250"}, {"AUTH PLAIN " + token + "\r\n", "235"}} {
+		if err := s.say(step[0], step[1]); err != nil {
+			conn.Close()
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// relayed sends messages of 4 KiB from each sender's person to elsewhere, and gives how many per second went through to
+// the next server.
+func relayed(b *testing.B, next *nextServer, messages int, connect func(i int) (*sender, error)) float64 {
+	b.Helper()
+	senders := make([]*sender, people)
+	for i := range senders {
+		s, err := connect(i)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer s.conn.Close()
+		senders[i] = s
+	}
+	before := next.taken.Load()
+	body := text(rand.New(rand.NewPCG(1, 2)), 1, 4<<10)
+	body = body[strings.Index(body, "\r\nSubject:"):]
+	var number atomic.Int64
+	var all sync.WaitGroup
+	began := time.Now()
+	for i, s := range senders {
+		all.Go(func() {
+			for n := number.Add(1); n <= int64(messages); n = number.Add(1) {
+				err := s.say(fmt.Sprintf("MAIL FROM:<%s>\r\nRCPT TO:<somebody%d@elsewhere.test>\r\nDATA\r\n", person(i), n%100), "250", "250", "354")
+				if err == nil {
+					err = s.say(fmt.Sprintf("From: <%s>\r\nTo: <somebody%d@elsewhere.test>%s", person(i), n%100, body), "250")
+				}
+				if err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	if b.Failed() {
+		b.FailNow()
+	}
+	next.wait(b, before, int64(messages))
+	return float64(messages) / time.Since(began).Seconds()
+}
+
+// BenchmarkFigureRelay is messages per second from submission to the next server's 250, of the box and of Postfix in
+// turns. The box's senders log in over TLS, and it signs what it sends, twice; Postfix takes mail from this machine and
+// signs nothing. Both make a message durable before they answer, and relay to one server.
+func BenchmarkFigureRelay(b *testing.B) {
+	const turns, messages = 3, 10_000
+	next := startNextServer(b)
+	b.Setenv(relayVariable, fmt.Sprint(next.port()))
+	box := startSelf(b, "sanduk", scratch(b))
+	defer box.stop()
+	rival := startPostfix(b, next.port())
+	defer rival.stop()
+	b.Run("relay_of_10,000,_submission_to_the_next_server's_250", func(b *testing.B) {
+		var busy figure.Busy
+		var used time.Duration
+		rates := figure.InTurn(turns,
+			func() float64 {
+				before := box.cpu(b)
+				rate := busy.During(b, func() float64 {
+					return relayed(b, next, messages, func(i int) (*sender, error) { return logIn(box.submissions, person(i)) })
+				})
+				used += box.cpu(b) - before
+				return rate
+			},
+			func() float64 {
+				return relayed(b, next, messages, func(int) (*sender, error) { return dial(rival.addr) })
+			})
+		figure.AtLeast(b, rates.Ratio(0, 1), "x-postfix", 3)
+		b.ReportMetric(rates.Median(0), "msgs/s")
+		b.ReportMetric(rates.Median(1), "postfix-msgs/s")
+		b.ReportMetric(float64(used.Microseconds())/(turns*messages), "cpu-µs/msg")
+		b.ReportMetric(busy.Percent(), "%cpu")
+	})
+}
