@@ -84,7 +84,7 @@ func BenchmarkFigureDelivery(b *testing.B) {
 	box, sink := startSelf(b, "sanduk", scratch(b)), startSelf(b, "sink", scratch(b))
 	defer box.stop()
 	defer sink.stop()
-	rival := startPostfix(b)
+	rival := startPostfix(b, 0)
 	defer rival.stop()
 	sent := 0
 	for _, r := range rounds() {

@@ -36,8 +36,9 @@ func data() []string {
 	return []string{"var/spool/postfix", "var/vmail", "var/log", "var/lib/dovecot", "run"}
 }
 
-// startPostfix starts both servers in namespaces of their own, with an empty queue and empty mailboxes.
-func startPostfix(b *testing.B) *postfix {
+// startPostfix starts both servers in namespaces of their own, with an empty queue and empty mailboxes. What is for
+// elsewhere goes to that port of relayHost; 0: nowhere.
+func startPostfix(b *testing.B, relayPort int) *postfix {
 	b.Helper()
 	if os.Geteuid() != 0 {
 		b.Skip("SKIPPED: Postfix needs root to start")
@@ -73,11 +74,15 @@ func startPostfix(b *testing.B) *postfix {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	l.Close()
 
+	relay := ""
+	if relayPort != 0 {
+		relay = fmt.Sprintf("[%s]:%d", relayHost, relayPort)
+	}
 	// The shell stays the first process of its namespace: when it is killed with its parent, all others end. One that
 	// changed its user, as Postfix's does, would have lost the link to the parent.
 	var said bytes.Buffer
 	cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "sh", "-c",
-		`mount --rbind /dev "$1/dev" && { chroot "$1" /start "$2" "$3" & wait; }`, "sh", root, port, fmt.Sprint(people))
+		`mount --rbind /dev "$1/dev" && { chroot "$1" /start "$2" "$3" "$4" & wait; }`, "sh", root, port, fmt.Sprint(people), relay)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {

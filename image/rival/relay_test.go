@@ -191,3 +191,15 @@ func BenchmarkFigureRelay(b *testing.B) {
 		b.ReportMetric(busy.Percent(), "%cpu")
 	})
 }
+
+// BenchmarkRelay is the box alone, one message for each b.N: to be profiled.
+func BenchmarkRelay(b *testing.B) {
+	next := startNextServer(b)
+	b.Setenv(relayVariable, fmt.Sprint(next.port()))
+	box := startSelf(b, "sanduk", scratch(b))
+	defer box.stop()
+	b.ResetTimer()
+	before := box.cpu(b)
+	b.ReportMetric(relayed(b, next, b.N, func(i int) (*sender, error) { return logIn(box.submissions, person(i)) }), "msgs/s")
+	b.ReportMetric(float64((box.cpu(b)-before).Microseconds())/float64(b.N), "cpu-µs/msg")
+}

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,6 +33,9 @@ import (
 
 // serveVariable makes the test program the server of that name, in a process beside the senders.
 const serveVariable = "SANDUK_RIVAL_SERVE"
+
+// relayVariable is the port of the server on relayHost to which mail for elsewhere goes; without it none does.
+const relayVariable = "SANDUK_RIVAL_RELAY"
 
 const password = "olive harbour 42 lamps"
 
@@ -51,9 +55,10 @@ func TestMain(m *testing.M) {
 
 // process is a server in a process of its own.
 type process struct {
-	smtp, imaps string
-	id          int
-	stop        func()
+	smtp, imaps, submissions string
+
+	id   int
+	stop func()
 }
 
 // cpu is how long the process has kept processors busy (proc(5), stat: utime and stime, in hundredths of a second).
@@ -93,11 +98,11 @@ func startSelf(b *testing.B, name, dir string) *process {
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	addrs := strings.Fields(line)
-	if err != nil || len(addrs) != 2 {
+	if err != nil || len(addrs) != 3 {
 		stop()
 		b.Fatalf("%s did not start: %v", name, err)
 	}
-	return &process{addrs[0], addrs[1], cmd.Process.Pid, stop}
+	return &process{addrs[0], addrs[1], addrs[2], cmd.Process.Pid, stop}
 }
 
 // unitEnvironment is what the box gives maild.
@@ -135,7 +140,7 @@ func serveOffice(ctx context.Context) error {
 		}
 		listeners[name] = l
 	}
-	fmt.Println(listeners["smtp"].Addr(), listeners["imaps"].Addr())
+	fmt.Println(listeners["smtp"].Addr(), listeners["imaps"].Addr(), listeners["submissions"].Addr())
 	return errors.Join(profiled("sanduk", func() error { return o.Serve(ctx, listeners) }), o.Close())
 }
 
@@ -144,7 +149,12 @@ func document() ([]byte, error) {
 	for i := range accounts {
 		accounts[i] = map[string]string{"address": person(i), "name": person(i), "password": password}
 	}
+	outbound := map[string]any{"mode": "none"}
+	if port, err := strconv.Atoi(os.Getenv(relayVariable)); err == nil {
+		outbound = map[string]any{"mode": "smarthost", "host": relayHost, "port": port, "tls": "none"}
+	}
 	return json.Marshal(map[string]any{
+		"outbound": outbound,
 		"hostname": "mail." + domain, "domains": []string{domain}, "timezone": "Europe/Tirane", "accounts": accounts,
 		"admin": map[string]string{"address": "admin@" + domain, "password": password},
 	})
@@ -169,7 +179,7 @@ func serveSink(ctx context.Context) error {
 	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return sink{}, nil }))
 	s.Domain = "sink." + domain
 	context.AfterFunc(ctx, func() { s.Close() })
-	fmt.Println(l.Addr(), "-")
+	fmt.Println(l.Addr(), "-", "-")
 	return profiled("sink", func() error {
 		if err := s.Serve(l); ctx.Err() == nil {
 			return err
