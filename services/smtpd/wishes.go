@@ -189,8 +189,21 @@ func parseOriginal(r *mail.Recipient, value string, utf8OK bool) error {
 		if text, ok = decodeUnitext(encoded, utf8OK); !ok || !utf8.ValidString(text) || strings.ContainsFunc(text, unprintable) {
 			return bad
 		}
-	} else if text, ok = decodeXtext(encoded); !ok || !printableASCII(text) {
-		return bad
+	} else {
+		text, ok = decodeXtext(encoded)
+		if !ok && utf8OK {
+			text, ok = decodeUnitext(encoded, true)
+		}
+		if !ok {
+			return bad
+		}
+	}
+	if !strings.EqualFold(kind, "utf-8") && !printableASCII(text) {
+		// Postfix calls such an address rfc822, too: what it means is clear, and no reason to return the message.
+		if !strings.EqualFold(kind, "rfc822") || !utf8.ValidString(text) || strings.ContainsFunc(text, unprintable) {
+			return bad
+		}
+		kind = "utf-8"
 	}
 	r.Original = strings.ToLower(kind) + ";" + text
 	return nil

@@ -117,6 +117,26 @@ func TestDeliverByNeedsReports(t *testing.T) {
 	c.dialogue("C: MAIL FROM:<a@b.test> BY=60;R\nS: 555")
 }
 
+// TestOriginal holds what is taken for the address that somebody wrote first.
+func TestOriginal(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"rfc822;x+3Dy@z.test":      "rfc822;x=y@z.test",
+		`UTF-8;po\x{161}ta@z.test`: "utf-8;pošta@z.test",
+		"rfc822;po+C5+A1ta@z.test": "utf-8;pošta@z.test", // as Postfix has it
+		"rfc822;pošta@z.test":      "utf-8;pošta@z.test",
+		"rfc822;po+C5ta@z.test":    "",
+		"rfc822;x+0D+0AY:@z.test":  "",
+		"x400;po+C5+A1ta@z.test":   "",
+		"rfc822":                   "",
+	} {
+		var r mail.Recipient
+		if err := parseOriginal(&r, value, true); r.Original != want || (err == nil) != (want != "") {
+			t.Errorf("ORCPT=%s is taken as %q, %v; want %q", value, r.Original, err, want)
+		}
+	}
+}
+
 // FuzzParameters: whatever stands behind MAIL and RCPT, what is taken fits its
 // bounds and can stand in a field of a report.
 func FuzzParameters(f *testing.F) {
