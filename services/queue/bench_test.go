@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/figure"
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
@@ -41,17 +42,24 @@ func BenchmarkFigureQueued100k(b *testing.B) {
 		}
 	}
 	w.close()
-	for b.Loop() {
-		began := time.Now()
+	b.Run("queue_of_100,000,_start", func(b *testing.B) {
+		turns := figure.InTurn(3, func() float64 {
+			began := time.Now()
+			w.open()
+			took := time.Since(began).Seconds()
+			if n := w.q.Stats().Items; n != items {
+				b.Fatalf("%d items; want %d", n, items)
+			}
+			w.close()
+			return took
+		})
+		figure.AtMost(b, turns.Median(0), "s", 2)
+	})
+	b.Run("queue_of_100,000,_memory", func(b *testing.B) {
 		w.open()
-		took := time.Since(began)
-		if n := w.q.Stats().Items; n != items {
-			b.Fatalf("%d items; want %d", n, items)
-		}
-		b.ReportMetric(took.Seconds(), "s/start")
-		b.ReportMetric(float64(heapInUse()-before)/(1<<20), "MiB")
+		figure.AtMost(b, float64(heapInUse()-before)/1e6, "MB", 100)
 		w.close()
-	}
+	})
 }
 
 func heapInUse() uint64 {
