@@ -19,6 +19,5 @@
 // Debian's python3-dkim, asking the same DNS.
 //
 // The tests need root, Debian and, the first time, the network. With -short they are skipped; where something is missing
-// they are skipped and say so, and with SANDUK_SYSTEM=1, as the test script sets it, that is a failure. SANDUK_LONG=1
-// adds what takes long.
+// they are skipped and say so, and with SANDUK_SYSTEM=1, as the test script sets it, that is a failure.
 package peertest

@@ -24,8 +24,9 @@ type peer struct {
 	root     string
 }
 
-// peers are those that there are, with what they can't do: OpenSMTPD 6.8 has no SMTPUTF8, and as Debian builds it, with
-// OpenSSL 3, it offers STARTTLS and fails in every handshake that it has to sign.
+// peers are those that there are, with what they can't do. OpenSMTPD 6.8 has no SMTPUTF8. As Debian builds it, with
+// OpenSSL 3, it offers STARTTLS and then fails in every handshake that it has to sign, with OpenSSL's own s_client, too:
+// so it shows what becomes of mail to a server with broken TLS.
 func peers() []*peer {
 	base := []string{"coreutils", "dash", "diffutils", "findutils", "grep", "sed"} // for their start scripts
 	return []*peer{
