@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -19,14 +20,35 @@ func (it *Item) Kept() bool { return len(it.To) > 0 && it.To[0].Hop == HopKept }
 // Why is what is said of a kept item.
 func (it *Item) Why() string { return it.To[0].Last.Reply.Text }
 
-// Keep has an item wait for a decision. Its Hop, State and Last are set here.
+// maxKept bounds what waits for decisions: strangers can send what a rule holds, and
+// an administrator looks through no more than that.
+const maxKept = 5000
+
+// Keep has an item wait for a decision. Its Hop, State and Last are set here. Error:
+// mail.ErrTooMany, where too many wait already.
 func (q *Queue) Keep(ctx context.Context, body *journal.Staged, it *Item, why string) error {
+	if q.keeps() >= maxKept {
+		return fmt.Errorf("queue: %d messages wait for a decision: %w", maxKept, mail.ErrTooMany)
+	}
 	for i := range it.To {
 		r := &it.To[i]
 		r.Hop, r.State = HopKept, StateHeld
 		r.Last = mail.Attempt{Reply: mail.Reply{Text: shorten(why)}}
 	}
 	return q.Enqueue(ctx, body, []*Item{it})
+}
+
+// keeps counts what waits for decisions.
+func (q *Queue) keeps() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := 0
+	for _, s := range q.all {
+		if s.kept {
+			n++
+		}
+	}
+	return n
 }
 
 // Hand gives a kept item back. use gets it with the message's body, and commits gone

@@ -62,6 +62,9 @@ func TestKept(t *testing.T) {
 		b.close()
 		b.open()
 		b.run()
+		if n := b.q.keeps(); n != 1 {
+			t.Errorf("%d messages count as kept; want 1", n)
+		}
 		items, more, err := b.q.ListKept(t.Context(), Page{})
 		if err != nil || more || len(items) != 1 || items[0].Why() != "rule “Cards”" || len(items[0].To) != 2 || !items[0].Kept() {
 			t.Fatalf("ListKept = %+v, %v, %v", items, more, err)

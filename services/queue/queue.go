@@ -89,6 +89,7 @@ type Queue struct {
 
 // stub is what is in memory of each item.
 type stub struct {
+	kept      bool // it waits for a decision
 	id        mail.ID
 	lsn       journal.LSN
 	body      journal.BodyRef
@@ -234,7 +235,7 @@ func (q *Queue) replay(r journal.Record) error {
 
 // insert makes the stub of an item.
 func (q *Queue) insert(it *Item) *stub {
-	s := &stub{id: it.ID, lsn: it.lsn, body: it.Body, began: it.began().UnixNano(), item: it, pos: -1}
+	s := &stub{id: it.ID, lsn: it.lsn, body: it.Body, kept: it.Kept(), began: it.began().UnixNano(), item: it, pos: -1}
 	q.all[it.ID] = s
 	return s
 }
