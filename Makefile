@@ -61,7 +61,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 	@scripts/fuzz $(FUZZTIME)
 
 .PHONY: powercut
-powercut: ## every test in which the power fails, in its full form
+powercut: image hello ## every test in which the power fails, in its full form
 	@scripts/powercut
 
 .PHONY: web
