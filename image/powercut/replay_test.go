@@ -25,11 +25,12 @@ import (
 
 	"github.com/sanduk-mail/sanduk/image/nbd"
 	"github.com/sanduk-mail/sanduk/image/vm"
+	"github.com/sanduk-mail/sanduk/platform/disk"
 )
 
 // partition finds the data partition in the disk's GUID partition table (UEFI 2.10 §5.3).
-func partition(disk string) (from, size int64, err error) {
-	f, err := os.Open(disk)
+func partition(image string) (from, size int64, err error) {
+	f, err := os.Open(image)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -238,14 +239,11 @@ func inspect(ctx context.Context, image string, places []nbd.Range) (o outcome) 
 		o.problems = append(o.problems, problem{broken, fmt.Sprintf(format, args...)})
 		return o
 	}
-	out, err := exec.CommandContext(ctx, "e2fsck", "-p", image).CombinedOutput()
-	switch o.tornSuper = tornSuper(string(out)); {
-	case o.tornSuper:
-		// The box goes on with the copies of the superblock (platform/disk).
-		if out, err := exec.CommandContext(ctx, "e2fsck", "-f", "-y", image).CombinedOutput(); exitCode(err) > 1 {
-			return fail("e2fsck -f -y: %v: %s", err, out)
-		}
-	case exitCode(err) > 1 || mended(string(out)):
+	var err error
+	if o.tornSuper, err = disk.MendTorn(image); err != nil {
+		return fail("%v", err)
+	}
+	if out, err := exec.CommandContext(ctx, "e2fsck", "-p", image).CombinedOutput(); exitCode(err) > 1 || mended(string(out)) {
 		return fail("e2fsck -p: %v: %s", err, out)
 	}
 	if out, err := exec.CommandContext(ctx, "e2fsck", "-f", "-n", image).CombinedOutput(); err != nil {
@@ -296,12 +294,6 @@ func mended(out string) bool {
 		}
 	}
 	return false
-}
-
-// tornSuper says that e2fsck found the superblock torn: its 1024 bytes are two sectors, and ext4 and e2fsck -p write it in
-// place.
-func tornSuper(out string) bool {
-	return strings.Contains(out, "Superblock checksum does not match superblock")
 }
 
 func exitCode(err error) int {

@@ -50,5 +50,11 @@
 //
 // Concurrency: the functions are for PID 1's boot sequence, one at a time.
 //
+// # A torn super block
+//
+// ext4 writes its super block in place, 1024 bytes in two sectors of a disk that has
+// sectors of 512. Check puts one together that a power cut left half written, before
+// e2fsck sees it: see MendTorn.
+//
 // Formats: UEFI specification 2.10 §5.3 (GPT), the ext4 super block.
 package disk

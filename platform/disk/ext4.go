@@ -119,8 +119,9 @@ const (
 // an hour, and interrupting it would only mean to begin again.
 const checkTimeout = 12 * time.Hour
 
-// Check makes the data file system sound: what it may mend without asking
-// first (-p), then everything (-y), then from the copies of the super block.
+// Check makes the data file system sound: a torn super block first, then what
+// e2fsck may mend without asking (-p), then everything (-y), then from the copies
+// of the super block.
 // A *RecoveryError means that it stays unmounted. mended says that more than
 // the usual traces of a power cut had to be put right: something may be missing.
 func (t Tools) Check(ctx context.Context, path string) (mended bool, err error) {
@@ -130,6 +131,12 @@ func (t Tools) Check(ctx context.Context, path string) (mended bool, err error) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	switch torn, err := MendTorn(path); {
+	case err != nil:
+		t.Log.Error("super block not looked at", "err", err) // e2fsck says what that means
+	case torn:
+		t.Log.Warn("a torn super block was put together")
+	}
 	var last error
 	for i, args := range attempts {
 		out, exit, err := t.Runner.Run(ctx, supervise.Tool{Path: filepath.Join(t.Dir, "e2fsck"), Args: append(args, path)})
