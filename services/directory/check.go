@@ -2,6 +2,7 @@ package directory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -142,6 +143,9 @@ func (s *state) flat() map[string][]byte {
 	for id, l := range s.limits {
 		add(fmt.Sprintf("what %s may send", id), l)
 	}
+	for key, r := range s.routes {
+		add("route "+key, r)
+	}
 	for hash, t := range s.tokens {
 		add(fmt.Sprintf("token %x", hash[:4]), t)
 	}
@@ -198,6 +202,12 @@ func (r *Report) invariants(key *auth.Key, s *state) {
 		if _, err := record.open(key.Open); err != nil {
 			r.Locked++
 			r.problem("mail can't be signed: %v", err)
+		}
+	}
+	for _, record := range s.routes {
+		if _, err := record.open(key); err != nil {
+			r.Locked++
+			r.problem("mail to %s can't be sent: %v", cmp.Or(string(record.Domain), "other servers"), err)
 		}
 	}
 	for hash, t := range s.tokens {

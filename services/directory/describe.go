@@ -78,7 +78,7 @@ func (k kind) String() string {
 		kindSetUp: "set up", kindAddAccount: "add account", kindChangeAccount: "change account", kindRemoveAccount: "remove account",
 		kindAddToken: "add token", kindRemoveToken: "remove token", kindRestore: "restore account", kindForget: "forget accounts",
 		kindSetDomain: "set domain", kindRemoveDomain: "remove domain", kindSetListing: "set address", kindRemoveListing: "remove address", kindSetRules: "set rules",
-		kindSetSigning: "set signing keys", kindSetContent: "set content rules", kindSetSpare: "set spare server", kindSetLimits: "set limits",
+		kindSetSigning: "set signing keys", kindSetContent: "set content rules", kindSetSpare: "set spare server", kindSetLimits: "set limits", kindSetRoute: "set route",
 		kindSetCollection: "set collection", kindRemoveCollection: "remove collection",
 	}
 	if name, ok := names[k]; ok {

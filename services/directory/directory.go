@@ -74,6 +74,8 @@ type view struct {
 	copies   map[domain.Name][]mail.Copy
 	// Of domains that have any.
 	contentRules map[domain.Name][]mail.ContentRule
+	ways         routes // with their passwords opened
+	window       mail.Window
 }
 
 // Open brings the index up to the end of the journal and takes both over: Close
@@ -182,6 +184,7 @@ func (d *Directory) install(s *state) {
 		}
 	}
 	v.compile()
+	d.openRoutes(v)
 	d.current.Store(v)
 }
 

@@ -100,6 +100,9 @@
 //	16  set content rules  {domain, rules: [{name, in, out, internal, text, header, names, ready, pattern, words, least, action}]}
 //	17  set spare server   {domain, recipients (none: all), gone}, or {servers}: the office's own
 //	18  set limits         {id (none: everybody's), messages, recipients}
+//	19  set route          {domain (none: all mail), below, way: (usual)|direct|smarthost, host, port, tls: starttls|implicit|none,
+//	                       pin (SHA-256 of the key), user, password (sealed), fall_back, pauses, then, delay, give_up (ns), gone},
+//	                       or {window: true, periods: [{days (7, from Sunday), from, to (minutes)}], gone}: when mail leaves
 //
 // A member is {account} or {local, domain}, a copy {to, in, out}. A record of a
 // kind that a program doesn't know stops it: mail would be refused, or go where it

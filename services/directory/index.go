@@ -25,7 +25,7 @@ import (
 // File is the index's name in the data directory.
 const File = "directory.db"
 
-// The index, format version 3. A value is its CRC32C (4 bytes, big-endian) and
+// The index, format version 4. A value is its CRC32C (4 bytes, big-endian) and
 // JSON; bbolt's pages carry no checksum of their own.
 //
 //	meta      version → number; lsn → up to where the journal is in here
@@ -39,12 +39,13 @@ const File = "directory.db"
 //	content   name of the domain → contentRecord
 //	spares    "." and name → spareRecord
 //	limits    number of the account, and 0 → limitsRecord
+//	routes    "." and name, and "window" → routeRecord
 //
-// Version 1 lacks those from domains on, version 2 those from signing on; they are
-// added when it is opened. The number then keeps an older program from believing
+// Version 1 lacks those from domains on, version 2 those from signing on, version 3
+// routes; they are added when it is opened. The number then keeps an older program from believing
 // that there are none.
 const (
-	indexVersion   = 3
+	indexVersion   = 4
 	bucketMeta     = "meta"
 	bucketBox      = "box"
 	bucketAccounts = "accounts"
@@ -56,6 +57,7 @@ const (
 	bucketContent  = "content"
 	bucketSpares   = "spares"
 	bucketLimits   = "limits"
+	bucketRoutes   = "routes"
 )
 
 const (
@@ -212,7 +214,7 @@ func createIndex(path string) (err error) {
 
 // wipe empties the index.
 func wipe(tx *bbolt.Tx) error {
-	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits} {
+	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes} {
 		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}
@@ -238,7 +240,7 @@ func (ix *Index) checkVersion() error {
 		return err
 	}
 	return ix.update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits} {
+		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -336,6 +338,9 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 		if err := each(tx, bucketLimits, func(r *limitsRecord) { s.limits[r.ID] = mail.Limits{Messages: r.Messages, Recipients: r.Recipients} }); err != nil {
 			return err
 		}
+		if err := each(tx, bucketRoutes, func(r *routeRecord) { s.routes[r.key()] = r }); err != nil {
+			return err
+		}
 		return each(tx, bucketTokens, func(t *tokenRecord) {
 			if len(t.Hash) == len(tokenHash{}) {
 				s.tokens[tokenHash(t.Hash)] = t
@@ -425,6 +430,10 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 		if l, set := s.limits[id]; set {
 			return put(tx, e.bucket, e.key, limitsRecord{ID: id, Messages: l.Messages, Recipients: l.Recipients})
 		}
+	case bucketRoutes:
+		if r := s.routes[string(e.key)]; r != nil {
+			return put(tx, e.bucket, e.key, r)
+		}
 	case bucketTokens:
 		if r := s.tokens[tokenHash(e.key)]; r != nil {
 			return put(tx, e.bucket, e.key, r)
@@ -481,6 +490,9 @@ func (s *state) entries() []entry {
 	}
 	for id := range s.limits {
 		all = append(all, entry{bucketLimits, accountKey(id)})
+	}
+	for key := range s.routes {
+		all = append(all, entry{bucketRoutes, []byte(key)})
 	}
 	for hash := range s.tokens {
 		all = append(all, entry{bucketTokens, hash[:]})

@@ -34,6 +34,7 @@ const (
 	kindSetContent    kind = 16
 	kindSetSpare      kind = 17
 	kindSetLimits     kind = 18
+	kindSetRoute      kind = 19
 
 	kindSetCollection    kind = 20
 	kindRemoveCollection kind = 21
@@ -169,6 +170,32 @@ type (
 		Messages   int            `json:"messages,omitempty"`
 		Recipients int            `json:"recipients,omitempty"`
 	}
+	// routeRecord is which way mail to a domain (none: all that has no other) goes, and
+	// when it is tried, in place of what held before; or when mail leaves at all.
+	routeRecord struct {
+		Domain   domain.Name     `json:"domain,omitempty"`
+		Below    bool            `json:"below,omitempty"`
+		Way      string          `json:"way,omitempty"` // direct, smarthost; none: as all others
+		Host     string          `json:"host,omitempty"`
+		Port     uint16          `json:"port,omitempty"`
+		TLS      string          `json:"tls,omitempty"` // starttls, implicit, none
+		Pin      []byte          `json:"pin,omitempty"` // SHA-256 of the server's public key
+		User     string          `json:"user,omitempty"`
+		Password []byte          `json:"password,omitempty"` // sealed
+		FallBack bool            `json:"fall_back,omitempty"`
+		Pauses   []time.Duration `json:"pauses,omitempty"`
+		Then     time.Duration   `json:"then,omitempty"`
+		Delay    time.Duration   `json:"delay,omitempty"`
+		GiveUp   time.Duration   `json:"give_up,omitempty"`
+		Gone     bool            `json:"gone,omitempty"`
+		Window   bool            `json:"window,omitempty"` // the record has Periods, or Gone, and nothing else
+		Periods  []periodRecord  `json:"periods,omitempty"`
+	}
+	periodRecord struct {
+		Days [7]bool `json:"days"` // from Sunday
+		From int     `json:"from"` // minutes
+		To   int     `json:"to"`
+	}
 	// memberRecord is an account by its number, so that it stays the same person
 	// whoever has the address later; or any other address.
 	memberRecord struct {
@@ -296,6 +323,8 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[spareRecord](text)
 	case kindSetLimits:
 		return decodeAs[limitsRecord](text)
+	case kindSetRoute:
+		return decodeAs[routeRecord](text)
 	case kindSetCollection:
 		return decodeAs[collectionRecord](text)
 	case kindRemoveCollection:

@@ -25,6 +25,7 @@ type state struct {
 	content   map[domain.Name]*contentRecord
 	spares    map[domain.Name]*spareRecord   // of others' domains; "": the office's own spare servers
 	limits    map[mail.AccountID]mail.Limits // of what is sent; 0: everybody's
+	routes    map[string]*routeRecord        // by routeRecord.key
 	tokens    map[tokenHash]*tokenRecord
 	next      mail.AccountID // the number that the next new account gets
 	keeper    mail.AccountID // the administrator who has been there longest; gets postmaster's mail
@@ -49,6 +50,7 @@ func emptyState() *state {
 		content:   map[domain.Name]*contentRecord{},
 		spares:    map[domain.Name]*spareRecord{},
 		limits:    map[mail.AccountID]mail.Limits{},
+		routes:    map[string]*routeRecord{},
 		tokens:    map[tokenHash]*tokenRecord{},
 		next:      1,
 	}
@@ -59,7 +61,7 @@ func emptyState() *state {
 func (s *state) apply(record any) (*state, []entry, error) {
 	n := &state{
 		lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), listings: maps.Clone(s.listings),
-		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), signing: maps.Clone(s.signing), content: maps.Clone(s.content), spares: maps.Clone(s.spares), limits: maps.Clone(s.limits), tokens: maps.Clone(s.tokens), next: s.next,
+		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), signing: maps.Clone(s.signing), content: maps.Clone(s.content), spares: maps.Clone(s.spares), limits: maps.Clone(s.limits), routes: maps.Clone(s.routes), tokens: maps.Clone(s.tokens), next: s.next,
 	}
 	var touched []entry
 	var err error
@@ -94,6 +96,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setSpare(&r)
 	case limitsRecord:
 		touched, err = n.setLimits(&r)
+	case routeRecord:
+		touched, err = n.setRoute(&r)
 	case collectionRecord:
 		touched, err = n.setCollection(&r)
 	case removeCollectionRecord:

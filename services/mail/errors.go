@@ -18,6 +18,8 @@ var (
 	ErrAddressTaken = errors.New("somebody has this address already")
 	// ErrNoDomain: the office has no such domain.
 	ErrNoDomain = errors.New("the office has no such domain")
+	// ErrNoRoute: mail to this domain has no way of its own.
+	ErrNoRoute = errors.New("mail to this domain has no way of its own")
 	// ErrInUse: something else refers to it.
 	ErrInUse = errors.New("it is in use")
 	// ErrCircle: mail would come back to where it was, or be passed on too often.
