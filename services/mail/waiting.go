@@ -13,10 +13,6 @@ var (
 	ErrSending = errors.New("the message is being sent right now: try again in a moment")
 	// ErrNothingToChange: none of its recipients is in a state in which that can be done.
 	ErrNothingToChange = errors.New("there is nothing to change about this message")
-	// ErrHeldBack: somebody holds it back, so that it can't be tried.
-	ErrHeldBack = errors.New("the message is held back")
-	// ErrUndecided: it waits for a decision because of a rule on contents.
-	ErrUndecided = errors.New("the message waits for a decision")
 )
 
 // Waiting is a message on its way out, as people see it. The JSON names are those of
@@ -69,12 +65,14 @@ type WaitingFilter struct {
 type WaitingStats struct {
 	Messages int         `json:"messages"`
 	Sending  int         `json:"sending"`
+	Opens    *time.Time  `json:"opens,omitempty"` // when mail may leave again, while it may not
 	Hops     []HopCounts `json:"hops"`
 }
 
 // HopCounts is how the mail for one Hop stands.
 type HopCounts struct {
-	Hop     string     `json:"hop"`
+	Hop     string     `json:"hop"`           // "": all that go by Via
+	Via     string     `json:"via,omitempty"` // a smart host
 	Waiting int        `json:"waiting"`
 	Sending int        `json:"sending"`
 	Dead    bool       `json:"dead"`            // nobody answers there

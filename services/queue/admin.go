@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -36,12 +37,11 @@ func (q *Queue) Release(ctx context.Context, id mail.ID) error {
 	})
 }
 
-// Retry has an item tried at once, also where its Hop counts as dead.
+// Retry has an item tried at once, also where its Hop counts as dead, and while the
+// window is closed.
 func (q *Queue) Retry(ctx context.Context, id mail.ID) error {
 	var hops []mail.Hop
-	held := false
 	err := q.alter(ctx, verbRetry, id, func(_ *Item, r *Recipient) bool {
-		held = held || r.State == StateHeld
 		r.Next = wall(time.Now())
 		hops = append(hops, r.Hop)
 		return r.State == StateQueued
@@ -49,16 +49,20 @@ func (q *Queue) Retry(ctx context.Context, id mail.ID) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
+	if s := q.all[id]; s != nil && err == nil {
+		for _, j := range s.jobs {
+			if j.pos >= 0 && slices.Contains(hops, j.hop) {
+				j.lane.rush(j)
+			}
+		}
+	}
 	for _, hop := range hops {
-		if l := q.lanes[hop]; l != nil {
+		if l := q.lanes[q.key(hop)]; l != nil {
 			l.probeAt = now
 			q.place(l, now)
 		}
 	}
 	poke(q.wake)
-	if held && errors.Is(err, ErrNothing) {
-		return mail.ErrHeldBack
-	}
 	return err
 }
 
@@ -101,7 +105,7 @@ func (q *Queue) alter(ctx context.Context, v verb, id mail.ID, fn func(*Item, *R
 	}
 	defer q.leave(s)
 	if it.Kept() && v != verbDrop {
-		return mail.ErrUndecided // it goes nowhere but back, see Hand
+		return ErrNothing // it goes nowhere but back, see Hand
 	}
 	c := change{id: id}
 	for i := range it.To {
@@ -205,13 +209,15 @@ func (q *Queue) Show(_ context.Context, id mail.ID) (*Item, error) {
 // Stats is how the queue stands.
 type Stats struct {
 	Items   int
-	Sending int // messages that are being sent now
+	Sending int       // messages that are being sent now
+	Opens   time.Time // when mail may leave again; zero: now
 	Hops    []HopStats
 }
 
 // HopStats is how one Hop stands.
 type HopStats struct {
-	Hop     mail.Hop
+	Hop     mail.Hop // "": all that go by Via
+	Via     string   // the smart host; "": the Hop's own servers
 	Waiting int
 	Sending int
 	Dead    bool         // nobody answers; it is probed by one message at a time
@@ -224,8 +230,11 @@ func (q *Queue) Stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := Stats{Items: len(q.all), Sending: q.running}
+	if now := time.Now().UnixNano(); q.opens(now) > now {
+		s.Opens = time.Unix(0, q.opens(now))
+	}
 	for _, l := range q.lanes {
-		h := HopStats{Hop: l.hop, Waiting: l.waiting(), Sending: l.running, Dead: l.dead(), Last: l.last}
+		h := HopStats{Hop: l.key.hop, Via: l.key.way.Host, Waiting: l.waiting(), Sending: l.running, Dead: l.dead(), Last: l.last}
 		if h.Dead {
 			h.Probe = l.probeAt
 		}
@@ -235,9 +244,26 @@ func (q *Queue) Stats() Stats {
 		if a.Waiting != b.Waiting {
 			return b.Waiting - a.Waiting
 		}
-		return strings.Compare(string(a.Hop), string(b.Hop))
+		return cmp.Or(strings.Compare(string(a.Hop), string(b.Hop)), strings.Compare(a.Via, b.Via))
 	})
 	return s
+}
+
+// Waiting is how many messages wait for the Hops that are wanted.
+func (q *Queue) Waiting(wanted func(mail.Hop) bool) map[mail.Hop]int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	count := map[mail.Hop]int{}
+	for _, l := range q.lanes {
+		for _, list := range [][]*job{l.jobs, l.due, l.rushed} {
+			for _, j := range list {
+				if wanted(j.hop) {
+					count[j.hop]++
+				}
+			}
+		}
+	}
+	return count
 }
 
 // RetryAll has all that waits for a Hop tried at once, or with "" everything, but what
@@ -263,8 +289,7 @@ func (q *Queue) RetryAll(ctx context.Context, hop mail.Hop) error {
 		}) {
 			continue
 		}
-		err = q.Retry(ctx, id)
-		if err != nil && !slices.ContainsFunc([]error{ErrNoItem, ErrSending, ErrNothing, mail.ErrHeldBack, mail.ErrUndecided}, func(known error) bool { return errors.Is(err, known) }) {
+		if err := q.Retry(ctx, id); err != nil && !errors.Is(err, ErrNoItem) && !errors.Is(err, ErrSending) && !errors.Is(err, ErrNothing) {
 			return err
 		}
 	}

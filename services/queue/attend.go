@@ -76,6 +76,7 @@ func (q *Queue) overdue(s *stub, now time.Time) (c change, skipped bool) {
 	defer q.mu.Unlock()
 	it := s.item // what was being sent may have ended
 	c.id = it.ID
+	start := q.start(it)
 	for i := range it.To {
 		r := it.To[i]
 		if r.State != StateQueued {
@@ -84,16 +85,16 @@ func (q *Queue) overdue(s *stub, now time.Time) (c change, skipped bool) {
 		schedule := q.opts.Schedule(r.Hop)
 		by := it.Wishes.By
 		late := !by.IsZero() && !r.late && !now.Before(by)
-		slow := !r.delayed && !now.Before(it.began().Add(schedule.Delay))
+		slow := !r.delayed && !now.Before(start.Add(schedule.Delay))
 		switch {
-		case !now.Before(it.began().Add(schedule.GiveUp)), late && !it.Wishes.ByNotify:
+		case !now.Before(start.Add(schedule.GiveUp)), late && !it.Wishes.ByNotify:
 			if s.sending(r.Hop) {
 				skipped = true
 				continue
 			}
 			r.State = StateFailed
-			if r.Last == (mail.Attempt{}) && q.lanes[r.Hop] != nil {
-				r.Last = q.lanes[r.Hop].last // what kept it waiting
+			if r.Last == (mail.Attempt{}) && q.lanes[q.key(r.Hop)] != nil {
+				r.Last = q.lanes[q.key(r.Hop)].last // what kept it waiting
 			}
 			r.Last.Status = mail.Status5_4_7Expired
 			it.owe(&r, report.ActionFailed)
@@ -166,7 +167,9 @@ func (q *Queue) told(it *Item, r *Recipient) report.Recipient {
 		Final: r.Address, Original: r.Original, Action: r.owed, Status: r.Last.Status, Server: r.Last.Server, Reply: r.Last.Reply, At: r.Last.At,
 	}
 	if r.owed == report.ActionDelayed {
-		told.Until = it.began().Add(schedule.GiveUp)
+		q.mu.Lock()
+		told.Until = q.start(it).Add(schedule.GiveUp)
+		q.mu.Unlock()
 		if told.Status.Class() != 4 {
 			told.Status = mail.Status4_4_7Delayed
 		}

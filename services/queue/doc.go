@@ -35,7 +35,12 @@
 // in a row find nobody at a Hop it counts as dead: one message at a time probes it, the
 // others wait, and go at once when somebody answers. Where servers of several Hops were
 // not reached and then one answers, it was the line: what waited for the others goes at
-// once, too. Their time passes meanwhile. Of an item that waits only some hundred bytes are in memory.
+// once, too. Their time passes meanwhile. Hops whose mail goes by one
+// smart host ([Options.Way]) are together what one Hop is otherwise; an item remembers
+// its Hop only, and goes the way that holds when it is sent ([Queue.Replan]). Of an item that waits only some hundred bytes are in memory.
+//
+// While the window is closed ([Options.Window]) nothing is begun but what somebody wants to
+// go ([Queue.Rush], [Queue.Retry]); an item's schedule counts from when it is open first.
 //
 // # Reports
 //
@@ -61,8 +66,7 @@
 // each its index and what it is now.
 //
 // Type 10, floor: an LSN. All items of records up to there have gone: compaction may
-// have let go of the records that say so one by one. A record of any other type is a
-// later version's, and stops Open (mail.ErrNewer).
+// have let go of the records that say so one by one.
 //
 // A recipient: address, NOTIFY (1 byte), ORCPT, Hop (string), state (1 byte), flags (1
 // byte: told of delay, told of DELIVERBY, tried), report that is owed (1 byte), next try

@@ -162,8 +162,8 @@ func (it *Item) start(r *Recipient) {
 }
 
 // deadline is when something has to be done about an item besides trying it; the
-// zero time if nothing.
-func (it *Item) deadline(s *Schedule) time.Time {
+// zero time if nothing. Its schedule counts from start.
+func (it *Item) deadline(s *Schedule, start time.Time) time.Time {
 	var first time.Time
 	at := func(t time.Time) {
 		if first.IsZero() || t.Before(first) {
@@ -178,9 +178,9 @@ func (it *Item) deadline(s *Schedule) time.Time {
 		if r.State != StateQueued {
 			continue // one that is held stays for as long as its holder likes
 		}
-		at(it.began().Add(s.GiveUp))
+		at(start.Add(s.GiveUp))
 		if !r.delayed {
-			at(it.began().Add(s.Delay))
+			at(start.Add(s.Delay))
 		}
 		if by := it.Wishes.By; !by.IsZero() && !r.late {
 			at(by)

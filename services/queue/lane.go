@@ -2,6 +2,7 @@ package queue
 
 import (
 	"container/heap"
+	"math"
 	"slices"
 	"time"
 
@@ -18,23 +19,51 @@ const (
 	probeMost  = 30 * time.Minute
 )
 
+// Way is by which server mail for a Hop goes. An item remembers its Hop only: mail that
+// waits goes the way that holds when it is sent. The zero Way is to the Hop's own
+// servers.
+type Way struct {
+	Host string // a smart host, as people know it
+	// Settings tells one way to talk to it from another: what waited for a log-in that
+	// was wrong need not wait for one that is right.
+	Settings uint64
+}
+
+// laneKey is what mail has to have in common to wait together: the Hop, or the smart
+// host whatever the Hop.
+type laneKey struct {
+	hop mail.Hop
+	way Way
+}
+
+// key is where mail for a Hop waits.
+func (q *Queue) key(hop mail.Hop) laneKey {
+	if way := q.opts.Way(hop); way != (Way{}) {
+		return laneKey{way: way}
+	}
+	return laneKey{hop: hop}
+}
+
 // job is what an item has for one Hop.
 type job struct {
 	stub   *stub
+	hop    mail.Hop
 	lane   *lane
 	next   int64 // when it is tried, Unix nanoseconds
 	forced bool  // also what is not due
+	rushed bool  // also while the window is closed
 	pos    int   // in one of the lane's heaps; -1: it is being sent
 
 	priority int8 // RFC 6710
 	ripe     bool // in the lane's due
 }
 
-// lane is one Hop: what waits for it, and how it does.
+// lane is one Hop, or one smart host: what waits for it, and how it does.
 type lane struct {
-	hop      mail.Hop
+	key      laneKey
 	jobs     jobHeap // those for later, by time
 	due      dueHeap // those whose time has come, by priority
+	rushed   dueHeap // of these the ones that don't wait for the window
 	running  int
 	failures int       // messages in a row that found nobody there
 	probeAt  time.Time // of a dead one
@@ -48,26 +77,54 @@ type lane struct {
 func (l *lane) dead() bool { return l.failures >= breakAfter }
 
 // at is when the lane may run next, Unix nanoseconds; ok is false when it can't until
-// something ends.
-func (l *lane) at(perHop int, now time.Time) (next int64, ok bool) {
+// something ends. opens gives the first time from one on at which mail may leave.
+func (l *lane) at(perHop int, now time.Time, opens func(int64) int64) (next int64, ok bool) {
 	l.ripen(now)
-	switch {
-	case l.waiting() == 0, l.running >= perHop, l.dead() && l.running > 0:
+	if l.waiting() == 0 || l.running >= perHop || l.dead() && l.running > 0 {
 		return 0, false
-	case l.dead():
-		return max(l.probeAt.UnixNano(), l.first()), true
 	}
-	return l.first(), true
+	next = l.first()
+	if l.dead() {
+		next = max(l.probeAt.UnixNano(), next)
+	}
+	if len(l.rushed) == 0 {
+		next = opens(max(next, now.UnixNano()))
+	}
+	return next, true
 }
 
-// force has everything that waits there go at once, but what its sender holds back.
-func (l *lane) force(now time.Time) {
+// force has everything that waits there, or with a hop what waits for that, go at once,
+// but what its sender holds back; with rush also while the window is closed. It says
+// whether there was any.
+func (l *lane) force(now time.Time, hop mail.Hop, rush bool) (found bool) {
 	for _, j := range l.jobs {
-		if j.next > now.UnixNano() && j.stub.began <= now.UnixNano() {
+		held := j.stub.began > now.UnixNano()
+		if hop != "" && j.hop != hop {
+			continue
+		}
+		found = true
+		if !held && j.next > now.UnixNano() {
 			j.next, j.forced = now.UnixNano(), true
 		}
+		j.rushed = j.rushed || rush && !held
 	}
 	heap.Init(&l.jobs)
+	for _, j := range slices.Clone(l.due) {
+		if hop == "" || j.hop == hop {
+			found = true
+			if rush {
+				l.rush(j)
+			}
+		}
+	}
+	return found || len(l.rushed) > 0
+}
+
+// rush has one that waits go while the window is closed, too.
+func (l *lane) rush(j *job) {
+	l.remove(j)
+	j.rushed = true
+	l.add(j)
 }
 
 // place has the scheduler find the lane when it is time. The caller holds mu.
@@ -75,11 +132,11 @@ func (q *Queue) place(l *lane, now time.Time) {
 	if l.pos >= 0 {
 		heap.Remove(&q.waiting, l.pos)
 	}
-	next, ok := l.at(q.opts.PerHop, now)
+	next, ok := l.at(q.opts.PerHop, now, q.opens)
 	switch {
 	case !ok:
 		if l.waiting() == 0 && l.running == 0 && l.failures == 0 && !l.queued {
-			delete(q.lanes, l.hop)
+			delete(q.lanes, l.key)
 		}
 	case next <= now.UnixNano():
 		if !l.queued {
@@ -92,11 +149,11 @@ func (q *Queue) place(l *lane, now time.Time) {
 	}
 }
 
-func (q *Queue) lane(hop mail.Hop) *lane {
-	l := q.lanes[hop]
+func (q *Queue) lane(key laneKey) *lane {
+	l := q.lanes[key]
 	if l == nil {
-		l = &lane{hop: hop, pos: -1}
-		q.lanes[hop] = l
+		l = &lane{key: key, pos: -1}
+		q.lanes[key] = l
 	}
 	return l
 }
@@ -115,8 +172,13 @@ func (q *Queue) plan(s *stub, it *Item, now time.Time) {
 	}
 	jobs := s.jobs[:0]
 	for _, j := range s.jobs {
-		at, wanted := next[j.lane.hop]
-		delete(next, j.lane.hop)
+		at, wanted := next[j.hop]
+		if j.pos >= 0 && wanted && j.lane.key != q.key(j.hop) {
+			next[j.hop] = max(min(at, now.UnixNano()), s.began) // another way: it is tried at once
+			wanted = false
+		} else {
+			delete(next, j.hop)
+		}
 		switch {
 		case j.pos < 0:
 			jobs = append(jobs, j) // being sent
@@ -134,12 +196,24 @@ func (q *Queue) plan(s *stub, it *Item, now time.Time) {
 	clear(s.jobs[len(jobs):])
 	s.jobs = jobs
 	for hop, at := range next {
-		j := &job{stub: s, lane: q.lane(hop), next: at, priority: it.Wishes.Priority}
+		j := &job{stub: s, hop: hop, lane: q.lane(q.key(hop)), next: at, priority: it.Wishes.Priority}
+		j.forced = at < earliest(it, hop)
 		s.jobs = append(s.jobs, j)
 		j.lane.add(j)
 		q.place(j.lane, now)
 	}
 	q.setDeadline(s, q.deadline(it))
+}
+
+// earliest is when the first of an item's recipients at a Hop is due by itself.
+func earliest(it *Item, hop mail.Hop) int64 {
+	at := int64(math.MaxInt64)
+	for i := range it.To {
+		if r := &it.To[i]; r.State == StateQueued && r.Hop == hop {
+			at = min(at, r.Next.UnixNano())
+		}
+	}
+	return at
 }
 
 // deadline is the earliest by the schedules of the item's Hops.
@@ -152,7 +226,7 @@ func (q *Queue) deadline(it *Item) time.Time {
 		}
 		seen[it.To[i].Hop] = true
 		schedule := q.opts.Schedule(it.To[i].Hop)
-		if at := it.deadline(&schedule); !at.IsZero() && (first.IsZero() || at.Before(first)) {
+		if at := it.deadline(&schedule, q.start(it)); !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}
@@ -185,16 +259,18 @@ func (q *Queue) unplan(s *stub) {
 
 // sending says whether a recipient at the Hop is being sent. The caller holds mu.
 func (s *stub) sending(hop mail.Hop) bool {
-	return slices.ContainsFunc(s.jobs, func(j *job) bool { return j.pos < 0 && j.lane.hop == hop })
+	return slices.ContainsFunc(s.jobs, func(j *job) bool { return j.pos < 0 && j.hop == hop })
 }
 
 // waiting is how many jobs wait there.
-func (l *lane) waiting() int { return len(l.jobs) + len(l.due) }
+func (l *lane) waiting() int { return len(l.jobs) + len(l.due) + len(l.rushed) }
 
 // first is when the first of them may be sent.
 func (l *lane) first() int64 {
-	if len(l.due) > 0 {
-		return l.due[0].next
+	for _, list := range []dueHeap{l.rushed, l.due} {
+		if len(list) > 0 {
+			return list[0].next
+		}
 	}
 	return l.jobs[0].next
 }
@@ -205,8 +281,16 @@ func (l *lane) ripen(now time.Time) {
 	for len(l.jobs) > 0 && l.jobs[0].next <= now.UnixNano() {
 		j := heap.Pop(&l.jobs).(*job)
 		j.ripe = true
-		heap.Push(&l.due, j)
+		heap.Push(l.ripeHeap(j), j)
 	}
+}
+
+// ripeHeap is the heap of a job whose time has come.
+func (l *lane) ripeHeap(j *job) *dueHeap {
+	if j.rushed {
+		return &l.rushed
+	}
+	return &l.due
 }
 
 // add has a job wait for its time.
@@ -218,14 +302,19 @@ func (l *lane) add(j *job) {
 // remove takes out a job that waits.
 func (l *lane) remove(j *job) {
 	if j.ripe {
-		heap.Remove(&l.due, j.pos)
+		heap.Remove(l.ripeHeap(j), j.pos)
 	} else {
 		heap.Remove(&l.jobs, j.pos)
 	}
 }
 
 // take gives the one that is sent next: one is due.
-func (l *lane) take() *job { return heap.Pop(&l.due).(*job) }
+func (l *lane) take() *job {
+	if len(l.rushed) > 0 {
+		return heap.Pop(&l.rushed).(*job)
+	}
+	return heap.Pop(&l.due).(*job)
+}
 
 // The heaps, each with its elements' places in it.
 

@@ -31,9 +31,15 @@ type Options struct {
 	Postmaster func() mail.Address
 	// Schedule is for mail to a Hop; nil: DefaultSchedule for all.
 	Schedule func(mail.Hop) Schedule
-	Workers  int // messages that are being sent at once; 0: DefaultWorkers
-	PerHop   int // of these to one Hop; 0: DefaultPerHop
-	Logger   *slog.Logger
+	// Way is by which server mail for a Hop goes; nil: all Hops have their own. Both
+	// are asked when mail is planned: call Replan when they say something else.
+	Way func(mail.Hop) Way
+	// Window says whether mail may leave at a time, and until when that surely holds
+	// (zero: for ever); nil: always. Replan as above.
+	Window  func(time.Time) (open bool, until time.Time)
+	Workers int // messages that are being sent at once; 0: DefaultWorkers
+	PerHop  int // of these to one Hop; 0: DefaultPerHop
+	Logger  *slog.Logger
 }
 
 const (
@@ -67,7 +73,7 @@ type Queue struct {
 
 	mu      sync.Mutex // guards what follows
 	all     map[mail.ID]*stub
-	lanes   map[mail.Hop]*lane
+	lanes   map[laneKey]*lane
 	waiting laneHeap // lanes that may run later
 	ready   []*lane  // lanes that may run now, each once, in turn
 	clock   stubHeap // what has a deadline
@@ -79,7 +85,9 @@ type Queue struct {
 	applied journal.LSN      // of the last record applied
 	floor   journal.LSN      // up to which a record says that all items have gone
 	// unreached are the Hops where nobody was reached since a server last answered.
-	unreached map[mail.Hop]bool
+	unreached map[laneKey]bool
+	span      span      // of Options.Window, asked last
+	stale     bool      // planned by what doesn't hold any more
 	failedAt  time.Time // when the index could last not be written; zero: it could
 	watchers  map[chan struct{}]bool
 
@@ -111,14 +119,14 @@ func Open(ctx context.Context, path string, j *journal.Journal, o Options) (*Que
 	if o.PerHop == 0 {
 		o.PerHop = DefaultPerHop
 	}
+	if o.Way == nil {
+		o.Way = func(mail.Hop) Way { return Way{} }
+	}
 	if o.Schedule == nil {
 		o.Schedule = func(mail.Hop) Schedule { return DefaultSchedule() }
 	}
-	q := &Queue{opts: o, journal: j, log: o.Logger, wake: make(chan struct{}, 1), watchers: map[chan struct{}]bool{}, unreached: map[mail.Hop]bool{}, failed: make(chan struct{})}
+	q := &Queue{opts: o, journal: j, log: o.Logger, wake: make(chan struct{}, 1), watchers: map[chan struct{}]bool{}, unreached: map[laneKey]bool{}, failed: make(chan struct{})}
 	if err := q.recover(ctx, path); err != nil {
-		if q.index != nil {
-			_ = q.index.close() // nothing was written
-		}
 		return nil, err
 	}
 	return q, nil
@@ -131,7 +139,6 @@ func (q *Queue) recover(ctx context.Context, path string) error {
 		q.log.Error("queue: index is made anew", "err", err)
 		if q.index != nil {
 			_ = q.index.close() // it is damaged
-			q.index = nil
 		}
 		if err := setAside(path); err != nil {
 			return err
@@ -145,11 +152,7 @@ func (q *Queue) recover(ctx context.Context, path string) error {
 }
 
 func (q *Queue) load(ctx context.Context, path string) (err error) {
-	// Nothing stays of a load that met damage on its way: what it had planned would be
-	// sent twice.
-	q.all, q.lanes, q.changed = map[mail.ID]*stub{}, map[mail.Hop]*lane{}, map[mail.ID]bool{}
-	q.waiting, q.ready, q.clock = nil, nil, nil
-	q.applied, q.floor, q.saveAt = 0, 0, time.Time{}
+	q.all, q.lanes, q.changed, q.clock = map[mail.ID]*stub{}, map[laneKey]*lane{}, map[mail.ID]bool{}, nil
 	if q.index, err = openIndex(path); err != nil {
 		return err
 	}
@@ -188,9 +191,6 @@ func (q *Queue) load(ctx context.Context, path string) (err error) {
 // replay does what a record says. One about an item that is not there is of one whose
 // records compaction has let go.
 func (q *Queue) replay(r journal.Record) error {
-	if v := verb(r.Type); v == 0 || v > verbFloor {
-		return fmt.Errorf("queue: a record with verb %d: %w", v, mail.ErrNewer) // going on would send what it says is not to be sent
-	}
 	q.applied = r.LSN
 	switch verb(r.Type) {
 	case verbFloor:

@@ -238,8 +238,15 @@ func (b *bench) enqueue(items ...*Item) {
 // bubble runs a test in which days pass in no time.
 func bubble(t *testing.T, fn func(t *testing.T, b *bench)) {
 	t.Helper()
+	bubbleWith(t, func(*Options) {}, fn)
+}
+
+// bubbleWith is bubble with other options.
+func bubbleWith(t *testing.T, change func(*Options), fn func(t *testing.T, b *bench)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
+		change(&b.opts)
 		b.open()
 		b.run()
 		fn(t, b)

@@ -7,6 +7,10 @@ import (
 	"time"
 )
 
+// maxNap is after how long the clock on the wall is looked at again: it may have been
+// set.
+const maxNap = time.Hour
+
 // maxAttends bounds how many items are attended to at once: reports are written to
 // this box's own disk.
 const maxAttends = 4
@@ -17,10 +21,24 @@ func (q *Queue) Run(ctx context.Context) {
 	var working sync.WaitGroup
 	defer working.Wait()
 	saves := make(chan struct{}, 1) // a token while the index is being written
+	plans := make(chan struct{}, 1) // likewise while all is planned anew
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil { // nothing is begun any more, whatever else is ready in the select
 		now := time.Now()
+		select {
+		case plans <- struct{}{}:
+			if !q.takeStale() {
+				<-plans
+				break
+			}
+			working.Go(func() {
+				q.replan(ctx)
+				<-plans
+				poke(q.wake)
+			})
+		default:
+		}
 		next := q.dispatch(ctx, now, &working)
 		if at := q.saveDue(now); !at.IsZero() && !at.After(now) {
 			select {
@@ -38,7 +56,7 @@ func (q *Queue) Run(ctx context.Context) {
 			next = at
 		}
 		if !next.IsZero() {
-			timer.Reset(max(0, next.Sub(now)))
+			timer.Reset(min(max(0, next.Sub(now)), maxNap))
 		} else {
 			timer.Stop()
 		}
@@ -95,7 +113,7 @@ func (q *Queue) dispatch(ctx context.Context, now time.Time, working *sync.WaitG
 		q.ready[0] = nil
 		q.ready = q.ready[1:]
 		l.queued = false
-		if at, ok := l.at(q.opts.PerHop, now); ok && at <= now.UnixNano() {
+		if at, ok := l.at(q.opts.PerHop, now, q.opens); ok && at <= now.UnixNano() {
 			j := l.take()
 			l.running++
 			q.running++

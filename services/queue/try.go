@@ -47,7 +47,7 @@ func (q *Queue) try(ctx context.Context, j *job) {
 	var due []int
 	for i := range it.To {
 		r := &it.To[i]
-		if r.Hop == j.lane.hop && r.State == StateQueued && (j.forced || !r.Next.After(now)) {
+		if r.Hop == j.hop && r.State == StateQueued && (j.forced || !r.Next.After(now)) {
 			due = append(due, i)
 		}
 	}
@@ -55,7 +55,7 @@ func (q *Queue) try(ctx context.Context, j *job) {
 		q.finish(j, contactNone, mail.Attempt{})
 		return
 	}
-	attempts := q.send(ctx, it, j.lane.hop, due)
+	attempts := q.send(ctx, it, j.hop, due)
 	if ctx.Err() != nil {
 		// We ended it ourselves: that says nothing, but where it had been taken or
 		// refused by then.
@@ -241,7 +241,7 @@ func (q *Queue) finish(j *job, met contact, last mail.Attempt) {
 	case contactNobody:
 		l.failures++
 		l.last = last
-		q.unreached[l.hop] = true
+		q.unreached[l.key] = true
 		if l.dead() {
 			// The first probes follow each other quickly, the later ones rest.
 			l.probeAt = now.Add(min(probeFirst<<min(l.failures-breakAfter, 10), probeMost))
@@ -249,7 +249,7 @@ func (q *Queue) finish(j *job, met contact, last mail.Attempt) {
 	case contactAnswered:
 		if l.failures > 0 {
 			l.failures = 0
-			l.force(now)
+			l.force(now, "", false)
 		}
 		q.reached(now)
 	}
@@ -275,10 +275,10 @@ const lineAfter = 3
 // once. The caller holds mu.
 func (q *Queue) reached(now time.Time) {
 	if len(q.unreached) >= lineAfter {
-		for hop := range q.unreached {
-			if l := q.lanes[hop]; l != nil && l.failures > 0 {
+		for key := range q.unreached {
+			if l := q.lanes[key]; l != nil && l.failures > 0 {
 				l.probeAt = now
-				l.force(now)
+				l.force(now, "", false)
 				q.place(l, now)
 			}
 		}
@@ -287,15 +287,21 @@ func (q *Queue) reached(now time.Time) {
 }
 
 // Kick has what waits for a Hop go at once; all there is when hop is "": the line is
-// back. What its sender or an administrator holds back stays.
-func (q *Queue) Kick(hop mail.Hop) {
+// back. What its sender or an administrator holds back stays, and what waits for the
+// window waits on.
+func (q *Queue) Kick(hop mail.Hop) { q.kick(hop, false) }
+
+// Rush is Kick because somebody wants it: it goes while the window is closed, too. What
+// can't be sent then waits for the window again.
+func (q *Queue) Rush(hop mail.Hop) { q.kick(hop, true) }
+
+func (q *Queue) kick(hop mail.Hop, rush bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	now := time.Now()
 	for _, l := range q.lanes {
-		if hop == "" || l.hop == hop {
+		if l.force(now, hop, rush) {
 			l.probeAt = now
-			l.force(now)
 			q.place(l, now)
 		}
 	}

@@ -35,9 +35,9 @@ func (it *Item) Waiting() mail.Waiting {
 
 // Counts are the Stats as people see them.
 func (s Stats) Counts() mail.WaitingStats {
-	counts := mail.WaitingStats{Messages: s.Items, Sending: s.Sending, Hops: make([]mail.HopCounts, len(s.Hops))}
+	counts := mail.WaitingStats{Messages: s.Items, Sending: s.Sending, Opens: moment(s.Opens), Hops: make([]mail.HopCounts, len(s.Hops))}
 	for i, h := range s.Hops {
-		counts.Hops[i] = mail.HopCounts{Hop: string(h.Hop), Waiting: h.Waiting, Sending: h.Sending, Dead: h.Dead, Probe: moment(h.Probe)}
+		counts.Hops[i] = mail.HopCounts{Hop: string(h.Hop), Via: h.Via, Waiting: h.Waiting, Sending: h.Sending, Dead: h.Dead, Probe: moment(h.Probe)}
 		if h.Dead {
 			counts.Hops[i].Reply = h.Last.Reply.String()
 		}
