@@ -31,12 +31,11 @@ func (t turner) Turn(ctx context.Context, peer *mail.Peer, domain string, below 
 		return 0, &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: "Only the mail servers of " + domain + " may ask for its mail"}
 	}
 	waiting := 0
-	for _, h := range t.o.queue.Stats().Hops {
-		hop := string(h.Hop)
-		if hop == domain || below && strings.HasSuffix(hop, "."+domain) {
-			waiting += h.Waiting
-			t.o.queue.Kick(h.Hop)
-		}
+	for hop, n := range t.o.queue.Waiting(func(hop mail.Hop) bool {
+		return string(hop) == domain || below && strings.HasSuffix(string(hop), "."+domain)
+	}) {
+		waiting += n
+		t.o.queue.Rush(hop)
 	}
 	return waiting, nil
 }

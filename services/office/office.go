@@ -29,6 +29,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/lan"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/queue"
+	"github.com/sanduk-mail/sanduk/services/relay"
 	"github.com/sanduk-mail/sanduk/services/resolver"
 	"github.com/sanduk-mail/sanduk/services/search"
 	"github.com/sanduk-mail/sanduk/services/signer"
@@ -98,6 +99,7 @@ type Office struct {
 	store     *store.Store
 	upkeep    *store.Upkeep
 	queue     *queue.Queue
+	relay     *relay.Client
 	ask       *resolver.Client // see resolver
 	directory *directory.Directory
 	search    *search.Index
@@ -242,13 +244,6 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return fmt.Errorf("office: open store: %w", err)
 	}
 	o.close = append(o.close, o.store.Close)
-	if file, err = o.indexFile("mail/" + queue.File); err != nil {
-		return err
-	}
-	if err := o.openQueue(ctx, file); err != nil {
-		return err
-	}
-	o.upkeep = store.NewUpkeep(o.store, store.UpkeepOptions{Owners: []journal.Owner{o.queue}, Logger: o.log, Free: free, Every: o.options.Tuning.Upkeep})
 	if o.directory, err = directory.Open(ctx, o.index, o.journal, directory.Options{Key: key, Mailboxes: o.store, Logger: o.log}); err != nil {
 		return fmt.Errorf("office: open directory: %w", err)
 	}
@@ -257,6 +252,13 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	if err := o.directory.Settle(ctx); err != nil && o.onlyRead == nil {
 		return fmt.Errorf("office: settle accounts: %w", err)
 	}
+	if file, err = o.indexFile("mail/" + queue.File); err != nil {
+		return err
+	}
+	if err := o.openQueue(ctx, file); err != nil {
+		return err
+	}
+	o.upkeep = store.NewUpkeep(o.store, store.UpkeepOptions{Owners: []journal.Owner{o.queue}, Logger: o.log, Free: free, Every: o.options.Tuning.Upkeep})
 	if err := o.openSearch(); err != nil {
 		return err
 	}

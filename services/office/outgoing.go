@@ -14,7 +14,6 @@ import (
 	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/relay"
 	"github.com/sanduk-mail/sanduk/services/resolver"
-	"github.com/sanduk-mail/sanduk/services/setup"
 	"github.com/sanduk-mail/sanduk/services/srs"
 )
 
@@ -36,8 +35,10 @@ func (o *Office) openQueue(ctx context.Context, path string) (err error) {
 		Hostname: o.hostname, DNS: out.DNS, Route: o.route, Self: o.isOwn, Port: out.Port, Roots: out.Roots, Policies: policies{o.files}, Evidence: tlsEvidence{o}, Log: o.log.With("protocol", "relay"),
 	})
 	o.close = append(o.close, func() error { client.Close(); return nil })
+	o.relay = client
 	o.queue, err = queue.Open(ctx, path, o.journal, queue.Options{
 		Sender: client, Post: posting{o: o}, Hostname: o.hostname, Postmaster: o.postmaster, Logger: o.log.With("protocol", "queue"),
+		Schedule: o.schedule, Way: o.ways(), Window: o.window,
 	})
 	if err != nil {
 		return fmt.Errorf("office: open queue: %w", err)
@@ -53,32 +54,6 @@ func (o *Office) resolver() *resolver.Client {
 		o.ask = resolver.New(resolver.Options{})
 	}
 	return o.ask
-}
-
-// leaves says whether mail leaves the office.
-func (o *Office) leaves() bool {
-	box, ok := o.directory.Box()
-	return ok && box.Outbound.Mode != setup.OutboundNone
-}
-
-// route is the way to a Hop: its own servers, or the provider's.
-func (o *Office) route(hop mail.Hop) relay.Route {
-	if spare, _ := o.directory.Spare(mail.Address{Local: "postmaster", Domain: string(hop)}); spare {
-		return relay.Route{} // to the domain's own server, whatever the way to others is
-	}
-	box, _ := o.directory.Box()
-	out := box.Outbound
-	if out.Mode != setup.OutboundSmartHost {
-		return relay.Route{}
-	}
-	r := relay.Route{Host: out.Host, Port: out.Port, Transport: relay.TransportSTARTTLS, User: out.User, Password: out.Password}
-	switch out.TLS {
-	case setup.TLSImplicit:
-		r.Transport = relay.TransportTLS
-	case setup.TLSNone:
-		r.Transport = relay.TransportClear
-	}
-	return r
 }
 
 func (o *Office) isOwn(addr netip.Addr) bool {

@@ -22,9 +22,7 @@ type published struct{ o *Office }
 func (p published) office(ctx context.Context) zone.Office {
 	box, _ := p.o.directory.Box()
 	z := zone.Office{Now: time.Now(), Hostname: p.o.hostname(), Addresses: p.o.options.Machine.Addresses(), Authority: p.o.certs.CA()}
-	if box.Outbound.Mode == setup.OutboundSmartHost {
-		z.SmartHost = box.Outbound.Host
-	}
+	z.SmartHost = p.o.route("").Host
 	for _, name := range p.o.signing() {
 		var records []dkim.DNSRecord
 		if keys, err := p.o.signer.Keys(ctx, name); err == nil {

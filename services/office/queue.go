@@ -42,7 +42,7 @@ func (w waiting) Export(ctx context.Context, id mail.ID, to io.Writer) error {
 
 // RetryAll has all that waits for a Hop tried at once, or with "" everything.
 func (w waiting) RetryAll(_ context.Context, hop mail.Hop) error {
-	w.Kick(hop)
+	w.Rush(hop)
 	return nil
 }
 

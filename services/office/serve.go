@@ -77,9 +77,6 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	case <-o.queue.Failed():
 		endure(ctx, o.probe, o.sayReadOnly)
 		cancel(fmt.Errorf("office: the queue's index is damaged, the next start mends it: %w", mail.ErrClosed))
-	case <-o.collected.Failed():
-		endure(ctx, o.probe, o.sayReadOnly)
-		cancel(fmt.Errorf("office: the index of what was collected is damaged, the next start mends it: %w", mail.ErrClosed))
 	case <-o.store.Failed():
 		endure(ctx, o.probe, o.sayReadOnly)
 		cancel(fmt.Errorf("office: an index is damaged, the next start mends it: %w", mail.ErrClosed))
@@ -114,7 +111,7 @@ func (o *Office) newServers() (*servers, error) {
 	s.web, err = web.New(web.Options{
 		Box: box{o}, Accounts: people{o.directory, o.store, s}, Authenticator: o.auth, Tokens: tokens{o.directory}, Addresses: o.directory, Search: finder{o}, Archives: archives{o}, Health: doctor{o}, Sending: sentCounts{o}, Undo: undo{o}, Collector: o.collector, Sources: sourceBook{o}, Mover: o.movers(), Recoverable: o.store.Retention(), Certificates: o.certs, Machine: o.options.Machine,
 		DNS: published{o}, Queue: waiting{o.queue, o.directory},
-		Verdicts: verdicts{o}, Spares: o.directory, Content: rulebook{o}, Decisions: heldMail{o},
+		Verdicts: verdicts{o}, Spares: o.directory, Routes: routeBook{o}, Content: rulebook{o}, Decisions: heldMail{o},
 		Claim: o.claim, Local: o.lan.Local, Trusted: o.lan.Trusted, Names: o.names(), TLS: o.certs.TLSConfig("h2", "http/1.1"),
 		Version: o.options.Version, Logger: o.log.With("protocol", "web"),
 	})

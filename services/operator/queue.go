@@ -2,10 +2,8 @@ package operator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -67,12 +65,8 @@ func queueList(ctx context.Context, t *task) error {
 				return err
 			}
 		}
-		switch {
-		case n > 0:
-		case t.flags.held || t.flags.hop != "" || t.flags.address != "":
-			t.say("No waiting mail is like that. boxctl queue list without --held, --hop and --address shows all of it")
-		default:
-			t.say("No waiting mail. Messages stand here while another server doesn't accept them.")
+		if n == 0 {
+			t.say("No waiting mail. Messages stand here while another server doesn't accept them")
 		}
 		return nil
 	})
@@ -94,7 +88,7 @@ func listWaiting(w io.Writer, m mail.Waiting) {
 
 // waits is how a recipient stands who is not held.
 func waits(r mail.WaitingRecipient) string {
-	text := "waits for its turn"
+	text := "tried now"
 	if r.Next != nil && r.Next.After(time.Now()) {
 		text = "next try " + r.Next.Local().Format("2006-01-02 15:04")
 	}
@@ -165,12 +159,8 @@ func (t *task) showRecipient(r mail.WaitingRecipient) {
 		t.say("  %s  %s: %s", a.At.Local().Format(time.DateTime), a.Fate, a.Reply)
 		t.say("                       %s, after %s", where, a.Took.Round(time.Millisecond))
 	}
-	switch {
-	case r.Next == nil:
-	case r.Next.After(time.Now()):
+	if r.Next != nil {
 		t.say("  next try %s", r.Next.Local().Format(time.DateTime))
-	default:
-		t.say("  waits for its turn")
 	}
 }
 
@@ -182,6 +172,9 @@ func queueStats(ctx context.Context, t *task) error {
 			return err
 		}
 		t.say("%s, %s being sent", counted(s.Messages, "message waits", "messages wait"), number(s.Sending))
+		if s.Opens != nil {
+			t.say("Mail leaves again %s; boxctl queue retry sends what waits now", s.Opens.Local().Format("2006-01-02 15:04"))
+		}
 		table := tabwriter.NewWriter(t.Out, 0, 0, 2, ' ', 0)
 		for _, h := range s.Hops {
 			note := ""
@@ -191,7 +184,11 @@ func queueStats(ctx context.Context, t *task) error {
 					note += "; asked again " + h.Probe.Local().Format("2006-01-02 15:04")
 				}
 			}
-			fmt.Fprintf(table, "  %s\t%s waiting\t%s\n", h.Hop, number(h.Waiting), note)
+			where := h.Hop
+			if h.Via != "" {
+				where = "by way of " + h.Via
+			}
+			fmt.Fprintf(table, "  %s\t%s waiting\t%s\n", where, number(h.Waiting), note)
 		}
 		return table.Flush()
 	})
@@ -234,11 +231,7 @@ func queueRetry(ctx context.Context, t *task) error {
 		if err := p.retryAll(ctx, mail.Hop(strings.ToLower(t.flags.hop))); err != nil {
 			return err
 		}
-		what := "All that waits"
-		if t.flags.hop != "" {
-			what += " for " + t.flags.hop
-		}
-		t.say("%s is tried at once, but what is held back", what)
+		t.say("All that waits is tried at once, but what is held back")
 		return nil
 	})
 }
@@ -280,9 +273,6 @@ func queueExport(ctx context.Context, t *task) error {
 			return p.exportWaiting(ctx, id, t.Out)
 		}
 		f, err := os.OpenFile(t.flags.to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%s is there already, and nothing is written over: name a file that is new", t.flags.to)
-		}
 		if err != nil {
 			return err
 		}

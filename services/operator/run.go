@@ -65,6 +65,9 @@ type values struct {
 	hop                             string
 	held                            bool
 	days                            string
+	tls, pin, user                  string
+	below, fallBack, samePassword   bool
+	pauses, then, delay, giveUp     string
 }
 
 func commands() []command {
@@ -115,6 +118,11 @@ func commands() []command {
 		{"queue drop", "ID WHERE", "take a message out for good; nobody is told (queue export keeps a copy)", queueAlter(dropWaiting, "has been taken out. Nobody was told")},
 		{"queue redirect", "ID ADDRESS NEW-ADDRESS WHERE", "send what waits for one address outside to another one", queueRedirect},
 		{"queue export", "ID [--to FILE] WHERE", "write a waiting message as it goes out, into a new file or to standard output", queueExport},
+		{"routes list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say which way mail goes out, for which domains, and when", routesList},
+		{"routes set", "DOMAIN WAY [--below] [--user NAME [--same-password]] [--tls starttls|implicit|none] [--pin SHA256] [--fall-back] [--pauses 1m,5m,1h] [--then 2h] [--delay 4h] [--give-up 5d] --box https://ADDRESS --token-file FILE [--ca FILE]", "say which way mail for a domain (or all that has no other) goes: WAY is direct, a provider's server (HOST or HOST:PORT), or usual (as all other mail); --below: also for all domains that end in it; --user: the log-in there, whose password is asked for (--same-password: it stays); --pin: the key to believe instead of a certificate; --fall-back: direct while the server can't be reached; the rest says when it is tried again, when the sender is told, and when it is given up", routesSet},
+		{"routes remove", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "end that (all: go back to what the set-up says)", routesRemove},
+		{"routes test", "[DOMAIN] --box https://ADDRESS --token-file FILE [--ca FILE]", "connect and log in as mail for a domain (or all that has no other) would, and say what is wrong; nothing is sent", routesTest},
+		{"routes window", "WHEN[,WHEN] --box https://ADDRESS --token-file FILE [--ca FILE]", "say when mail leaves the office, for lines that cost by the hour: WHEN is \"mon-fri 08:00-18:00\", \"daily 22:00-06:00\" or always; mail inside the office doesn't wait, and boxctl queue retry sends what waits now", routesWindow},
 		{"spare list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list the domains of others whose mail this box takes while their own server can't be reached, and the office's own spare servers", spareList},
 		{"spare set", "DOMAIN [--recipients NAME,NAME] --box https://ADDRESS --token-file FILE [--ca FILE]", "make this box a spare server (backup MX) of a domain of somebody else; --recipients: what stands before the @ of the addresses that there are (none: all are taken)", spareSet},
 		{"spare remove", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "end that", spareRemove},
@@ -138,7 +146,7 @@ func commands() []command {
 		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it; on a running box with --owner, whose password is asked for: the first one needs no other", tokenAdd},
 		{"token remove", "ID WHERE", "end a token; token list shows its ID", tokenRemove},
 		{"export", "[ADDRESS] --to PATH [--format maildir|mbox] WHERE", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz; without ADDRESS everybody's, into a directory with one for each person", exportMail},
-		{"import", "[ADDRESS] PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out; without ADDRESS everybody's, from what export has written of the whole office", importMail},
+		{"import", "ADDRESS PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out", importMail},
 	}
 }
 
@@ -274,13 +282,21 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.StringVar(&t.flags.recipients, "recipients", "", "")
 	set.StringVar(&t.flags.messages, "messages", "", "")
 	set.StringVar(&t.flags.hop, "hop", "", "")
+	set.StringVar(&t.flags.tls, "tls", "", "")
+	set.StringVar(&t.flags.pin, "pin", "", "")
+	set.StringVar(&t.flags.user, "user", "", "")
+	set.BoolVar(&t.flags.below, "below", false, "")
+	set.BoolVar(&t.flags.fallBack, "fall-back", false, "")
+	set.BoolVar(&t.flags.samePassword, "same-password", false, "")
+	set.StringVar(&t.flags.pauses, "pauses", "", "")
+	set.StringVar(&t.flags.then, "then", "", "")
+	set.StringVar(&t.flags.delay, "delay", "", "")
+	set.StringVar(&t.flags.giveUp, "give-up", "", "")
 	set.BoolVar(&t.flags.held, "held", false, "")
 	set.BoolVar(&t.flags.admin, "admin", false, "")
 	set.BoolVar(&t.flags.passwordStdin, "password-stdin", false, "")
 	for {
-		if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
-			return fmt.Errorf("%w: help stands at the end (boxctl %s --help), or alone (boxctl help)", errUsage, c.words)
-		} else if err != nil {
+		if err := set.Parse(args); err != nil {
 			return fmt.Errorf("%w: %s", errUsage, misread(err))
 		}
 		if args = set.Args(); len(args) == 0 {
@@ -309,17 +325,7 @@ func miscounted(c command, args []string, most int) error {
 	if len(args) > most {
 		return fmt.Errorf("%w: there is %q too much", errUsage, args[most])
 	}
-	missing := len(args)
-	for _, word := range strings.Fields(c.args) {
-		if strings.HasPrefix(word, "[") {
-			continue
-		}
-		if missing == 0 {
-			return fmt.Errorf("%w: %s is missing", errUsage, word)
-		}
-		missing--
-	}
-	return errUsage
+	return fmt.Errorf("%w: %s is missing", errUsage, strings.Fields(c.args)[len(args)])
 }
 
 // misread is what package flag says of the arguments, in our words.
@@ -343,7 +349,7 @@ func known(c command, flag string) bool {
 	case "data":
 		return true
 	case "password-stdin":
-		return c.words == "user add" || c.words == "user passwd" || c.words == "token add" || c.words == "undo account"
+		return c.words == "user add" || c.words == "user passwd" || c.words == "token add" || c.words == "undo account" || c.words == "routes set"
 	}
 	return strings.Contains(c.args, "--"+flag)
 }

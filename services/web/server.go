@@ -30,6 +30,7 @@ type Options struct {
 	Mover         Mover     // optional: without it no mailboxes are moved in; wants Sources
 	Health        Doctor    // optional: without it nobody says how the mail is
 	Verdicts      Verdicts  // optional: without it nobody says what is known of mail
+	Routes        Routes    // optional: without it nobody says which way mail goes
 	Spares        Spares    // optional: without it the box is nobody's spare server
 	Content       Content   // optional: without it there are no rules on contents
 	Decisions     Decisions // optional: without it no mail waits for a decision
