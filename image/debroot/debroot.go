@@ -1,15 +1,16 @@
 // Package debroot unpacks Debian packages into a directory that their programs then take for the root: mail servers that
 // tests set beside ours, and that can't be installed side by side.
 //
-// In: a directory under build/, a name, and packages. Out: a directory with the files of these packages and of all that
-// they depend on. Packages are fetched with apt-get, which checks signatures and sums, with lists, cache and status of
-// its own: it takes this machine to be empty. Nothing is installed, and no maintainer script is run; what these would
-// have done is for the caller. The machine must be Debian, with the network when a root is made for the first time.
+// In: the module's directory and the name of a root, whose packages scripts/deps lists. Out: build/roots/NAME, with the
+// files of these packages and of all that they depend on. scripts/deps fetches them with apt-get, which checks
+// signatures and sums, with lists, cache and status of its own: it takes this machine to be empty. Nothing is installed,
+// and no maintainer script is run; what these would have done is for the caller. The machine must be Debian, with the
+// network when a root is made for the first time, and when its list has changed.
 //
 // Unlike package apt, which gives each package a directory and picks what an image needs, this takes dependencies as
 // they are declared.
 //
-// One process may use a directory at a time.
+// One process may use a root at a time.
 package debroot
 
 import (
@@ -18,22 +19,25 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
-// Unpack makes the root dir/name of these packages, or finds it made before, and returns its absolute path. dev, proc
-// and tmp are there and empty.
-func Unpack(ctx context.Context, dir, name string, packages ...string) (string, error) {
-	dir, err := filepath.Abs(dir)
+// Unpack makes the root of that name, or finds it made before, and returns its absolute path; module is the directory
+// with go.mod. dev, proc and tmp are there and empty.
+func Unpack(ctx context.Context, module, name string) (string, error) {
+	module, err := filepath.Abs(module)
 	if err != nil {
 		return "", err
 	}
+	script, dir := filepath.Join(module, "scripts/deps"), filepath.Join(module, "build/roots")
 	root, done := filepath.Join(dir, name), filepath.Join(dir, name+".unpacked")
-	want := strings.Join(packages, "\n") + "\n"
-	if have, err := os.ReadFile(done); err == nil && string(have) == want {
+	want, err := exec.CommandContext(ctx, script, "list", name).Output()
+	if err != nil {
+		return "", fmt.Errorf("packages of %s: %w", name, err)
+	}
+	if have, err := os.ReadFile(done); err == nil && string(have) == string(want) {
 		return root, nil
 	}
-	debs, err := fetch(ctx, filepath.Join(dir, "apt"), name, packages)
+	debs, err := fetch(ctx, script, filepath.Join(dir, name+".apt"), name)
 	if err != nil {
 		return "", err
 	}
@@ -49,7 +53,7 @@ func Unpack(ctx context.Context, dir, name string, packages ...string) (string, 
 			return "", fmt.Errorf("unpack %s: %w: %s", filepath.Base(deb), err, out)
 		}
 	}
-	return root, os.WriteFile(done, []byte(want), 0o644)
+	return root, os.WriteFile(done, want, 0o644)
 }
 
 // skeleton makes what no package has: Debian's merged /usr, and the places for other file systems.
@@ -75,29 +79,9 @@ func skeleton(root string) error {
 }
 
 // fetch downloads the packages and all that they depend on, as if nothing were installed here.
-func fetch(ctx context.Context, dir, name string, packages []string) ([]string, error) {
-	archives := filepath.Join(dir, "archives", name)
-	if err := os.RemoveAll(archives); err != nil { // older versions, if any
-		return nil, err
+func fetch(ctx context.Context, script, dir, name string) ([]string, error) {
+	if out, err := exec.CommandContext(ctx, script, "fetch", name, dir).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("fetch packages: %w: %s", err, out)
 	}
-	for _, sub := range []string{filepath.Join(dir, "state/lists/partial"), filepath.Join(archives, "partial")} {
-		if err := os.MkdirAll(sub, 0o755); err != nil {
-			return nil, err
-		}
-	}
-	status := filepath.Join(dir, "status")
-	if err := os.WriteFile(status, nil, 0o644); err != nil {
-		return nil, err
-	}
-	options := []string{
-		"-q", "-y", "-o", "Dir::State=" + filepath.Join(dir, "state"), "-o", "Dir::State::status=" + status,
-		"-o", "Dir::Cache=" + filepath.Join(dir, "cache"), "-o", "Dir::Cache::archives=" + archives,
-		"-o", "APT::Install-Recommends=no", "-o", "APT::Sandbox::User=root",
-	}
-	for _, command := range [][]string{{"update"}, append([]string{"install", "--download-only"}, packages...)} {
-		if out, err := exec.CommandContext(ctx, "apt-get", append(options, command...)...).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("apt-get %s: %w: %s", command[0], err, out)
-		}
-	}
-	return filepath.Glob(filepath.Join(archives, "*.deb"))
+	return filepath.Glob(filepath.Join(dir, "archives", "*.deb"))
 }

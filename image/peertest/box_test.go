@@ -71,6 +71,9 @@ func newBox(t *testing.T, w *world, anchor string) *box {
 		b.cmd.ExtraFiles = append(b.cmd.ExtraFiles, file)
 	}
 	b.cmd.Env = append(os.Environ(), fmt.Sprintf("LISTEN_FDS=%d", len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
+	if err := os.MkdirAll(build, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	kept, err := os.Create(filepath.Join(build, "maild.log"))
 	if err != nil {
 		t.Fatal(err)

@@ -24,7 +24,7 @@ func enter(t *testing.T, list []*peer) bool {
 		lack(t, "the peers' programs change users and networks, which needs root")
 	}
 	for _, p := range list {
-		root, err := debroot.Unpack(t.Context(), build, p.name, p.packages...)
+		root, err := debroot.Unpack(t.Context(), "../..", p.name)
 		if err != nil {
 			lack(t, err.Error())
 		}

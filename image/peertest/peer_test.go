@@ -16,23 +16,21 @@ import (
 
 // peer is another server, in a place and a root of its own.
 type peer struct {
-	name     string // also of its domain, below test
-	packages []string
-	addr     string // where it offers STARTTLS
-	plain    string // where it does not
-	lacks    []string
-	root     string
+	name  string // also of its domain, below test
+	addr  string // where it offers STARTTLS
+	plain string // where it does not
+	lacks []string
+	root  string
 }
 
 // peers are those that there are, with what they can't do. OpenSMTPD 6.8 has no SMTPUTF8. As Debian builds it, with
 // OpenSSL 3, it offers STARTTLS and then fails in every handshake that it has to sign, with OpenSSL's own s_client, too:
 // so it shows what becomes of mail to a server with broken TLS.
 func peers() []*peer {
-	base := []string{"coreutils", "dash", "diffutils", "findutils", "grep", "sed"} // for their start scripts
 	return []*peer{
-		{name: "postfix", packages: append([]string{"postfix"}, base...), addr: "192.0.2.25", plain: "192.0.2.125"},
-		{name: "exim", packages: append([]string{"exim4-daemon-light"}, base...), addr: "192.0.2.26", plain: "192.0.2.126"},
-		{name: "opensmtpd", packages: append([]string{"opensmtpd"}, base...), addr: "192.0.2.27", plain: "192.0.2.127", lacks: []string{"SMTPUTF8", "TLS"}},
+		{name: "postfix", addr: "192.0.2.25", plain: "192.0.2.125"},
+		{name: "exim", addr: "192.0.2.26", plain: "192.0.2.126"},
+		{name: "opensmtpd", addr: "192.0.2.27", plain: "192.0.2.127", lacks: []string{"SMTPUTF8", "TLS"}},
 	}
 }
 

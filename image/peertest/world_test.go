@@ -15,7 +15,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
 )
 
-// build is where the peers' programs and all data go.
+// build is where maild's log is kept.
 const build = "../../build/peers"
 
 // world is the Internet of the tests.

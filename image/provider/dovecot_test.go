@@ -19,20 +19,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/image/debroot"
 )
 
-const (
-	root  = "../.."                  // of the module
-	build = root + "/build/provider" // where the packages are
-)
-
-// packages are what is fetched, besides all that they depend on; the second line is for the start script.
-func packages() []string {
-	return []string{
-		"dovecot-imapd", "dovecot-pop3d",
-		"coreutils", "dash",
-	}
-}
+const root = "../.." // of the module
 
 // skip says why a test can't be run here.
 func skip(t *testing.T, format string, args ...any) {
@@ -65,7 +56,7 @@ func startDovecot(t *testing.T) *dovecot {
 	if os.Geteuid() != 0 {
 		skip(t, "Dovecot needs root to start")
 	}
-	dir, err := unpack()
+	dir, err := debroot.Unpack(t.Context(), root, "provider")
 	if err != nil {
 		skip(t, "%v", err)
 	}
@@ -217,66 +208,4 @@ func (d *dovecot) left(t *testing.T, user string) (n int) {
 		n += len(list)
 	}
 	return n
-}
-
-// unpack makes the directory that is the server's root, once.
-func unpack() (string, error) {
-	dir, err := filepath.Abs(build)
-	if err != nil {
-		return "", err
-	}
-	tree, done := filepath.Join(dir, "root"), filepath.Join(dir, "unpacked")
-	if _, err := os.Stat(done); err == nil {
-		return tree, nil
-	}
-	debs, err := fetch(filepath.Join(dir, "apt"))
-	if err != nil {
-		return "", err
-	}
-	if err := os.RemoveAll(tree); err != nil {
-		return "", err
-	}
-	for _, name := range []string{"bin", "sbin", "lib", "lib64"} { // Debian's merged /usr
-		if err := os.MkdirAll(filepath.Join(tree, "usr", name), 0o755); err != nil {
-			return "", err
-		}
-		if err := os.Symlink("usr/"+name, filepath.Join(tree, name)); err != nil {
-			return "", err
-		}
-	}
-	for _, name := range []string{"dev", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(tree, name), 0o755); err != nil {
-			return "", err
-		}
-	}
-	for _, deb := range debs {
-		out, err := exec.Command("sh", "-c", `dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"`, "sh", deb, tree).CombinedOutput()
-		if err != nil {
-			return "", fmt.Errorf("unpack %s: %w: %s", filepath.Base(deb), err, out)
-		}
-	}
-	return tree, os.WriteFile(done, nil, 0o644)
-}
-
-// fetch downloads the packages and all that they depend on, as if nothing were installed here.
-func fetch(dir string) ([]string, error) {
-	for _, sub := range []string{"state/lists/partial", "cache/archives/partial"} {
-		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
-			return nil, err
-		}
-	}
-	status := filepath.Join(dir, "status")
-	if err := os.WriteFile(status, nil, 0o644); err != nil {
-		return nil, err
-	}
-	options := []string{
-		"-q", "-y", "-o", "Dir::State=" + filepath.Join(dir, "state"), "-o", "Dir::State::status=" + status,
-		"-o", "Dir::Cache=" + filepath.Join(dir, "cache"), "-o", "APT::Install-Recommends=no", "-o", "APT::Sandbox::User=root",
-	}
-	for _, command := range [][]string{{"update"}, append([]string{"install", "--download-only"}, packages()...)} {
-		if out, err := exec.Command("apt-get", append(options, command...)...).CombinedOutput(); err != nil {
-			return nil, fmt.Errorf("apt-get %s: %w: %s", command[0], err, out)
-		}
-	}
-	return filepath.Glob(filepath.Join(dir, "cache/archives/*.deb"))
 }

@@ -1,8 +1,7 @@
 // Package rival has the benchmarks that set the box's mail service beside another: Postfix and Dovecot, as Debian ships
 // them, with LMTP between them and Maildir below. It holds no code but for that.
 //
-// In: nothing; the packages are fetched with apt into build/rival, which has lists, cache and status of its own, and
-// unpacked into a directory that the servers then take for the root. Nothing is installed, no maintainer script is run,
+// In: nothing; package debroot unpacks Debian's packages into a directory that the servers then take for the root. Nothing is installed, no maintainer script is run,
 // and the servers live in their own mount and process namespaces, which end with the benchmark. This needs root and
 // Debian; where one is missing, that part is skipped and says so.
 //

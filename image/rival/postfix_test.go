@@ -15,14 +15,6 @@ import (
 	"github.com/sanduk-mail/sanduk/image/debroot"
 )
 
-// packages are what is fetched, besides all that they depend on; the second line is for their start scripts.
-func packages() []string {
-	return []string{
-		"postfix", "dovecot-core", "dovecot-lmtpd",
-		"coreutils", "dash", "diffutils", "findutils", "grep", "sed",
-	}
-}
-
 // postfix is the running servers.
 type postfix struct {
 	addr string
@@ -43,7 +35,7 @@ func startPostfix(b *testing.B, relayPort int) *postfix {
 	if os.Geteuid() != 0 {
 		b.Skip("SKIPPED: Postfix needs root to start")
 	}
-	root, err := debroot.Unpack(b.Context(), build, "root", packages()...)
+	root, err := debroot.Unpack(b.Context(), "../..", "rival")
 	if err != nil {
 		b.Skipf("SKIPPED: %v", err)
 	}
