@@ -31,7 +31,7 @@ func newAuthority(t *testing.T) *authority {
 
 func (a *authority) make(t *testing.T, template *x509.Certificate) (*x509.Certificate, *rsa.PrivateKey) {
 	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048) // OpenSMTPD 6.8 with OpenSSL 3 can't use others
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
