@@ -2,6 +2,10 @@ package rival
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -17,10 +21,11 @@ import (
 
 // postfix is the running servers.
 type postfix struct {
-	addr string
-	root string
-	sent int // waited for so far
-	stop func()
+	addr    string
+	signing string // where OpenDKIM signs what comes
+	root    string
+	sent    int // waited for so far
+	stop    func()
 }
 
 // data are the directories, below the root, with what servers leave.
@@ -28,7 +33,7 @@ func data() []string {
 	return []string{"var/spool/postfix", "var/vmail", "var/log", "var/lib/dovecot", "run"}
 }
 
-// startPostfix starts both servers in namespaces of their own, with an empty queue and empty mailboxes. What is for
+// startPostfix starts the servers in namespaces of their own, with an empty queue and empty mailboxes. What is for
 // elsewhere goes to that port of relayHost; 0: nowhere.
 func startPostfix(b *testing.B, relayPort int) *postfix {
 	b.Helper()
@@ -59,13 +64,10 @@ func startPostfix(b *testing.B, relayPort int) *postfix {
 	if err := os.WriteFile(filepath.Join(root, "start"), start, 0o755); err != nil {
 		b.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free now
-	if err != nil {
+	if err := os.WriteFile(filepath.Join(root, "dkim.pem"), newKey(b), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
-
+	port, signing := freePort(b), freePort(b)
 	relay := ""
 	if relayPort != 0 {
 		relay = fmt.Sprintf("[%s]:%d", relayHost, relayPort)
@@ -74,7 +76,7 @@ func startPostfix(b *testing.B, relayPort int) *postfix {
 	// changed its user, as Postfix's does, would have lost the link to the parent.
 	var said bytes.Buffer
 	cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "sh", "-c",
-		`mount --rbind /dev "$1/dev" && { chroot "$1" /start "$2" "$3" "$4" & wait; }`, "sh", root, port, fmt.Sprint(people), relay)
+		`mount --rbind /dev "$1/dev" && { chroot "$1" /start "$2" "$3" "$4" "$5" & wait; }`, "sh", root, port, fmt.Sprint(people), relay, signing)
 	cmd.Stdout, cmd.Stderr = &said, &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
@@ -85,7 +87,7 @@ func startPostfix(b *testing.B, relayPort int) *postfix {
 		_ = cmd.Wait() // it is killed
 		close(ended)
 	}()
-	p := &postfix{addr: "127.0.0.1:" + port, root: root, stop: func() {
+	p := &postfix{addr: "127.0.0.1:" + port, signing: "127.0.0.1:" + signing, root: root, stop: func() {
 		_ = cmd.Process.Kill() // it may have ended
 		<-ended
 		if !b.Failed() {
@@ -99,9 +101,31 @@ func startPostfix(b *testing.B, relayPort int) *postfix {
 	return p
 }
 
+// freePort is a port of 127.0.0.1 that is free now.
+func freePort(b *testing.B) string {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+}
+
+// newKey is a key to sign with, PEM, as large as the box's.
+func newKey(b *testing.B) []byte {
+	b.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+}
+
 // startTime is more than a busy machine needs to start both.
 const startTime = time.Minute
 
+// ready waits until it answers; the other servers have been started before it.
 func (p *postfix) ready(ended <-chan struct{}) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -109,8 +133,12 @@ func (p *postfix) ready(ended <-chan struct{}) error {
 	for {
 		if s, err := dial(p.addr); err == nil {
 			defer s.conn.Close()
-			_, err := os.Stat(filepath.Join(p.root, "var/spool/postfix/private/dovecot-lmtp"))
-			return err
+			for _, socket := range []string{"private/dovecot-lmtp", "opendkim/socket"} {
+				if _, err := os.Stat(filepath.Join(p.root, "var/spool/postfix", socket)); err != nil {
+					return err
+				}
+			}
+			return nil
 		}
 		select {
 		case <-tick.C:
