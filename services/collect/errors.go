@@ -54,7 +54,9 @@ func words(s *Source, err error) string {
 		return fmt.Sprintf("%s does not take the user name or password (it says: %s). Enter the right ones: until then it is asked seldom, so that it does not lock the account", s.Host, refused.text)
 	case isRefused:
 		return fmt.Sprintf("%s refuses: %s", s.Host, refused.text)
-	case errors.As(err, &certificate), errors.As(err, new(x509.HostnameError)), errors.As(err, new(x509.UnknownAuthorityError)):
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return fmt.Sprintf("%s shows a certificate that nobody this box trusts has signed, so the password was not sent. Ask the provider for the server's right name; one that makes its own certificates can't be used", s.Host)
+	case errors.As(err, &certificate), errors.As(err, new(x509.HostnameError)):
 		return fmt.Sprintf("%s shows a certificate that is not good for this name, so the password was not sent. Check the server's name with the provider", s.Host)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Sprintf("There is no server named %s. Check the name with the provider", s.Host)

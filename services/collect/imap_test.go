@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"strings"
@@ -141,7 +142,10 @@ func TestIMAPTLS(t *testing.T) {
 	s := imapSource()
 	s.TLS = setup.TLSStartTLS
 	if _, err := b.once(s); err == nil || !strings.Contains(words(&s, err), "certificate that is not good") {
-		t.Errorf("an unknown certificate gives %v", err)
+		t.Errorf("a certificate of another name gives %v", err)
+	}
+	if got := words(&s, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}); !strings.Contains(got, "nobody this box trusts has signed") {
+		t.Errorf("a certificate of somebody unknown gives %q", got)
 	}
 	b.c.o.Roots, s.Host = client.RootCAs, client.ServerName
 	if r, err := b.once(s); err != nil || r.count.collected != 1 {

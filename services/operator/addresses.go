@@ -44,6 +44,13 @@ func listAddresses(ctx context.Context, t *task, groups bool) error {
 		if err != nil {
 			return err
 		}
+		switch {
+		case len(all) > 0:
+		case groups:
+			t.say("There are no groups")
+		default:
+			t.say("There are no further addresses of people, and no shared ones")
+		}
 		table := tabwriter.NewWriter(t.Out, 0, 0, 2, ' ', 0)
 		for _, l := range all {
 			note := ""

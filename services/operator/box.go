@@ -289,7 +289,11 @@ func problem(status int, text []byte) error {
 	if status == http.StatusConflict && p.Field == "password" {
 		return mail.ErrPasswordNeeded // boxctl undo account says how to give one
 	}
-	return errors.New(said(p.Message, p.WhatToDo))
+	words := said(p.Message, p.WhatToDo)
+	if p.Field != "" && strings.Contains(strings.ToLower(p.Message), "this field") {
+		words = p.Field + ": " + words // the words don't name it
+	}
+	return errors.New(words)
 }
 
 // said is what a box says of a problem, without what only helps in front of a page.

@@ -25,10 +25,10 @@ func collectSet(ctx context.Context, t *task) error {
 	}
 	for _, s := range all {
 		if s.Protocol == named.Protocol && strings.EqualFold(s.Host, named.Host) && s.User == named.User {
-			return b.do(ctx, http.MethodPut, "/api/collect/sources/"+s.ID, settings, nil)
+			return t.done(b.do(ctx, http.MethodPut, "/api/collect/sources/"+s.ID, settings, nil), "Mail is collected from %s at %s with these settings from now on", s.User, s.Host)
 		}
 	}
-	return b.do(ctx, http.MethodPost, "/api/collect/sources", settings, nil)
+	return t.done(b.do(ctx, http.MethodPost, "/api/collect/sources", settings, nil), "Mail is collected from %s at %s from now on: boxctl collect list says how it goes", named.User, named.Host)
 }
 
 // collectTry tries settings out.
@@ -76,7 +76,11 @@ func collectPause(ctx context.Context, t *task) error {
 		return fmt.Errorf("the box does not show the settings of %s at %s", s.User, s.Host)
 	}
 	s.Settings["paused"] = t.args[1] == "on"
-	return b.do(ctx, http.MethodPut, "/api/collect/sources/"+s.ID, s.Settings, nil)
+	text := "Nothing is collected from %s at %s until boxctl collect pause ID off"
+	if t.args[1] == "off" {
+		text = "Mail is collected from %s at %s again"
+	}
+	return t.done(b.do(ctx, http.MethodPut, "/api/collect/sources/"+s.ID, s.Settings, nil), text, s.User, s.Host)
 }
 
 // collectRemove ends collecting from a mailbox.
@@ -86,7 +90,15 @@ func collectRemove(ctx context.Context, t *task) error {
 		return err
 	}
 	defer func() { _ = b.close() }() // nothing is left to be done
-	return b.do(ctx, http.MethodDelete, "/api/collect/sources/"+s.ID, nil, nil)
+	return t.done(b.do(ctx, http.MethodDelete, "/api/collect/sources/"+s.ID, nil, nil), "Nothing is collected from %s at %s any more. What has come stays here, what is there stays there", s.User, s.Host)
+}
+
+// done says what has been done, unless it has not.
+func (t *task) done(err error, format string, args ...any) error {
+	if err == nil {
+		t.say(format, args...)
+	}
+	return err
 }
 
 // settings reads the file that a command names; "-" is the input. The caller closes
@@ -138,7 +150,7 @@ func (t *task) source(ctx context.Context) (*box, *wireSource, error) {
 		}
 	}
 	if len(found) != 1 {
-		return nil, nil, errors.Join(fmt.Errorf("%d mailboxes at providers are called %s: use the ID that collect list shows", len(found), t.args[0]), b.close())
+		return nil, nil, errors.Join(fmt.Errorf("%s at providers are called %s: use the ID that boxctl collect list shows", counted(len(found), "mailbox", "mailboxes"), t.args[0]), b.close())
 	}
 	return b, found[0], nil
 }

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -32,7 +34,7 @@ func (t *task) rulesFile(name string) (json.RawMessage, error) {
 		Rules json.RawMessage `json:"rules"`
 	}
 	if err := json.Unmarshal(text, &file); err != nil || file.Rules == nil {
-		return nil, fmt.Errorf("%w: %s is not a file such as boxctl content show prints", errUsage, name)
+		return nil, fmt.Errorf("%w: %s is not a file with rules: boxctl help content shows one", errUsage, name)
 	}
 	return file.Rules, nil
 }
@@ -135,7 +137,7 @@ func (t *task) showTrial(r io.Reader) error {
 		if e := l.Example; e != nil {
 			t.say("%s  %s, %s: %s  “%s”", e.At.Local().Format("2006-01-02 15:04"), e.Of, e.Folder, shown(e.From), e.Subject)
 			for _, f := range e.Found {
-				t.say("    rule “%s” (%s): in %d places, such as %s", f.Rule, f.Action, f.Count, shown(f.Sample))
+				t.say("    rule “%s” (%s): in %s, such as %s", f.Rule, f.Action, counted(f.Count, "place", "places"), shown(f.Sample))
 			}
 		}
 		switch {
@@ -143,8 +145,11 @@ func (t *task) showTrial(r io.Reader) error {
 			return errors.New(l.Problem.Message)
 		case l.Done:
 			t.say("%s looked at, something found in %d", messages(l.Looked), l.Found)
-			for rule, n := range l.Rules {
-				t.say("  rule “%s”: %d", rule, n)
+			if l.Looked == 0 {
+				t.say("→ There was nothing to try rules on, which says nothing about them. What people send is tried on the copies in their folder Sent, what comes in on their other folders.")
+			}
+			for _, rule := range slices.Sorted(maps.Keys(l.Rules)) {
+				t.say("  rule “%s”: %d", rule, l.Rules[rule])
 			}
 			if l.Partial+l.Failed > 0 {
 				t.say("  %d were too long to be looked at as a whole, %d could not be read", l.Partial, l.Failed)

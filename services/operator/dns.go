@@ -2,6 +2,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -52,12 +53,15 @@ func dnsList(ctx context.Context, t *task) error {
 	if err != nil {
 		return err
 	}
-	shown := 0
+	shown, unknown := 0, 0
 	for _, r := range list {
-		if len(t.args) > 0 && r.Name != t.args[0] && !strings.HasSuffix(r.Name, "."+t.args[0]) {
+		if len(t.args) > 0 && !below(r.Name, t.args[0]) {
 			continue
 		}
 		shown++
+		if r.State == "unknown" {
+			unknown++
+		}
 		t.say("%-7s  %s %s", strings.ToUpper(r.State), r.Name, r.Type)
 		t.say("         %s", r.About)
 		if r.State != "ok" && r.Value != "" {
@@ -72,13 +76,21 @@ func dnsList(ctx context.Context, t *task) error {
 	}
 	switch {
 	case shown == 0:
-		t.say("The office publishes nothing for this domain: boxctl domain list shows its domains")
+		return errors.New("the office publishes nothing for this domain: boxctl domain list shows its domains")
+	case unknown == shown:
+		t.say("DNS could not be asked, so nobody knows how this stands there. boxctl dns file writes the records for a zone file.")
 	case well:
 		t.say("All that is needed is there.")
 	default:
 		t.say("Not all that is needed is there. boxctl dns file writes the records for a zone file.")
 	}
 	return nil
+}
+
+// below reports whether a name is a domain's, or one below it.
+func below(name, domain string) bool {
+	domain = strings.TrimSuffix(strings.ToLower(domain), ".")
+	return name == domain || strings.HasSuffix(name, "."+domain)
 }
 
 // dnsFile writes the records as a fragment of a zone file.

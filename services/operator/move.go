@@ -132,7 +132,7 @@ func (t *task) follow(ctx context.Context, b *box, waiting map[string]bool) erro
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d moves are not complete; the same command goes on from there", failed)
+		return fmt.Errorf("%s not complete; the same command goes on from there", counted(failed, "move is", "moves are"))
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func moveStop(ctx context.Context, t *task) error {
 		return err
 	}
 	defer func() { _ = b.close() }() // nothing is left to be done
-	return b.do(ctx, http.MethodDelete, "/api/accounts/"+url.PathEscape(t.args[0])+"/move", nil, nil)
+	return t.done(b.do(ctx, http.MethodDelete, "/api/accounts/"+url.PathEscape(t.args[0])+"/move", nil, nil), "Nothing more is copied for %s. What has come stays", t.args[0])
 }
 
 func (b *box) moves(ctx context.Context) ([]wireMove, error) {

@@ -66,11 +66,14 @@ func space(n int64) string {
 	return strings.TrimSuffix(strconv.FormatFloat(value, 'f', 1, 64), ".0") + unit
 }
 
-// bound reads a number, with K, M, G or T behind it for powers of 1024; nil when
-// there is none.
+// bound reads a number, with K, M, G or T behind it for powers of 1024; "none" is 0.
+// nil when there is no text.
 func bound(text string) (*int64, error) {
 	if text == "" {
 		return nil, nil
+	}
+	if text == "none" {
+		text = "0"
 	}
 	digits := strings.TrimRight(text, "kKmMgGtT")
 	n, err := strconv.ParseInt(digits, 10, 64)
@@ -79,7 +82,7 @@ func bound(text string) (*int64, error) {
 		shift = 10 * (1 + strings.Index("KMGT", suffix))
 	}
 	if err != nil || n < 0 || len(text)-len(digits) > 1 || n > math.MaxInt64>>shift {
-		return nil, fmt.Errorf("%w: %q is not a number such as 0, 5000, 500M or 20G", errUsage, text)
+		return nil, fmt.Errorf("%w: %q is not a number such as 5000, 500M or 20G, nor none", errUsage, text)
 	}
 	n <<= shift
 	return &n, nil

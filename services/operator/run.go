@@ -79,7 +79,7 @@ func commands() []command {
 		{"compact", "--data DIR", "give back the space of what was deleted so long ago that nobody can put it back", compact},
 		{"collect list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say how collecting mail from providers goes, for each mailbox there", collectList},
 		{"collect now", "[USER] --box https://ADDRESS --token-file FILE [--ca FILE]", "collect mail at once, from the mailbox with this user name at its provider, or from all", collectNow},
-		{"collect set", "FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "collect mail from one more mailbox at a provider, or change the settings of one: FILE (- for the input) has them as an entry of collect in a set-up file", collectSet},
+		{"collect set", "FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "collect mail from one more mailbox at a provider, or change the settings of one: FILE (- for standard input) has them as an entry of collect in a set-up file, boxctl help collect shows it", collectSet},
 		{"collect try", "FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "log in with such settings and say what is there, or what is wrong; nothing is kept or changed", collectTry},
 		{"collect pause", "ID on|off --box https://ADDRESS --token-file FILE [--ca FILE]", "on: collect nothing from a mailbox for now; collect list shows its ID", collectPause},
 		{"collect remove", "ID --box https://ADDRESS --token-file FILE [--ca FILE]", "collect nothing from a mailbox any more; mail stays where it is", collectRemove},
@@ -87,14 +87,14 @@ func commands() []command {
 		{"dns file", "--box https://ADDRESS --token-file FILE [--ca FILE]", "write these records as a fragment of a zone file", dnsFile},
 		{"dns new-keys", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "make new keys to sign a domain's mail with; the box takes them up when it sees their records in DNS", dnsNewKeys},
 		{"dns use-keys", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "sign with the new keys from now on, whether their records are in DNS or not", dnsUseKeys},
-		{"move start", "FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "copy mailboxes from other IMAP servers and wait: FILE (- for the input) has {address, host, user, password} of one, or a list; the same again brings what is new", moveStart},
+		{"move start", "FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "copy mailboxes from other IMAP servers and wait: FILE (- for standard input) has one or a list, boxctl help move shows it; the same again brings what is new", moveStart},
 		{"move list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say how far that is", moveList},
 		{"move stop", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "end it for one person; what has come stays", moveStop},
 		{"search rebuild", "[ADDRESS] WHERE", "make the index for searching a person's mail, or everybody's, anew; searches go on meanwhile", searchRebuild},
 		{"user list", "WHERE", "list the people", userList},
 		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
 		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
-		{"user quota", "ADDRESS [--bytes SIZE] [--messages NUMBER] WHERE", "show what a person's mail takes up and may take up; with --bytes (500M, 20G) or --messages set that, 0 for no bound", userQuota},
+		{"user quota", "ADDRESS [--bytes SIZE] [--messages NUMBER] WHERE", "show what a person's mail takes up and may take up; with --bytes (500M, 20G) or --messages set that, none for no bound", userQuota},
 		{"limits", "[ADDRESS] [--messages NUMBER] [--recipients NUMBER] WHERE", "show how much a person, or everybody, may send within a day; with --messages or --recipients (addresses written to for the first time) set that: a number, usual, or none", limits},
 		{"user remove", "ADDRESS WHERE", "remove a person; the mail stays recoverable", userRemove},
 		{"user forward", "ADDRESS [--to ADDRESS,ADDRESS [--keep]] WHERE", "show where a person's mail is passed on to; with --to set that (none: nowhere), with --keep a copy stays here", userForward},
@@ -128,7 +128,7 @@ func commands() []command {
 		{"spare remove", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "end that", spareRemove},
 		{"spare servers", "ADDRESS[,ADDRESS] --box https://ADDRESS --token-file FILE [--ca FILE]", "say which servers are the office's own spare ones (none: there are none): what they bring is judged by where they had it from", spareServers},
 		{"content show", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "print the rules on what is in a domain's mail", contentShow},
-		{"content set", "DOMAIN FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "make the rules in a file (- for standard input) those of a domain: hold, redact or refuse mail with card numbers, IBANs, words or patterns in it", contentSet},
+		{"content set", "DOMAIN FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "make the rules in a file (- for standard input) those of a domain: hold, redact or refuse mail with card numbers, IBANs, words or patterns in it; boxctl help content shows such a file", contentSet},
 		{"content try", "DOMAIN [FILE] [--days NUMBER] --box https://ADDRESS --token-file FILE [--ca FILE]", "say what the rules of a domain, or those in a file, would have found in the mail of the last 30 days; changes nothing", contentTry},
 		{"held list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list the messages that wait for your decision", heldList},
 		{"held show", "ID --box https://ADDRESS --token-file FILE [--ca FILE]", "print a message that waits", heldShow},
@@ -223,7 +223,12 @@ func usage(w io.Writer, word string) {
 	fmt.Fprintln(w, "boxctl looks after a Sanduk mail box.")
 	fmt.Fprintln(w)
 	if !list(w, word) {
-		list(w, "")
+		word = ""
+		list(w, word)
+	}
+	fmt.Fprint(w, fileHelp(word))
+	if word == "" {
+		fmt.Fprint(w, "\nboxctl help WORD shows the commands that begin with a word; help content, collect and\nmove also what FILE holds.\n")
 	}
 	fmt.Fprint(w, `
 WHERE is a running box:   --box https://mail.example.com --token-file FILE [--ca FILE]

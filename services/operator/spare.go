@@ -78,6 +78,10 @@ func spareServers(ctx context.Context, t *task) error {
 		if err := b.do(ctx, http.MethodPut, "/api/spare-servers", map[string]any{"servers": servers}, nil); err != nil {
 			return err
 		}
+		if len(servers) == 0 {
+			t.say("The office has no spare servers of its own")
+			return nil
+		}
 		t.say("The office's own spare servers: %s", shown(strings.Join(servers, ", ")))
 		return nil
 	})

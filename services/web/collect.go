@@ -109,6 +109,9 @@ func (s *Server) replySources(w http.ResponseWriter, r *http.Request, status int
 		}
 	}
 	for _, c := range s.opt.Collector.List() {
+		if set := settings[c.Key]; set != nil {
+			c.Paused = set.Paused // what was set this moment is followed soon
+		}
 		out.Sources = append(out.Sources, source{
 			ID: c.Key.String(), Protocol: string(c.Protocol), Host: c.Host, User: c.User, Into: c.Into, Last: moment(c.Last), LastGood: moment(c.LastGood), Next: moment(c.Next),
 			Running: c.Running, Paused: c.Paused, Listening: c.Listening, Problem: c.Problem,

@@ -16,10 +16,13 @@ import (
 )
 
 // fakeCollector has one source.
-type fakeCollector struct{ asked []string }
+type fakeCollector struct {
+	key   collect.SourceKey
+	asked []string
+}
 
 func (f *fakeCollector) List() []collect.Status {
-	return []collect.Status{{Protocol: "pop3", Host: "pop.provider.test", User: "office", Into: "office.test", Problem: "It is full", Collected: 3}}
+	return []collect.Status{{Key: f.key, Protocol: "pop3", Host: "pop.provider.test", User: "office", Into: "office.test", Problem: "It is full", Collected: 3}}
 }
 
 func (f *fakeCollector) Now(user string) error {
@@ -83,7 +86,13 @@ func TestSources(t *testing.T) {
 	if _, err := ask(s.postSource, "", "{"+box+`, "password": "secret"}`); err == nil || problem(err).Status != 409 {
 		t.Errorf("twice: %v; want 409", err)
 	}
-	if _, err := ask(s.putSource, id, "{"+box+`, "paused": true}`); err != nil || f.list[0].Password != "secret" || !f.list[0].Paused || f.list[0].Leave != setup.UsualLeave {
+	// The source is shown paused at once, also while its worker has not heard of it.
+	s.opt.Collector = &fakeCollector{key: keyOf(f.list[0])}
+	text, err = ask(s.putSource, id, "{"+box+`, "paused": true}`)
+	if n := strings.Count(text, `"paused":true`); n != 2 {
+		t.Errorf("paused %d times in %s; want 2", n, text)
+	}
+	if err != nil || f.list[0].Password != "secret" || !f.list[0].Paused || f.list[0].Leave != setup.UsualLeave {
 		t.Errorf("changed: %+v, %v", f.list, err)
 	}
 	if _, err := ask(s.putSource, id, strings.Replace("{"+box+"}", "imap.provider", "imap.thief", 1)); err == nil {
