@@ -29,11 +29,15 @@ const (
 	clear = "clear@plain.box.test" // to whom peers send without TLS
 )
 
-// people have an account each, and there are as many as one message may go to.
+// people have an account each: those of the tests with 200 recipients, and one for each peer whose mail is sent on, or whose
+// mailbox is full.
 func people() []string {
 	list := []string{"alice", "šaban"}
 	for i := range 20 {
 		list = append(list, fmt.Sprintf("person%02d", i))
+	}
+	for _, p := range peers() {
+		list = append(list, "forward-"+p.name, "full-"+p.name)
 	}
 	return list
 }
@@ -195,33 +199,46 @@ func eventually(t *testing.T, what string, done func() bool) {
 // keys are the records of the box's keys for DKIM, as it proposes them to whoever keeps its zone.
 func (b *box) keys(t *testing.T) string {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &http.Client{Jar: jar, Timeout: waitTime, Transport: &http.Transport{TLSClientConfig: insecure()}}
-	login, err := json.Marshal(map[string]string{"address": "admin@box.test", "password": password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := c.Post("https://"+boxAddr+"/api/session", "application/json", bytes.NewReader(login))
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
-	if answer, err = c.Get("https://" + boxAddr + "/api/dns/zone"); err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		t.Fatalf("GET /api/dns/zone: %s, %v, %s", answer.Status, err, text)
-	}
 	var keys strings.Builder
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(string(b.api(t, "GET", "/api/dns/zone", ""))) {
 		if strings.Contains(line, "._domainkey.") {
 			keys.WriteString(line)
 		}
 	}
 	return keys.String()
+}
+
+// api asks the box's interface as its administrator, and gives the answer.
+func (b *box) api(t *testing.T, method, path, body string) []byte {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &http.Client{Jar: jar, Timeout: waitTime, Transport: &http.Transport{TLSClientConfig: insecure()}}
+	defer c.CloseIdleConnections()
+	login, err := json.Marshal(map[string]string{"address": "admin@box.test", "password": password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text []byte
+	for _, step := range [][3]string{{"POST", "/api/session", string(login)}, {method, path, body}} {
+		request, err := http.NewRequestWithContext(t.Context(), step[0], "https://"+boxAddr+step[1], strings.NewReader(step[2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if step[2] != "" {
+			request.Header.Set("Content-Type", "application/json")
+		}
+		answer, err := c.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err = io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode >= 300 {
+			t.Fatalf("%s %s: %s, %v, %s", step[0], step[1], answer.Status, err, text)
+		}
+	}
+	return text
 }

@@ -10,13 +10,14 @@
 // What is decided in DNS and by certificates is told by names below each peer's domain, all served by the same program:
 //
 //	plain.PEER     a host that does not offer STARTTLS
+//	down.PEER      a host with an address that is not there, until the test adds it
 //	dane.PEER      a TLSA record that matches
 //	danebad.PEER   a TLSA record that does not: nothing may be delivered
 //	sts.PEER       an MTA-STS policy whose host has a certificate for its name
 //	stsbad.PEER    an MTA-STS policy whose host has not: nothing may be delivered
 //
 // Second opinions: Exim signs with DKIM what it sends, and the box judges that; what the box signs is verified by
-// Debian's python3-dkim, asking the same DNS.
+// Debian's python3-dkim, and where it comes from by python3-spf, asking the same DNS.
 //
 // The tests need root, Debian and, the first time, the network. With -short they are skipped; where something is missing
 // they are skipped and say so, and with SANDUK_SYSTEM=1, as the test script sets it, that is a failure.

@@ -1,7 +1,6 @@
 package peertest
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net"
@@ -19,6 +18,7 @@ type peer struct {
 	name  string // also of its domain, below test
 	addr  string // where it offers STARTTLS
 	plain string // where it does not
+	down  string // what it listens on, too, and does not have at first
 	lacks []string
 	root  string
 }
@@ -30,9 +30,9 @@ type peer struct {
 // 12 has not). So it shows what becomes of mail to a server with broken TLS.
 func peers() []*peer {
 	return []*peer{
-		{name: "postfix", addr: "192.0.2.25", plain: "192.0.2.125"},
-		{name: "exim", addr: "192.0.2.26", plain: "192.0.2.126"},
-		{name: "opensmtpd", addr: "192.0.2.27", plain: "192.0.2.127", lacks: []string{"SMTPUTF8", "TLS"}},
+		{name: "postfix", addr: "192.0.2.25", plain: "192.0.2.125", down: "192.0.2.225"},
+		{name: "exim", addr: "192.0.2.26", plain: "192.0.2.126", down: "192.0.2.226"},
+		{name: "opensmtpd", addr: "192.0.2.27", plain: "192.0.2.127", down: "192.0.2.227", lacks: []string{"SMTPUTF8", "TLS"}},
 	}
 }
 
@@ -45,7 +45,7 @@ func (p *peer) zone(id identity, dkim string) string {
 	bad := strings.Repeat("00", 32)
 	return strings.Join([]string{
 		"@ MX 10 mx", "@ TXT \"v=spf1 ip4:" + p.addr + " -all\"", "_dmarc TXT \"v=DMARC1; p=reject\"", dkim,
-		"mx A " + p.addr, "mx TXT \"v=spf1 a -all\"", "mx-plain A " + p.plain, "mx-dane A " + p.addr, "mx-bad A " + p.addr, "mx-sts A " + p.addr, "mx-other A " + p.addr,
+		"mx A " + p.addr, "mx TXT \"v=spf1 a -all\"", "mx-plain A " + p.plain, "mx-down A " + p.down, "down MX 10 mx-down", "mx-dane A " + p.addr, "mx-bad A " + p.addr, "mx-sts A " + p.addr, "mx-other A " + p.addr,
 		"plain MX 10 mx-plain", "dane MX 10 mx-dane", "danebad MX 10 mx-bad", "sts MX 10 mx-sts", "stsbad MX 10 mx-other",
 		"_25._tcp.mx-dane TLSA " + id.tlsa, "_25._tcp.mx-bad TLSA 3 1 1 " + bad,
 		"_mta-sts.sts TXT \"v=STSv1; id=1\"", "_mta-sts.stsbad TXT \"v=STSv1; id=1\"",
@@ -62,6 +62,9 @@ func (p *peer) names() []string {
 func (p *peer) place(t *testing.T) {
 	t.Helper()
 	newPlace(t, p.name, p.addr, p.plain)
+	if err := in(t.Context(), p.name, "sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind").Run(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // start starts it with an empty queue and empty mailboxes, and waits until it answers.
@@ -93,12 +96,16 @@ func (p *peer) start(t *testing.T, id identity, more map[string]string) {
 		p.write(t, name, text)
 	}
 	command(t, "mount", "--rbind", "/dev", filepath.Join(p.root, "dev"))
-	var said bytes.Buffer
+	said, err := os.Create(filepath.Join(p.root, "var/log/said")) // where all that it writes down is looked for
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer said.Close()
 	// The shell stays the first process of its namespace: when it is killed with its parent, all others end. One that
 	// changed its user would have lost the link to the parent.
 	cmd := in(context.Background(), p.name, "unshare", "--pid", "--fork", "--kill-child=KILL",
 		"sh", "-c", `chroot "$@" & wait`, "sh", p.root, "/bin/sh", "/peer/start", worldAddr, greyAddr)
-	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Stdout, cmd.Stderr = said, said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +118,7 @@ func (p *peer) start(t *testing.T, id identity, more map[string]string) {
 		_ = cmd.Process.Kill() // it may have ended
 		<-ended
 		if t.Failed() {
-			t.Logf("%s said:\n%s\n%s", p.name, &said, p.log(t))
+			t.Logf("%s said:\n%s", p.name, p.log(t))
 		}
 	})
 	p.ready(t, ended)

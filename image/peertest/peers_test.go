@@ -58,6 +58,7 @@ func TestPeers(t *testing.T) {
 			trial.outgoing(t)
 			trial.promised(t)
 			trial.incoming(t)
+			trial.reported(t)
 		}
 	})
 	t.Logf("mail of the box and with it:\n%s", m)
