@@ -25,6 +25,7 @@ func (m *Mailroom) Collect(ctx context.Context, c *mail.Collected, body *draft.D
 		return false, err
 	}
 	x.collected, x.round = true, c.Round
+	var taken []mail.Recipient
 	sorted = true
 	for _, to := range envelope.To {
 		err := x.recipient(to)
@@ -32,6 +33,7 @@ func (m *Mailroom) Collect(ctx context.Context, c *mail.Collected, body *draft.D
 		full := refused && refusal.Status == mail.Status5_2_2MailboxFull
 		switch {
 		case err == nil:
+			taken = append(taken, to)
 		case refused && refusal.Status.Class() == 5 && !(full && len(envelope.To) == 1):
 			m.log.Warn("collected message goes to the postmaster", "id", envelope.ID, "to", to.String(), "why", refusal.Text)
 			sorted = false
@@ -44,6 +46,12 @@ func (m *Mailroom) Collect(ctx context.Context, c *mail.Collected, body *draft.D
 		if err := x.recipient(mail.Recipient{Address: c.Keeper, Notify: mail.NotifyNever}); err != nil {
 			return false, err
 		}
+	}
+	if !sorted {
+		// Where it waits for a decision, it waits for those who can get it.
+		unsorted := *envelope
+		unsorted.To = append(taken, mail.Recipient{Address: c.Keeper, Notify: mail.NotifyNever})
+		x.envelope = &unsorted
 	}
 	if err := x.copyOut(); err != nil {
 		return false, err

@@ -160,6 +160,15 @@ func TestCollectScreened(t *testing.T) {
 	if got, sorted, err := collect(); got != "" || !sorted || err != nil || len(f.kept) != 1 {
 		t.Errorf("held: %q, %v, %v, kept %v; want that it is noted and waits", got, sorted, err, f.kept)
 	}
+	// What is for nobody here waits for the keeper, who would have got it.
+	for _, to := range [][]string{nil, {"nobody@example.test"}, {"bob@example.test", "nobody@example.test"}} {
+		c := collected(t, to...)
+		_, err := room.Collect(t.Context(), c, storetest.NewDraft(t, storetest.NewSpool(t), "Subject: s\r\n\r\nt\r\n"), room.post)
+		n := len(f.waits)
+		if err != nil || n == 0 || f.waits[n-1].Address != c.Keeper || n != max(len(to), 1) {
+			t.Errorf("held, to %v: %v, waits for %v; want the keeper in place of who is not here", to, err, f.waits)
+		}
+	}
 	f.keepOn = errors.New("disk")
 	if _, _, err := collect(); !errors.Is(err, f.keepOn) {
 		t.Errorf("what can't be held: %v; want its error", err)

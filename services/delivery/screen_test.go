@@ -16,6 +16,7 @@ type fakeScreener struct {
 	says   Screened
 	err    error
 	kept   []string
+	waits  []mail.Recipient // for whom the last one that was kept is
 	keepOn error
 }
 
@@ -24,8 +25,8 @@ func (f *fakeScreener) Screen(_ context.Context, _ *mail.Envelope, p Passage, _ 
 	return f.says, f.err
 }
 
-func (f *fakeScreener) Keep(_ context.Context, _ *mail.Envelope, _, why string, _ *draft.Draft) error {
-	f.kept = append(f.kept, why)
+func (f *fakeScreener) Keep(_ context.Context, e *mail.Envelope, _, why string, _ *draft.Draft) error {
+	f.kept, f.waits = append(f.kept, why), e.To
 	return f.keepOn
 }
 
