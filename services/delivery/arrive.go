@@ -9,9 +9,10 @@ type arrival struct {
 }
 
 // arrive notes what is to be reported of a recipient of the office who has been reached,
-// by so many new mailboxes here and recipients elsewhere (RFC 3461 §5.2.7).
+// by so many new mailboxes here and recipients elsewhere (RFC 3461 §5.2.7). Of junk
+// nothing is reported: its sender is mostly somebody else, who has not asked.
 func (x *expansion) arrive(to mail.Recipient, kind mail.ListingKind, mailboxes int, outside []outward) {
-	if to.Notify&mail.NotifySuccess == 0 || x.envelope.From.IsZero() || x.collected || x.room.post == nil {
+	if to.Notify&mail.NotifySuccess == 0 || x.envelope.From.IsZero() || x.collected || x.envelope.Judgement.Junk || x.room.post == nil {
 		return
 	}
 	a := arrival{to, mail.FateDelivered}

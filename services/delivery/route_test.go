@@ -577,6 +577,15 @@ func TestArrivals(t *testing.T) {
 			if want := map[bool]mail.Fate{true: want}[notify == mail.NotifySuccess]; got != want {
 				t.Errorf("to %s asking %d: %v; want %v", to, notify, got, want)
 			}
+			envelope = senders(t)["alice"]
+			envelope.To, envelope.Judgement.Junk = []mail.Recipient{{Address: address(t, to), Notify: notify}}, true
+			room.post.outbound = nil
+			room.send(t, envelope, nil)
+			for _, o := range room.post.outbound {
+				if o.Fate != 0 {
+					t.Errorf("to %s: report %+v of junk, whose sender may be forged", to, o)
+				}
+			}
 		}
 	}
 }
