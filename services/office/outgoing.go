@@ -78,7 +78,7 @@ func (o *Office) delivery(p posting) delivery.Options {
 	if p.with != nil {
 		d.Store = local{p}
 	} else {
-		d.Screener = o.screening // what is posted with something else is the box's own, or has been decided about
+		d.Screener = gate{o.screening} // what is posted with something else is the box's own, or has been decided about
 	}
 	return d
 }

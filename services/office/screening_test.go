@@ -133,6 +133,32 @@ func TestContentIn(t *testing.T) {
 	}
 }
 
+// TestForeignResults: what a stranger says in the name of this box about his own message
+// reaches nobody (RFC 8601 §5), however the field is written; others' results stay.
+func TestForeignResults(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	o.setUpNow(t, 0)
+	conn, err := net.Dial("tcp", o.addrs["smtp"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const host = "mail." + testDomain
+	fromAfar(t, conn, "Authentication-Results: other.test; spf=pass smtp.mailfrom=evil1.test\r\nSubject: hi\r\n"+
+		"Authentication-Results: "+host+"; dmarc=pass header.from=evil2.test\r\n"+
+		"authentication-results : (c)\r\n\t"+strings.ToUpper(host)+" 1;\r\n dkim=pass header.d=evil3.test\r\nTo: bob\r\n\r\nAuthentication-Results: "+host+"; in=text\r\n")
+	inbox := o.fetch(t, "bob")
+	if len(inbox) != 1 {
+		t.Fatalf("bob has %q", inbox)
+	}
+	for text, want := range map[string]bool{"evil1": true, "evil2": false, "evil3": false, "Subject: hi\r\nTo: bob\r\n\r\nAuthentication-Results: " + host + "; in=text\r\n": true} {
+		if strings.Contains(inbox[0], text) != want {
+			t.Errorf("%q is there: %v; bob has %q", text, !want, inbox[0])
+		}
+	}
+}
+
 // fromAfar hands a message for bob in from another server.
 func fromAfar(t *testing.T, conn net.Conn, text string) {
 	t.Helper()

@@ -33,11 +33,9 @@
 // # Authentication-Results of others
 //
 // A message may bring such fields in our own name, to deceive whoever reads them
-// (RFC 8601 §5). The stored bytes are not changed for that: ours stands above
-// everything the message brought, in the prefix, so whoever reads takes the one
-// on top. [Foreign] gives the ranges of those that must be cut when the bytes
-// leave this box's hands: when a message is forwarded, or handed to a program
-// that searches the whole header. [Without] reads around them.
+// (RFC 8601 §5). [Foreign] gives the ranges of those, [Without] reads around them:
+// so they are cut before the message is stored or passed on. What this box found
+// itself stands above everything the message brought, in the prefix.
 //
 // # Collected mail
 //

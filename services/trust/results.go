@@ -84,19 +84,19 @@ type Range struct{ Start, End int64 }
 
 // Foreign gives the ranges of the Authentication-Results fields that a message
 // has brought in the name of one of our hosts (RFC 8601 §5), in order. A field
-// whose author can't be read counts as one. The error is the reader's, or says
-// that the header is too long.
+// whose author can't be read counts as one. The error is the reader's, or
+// message.ErrHeaderTooLong; then the ranges are those before.
 func Foreign(r io.ReaderAt, size int64, hosts ...string) ([]Range, error) {
 	const maxHeader = 1 << 20
 	var list []Range
 	var at int64
 	for f, err := range message.Fields(io.NewSectionReader(r, 0, size), maxHeader) {
 		if err != nil {
-			return nil, err
+			return list, err
 		}
 		start := at
 		at += int64(len(f.Raw))
-		if !strings.EqualFold(f.Name, "Authentication-Results") {
+		if !strings.EqualFold(strings.TrimRight(f.Name, " \t"), "Authentication-Results") {
 			continue
 		}
 		author, _, err := ParseResults(f.Value())

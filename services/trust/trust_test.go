@@ -372,6 +372,7 @@ func TestForeign(t *testing.T) {
 	t.Parallel()
 	text := "Received: x\r\n" +
 		"Authentication-Results: box.office.example; dmarc=pass\r\n" +
+		"Authentication-Results : box.office.example; dkim=pass\r\n" +
 		"authentication-results: (hi) \"BOX.office.example\"\r\n\t1; spf=pass\r\n" +
 		"Authentication-Results: other.example; spf=fail\r\n" +
 		"X: y\r\n" +
