@@ -146,7 +146,7 @@ func commands() []command {
 		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it; on a running box with --owner, whose password is asked for: the first one needs no other", tokenAdd},
 		{"token remove", "ID WHERE", "end a token; token list shows its ID", tokenRemove},
 		{"export", "[ADDRESS] --to PATH [--format maildir|mbox] WHERE", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz; without ADDRESS everybody's, into a directory with one for each person", exportMail},
-		{"import", "ADDRESS PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out", importMail},
+		{"import", "[ADDRESS] PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out; without ADDRESS everybody's, from what export has written of the whole office", importMail},
 	}
 }
 
@@ -301,7 +301,9 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.BoolVar(&t.flags.admin, "admin", false, "")
 	set.BoolVar(&t.flags.passwordStdin, "password-stdin", false, "")
 	for {
-		if err := set.Parse(args); err != nil {
+		if err := set.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return fmt.Errorf("%w: help stands at the end (boxctl %s --help), or alone (boxctl help)", errUsage, c.words)
+		} else if err != nil {
 			return fmt.Errorf("%w: %s", errUsage, misread(err))
 		}
 		if args = set.Args(); len(args) == 0 {
@@ -330,7 +332,17 @@ func miscounted(c command, args []string, most int) error {
 	if len(args) > most {
 		return fmt.Errorf("%w: there is %q too much", errUsage, args[most])
 	}
-	return fmt.Errorf("%w: %s is missing", errUsage, strings.Fields(c.args)[len(args)])
+	missing := len(args)
+	for _, word := range strings.Fields(c.args) {
+		if strings.HasPrefix(word, "[") {
+			continue
+		}
+		if missing == 0 {
+			return fmt.Errorf("%w: %s is missing", errUsage, word)
+		}
+		missing--
+	}
+	return errUsage
 }
 
 // misread is what package flag says of the arguments, in our words.

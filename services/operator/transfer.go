@@ -132,28 +132,102 @@ func syncTo(path string) error {
 	return errors.Join(unix.Syncfs(int(f.Fd())), f.Close())
 }
 
-// importMail reads mail of other programs in.
+// importMail reads mail of other programs in: for one person, or without an address
+// what an export of the office has written, for each their own.
 func importMail(ctx context.Context, t *task) error {
+	path := t.args[len(t.args)-1]
+	people, err := exported(path)
+	if err != nil {
+		return err
+	}
+	if len(t.args) == 1 {
+		if len(people) == 0 {
+			return fmt.Errorf("%w: whose mail is it? Only what boxctl export writes of the whole office, a directory with one for each person, needs no ADDRESS", errUsage)
+		}
+		return t.at(ctx, func(p place) error { return t.importOffice(ctx, p, path, people) })
+	}
 	address, err := t.address()
 	if err != nil {
 		return err
 	}
-	archive, err := transfer.Open(t.args[1])
+	if len(people) > 0 && t.flags.into == "" {
+		return fmt.Errorf("%s has the mail of %s. boxctl import %s WHERE gives each their own, boxctl import %s %s WHERE one person's; should %s have everybody's, say in which folder (--into)",
+			path, counted(len(people), "person", "people"), path, address, filepath.Join(path, people[0]), address)
+	}
+	return t.at(ctx, func(p place) error { return t.importPerson(ctx, p, address, path, "") })
+}
+
+// exported gives the people's directories in an export of the office; none if the path
+// is anything else, or nothing.
+func exported(path string) ([]string, error) {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() || !strings.Contains(e.Name(), "@") {
+			return nil, nil
+		}
+		names = append(names, e.Name())
+	}
+	return names, nil
+}
+
+// importPerson reads one person's mail in, and says behind label what that has come to.
+func (t *task) importPerson(ctx context.Context, p place, address mail.Address, path, label string) error {
+	archive, err := transfer.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no file or directory %s", t.args[1])
+		return fmt.Errorf("there is no file or directory %s", path)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s can't be read by whoever runs this command: run it as its owner, or as root", t.args[1])
+		return fmt.Errorf("%s can't be read by whoever runs this command: run it as its owner, or as root", path)
 	case err != nil:
 		return err
 	}
 	defer func() { _ = archive.Close() }() // only read from
-	return t.at(ctx, func(p place) error {
-		show := newProgress(t.Err, "read")
-		done, err := p.importMail(ctx, address, archive, filepath.Base(t.args[1]), t.flags.into, show)
-		show.end()
-		return t.imported(done, err)
-	})
+	show := newProgress(t.Err, "read")
+	done, err := p.importMail(ctx, address, archive, filepath.Base(path), t.flags.into, show)
+	show.end()
+	return t.imported(label, done, err)
+}
+
+// importOffice reads an export of the office in, for everybody who is here. Who is not
+// is named at the end, and the others' mail comes in all the same.
+func (t *task) importOffice(ctx context.Context, p place, path string, names []string) error {
+	people, err := p.people(ctx)
+	if err != nil {
+		return err
+	}
+	here := map[string]mail.Address{}
+	for _, person := range people {
+		here[transfer.FileName(person.Address.String())] = person.Address
+	}
+	var strangers []string
+	leftOut := false
+	for _, name := range names {
+		address, known := here[name]
+		if !known {
+			strangers = append(strangers, name)
+			continue
+		}
+		switch err := t.importPerson(ctx, p, address, filepath.Join(path, name), address.String()+": "); {
+		case errors.Is(err, errLeftOut):
+			leftOut = true
+		case err != nil:
+			return fmt.Errorf("%s: %w", address, err)
+		}
+	}
+	switch {
+	case len(strangers) > 0:
+		return fmt.Errorf("nobody here has the address %s, so that mail is not in. Add them (boxctl user add) and run the same command again: what is in does not come twice", strings.Join(strangers, ", "))
+	case leftOut:
+		return errLeftOut
+	}
+	return nil
 }
 
 func (d *data) exportMail(ctx context.Context, address mail.Address, to string, format transfer.Format, show *progress) (transfer.Exported, error) {
@@ -182,11 +256,11 @@ func (d *data) importMail(ctx context.Context, address mail.Address, archive *tr
 }
 
 // imported says what an import has done, however it ended.
-func (t *task) imported(done transfer.Summary, err error) error {
+func (t *task) imported(label string, done transfer.Summary, err error) error {
 	if isNotBegun(err) || errors.Is(err, mail.ErrNoAccount) || errors.Is(err, errHalfway) {
 		return err
 	}
-	text := messages(done.Imported) + " came in"
+	text := label + messages(done.Imported) + " came in"
 	if done.Imported > 0 {
 		text += " (" + size(done.Bytes) + ")"
 	}
