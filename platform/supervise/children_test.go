@@ -379,7 +379,11 @@ func readableCopy(t *testing.T, program string) string {
 	}
 	name := filepath.Join(dir, "program")
 	if err == nil {
+		// A child that another test starts now would hold the file open for writing until
+		// its own exec, and a program that is being written to can't be run.
+		syscall.ForkLock.RLock()
 		err = os.WriteFile(name, data, 0o755)
+		syscall.ForkLock.RUnlock()
 	}
 	if err != nil {
 		t.Fatal(err)
