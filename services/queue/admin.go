@@ -268,6 +268,7 @@ func (q *Queue) Waiting(wanted func(mail.Hop) bool) map[mail.Hop]int {
 
 // RetryAll has all that waits for a Hop tried at once, or with "" everything, but what
 // is held back. It is Kick for a queue that doesn't run: it writes a record for each.
+// While the window is closed that has no effect before it opens.
 func (q *Queue) RetryAll(ctx context.Context, hop mail.Hop) error {
 	q.mu.Lock()
 	ids := q.ids()

@@ -196,7 +196,11 @@ func (q *Queue) plan(s *stub, it *Item, now time.Time) {
 	clear(s.jobs[len(jobs):])
 	s.jobs = jobs
 	for hop, at := range next {
-		j := &job{stub: s, hop: hop, lane: q.lane(q.key(hop)), next: at, priority: it.Wishes.Priority}
+		l := q.lane(q.key(hop))
+		if l.key.hop == hop {
+			hop = l.key.hop // the lane's own memory, not one more of each item
+		}
+		j := &job{stub: s, hop: hop, lane: l, next: at, priority: it.Wishes.Priority}
 		j.forced = at < earliest(it, hop)
 		s.jobs = append(s.jobs, j)
 		j.lane.add(j)
