@@ -41,8 +41,13 @@ func (d *delivery) run(ctx context.Context) {
 		d.direct(ctx)
 		return
 	}
+	if route.Direct && d.c.passedOver.has(route) {
+		d.direct(ctx)
+		return
+	}
 	d.smartHost(ctx, route)
 	if route.Direct && d.transactions == 0 && ctx.Err() == nil {
+		d.c.passedOver.add(route)
 		d.direct(ctx)
 	}
 }

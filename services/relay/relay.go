@@ -45,10 +45,11 @@ const smtpPort = 25 // RFC 5321 §4.5.4.2
 // Client sends mail to other servers. All of its methods may be called by any number
 // of goroutines.
 type Client struct {
-	options Options
-	pool    pool
-	sts     stsCache
-	panics  atomic.Int64
+	options    Options
+	pool       pool
+	sts        stsCache
+	passedOver passedOver
+	panics     atomic.Int64
 }
 
 // New makes a Client. Close ends it.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // TestTry says what is wrong with a route, and sends nothing.
@@ -71,4 +73,42 @@ func TestTry(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPassedOver: where mail can go direct, a smart host that is down is called by one
+// message in some minutes, and has its mail again when it is back.
+func TestPassedOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Add(t, "peer.test", "smart A 192.0.2.5")
+		w.hosts["192.0.2.1:25"] = (&server{}).serve
+		c := w.client(t, func(o *Options) {
+			o.Route = func(mail.Hop) Route { return Route{Host: "smart.peer.test", Transport: TransportClear, Direct: true} }
+		})
+		calls := func() (n int) {
+			for _, addr := range w.called() {
+				if addr == "192.0.2.5:25" {
+					n++
+				}
+			}
+			return n
+		}
+		send := func(what, server string, want int) {
+			t.Helper()
+			got := c.Send(t.Context(), job("peer.test", testMessage, "one"))
+			if fates(got) != "relayed 250 2.0.0" || got[0].Server != server || calls() != want {
+				t.Errorf("%s: %s by %s, %d calls of the smart host; want it by %s, %d", what, fates(got), got[0].Server, calls(), server, want)
+			}
+		}
+		send("down", "mx.peer.test", 1)
+		send("soon after", "mx.peer.test", 1)
+		time.Sleep(passOver)
+		send("later", "mx.peer.test", 2)
+		w.mu.Lock()
+		w.hosts["192.0.2.5:25"] = (&server{}).serve
+		w.mu.Unlock()
+		time.Sleep(passOver)
+		send("back", "smart.peer.test", 3)
+	})
 }
