@@ -66,7 +66,8 @@
 // each its index and what it is now.
 //
 // Type 10, floor: an LSN. All items of records up to there have gone: compaction may
-// have let go of the records that say so one by one.
+// have let go of the records that say so one by one. A record of any other type is a
+// later version's, and stops Open (mail.ErrNewer).
 //
 // A recipient: address, NOTIFY (1 byte), ORCPT, Hop (string), state (1 byte), flags (1
 // byte: told of delay, told of DELIVERBY, tried), report that is owed (1 byte), next try

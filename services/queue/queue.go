@@ -127,6 +127,9 @@ func Open(ctx context.Context, path string, j *journal.Journal, o Options) (*Que
 	}
 	q := &Queue{opts: o, journal: j, log: o.Logger, wake: make(chan struct{}, 1), watchers: map[chan struct{}]bool{}, unreached: map[laneKey]bool{}, failed: make(chan struct{})}
 	if err := q.recover(ctx, path); err != nil {
+		if q.index != nil {
+			_ = q.index.close() // nothing was written
+		}
 		return nil, err
 	}
 	return q, nil
@@ -139,6 +142,7 @@ func (q *Queue) recover(ctx context.Context, path string) error {
 		q.log.Error("queue: index is made anew", "err", err)
 		if q.index != nil {
 			_ = q.index.close() // it is damaged
+			q.index = nil
 		}
 		if err := setAside(path); err != nil {
 			return err
@@ -152,7 +156,11 @@ func (q *Queue) recover(ctx context.Context, path string) error {
 }
 
 func (q *Queue) load(ctx context.Context, path string) (err error) {
-	q.all, q.lanes, q.changed, q.clock = map[mail.ID]*stub{}, map[laneKey]*lane{}, map[mail.ID]bool{}, nil
+	// Nothing stays of a load that met damage on its way: what it had planned would be
+	// sent twice.
+	q.all, q.lanes, q.changed = map[mail.ID]*stub{}, map[laneKey]*lane{}, map[mail.ID]bool{}
+	q.waiting, q.ready, q.clock = nil, nil, nil
+	q.applied, q.floor, q.saveAt = 0, 0, time.Time{}
 	if q.index, err = openIndex(path); err != nil {
 		return err
 	}
@@ -191,6 +199,9 @@ func (q *Queue) load(ctx context.Context, path string) (err error) {
 // replay does what a record says. One about an item that is not there is of one whose
 // records compaction has let go.
 func (q *Queue) replay(r journal.Record) error {
+	if v := verb(r.Type); v == 0 || v > verbFloor {
+		return fmt.Errorf("queue: a record with verb %d: %w", v, mail.ErrNewer) // going on would send what it says is not to be sent
+	}
 	q.applied = r.LSN
 	switch verb(r.Type) {
 	case verbFloor:

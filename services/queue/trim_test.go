@@ -2,12 +2,15 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -104,6 +107,80 @@ func TestDamagedIndex(t *testing.T) {
 		}
 		b.run()
 		b.close()
+	})
+}
+
+// TestDamagedValue: where an index turns out to be damaged when some of it has been
+// read, nothing of that is planned any more: nobody gets a message twice.
+func TestDamagedValue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.open() // without run: all of it is due at the next start
+		const items = 20
+		for i := range items {
+			b.enqueue(item("alice@box.test", fmt.Sprintf("u%d@far%d.test", i, i)))
+		}
+		b.close()
+		db, err := bbolt.Open(b.path, 0o600, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Update(func(tx *bbolt.Tx) error {
+			c := tx.Bucket(itemsBucket()).Cursor()
+			last, v := c.Last()
+			return c.Bucket().Put(last, append(v[:len(v)-1:len(v)-1], v[len(v)-1]^1))
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Fatal(err)
+		}
+		b.open()
+		b.run()
+		synctest.Wait()
+		sent := map[string]int{}
+		for _, s := range b.remote.all() {
+			sent[s.to]++
+		}
+		for to, n := range sent {
+			if n != 1 {
+				t.Errorf("%s got the message %d times", to, n)
+			}
+		}
+		if len(sent) != items {
+			t.Errorf("%d messages were sent; want %d", len(sent), items)
+		}
+		b.close()
+	})
+}
+
+// TestNewerVerb: a record of a kind that only a later program knows is not passed over,
+// nor taken for another: what it says of an item would be undone by what is sent here.
+func TestNewerVerb(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, payload := range [][]byte{nil, {formatVersion}, {formatVersion, 1, 2, 3}, (&change{id: mail.ID{1}}).encode()} {
+			b := newBench(t)
+			b.open()
+			err := b.journal.Commit(t.Context(), &journal.Entry{
+				Family: journal.FamilyQueue, Type: uint8(verbFloor) + 1,
+				Prepare: func(journal.Slot) ([]byte, error) { return append([]byte{}, payload...), nil },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.q.index.close(); err != nil { // as after a stop without notice
+				t.Fatal(err)
+			}
+			if _, err := Open(t.Context(), b.path, b.journal, b.opts); !errors.Is(err, mail.ErrNewer) {
+				t.Errorf("Open with a record of verb %d, payload %x: %v; want %v", verbFloor+1, payload, err, mail.ErrNewer)
+			}
+			if err := b.journal.Close(); err != nil {
+				t.Error(err)
+			}
+			b.journal.Release()
+		}
 	})
 }
 
