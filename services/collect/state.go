@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 
@@ -26,23 +28,58 @@ type State struct {
 
 	saving sync.Mutex // held while the index is written
 
+	failOnce sync.Once
+	failed   chan struct{}
+
 	mu    sync.Mutex
 	dirty map[place]*mark // guarded by mu; nil: it is forgotten
 	under map[place]*mark // guarded by mu; what is being written
 }
 
 // OpenState brings the index in the file path up to the end of the journal, from
-// its beginning where there is none that can be used. Close it before the journal.
+// its beginning where there is none that can be used: also where that shows only while
+// it is read or written. Close it before the journal.
 func OpenState(ctx context.Context, path string, j *journal.Journal, log *slog.Logger) (*State, error) {
+	s, err := openState(ctx, path, j, log)
+	if !errors.Is(err, errIndex) {
+		return s, err
+	}
+	log.Error("collect: index is made anew", "err", err)
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("collect: remove damaged index: %w", err)
+	}
+	return openState(ctx, path, j, log)
+}
+
+func openState(ctx context.Context, path string, j *journal.Journal, log *slog.Logger) (*State, error) {
 	ix, err := openIndex(path)
 	if err != nil {
 		return nil, err
 	}
-	s := &State{index: ix, journal: j, log: log, dirty: map[place]*mark{}}
+	s := &State{index: ix, journal: j, log: log, failed: make(chan struct{}), dirty: map[place]*mark{}}
 	if err := s.recover(ctx); err != nil {
 		return nil, errors.Join(err, ix.db.Close())
 	}
 	return s, nil
+}
+
+// Failed is closed when the index was found damaged: nothing is collected that it would
+// have to know, until the next OpenState has made it anew.
+func (s *State) Failed() <-chan struct{} { return s.failed }
+
+// notice removes an index that an error says is damaged, which the next OpenState might
+// not come upon. It gives the error back.
+func (s *State) notice(err error) error {
+	if errors.Is(err, errIndex) {
+		s.failOnce.Do(func() {
+			s.log.Error("collect: index is damaged, and made anew at the next start", "err", err)
+			if err := os.Remove(s.index.db.Path()); err != nil {
+				s.log.Error("collect: remove damaged index", "err", err)
+			}
+			close(s.failed)
+		})
+	}
+	return err
 }
 
 func (s *State) recover(ctx context.Context) error {
@@ -100,7 +137,7 @@ func (s *State) look(p place) (mark, bool, error) {
 		return *m, true, nil
 	}
 	found, ok, err := s.index.get(p)
-	if err != nil {
+	if s.notice(err) != nil {
 		return mark{}, false, fmt.Errorf("collect: read index: %w", err)
 	}
 	return found, ok, nil
@@ -237,7 +274,7 @@ func (s *State) save(seen journal.LSN) error {
 	s.mu.Lock()
 	s.under, s.dirty = s.dirty, map[place]*mark{}
 	s.mu.Unlock()
-	err := s.index.save(s.under, seen, false)
+	err := s.notice(s.index.save(s.under, seen, false))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
@@ -262,7 +299,7 @@ func (s *State) deleted(source SourceKey, absent func(Item) bool) ([]Item, error
 		}
 		return len(list) < maxEnded
 	})
-	return list, err
+	return list, s.notice(err)
 }
 
 // maxEnded is how many items one record ends at most: far below a payload's bound.

@@ -77,6 +77,9 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	case <-o.queue.Failed():
 		endure(ctx, o.probe, o.sayReadOnly)
 		cancel(fmt.Errorf("office: the queue's index is damaged, the next start mends it: %w", mail.ErrClosed))
+	case <-o.collected.Failed():
+		endure(ctx, o.probe, o.sayReadOnly)
+		cancel(fmt.Errorf("office: the index of what was collected is damaged, the next start mends it: %w", mail.ErrClosed))
 	case <-o.store.Failed():
 		endure(ctx, o.probe, o.sayReadOnly)
 		cancel(fmt.Errorf("office: an index is damaged, the next start mends it: %w", mail.ErrClosed))
