@@ -62,6 +62,10 @@ func check(ctx context.Context, t *task) error {
 			t.say("not done:  the index of %s was not compared with the log: there is no room on the disk for a second one. All else was checked.\n"+
 				"→ Make room, as much as mail/accounts takes up, or check a copy on a larger disk.", listed(post.Uncompared, name))
 		}
+		if len(post.Unready) > 0 {
+			t.say("not done:  the mail of %s was not checked: its index is lost, and there is no room on the disk to make it anew. The log has everything.\n"+
+				"→ Make room, as much as mail/accounts takes up, or check a copy on a larger disk.", listed(post.Unready, name))
+		}
 		if len(people.Problems) == 0 && post.OK() && len(waiting.Problems) == 0 {
 			fmt.Fprintln(t.Out, "All is well")
 			return nil

@@ -35,6 +35,8 @@ type Report struct {
 	// Uncompared are the accounts whose index could not be compared with the log, for
 	// lack of room for a second one on the disk and in memory. All else was checked.
 	Uncompared []mail.AccountID
+	// Unready are those of which nothing could be checked, see Store.Unready.
+	Unready []mail.AccountID
 	// Unreadable is how many messages of each person can't be read, each copy counted.
 	Unreadable map[mail.AccountID]int
 	// Gone is how many of these were in files of the log (log/%08d.seg) that are not
@@ -56,7 +58,9 @@ type Problem struct {
 func (p Problem) String() string { return fmt.Sprintf("account %s: %s", p.Account, p.Text) }
 
 // OK reports whether everything was as it must be.
-func (r *Report) OK() bool { return len(r.Problems) == 0 && len(r.Damage) == 0 && len(r.Gone) == 0 }
+func (r *Report) OK() bool {
+	return len(r.Problems) == 0 && len(r.Damage) == 0 && len(r.Gone) == 0 && len(r.Unready) == 0
+}
 
 // Check proves the invariants of every account: exact counts, UIDs in order and
 // below UIDNEXT, every body readable and as long as its row says, the counts of
@@ -78,6 +82,10 @@ func (s *Store) CheckListing(ctx context.Context, most int) (Report, error) {
 		s.loading.Lock()
 		a, err := s.loadAccount(s.life, id)
 		s.loading.Unlock()
+		if errors.Is(err, errUnready) {
+			report.Unready = append(report.Unready, id)
+			continue
+		}
 		if err != nil {
 			return report, fmt.Errorf("check: %w", err)
 		}

@@ -65,6 +65,9 @@ func (s *Store) rebuildAnyhow(ctx context.Context, old *account, cause error) (a
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unready[old.id] = u
+	if _, known := s.known[old.id]; !known {
+		s.known[old.id] = true // also when only its snapshot says so: its bodies live
+	}
 	s.log.Error("store: an account can't be used: its index is to be made anew, and there is no room for it", "account", old.id, "error", err)
 	return nil, u.err
 }

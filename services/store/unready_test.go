@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sanduk-mail/sanduk/platform/durable/disktest"
+	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/store/storetest"
@@ -136,11 +137,52 @@ func TestUnready(t *testing.T) {
 		if _, err := r.store.Account(t.Context(), 2); err != nil {
 			t.Errorf("account 2: %v", err)
 		}
+		if report, err := r.store.Check(t.Context()); err != nil || report.OK() || report.Accounts != 1 || len(report.Problems) != 0 || !slices.Equal(report.Unready, []mail.AccountID{1}) {
+			t.Errorf("Check: %v, %+v; want that account 2 is as it must be, and 1 could not be checked", err, report)
+		}
+		if err := r.store.Live(t.Context(), func(journal.BodyRef) {}); err == nil {
+			t.Error("the bodies of account 1 are said to be known")
+		}
 		r.abandon()
 		d.Empty()
 		r.unwritten, r.readOnly = 0, nil
 		checkRecovered(t, r, "with room again", []string{want})
 	}
+}
+
+// TestUnreadyKnown: of an account of which all that is left is in the log, and which there
+// is no room for, the bodies do not pass for dead.
+func TestUnreadyKnown(t *testing.T) {
+	if !disktest.Inside(t) {
+		return
+	}
+	r, d, _ := onSmallDisk(t)
+	if err := r.open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.store.Snapshot(t.Context(), 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	want := dump(t, r.store)
+	r.abandon()
+	if err := os.RemoveAll(filepath.Join(r.index, "accounts")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(r.index, "accounts"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.Fill(0)
+	r.unwritten = 1000
+	if err := r.open(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.store.Live(t.Context(), func(journal.BodyRef) {}); !errors.Is(err, mail.ErrNoSpace) {
+		t.Errorf("Live = %v for an account that can't be read; want %v", err, mail.ErrNoSpace)
+	}
+	r.abandon()
+	d.Empty()
+	r.unwritten = 0
+	checkRecovered(t, r, "with room again", []string{want})
 }
 
 // TestLeftovers: what a process leaves that is cut short goes at the next start.
