@@ -3,10 +3,10 @@ package collect
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
 	"fmt"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // Item names one message of a source: what the provider calls it. It is bytes, not
@@ -51,8 +51,8 @@ const (
 
 const recordVersion = 1
 
-// ErrNewer says that a record was written by a later program.
-var ErrNewer = errors.New("collect: written by a later version of this program")
+// ErrNewer says that a record or the index was written by a later program.
+var ErrNewer = fmt.Errorf("collect: %w", mail.ErrNewer)
 
 var errRecord = fmt.Errorf("collect: %w", journal.ErrDamaged)
 

@@ -1,6 +1,10 @@
 package directory
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
 
 // What the directory answers beyond the errors of package mail.
 var (
@@ -16,5 +20,5 @@ var (
 	ErrLost = errors.New("this box was set up, but its disk has lost the list of people and settings. Nothing has been changed. " +
 		"Copy the data directory as it is, look the disk over, and put the box back from a backup")
 	// ErrNewer: a record or index was written by a later version of the box.
-	ErrNewer = errors.New("written by a newer version of the box")
+	ErrNewer = mail.ErrNewer
 )

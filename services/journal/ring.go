@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 const (
@@ -78,7 +79,7 @@ func decodeRingHeader(b []byte) (ringHeader, error) {
 		return ringHeader{}, fmt.Errorf("ring header: %w", ErrDamaged)
 	}
 	if v := le.Uint16(b[8:]); v != formatVersion {
-		return ringHeader{}, fmt.Errorf("ring header: format version %d is not known to this version of the box", v)
+		return ringHeader{}, fmt.Errorf("ring header: format version %d: %w", v, mail.ErrNewer)
 	}
 	h := ringHeader{
 		tag: le.Uint32(b[16:]), seed: le.Uint32(b[20:]), size: int64(le.Uint64(b[24:])),

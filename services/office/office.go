@@ -150,6 +150,8 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	defer func() {
 		if err != nil {
 			switch {
+			case errors.Is(err, mail.ErrNewer):
+				o.longWork.show(cantStartNewer)
 			case errors.Is(err, syscall.EROFS):
 				o.longWork.show(cantStartReadOnly)
 			case isFull(err):

@@ -24,6 +24,7 @@ const (
 	fullToDo = "Put a larger disk in, or remove from this one what is not the box's, then restart the box."
 
 	cantStartReadOnly = "The disk takes no writes, and the mail on it can't be read either. Restart the box. If this comes back, have what is on the disk copied, and replace it."
+	cantStartNewer    = "This version of the software is older than the one that was here last, and does not know all that it has written. Nothing is lost. Start the newer version again."
 	cantStartFull     = "The disk is full, so the mail can't be started. Nothing is lost by that. Put a larger disk in, or remove from this one what is not the box's, then restart the box."
 )
 
