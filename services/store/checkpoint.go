@@ -66,14 +66,38 @@ func (a *account) checkpoint() error {
 	return nil
 }
 
-// bearable says whether an account without index is still small enough for memory.
+// bearable says whether an account without index is still small enough for memory, by
+// itself and beside the others.
 func (a *account) bearable() error {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	if a.dirty.size >= a.store.maxUnwritten {
+	size := a.inMemory()
+	if size >= a.store.maxUnwritten || size+a.store.unwritten(a.id) >= maxUnwrittenOfAll*a.store.maxUnwritten {
 		return fmt.Errorf("it is too large to be made in memory: %w", mail.ErrNoSpace)
 	}
 	return nil
+}
+
+// inMemory is how many changes of the account are in memory alone.
+func (a *account) inMemory() int {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.dirty.size
+}
+
+// maxUnwrittenOfAll accounts of the largest size that is made in memory are there at
+// most, or many smaller ones: a change takes up to 400 bytes, so that is 160 MB.
+const maxUnwrittenOfAll = 4
+
+// unwritten is how many changes of all accounts but one are in memory alone.
+func (s *Store) unwritten(but mail.AccountID) (n int) {
+	s.mu.RLock()
+	accounts := slices.Collect(maps.Values(s.accounts))
+	s.mu.RUnlock()
+	for _, a := range accounts {
+		if a.id != but {
+			n += a.inMemory()
+		}
+	}
+	return n
 }
 
 // flush is one checkpoint: a consistent copy of what it writes.

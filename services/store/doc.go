@@ -45,8 +45,8 @@
 // new records and bodies get the numbers that the index has of others.
 //
 // On a disk without room for an index that has to be made, the damaged one makes
-// room; then the account is made in memory, up to 100,000 changes, and written when
-// there is room; a larger one can't be used until then (Unready). With
+// room; then the account is made in memory, up to 100,000 changes, and of all accounts
+// four times that, and written when there is room; a larger one can't be used until then (Unready). With
 // Options.ReadOnly nothing is written at all: indexes are read, and made in memory
 // where they are no good. What a process that was cut short has left in an account's
 // directory (index.db.new, .building, .checking, .shrunk, snapshot.building) is removed

@@ -98,12 +98,35 @@ func (s *Store) replay(ctx context.Context, sec *section, at moment) error {
 			return s.startOver(ctx, a, fmt.Errorf("it lacks what was before record %d: %w", at.lsn, errIndex))
 		}
 	}
+	before := a.dirty.size
 	if _, err := a.apply(sec, at); err != nil {
 		// The index is not what the log was written against.
 		return s.startOver(ctx, a, err)
 	}
 	s.noteRemoval(a)
+	if s.readOnly {
+		return s.boundInMemory(a, before)
+	}
 	return s.bound(a)
+}
+
+// boundStep is after how many changes of an account it is asked whether all that is in
+// memory alone is still bearable.
+const boundStep = 512
+
+// boundInMemory gives an account up when, with what came behind so many changes, there
+// is too much in memory that no checkpoint can take: the others can be read.
+func (s *Store) boundInMemory(a *account, before int) error {
+	step := max(1, min(boundStep, s.maxUnwritten/maxUnwrittenOfAll))
+	if a.dirty.size/step == before/step {
+		return nil
+	}
+	err := a.bearable()
+	if !isFull(err) {
+		return err
+	}
+	s.forget(a.id)
+	return ready(s.giveUp(a.id, err))
 }
 
 // startOver makes an account anew that does not go with the log.
@@ -274,6 +297,9 @@ func (s *Store) rebuildFrom(ctx context.Context, id mail.AccountID, from *snapsh
 			a.closeHole(moment{time: s.now()})
 		}
 		err = a.index.finish()
+	}
+	if err == nil && inMemory {
+		err = a.bearable()
 	}
 	if err != nil {
 		a.index.close()

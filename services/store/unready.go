@@ -57,6 +57,11 @@ func (s *Store) rebuildAnyhow(ctx context.Context, old *account, cause error) (a
 	if !isFull(err) {
 		return nil, err
 	}
+	return nil, s.giveUp(old.id, err)
+}
+
+// giveUp notes that an account can't be used now. It gives errUnready.
+func (s *Store) giveUp(id mail.AccountID, cause error) error {
 	u := unready{err: mail.ErrReadOnly}
 	if !s.readOnly {
 		u = unready{mail.ErrNoSpace, time.Now().Add(unreadyRetry)}
@@ -64,12 +69,12 @@ func (s *Store) rebuildAnyhow(ctx context.Context, old *account, cause error) (a
 	u.err = fmt.Errorf("%w: %w", errUnready, u.err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.unready[old.id] = u
-	if _, known := s.known[old.id]; !known {
-		s.known[old.id] = true // also when only its snapshot says so: its bodies live
+	s.unready[id] = u
+	if _, known := s.known[id]; !known {
+		s.known[id] = true // also when only its snapshot says so: its bodies live
 	}
-	s.log.Error("store: an account can't be used: its index is to be made anew, and there is no room for it", "account", old.id, "error", err)
-	return nil, u.err
+	s.log.Error("store: an account can't be used: its index is to be made anew, and there is no room for it", "account", id, "error", cause)
+	return u.err
 }
 
 // stillUnready is why an account is not even tried now.

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sanduk-mail/sanduk/platform/durable/disktest"
+	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -183,6 +185,71 @@ func TestUnreadyKnown(t *testing.T) {
 	d.Empty()
 	r.unwritten = 0
 	checkRecovered(t, r, "with room again", []string{want})
+}
+
+// TestUnreadyOfMany: what is made in memory is bounded for all accounts together, and none
+// that is too large keeps the others from being read, also when nothing but the log is
+// left of all of them.
+func TestUnreadyOfMany(t *testing.T) {
+	t.Parallel()
+	const accounts = 8
+	r := &rig{t: t, log: crashfs.New(), index: t.TempDir(), clock: storetest.NewClock()}
+	if err := r.open(); err != nil {
+		t.Fatal(err)
+	}
+	spool := storetest.NewSpool(t)
+	for id := mail.AccountID(1); id <= accounts; id++ {
+		if err := r.store.CreateAccount(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 200 {
+			d := storetest.NewDraft(t, spool, storetest.Message("x", fmt.Sprintf("Message-ID: <%d.%d@x.test>", id, i)))
+			a, err := r.store.Account(t.Context(), id)
+			if err == nil {
+				_, err = a.Append(t.Context(), 1, []draft.Append{{Draft: d}})
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	want := dump(t, r.store)
+	r.abandon()
+	left := copyDir(t, r.index)
+	for _, lost := range []string{"index.db", "accounts"} {
+		for unwritten, some := range map[int]bool{100_000: true, 900: true, 100: false} {
+			r.index, r.unwritten, r.readOnly = copyDir(t, left), unwritten, syscall.EROFS
+			for id := range accounts {
+				if err := os.Remove(filepath.Join(r.index, "accounts", fmt.Sprint(id+1), "index.db")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if lost == "accounts" {
+				if err := os.RemoveAll(filepath.Join(r.index, lost)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := r.open(); err != nil {
+				t.Fatalf("without %s, %d changes in memory: %v", lost, unwritten, err)
+			}
+			ready := 0
+			for id := mail.AccountID(1); id <= accounts; id++ {
+				switch _, err := r.store.Account(t.Context(), id); {
+				case err == nil:
+					ready++
+				case !errors.Is(err, mail.ErrReadOnly):
+					t.Errorf("account %s: %v", id, err)
+				}
+			}
+			t.Logf("without %s, %d changes in memory: %d can be read", lost, unwritten, ready)
+			if some != (ready > 0) || (unwritten == 100_000) != (ready == accounts) || ready+len(r.store.Unready()) != accounts {
+				t.Errorf("without %s, %d changes in memory: %d accounts can be read, and not %v", lost, unwritten, ready, r.store.Unready())
+			}
+			r.abandon()
+			r.unwritten, r.readOnly = 0, nil
+			checkRecovered(t, r, "when the disk takes writes", []string{want})
+		}
+	}
 }
 
 // TestLeftovers: what a process leaves that is cut short goes at the next start.
