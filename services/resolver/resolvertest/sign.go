@@ -41,6 +41,9 @@ func (n *Internet) Sign(t testing.TB, how Signing, zones ...string) {
 		}
 		z.key = &dns.DNSKEY{Hdr: header(z.name, dns.TypeDNSKEY, 300), Flags: 257, Protocol: 3, Algorithm: dns.ECDSAP256SHA256}
 		private, err := z.key.Generate(256)
+		for err == nil && z.key.KeyTag() == 0 {
+			private, err = z.key.Generate(256) // package dns signs with no key whose tag is 0, as one of 65,536 is
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
