@@ -13,6 +13,10 @@ var (
 	ErrSending = errors.New("the message is being sent right now: try again in a moment")
 	// ErrNothingToChange: none of its recipients is in a state in which that can be done.
 	ErrNothingToChange = errors.New("there is nothing to change about this message")
+	// ErrHeldBack: somebody holds it back, so that it can't be tried.
+	ErrHeldBack = errors.New("the message is held back")
+	// ErrUndecided: it waits for a decision because of a rule on contents.
+	ErrUndecided = errors.New("the message waits for a decision")
 )
 
 // Waiting is a message on its way out, as people see it. The JSON names are those of

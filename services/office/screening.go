@@ -276,7 +276,7 @@ func (h heldMail) Drop(ctx context.Context, id mail.ID) error {
 		return known(err)
 	}
 	if !it.Kept() {
-		return mail.ErrNoMessage
+		return mail.ErrNotWaiting
 	}
 	subject := h.subject(ctx, it)
 	if err := h.o.queue.Drop(ctx, id); err != nil {
@@ -313,8 +313,8 @@ func (h heldMail) subject(ctx context.Context, it *queue.Item) string {
 // known gives the queue's errors the vocabulary's names.
 func known(err error) error {
 	switch {
-	case errors.Is(err, queue.ErrNoItem), errors.Is(err, queue.ErrNothing):
-		return fmt.Errorf("%w (%w)", mail.ErrNoMessage, err)
+	case errors.Is(err, queue.ErrNothing):
+		return fmt.Errorf("%w (%w)", mail.ErrNotWaiting, err)
 	case errors.Is(err, queue.ErrSending):
 		return &mail.RuleError{Text: "Somebody else decides about this message at this moment", Err: mail.ErrInUse}
 	}

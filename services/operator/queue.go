@@ -2,8 +2,10 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -65,8 +67,12 @@ func queueList(ctx context.Context, t *task) error {
 				return err
 			}
 		}
-		if n == 0 {
-			t.say("No waiting mail. Messages stand here while another server doesn't accept them")
+		switch {
+		case n > 0:
+		case t.flags.held || t.flags.hop != "" || t.flags.address != "":
+			t.say("No waiting mail is like that. boxctl queue list without --held, --hop and --address shows all of it")
+		default:
+			t.say("No waiting mail. Messages stand here while another server doesn't accept them.")
 		}
 		return nil
 	})
@@ -88,7 +94,7 @@ func listWaiting(w io.Writer, m mail.Waiting) {
 
 // waits is how a recipient stands who is not held.
 func waits(r mail.WaitingRecipient) string {
-	text := "tried now"
+	text := "waits for its turn"
 	if r.Next != nil && r.Next.After(time.Now()) {
 		text = "next try " + r.Next.Local().Format("2006-01-02 15:04")
 	}
@@ -159,8 +165,12 @@ func (t *task) showRecipient(r mail.WaitingRecipient) {
 		t.say("  %s  %s: %s", a.At.Local().Format(time.DateTime), a.Fate, a.Reply)
 		t.say("                       %s, after %s", where, a.Took.Round(time.Millisecond))
 	}
-	if r.Next != nil {
+	switch {
+	case r.Next == nil:
+	case r.Next.After(time.Now()):
 		t.say("  next try %s", r.Next.Local().Format(time.DateTime))
+	default:
+		t.say("  waits for its turn")
 	}
 }
 
@@ -231,7 +241,11 @@ func queueRetry(ctx context.Context, t *task) error {
 		if err := p.retryAll(ctx, mail.Hop(strings.ToLower(t.flags.hop))); err != nil {
 			return err
 		}
-		t.say("All that waits is tried at once, but what is held back")
+		what := "All that waits"
+		if t.flags.hop != "" {
+			what += " for " + t.flags.hop
+		}
+		t.say("%s is tried at once, but what is held back", what)
 		return nil
 	})
 }
@@ -273,6 +287,9 @@ func queueExport(ctx context.Context, t *task) error {
 			return p.exportWaiting(ctx, id, t.Out)
 		}
 		f, err := os.OpenFile(t.flags.to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("%s is there already, and nothing is written over: name a file that is new", t.flags.to)
+		}
 		if err != nil {
 			return err
 		}

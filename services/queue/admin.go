@@ -41,7 +41,9 @@ func (q *Queue) Release(ctx context.Context, id mail.ID) error {
 // window is closed.
 func (q *Queue) Retry(ctx context.Context, id mail.ID) error {
 	var hops []mail.Hop
+	held := false
 	err := q.alter(ctx, verbRetry, id, func(_ *Item, r *Recipient) bool {
+		held = held || r.State == StateHeld
 		r.Next = wall(time.Now())
 		hops = append(hops, r.Hop)
 		return r.State == StateQueued
@@ -63,6 +65,9 @@ func (q *Queue) Retry(ctx context.Context, id mail.ID) error {
 		}
 	}
 	poke(q.wake)
+	if held && errors.Is(err, ErrNothing) {
+		return mail.ErrHeldBack
+	}
 	return err
 }
 
@@ -105,7 +110,7 @@ func (q *Queue) alter(ctx context.Context, v verb, id mail.ID, fn func(*Item, *R
 	}
 	defer q.leave(s)
 	if it.Kept() && v != verbDrop {
-		return ErrNothing // it goes nowhere but back, see Hand
+		return mail.ErrUndecided // it goes nowhere but back, see Hand
 	}
 	c := change{id: id}
 	for i := range it.To {
@@ -290,7 +295,8 @@ func (q *Queue) RetryAll(ctx context.Context, hop mail.Hop) error {
 		}) {
 			continue
 		}
-		if err := q.Retry(ctx, id); err != nil && !errors.Is(err, ErrNoItem) && !errors.Is(err, ErrSending) && !errors.Is(err, ErrNothing) {
+		err = q.Retry(ctx, id)
+		if err != nil && !slices.ContainsFunc([]error{ErrNoItem, ErrSending, ErrNothing, mail.ErrHeldBack, mail.ErrUndecided}, func(known error) bool { return errors.Is(err, known) }) {
 			return err
 		}
 	}

@@ -51,11 +51,11 @@ func TestKept(t *testing.T) {
 		b.keep(kept)
 		b.enqueue(item("alice@box.test", "dora@far.test"))
 		for _, f := range []func(context.Context, mail.ID) error{b.q.Release, b.q.Retry, b.q.Hold} {
-			if err := f(t.Context(), kept.ID); !errors.Is(err, ErrNothing) {
+			if err := f(t.Context(), kept.ID); !errors.Is(err, mail.ErrUndecided) {
 				t.Errorf("it can be changed: %v", err)
 			}
 		}
-		if err := b.q.Redirect(t.Context(), kept.ID, kept.To[0].Address, address("x@far.test"), "far.test"); !errors.Is(err, ErrNothing) {
+		if err := b.q.Redirect(t.Context(), kept.ID, kept.To[0].Address, address("x@far.test"), "far.test"); !errors.Is(err, mail.ErrUndecided) {
 			t.Errorf("it can be redirected: %v", err)
 		}
 		time.Sleep(30 * 24 * time.Hour)

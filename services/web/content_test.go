@@ -54,7 +54,7 @@ func (b *rulebook) Drop(_ context.Context, id mail.ID) error {
 
 func (b *rulebook) Export(_ context.Context, id mail.ID, w io.Writer) error {
 	if id.IsZero() {
-		return mail.ErrNoMessage
+		return mail.ErrNotWaiting
 	}
 	_, err := io.WriteString(w, "Subject: x\r\n\r\n")
 	return err
@@ -91,13 +91,13 @@ func TestContentRules(t *testing.T) {
 	if list := b.want(b.do("GET", "/api/held", "", admin...), http.StatusOK, ""); len(list["held"].([]any)) != 1 || list["more"] != true {
 		t.Errorf("held: %v", list)
 	}
-	b.want(b.do("GET", "/api/held?after=x", "", admin...), http.StatusNotFound, "messages")
+	b.want(b.do("GET", "/api/held?after=x", "", admin...), http.StatusNotFound, "")
 	if got := b.do("GET", "/api/held/"+id+"/message", "", admin...); got.Body.String() != "Subject: x\r\n\r\n" || got.Header().Get("Content-Type") != "message/rfc822" {
 		t.Errorf("the message is %q, %v", got.Body.String(), got.Header())
 	}
 	b.want(b.do("POST", "/api/held/"+id+"/release", "{}", admin...), http.StatusNoContent, "")
 	b.want(b.do("DELETE", "/api/held/"+id, "", admin...), http.StatusNoContent, "")
-	b.want(b.do("DELETE", "/api/held/nonsense", "", admin...), http.StatusNotFound, "messages")
+	b.want(b.do("DELETE", "/api/held/nonsense", "", admin...), http.StatusNotFound, "")
 	if got, want := strings.Join(book.decided, ", "), "release "+id+", drop "+id; got != want {
 		t.Errorf("decided %s; want %s", got, want)
 	}

@@ -21,7 +21,7 @@ type Held struct {
 	Inside bool // somebody of the office has sent it
 }
 
-// Decisions is mail that waits for an administrator. Errors: mail.ErrNoMessage, a
+// Decisions is mail that waits for an administrator. Errors: mail.ErrNotWaiting, a
 // *mail.RuleError, or the box's own trouble.
 type Decisions interface {
 	// Held lists it, the oldest first, from behind a message on (zero: from the
@@ -62,7 +62,7 @@ func (s *Server) getHeld(w http.ResponseWriter, r *http.Request, _ mail.Login) e
 	if text := r.FormValue("after"); text != "" {
 		var err error
 		if after, err = mail.ParseID(text); err != nil {
-			return mail.ErrNoMessage
+			return mail.ErrNotWaiting
 		}
 	}
 	list, more, err := s.opt.Decisions.Held(r.Context(), after)
@@ -85,7 +85,7 @@ func (s *Server) getHeld(w http.ResponseWriter, r *http.Request, _ mail.Login) e
 func (s *Server) getHeldMessage(w http.ResponseWriter, r *http.Request, who mail.Login) error {
 	id, err := mail.ParseID(r.PathValue("id"))
 	if err != nil {
-		return mail.ErrNoMessage
+		return mail.ErrNotWaiting
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "held message read", slog.String("id", id.String()), slog.String("by", who.Address.String()))
 	out := &headed{w: w}
@@ -116,7 +116,7 @@ func (s *Server) decide(what string, do func(context.Context, mail.ID) error) fu
 	return func(w http.ResponseWriter, r *http.Request, who mail.Login) error {
 		id, err := mail.ParseID(r.PathValue("id"))
 		if err != nil {
-			return mail.ErrNoMessage
+			return mail.ErrNotWaiting
 		}
 		if err := do(r.Context(), id); err != nil {
 			return err

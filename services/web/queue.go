@@ -12,7 +12,7 @@ import (
 )
 
 // Queue is the mail that waits for its way out. Errors: mail.ErrNotWaiting,
-// mail.ErrSending, mail.ErrNothingToChange.
+// mail.ErrSending, mail.ErrNothingToChange, mail.ErrHeldBack, mail.ErrUndecided.
 type Queue interface {
 	// Waiting lists messages in the order in which they came, and says whether there
 	// are more.
