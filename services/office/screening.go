@@ -63,12 +63,14 @@ func (s *screening) set(domain string) (*content.Set, error) {
 	return set, nil
 }
 
-// Screen applies the rules of the domains that a message is of, or for.
+// Screen applies the rules of the domains that a message is of, or for. What one domain
+// refuses is refused, what one wants held is held; what is left to be taken out is taken
+// out for each.
 func (s *screening) Screen(ctx context.Context, envelope *mail.Envelope, p delivery.Passage, body *draft.Draft) (delivery.Screened, error) {
 	var out delivery.Screened
 	way, domains := content.In, p.In
 	if p.Of != "" {
-		way, domains = 0, []string{p.Of}
+		way, domains = 0, authors(p.Of, body)
 		if p.Out {
 			way |= content.Out
 		}
@@ -76,39 +78,82 @@ func (s *screening) Screen(ctx context.Context, envelope *mail.Envelope, p deliv
 			way |= content.Internal
 		}
 	}
+	var redacting []finding
 	for _, domain := range domains {
-		set, err := s.set(domain)
+		f, found, err := s.look(ctx, envelope, domain, way, body)
 		if err != nil {
 			return out, err
 		}
-		if set == nil || set.Empty(way) {
-			continue
-		}
-		f, err := set.Look(ctx, way, body.Digest(), body.Reader())
-		if err != nil {
-			return out, err
-		}
-		if f.Partial != "" {
-			s.o.log.Warn("a message was not looked at as a whole", "verb", "judge", "id", envelope.ID, "domain", domain, "why", f.Partial)
-		}
-		m, found := f.Strictest()
-		if !found {
-			continue
-		}
-		s.o.log.Info("a rule on contents holds", "verb", "judge", "id", envelope.ID, "domain", domain, "rule", m.Rule.Name, "action", m.Rule.Action, "places", m.Count)
-		switch m.Rule.Action {
-		case mail.ContentRefuse:
+		switch {
+		case !found:
+		case f.Rule.Action == mail.ContentRefuse:
 			return out, &mail.Refusal{Status: mail.Status5_7_1NotPermitted, Text: fmt.Sprintf("The rule \"%s\" of %s does not let this message through. It is about %s",
-				plainASCII(m.Rule.Name), domain, inWords(m))}
-		case mail.ContentHold:
-			out.Keep = fmt.Sprintf("Rule “%s” of %s: %s", m.Rule.Name, domain, inWords(m))
-		case mail.ContentRedact:
-			if out.Body, out.Keep, err = s.redact(ctx, set, way, body, m); err != nil {
-				return out, err
-			}
+				plainASCII(f.Rule.Name), domain, inWords(f.Match))}
+		case f.Rule.Action == mail.ContentHold && out.Keep == "":
+			out.Keep = fmt.Sprintf("Rule “%s” of %s: %s", f.Rule.Name, domain, inWords(f.Match))
+		case f.Rule.Action == mail.ContentRedact:
+			redacting = append(redacting, f)
+		}
+		if f.unseen != "" && out.Keep == "" {
+			out.Keep = fmt.Sprintf("The rules of %s could not be applied to all of it: %s", domain, f.unseen)
+		}
+	}
+	for _, f := range redacting {
+		if out.Keep != "" {
+			break
+		}
+		without, keep, err := s.redact(ctx, f.set, way, body, f.Match)
+		if out.Body != nil {
+			out.Body.Discard() // the one before, in which less is taken out
+		}
+		if out.Body, out.Keep = without, keep; err != nil {
+			return out, err
+		}
+		if without != nil {
+			body = without
 		}
 	}
 	return out, nil
+}
+
+// finding is what a domain's rules say of a message.
+type finding struct {
+	content.Match
+	set    *content.Set
+	unseen string // why a message that leaves was not looked at as a whole
+}
+
+// look says what the rules of a domain find; found is false where that is nothing.
+func (s *screening) look(ctx context.Context, envelope *mail.Envelope, domain string, way content.Way, body *draft.Draft) (f finding, found bool, err error) {
+	if f.set, err = s.set(domain); err != nil || f.set == nil || f.set.Empty(way) {
+		return f, false, err
+	}
+	all, err := f.set.Look(ctx, way, body.Digest(), body.Reader())
+	if err != nil {
+		return f, false, err
+	}
+	if all.Partial != "" {
+		s.o.log.Warn("a message was not looked at as a whole", "verb", "judge", "id", envelope.ID, "domain", domain, "why", all.Partial)
+		if way&content.Out != 0 {
+			f.unseen = all.Partial // what must not leave might stand in the rest
+		}
+	}
+	if f.Match, found = all.Strictest(); found {
+		s.o.log.Info("a rule on contents holds", "verb", "judge", "id", envelope.ID, "domain", domain, "rule", f.Rule.Name, "action", f.Rule.Action, "places", f.Count)
+	}
+	return f, found, nil
+}
+
+// authors are the domains whose rules are for a message from inside: that of who has
+// logged in, and those in whose names it is written.
+func authors(login string, body *draft.Draft) []string {
+	domains := []string{strings.ToLower(login)}
+	for _, from := range body.Digest().Envelope.From {
+		if host := strings.ToLower(from.Host); host != "" && !slices.Contains(domains, host) {
+			domains = append(domains, host)
+		}
+	}
+	return domains
 }
 
 // inWords says where something was found, in ASCII.

@@ -96,6 +96,52 @@ func TestContentRules(t *testing.T) {
 	})
 }
 
+// TestContentEvaded: more parts than are looked at, or the name of another domain of the
+// office, are no way around the rules.
+func TestContentEvaded(t *testing.T) {
+	t.Parallel()
+	world := resolvertest.New(t, map[string]string{"far.test.": "@ IN MX 10 mx\nmx IN A 127.0.0.10\n"})
+	o := startOffice(t, t.TempDir(), func(options *Options) {
+		options.DNS, options.Outgoing = world.Client(), Outgoing{DNS: world.Client(), Port: 9}
+	})
+	o.setUpNow(t, 0)
+	const second = "second.test"
+	if err := o.directory.SetDomain(t.Context(), mail.Domain{Name: second}); err != nil {
+		t.Fatal(err)
+	}
+	alice, err := o.directory.Look(t.Context(), mail.Address{Local: "alice", Domain: testDomain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	desk := mail.Listing{Kind: mail.ListingShared, Address: mail.Address{Local: "desk", Domain: second}, Members: []mail.Member{{Account: alice.Account}}}
+	if _, err := o.directory.SetListing(t.Context(), desk); err != nil {
+		t.Fatal(err)
+	}
+	for domain, rule := range map[string]mail.ContentRule{
+		testDomain: {Name: "Plans", Out: true, Text: true, Words: []string{"plan"}, Action: mail.ContentRefuse},
+		second:     {Name: "Prices", Internal: true, Text: true, Words: []string{"price"}, Action: mail.ContentRefuse},
+	} {
+		if err := o.directory.SetContent(t.Context(), domain, []mail.ContentRule{rule}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bob := "bob@" + testDomain
+	if err := o.submit(t, bob, "Subject: 1\r\n\r\nthe price\r\n"); err != nil {
+		t.Errorf("in her own name: %v", err)
+	}
+	if err := o.submit(t, bob, "From: desk@second.test\r\nSubject: 2\r\n\r\nthe price\r\n"); err == nil || !strings.Contains(err.Error(), "Prices") {
+		t.Errorf("in the other domain's name: %v; want it refused by that domain's rule", err)
+	}
+	parts := strings.Repeat("--b\r\n\r\nnothing\r\n", 250) + "--b\r\n\r\nthe plan\r\n--b--\r\n"
+	if err := o.submit(t, "x@far.test", "Subject: 3\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"+parts); err != nil {
+		t.Errorf("of many parts: %v", err)
+	}
+	list, _, err := heldMail{o.Office}.Held(t.Context(), mail.ID{})
+	if err != nil || len(list) != 1 || !strings.Contains(list[0].Why, "could not be applied to all of it") {
+		t.Errorf("held %+v, %v; want the one of many parts", list, err)
+	}
+}
+
 // TestContentIn: a stranger's message waits, comes to its mailbox when it is released,
 // and keeps what was known of it.
 func TestContentIn(t *testing.T) {
