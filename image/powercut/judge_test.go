@@ -110,6 +110,8 @@ func TestMended(t *testing.T) {
 			"sanduk-data contains a file system with errors, check forced.\nsanduk-data: 38/40960 files (5.3% non-contiguous), 20969/655099 blocks\n": false,
 		"sanduk-data contains a file system with errors, check forced.\nsanduk-data: Inode 12, i_blocks is 8, should be 0.  FIXED.\n": true,
 		"sanduk-data: Superblock has an invalid journal (inode 8).\n":                                                                 true,
+		"sanduk-data: Journal transaction 3034 was corrupt, replay was aborted.\nsanduk-data contains a file system with errors, check forced.\n" +
+			"sanduk-data: Inode 372 extent tree (at level 1) could be shorter.  IGNORED.\nsanduk-data: 382/40960 files (8.6% non-contiguous), 46618/655099 blocks\n": false,
 	} {
 		if got := mended(out); got != want {
 			t.Errorf("mended(%q) = %t, want %t", out, got, want)
