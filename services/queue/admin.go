@@ -126,7 +126,7 @@ func (q *Queue) alter(ctx context.Context, v verb, id mail.ID, fn func(*Item, *R
 }
 
 // take keeps everybody else from changing an item that is pinned, until leave.
-func (q *Queue) take(s *stub) (*Item, error) {
+func (q *Queue) take(s *card) (*Item, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if s.attending || slices.ContainsFunc(s.jobs, func(j *job) bool { return j.pos < 0 }) {
@@ -136,7 +136,7 @@ func (q *Queue) take(s *stub) (*Item, error) {
 	return s.item, nil
 }
 
-func (q *Queue) leave(s *stub) {
+func (q *Queue) leave(s *card) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.unblock(s, time.Now())

@@ -23,10 +23,10 @@ const postPause = 10 * time.Minute
 
 // attend does what time asks for about an item: it gives up on recipients, and sends
 // the reports that are owed.
-func (q *Queue) attend(ctx context.Context, stub *stub) {
-	s, _, err := q.pin(stub.id)
+func (q *Queue) attend(ctx context.Context, card *card) {
+	s, _, err := q.pin(card.id)
 	if err != nil {
-		q.log.Error("queue: an item can't be read", "item", stub.id, "err", err)
+		q.log.Error("queue: an item can't be read", "item", card.id, "err", err)
 	}
 	var later time.Time
 	if s != nil {
@@ -36,14 +36,14 @@ func (q *Queue) attend(ctx context.Context, stub *stub) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.attends--
-	q.unblock(stub, time.Now())
-	if !later.IsZero() && q.all[stub.id] == stub {
-		q.setDeadline(stub, later)
+	q.unblock(card, time.Now())
+	if !later.IsZero() && q.all[card.id] == card {
+		q.setDeadline(card, later)
 	}
 }
 
 // unblock ends the attending to an item, and plans it again. The caller holds mu.
-func (q *Queue) unblock(s *stub, now time.Time) {
+func (q *Queue) unblock(s *card, now time.Time) {
 	s.attending = false
 	if s.item != nil && q.all[s.id] == s {
 		q.plan(s, s.item, now)
@@ -52,7 +52,7 @@ func (q *Queue) unblock(s *stub, now time.Time) {
 }
 
 // attendTo gives the time at which to come again; zero: when it is planned.
-func (q *Queue) attendTo(ctx context.Context, s *stub) time.Time {
+func (q *Queue) attendTo(ctx context.Context, s *card) time.Time {
 	now := time.Now()
 	c, skipped := q.overdue(s, now)
 	if len(c.changes) > 0 && !q.commit(ctx, q.entry(verbExpire, c)) {
@@ -71,7 +71,7 @@ func (q *Queue) attendTo(ctx context.Context, s *stub) time.Time {
 
 // overdue is what has become of an item's recipients by now. Those that are being sent
 // are left for later.
-func (q *Queue) overdue(s *stub, now time.Time) (c change, skipped bool) {
+func (q *Queue) overdue(s *card, now time.Time) (c change, skipped bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	it := s.item // what was being sent may have ended
@@ -115,7 +115,7 @@ func (q *Queue) overdue(s *stub, now time.Time) (c change, skipped bool) {
 
 // report sends what is owed about an item, and records that in the same moment. waits
 // says that more is owed, of recipients that are being sent.
-func (q *Queue) report(ctx context.Context, s *stub) (waits bool, err error) {
+func (q *Queue) report(ctx context.Context, s *card) (waits bool, err error) {
 	q.mu.Lock()
 	it := s.item
 	sending := make([]bool, len(it.To)) // nothing new begins while somebody attends to the item

@@ -81,7 +81,7 @@ func (q *Queue) Check(ctx context.Context) (Report, error) {
 func (q *Queue) fromLog(ctx context.Context) (*Queue, error) {
 	fresh := &Queue{
 		opts: q.opts, log: q.log, journal: q.journal, wake: make(chan struct{}, 1),
-		all: map[mail.ID]*stub{}, lanes: map[laneKey]*lane{}, changed: map[mail.ID]bool{}, saveAt: time.Now(),
+		all: map[mail.ID]*card{}, lanes: map[laneKey]*lane{}, changed: map[mail.ID]bool{}, saveAt: time.Now(),
 	}
 	err := q.journal.Replay(ctx, journal.FamilyQueue, 0, func(r journal.Record) error {
 		if err := fresh.replay(r); !errors.Is(err, journal.ErrDamaged) {

@@ -46,7 +46,7 @@ func (q *Queue) key(hop mail.Hop) laneKey {
 
 // job is what an item has for one Hop.
 type job struct {
-	stub   *stub
+	card   *card
 	hop    mail.Hop
 	lane   *lane
 	next   int64 // when it is tried, Unix nanoseconds
@@ -98,7 +98,7 @@ func (l *lane) at(perHop int, now time.Time, opens func(int64) int64) (next int6
 // whether there was any.
 func (l *lane) force(now time.Time, hop mail.Hop, rush bool) (found bool) {
 	for _, j := range l.jobs {
-		held := j.stub.began > now.UnixNano()
+		held := j.card.began > now.UnixNano()
 		if hop != "" && j.hop != hop {
 			continue
 		}
@@ -160,7 +160,7 @@ func (q *Queue) lane(key laneKey) *lane {
 
 // plan makes the jobs and the deadline of an item what they have to be. What is being
 // sent is left alone. The caller holds mu.
-func (q *Queue) plan(s *stub, it *Item, now time.Time) {
+func (q *Queue) plan(s *card, it *Item, now time.Time) {
 	next := map[mail.Hop]int64{}
 	for i := range it.To {
 		if r := &it.To[i]; r.State == StateQueued {
@@ -200,7 +200,7 @@ func (q *Queue) plan(s *stub, it *Item, now time.Time) {
 		if l.key.hop == hop {
 			hop = l.key.hop // the lane's own memory, not one more of each item
 		}
-		j := &job{stub: s, hop: hop, lane: l, next: at, priority: it.Wishes.Priority}
+		j := &job{card: s, hop: hop, lane: l, next: at, priority: it.Wishes.Priority}
 		j.forced = at < earliest(it, hop)
 		s.jobs = append(s.jobs, j)
 		j.lane.add(j)
@@ -238,7 +238,7 @@ func (q *Queue) deadline(it *Item) time.Time {
 }
 
 // setDeadline has the scheduler attend to the item at that time; never if it is zero.
-func (q *Queue) setDeadline(s *stub, at time.Time) {
+func (q *Queue) setDeadline(s *card, at time.Time) {
 	if s.pos >= 0 {
 		heap.Remove(&q.clock, s.pos)
 	}
@@ -249,7 +249,7 @@ func (q *Queue) setDeadline(s *stub, at time.Time) {
 }
 
 // unplan takes an item out that has gone.
-func (q *Queue) unplan(s *stub) {
+func (q *Queue) unplan(s *card) {
 	now := time.Now()
 	for _, j := range s.jobs {
 		if j.pos >= 0 {
@@ -262,7 +262,7 @@ func (q *Queue) unplan(s *stub) {
 }
 
 // sending says whether a recipient at the Hop is being sent. The caller holds mu.
-func (s *stub) sending(hop mail.Hop) bool {
+func (s *card) sending(hop mail.Hop) bool {
 	return slices.ContainsFunc(s.jobs, func(j *job) bool { return j.pos < 0 && j.hop == hop })
 }
 
@@ -365,13 +365,13 @@ func (h *laneHeap) Pop() any {
 	return l
 }
 
-type stubHeap []*stub
+type cardHeap []*card
 
-func (h stubHeap) Len() int           { return len(h) }
-func (h stubHeap) Less(i, j int) bool { return h[i].deadline < h[j].deadline }
-func (h stubHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i]; h[i].pos, h[j].pos = i, j }
-func (h *stubHeap) Push(x any)        { s := x.(*stub); s.pos = len(*h); *h = append(*h, s) }
-func (h *stubHeap) Pop() any {
+func (h cardHeap) Len() int           { return len(h) }
+func (h cardHeap) Less(i, j int) bool { return h[i].deadline < h[j].deadline }
+func (h cardHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i]; h[i].pos, h[j].pos = i, j }
+func (h *cardHeap) Push(x any)        { s := x.(*card); s.pos = len(*h); *h = append(*h, s) }
+func (h *cardHeap) Pop() any {
 	old := *h
 	s := old[len(old)-1]
 	old[len(old)-1] = nil

@@ -72,11 +72,11 @@ type Queue struct {
 	wake chan struct{} // capacity 1: the scheduler has something to look at
 
 	mu      sync.Mutex // guards what follows
-	all     map[mail.ID]*stub
+	all     map[mail.ID]*card
 	lanes   map[laneKey]*lane
 	waiting laneHeap // lanes that may run later
 	ready   []*lane  // lanes that may run now, each once, in turn
-	clock   stubHeap // what has a deadline
+	clock   cardHeap // what has a deadline
 	running int
 	attends int
 	changed map[mail.ID]bool // since the last save
@@ -95,8 +95,8 @@ type Queue struct {
 	failed   chan struct{}
 }
 
-// stub is what is in memory of each item.
-type stub struct {
+// card is what is in memory of each item.
+type card struct {
 	kept      bool // it waits for a decision
 	id        mail.ID
 	lsn       journal.LSN
@@ -158,7 +158,7 @@ func (q *Queue) recover(ctx context.Context, path string) error {
 func (q *Queue) load(ctx context.Context, path string) (err error) {
 	// Nothing stays of a load that met damage on its way: what it had planned would be
 	// sent twice.
-	q.all, q.lanes, q.changed = map[mail.ID]*stub{}, map[laneKey]*lane{}, map[mail.ID]bool{}
+	q.all, q.lanes, q.changed = map[mail.ID]*card{}, map[laneKey]*lane{}, map[mail.ID]bool{}
 	q.waiting, q.ready, q.clock = nil, nil, nil
 	q.applied, q.floor, q.saveAt = 0, 0, time.Time{}
 	if q.index, err = openIndex(path); err != nil {
@@ -255,9 +255,9 @@ func (q *Queue) replay(r journal.Record) error {
 	return nil
 }
 
-// insert makes the stub of an item.
-func (q *Queue) insert(it *Item) *stub {
-	s := &stub{id: it.ID, lsn: it.lsn, body: it.Body, kept: it.Kept(), began: it.began().UnixNano(), item: it, pos: -1}
+// insert makes the card of an item.
+func (q *Queue) insert(it *Item) *card {
+	s := &card{id: it.ID, lsn: it.lsn, body: it.Body, kept: it.Kept(), began: it.began().UnixNano(), item: it, pos: -1}
 	q.all[it.ID] = s
 	return s
 }
@@ -271,7 +271,7 @@ func (q *Queue) touch(id mail.ID) {
 }
 
 // unpin lets an item's memory go when nobody needs it and the index has it.
-func (q *Queue) unpin(s *stub) {
+func (q *Queue) unpin(s *card) {
 	if s.users == 0 && !q.changed[s.id] && !q.saved {
 		s.item = nil
 	}
@@ -279,7 +279,7 @@ func (q *Queue) unpin(s *stub) {
 
 // pin gives the item and keeps it in memory until release. It is nil when there is no
 // such item any more.
-func (q *Queue) pin(id mail.ID) (*stub, *Item, error) {
+func (q *Queue) pin(id mail.ID) (*card, *Item, error) {
 	q.mu.Lock()
 	s := q.all[id]
 	if s == nil {
@@ -313,7 +313,7 @@ func (q *Queue) pin(id mail.ID) (*stub, *Item, error) {
 // Failed is closed when the index was found damaged: the next Open makes it anew.
 func (q *Queue) Failed() <-chan struct{} { return q.failed }
 
-func (q *Queue) release(s *stub) {
+func (q *Queue) release(s *card) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s.users--

@@ -88,7 +88,7 @@ func (q *Queue) dispatch(ctx context.Context, now time.Time, working *sync.WaitG
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.clock) > 0 && q.clock[0].deadline <= now.UnixNano() && q.attends < maxAttends {
-		s := heap.Pop(&q.clock).(*stub)
+		s := heap.Pop(&q.clock).(*card)
 		if s.attending {
 			continue // somebody changes it, and plans it again when he has
 		}

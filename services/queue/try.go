@@ -28,16 +28,16 @@ const (
 // lane's heap meanwhile.
 func (q *Queue) try(ctx context.Context, j *job) {
 	q.mu.Lock()
-	blocked := j.stub.attending // who attends to it plans it again
+	blocked := j.card.attending // who attends to it plans it again
 	q.mu.Unlock()
 	if blocked {
 		q.finish(j, contactNone, mail.Attempt{})
 		return
 	}
-	s, it, err := q.pin(j.stub.id)
+	s, it, err := q.pin(j.card.id)
 	if s == nil {
 		if err != nil {
-			q.log.Error("queue: an item can't be read", "item", j.stub.id, "err", err)
+			q.log.Error("queue: an item can't be read", "item", j.card.id, "err", err)
 		}
 		q.finish(j, contactNone, mail.Attempt{})
 		return
@@ -236,7 +236,7 @@ func (q *Queue) finish(j *job, met contact, last mail.Attempt) {
 	l := j.lane
 	l.running--
 	q.running--
-	j.stub.jobs = slices.DeleteFunc(j.stub.jobs, func(other *job) bool { return other == j })
+	j.card.jobs = slices.DeleteFunc(j.card.jobs, func(other *job) bool { return other == j })
 	switch met {
 	case contactNobody:
 		l.failures++
@@ -253,7 +253,7 @@ func (q *Queue) finish(j *job, met contact, last mail.Attempt) {
 		}
 		q.reached(now)
 	}
-	switch s := j.stub; {
+	switch s := j.card; {
 	case q.all[s.id] != s, s.attending: // it has gone, or is planned again soon
 	case s.item != nil:
 		q.plan(s, s.item, now)
