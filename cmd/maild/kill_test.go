@@ -186,7 +186,7 @@ func (r *relaying) reportsTo(who string, counts map[string]int) {
 }
 
 // await waits until there is a report about each message. By then the queue has
-// nothing left of it.
+// nothing left of it. What another process has done is seen by looking again.
 func (r *relaying) await(subjects ...string) {
 	r.t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {

@@ -44,19 +44,7 @@ func TestJudged(t *testing.T) {
 		options.Trust.Lists = []trust.List{{Zone: "list.example", Refuse: true}}
 	})
 	o.setUpNow(t, 0)
-	s, err := o.newServers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := mailtest.Listen(25)
-	served := make(chan error, 1)
-	go func() { served <- s.smtp.Serve(l, smtpd.Mode{}) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		_ = s.smtp.Shutdown(ctx)
-		<-served
-	})
+	l := serveStrangers(t, o)
 	t.Run("cases", func(t *testing.T) {
 		for name, test := range map[string]struct {
 			from, domain string
@@ -139,4 +127,23 @@ func (o *testOffice) find(t *testing.T, mailbox, subject string) string {
 	}
 	t.Fatalf("%q is not in %s", subject, mailbox)
 	return ""
+}
+
+// serveStrangers has the office's port 25 reached from any address, until the test ends.
+func serveStrangers(t *testing.T, o *testOffice) *mailtest.Listener {
+	t.Helper()
+	s, err := o.newServers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := mailtest.Listen(25)
+	served := make(chan error, 1)
+	go func() { served <- s.smtp.Serve(l, smtpd.Mode{}) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_ = s.smtp.Shutdown(ctx)
+		<-served
+	})
+	return l
 }

@@ -1,7 +1,6 @@
 package office
 
 import (
-	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -17,17 +16,8 @@ import (
 // passed on to a group, and was handed to a server that sends no reports.
 func TestReportsOfArrival(t *testing.T) {
 	t.Parallel()
-	world := resolvertest.New(t, map[string]string{"far.test.": "@ IN MX 10 mx\nmx IN A 127.0.0.9\n"})
-	l, err := net.Listen("tcp", "127.0.0.9:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	var far mx
-	go far.serve(t, l)
-	o := startOffice(t, t.TempDir(), func(options *Options) {
-		options.DNS, options.Outgoing = world.Client(), Outgoing{DNS: world.Client(), Port: uint16(l.Addr().(*net.TCPAddr).Port)}
-	})
+	_, reach := newFar(t)
+	o := startOffice(t, t.TempDir(), reach)
 	o.setUpNow(t, 1)
 	team := mail.Address{Local: "team", Domain: testDomain}
 	if _, err := o.directory.SetListing(t.Context(), mail.Listing{Kind: mail.ListingGroup, Address: team, Members: []mail.Member{{Address: mail.Address{Local: "admin", Domain: testDomain}}}}); err != nil {

@@ -18,8 +18,25 @@ import (
 
 // mx is another server, which takes mail for everybody but nobody@.
 type mx struct {
-	mu  sync.Mutex
-	got []string
+	world *resolvertest.Internet // of newFar
+	mu    sync.Mutex
+	got   []string
+}
+
+// newFar starts the server of far.test, until the test ends; reach has an office find it.
+func newFar(t *testing.T) (far *mx, reach func(*Options)) {
+	t.Helper()
+	world := resolvertest.New(t, map[string]string{"far.test.": "@ IN MX 10 mx\nmx IN A 127.0.0.9\n"})
+	l, err := net.Listen("tcp", "127.0.0.9:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	far = &mx{world: world}
+	go far.serve(t, l)
+	return far, func(options *Options) {
+		options.DNS, options.Outgoing = world.Client(), Outgoing{DNS: world.Client(), Port: uint16(l.Addr().(*net.TCPAddr).Port)}
+	}
 }
 
 func (m *mx) serve(t *testing.T, l net.Listener) {
@@ -71,17 +88,8 @@ func (m *mx) session(t *testing.T, c net.Conn) {
 // refuses, of which the sender reads in the inbox.
 func TestOutgoing(t *testing.T) {
 	t.Parallel()
-	world := resolvertest.New(t, map[string]string{"far.test.": "@ IN MX 10 mx\nmx IN A 127.0.0.9\n"})
-	l, err := net.Listen("tcp", "127.0.0.9:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	var far mx
-	go far.serve(t, l)
-	o := startOffice(t, t.TempDir(), func(options *Options) {
-		options.DNS, options.Outgoing = world.Client(), Outgoing{DNS: world.Client(), Port: uint16(l.Addr().(*net.TCPAddr).Port)}
-	})
+	far, reach := newFar(t)
+	o := startOffice(t, t.TempDir(), reach)
 	o.setUpNow(t, 0)
 	if err := o.submit(t, "somebody@far.test", "Subject: out\r\n\r\nhello\r\n"); err != nil {
 		t.Fatal(err)
@@ -94,7 +102,7 @@ func TestOutgoing(t *testing.T) {
 	far.mu.Lock()
 	sent := far.got[0]
 	far.mu.Unlock()
-	signedBy(t, o, world, sent, testDomain)
+	signedBy(t, o, far.world, sent, testDomain)
 	if err := o.aggregate.Keep(); err != nil {
 		t.Error(err)
 	}

@@ -19,20 +19,9 @@ import (
 // released or dropped, survives a restart, and who has to know is told.
 func TestContentRules(t *testing.T) {
 	t.Parallel()
-	world := resolvertest.New(t, map[string]string{"far.test.": "@ IN MX 10 mx\nmx IN A 127.0.0.10\n"})
-	l, err := net.Listen("tcp", "127.0.0.10:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	var far mx
-	go far.serve(t, l)
+	far, reach := newFar(t)
 	data := t.TempDir()
-	start := func() *testOffice {
-		return startOffice(t, data, func(options *Options) {
-			options.DNS, options.Outgoing = world.Client(), Outgoing{DNS: world.Client(), Port: uint16(l.Addr().(*net.TCPAddr).Port)}
-		})
-	}
+	start := func() *testOffice { return startOffice(t, data, reach) }
 	o := start()
 	o.setUpNow(t, 0)
 	admin := o.api(t, "admin")

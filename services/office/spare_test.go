@@ -1,21 +1,17 @@
 package office
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/emersion/go-smtp"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
-	"github.com/sanduk-mail/sanduk/services/mailtest"
 	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
-	"github.com/sanduk-mail/sanduk/services/smtpd"
 	"github.com/sanduk-mail/sanduk/services/trust"
 )
 
@@ -93,19 +89,7 @@ func TestBehindSpareServer(t *testing.T) {
 	if err := o.directory.SetSpareServers(t.Context(), []netip.Prefix{netip.MustParsePrefix(spare + "/32")}); err != nil {
 		t.Fatal(err)
 	}
-	s, err := o.newServers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := mailtest.Listen(25)
-	served := make(chan error, 1)
-	go func() { served <- s.smtp.Serve(l, smtpd.Mode{}) }()
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		_ = s.smtp.Shutdown(ctx)
-		<-served
-	})
+	l := serveStrangers(t, o)
 	bring := func(from, subject, received string) error {
 		conn, err := l.DialFrom(netip.MustParseAddr(from))
 		if err != nil {
