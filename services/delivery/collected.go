@@ -83,15 +83,7 @@ func (m *Mailroom) Collect(ctx context.Context, c *mail.Collected, body *draft.D
 		// without him.
 		return true, post.Deliver(ctx, envelope, nil, nil, body)
 	}
-	role := mail.RoleInbox
-	if envelope.Judgement.Junk {
-		role = mail.RoleJunk
-	}
-	targets := make([]mail.Target, len(x.local))
-	for i, in := range x.local {
-		// Return-Path stands in the message already, where the provider noted it.
-		targets[i] = mail.Target{Account: in.account, Role: role, Prefix: []byte("Delivered-To: " + in.to.String() + "\r\n" + received)}
-	}
+	targets := x.targets(received)
 	if err := post.Deliver(ctx, envelope, targets, x.outbound(x.signed(), received), body); err != nil {
 		return false, fmt.Errorf("deliver collected message %s: %w", envelope.ID, err)
 	}

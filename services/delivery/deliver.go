@@ -47,6 +47,7 @@ type Options struct {
 	SRS       *srs.Rewriter // for reverse-paths of forwarded mail; nil: they stay as they are
 	Spare     Spare         // nil: the box is nobody's spare server
 	Screener  Screener      // nil: nobody looks at what is in mail
+	Shelf     Shelf         // nil: what its sender wants to go later goes at once
 	Signer    Signer        // nil: mail leaves unsigned
 	Quota     Quota
 	Place     Place
@@ -62,6 +63,7 @@ type Mailroom struct {
 	srs       *srs.Rewriter
 	spare     Spare
 	screener  Screener
+	shelf     Shelf
 	signer    Signer
 	quota     Quota
 	refused   refusals
@@ -79,7 +81,7 @@ type Place struct {
 
 // New makes a Mailroom.
 func New(o Options) *Mailroom {
-	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, mayLeave: o.Leaves, srs: o.SRS, spare: o.Spare, screener: o.Screener, signer: o.Signer, quota: o.Quota, place: o.Place, log: o.Log,
+	return &Mailroom{directory: o.Directory, store: o.Store, post: o.Post, mayLeave: o.Leaves, srs: o.SRS, spare: o.Spare, screener: o.Screener, shelf: o.Shelf, signer: o.Signer, quota: o.Quota, place: o.Place, log: o.Log,
 		fullness: fullness{grace: o.Quota.Grace}}
 }
 
@@ -98,17 +100,13 @@ func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *d
 		body = x.body
 		defer body.Discard()
 	}
+	if !kept && err == nil {
+		kept, err = m.postponed(x, received)
+	}
 	if kept || err != nil {
 		return err
 	}
-	role := mail.RoleInbox
-	if envelope.Judgement.Junk {
-		role = mail.RoleJunk
-	}
-	targets, from := make([]mail.Target, len(x.local)), envelope.From.String()
-	for i, in := range x.local {
-		targets[i] = mail.Target{Account: in.account, Role: role, Prefix: prefix(from, in.to, received)}
-	}
+	targets := x.targets(received)
 	began := time.Now()
 	outbound := append(x.outbound(x.signed(), received), x.arrivals()...)
 	if len(outbound) == 0 {

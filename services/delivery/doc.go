@@ -29,6 +29,8 @@
 //   - screen.go: a domain's rules on contents refuse a message, take something out of
 //     it before it is signed, or have it wait for an administrator as it came. Whoever
 //     gets the same message gets it as the strictest rule leaves it.
+//   - stay.go: what a sender wants to go later waits, as it came, once it is known that
+//     it may go; then everything is decided anew, for each recipient by himself.
 //   - Copies are made once the recipients are known; they have no copies, nobody is
 //     told of them, and outside they travel with the null path.
 //   - trail.go: what this box has passed on and comes back is not passed on again:

@@ -51,6 +51,7 @@ type expansion struct {
 
 	collected bool // it was fetched from a provider: nobody hears of what becomes of it
 	round     bool // it has been here: it is not passed on
+	resumed   bool // it has waited here: nobody waits for one reply to all recipients
 	keeping   bool // it goes to the keeper, who has to take it
 }
 
@@ -211,7 +212,7 @@ func (x *expansion) account(id mail.AccountID, r route) (bool, error) {
 // mailbox takes a message to a mailbox. Of several people behind one address, one
 // whose mailbox is full does not keep the others from getting it.
 func (x *expansion) mailbox(id mail.AccountID, r route) (bool, error) {
-	if x.body == nil || !r.direct() || x.collected {
+	if x.body == nil || !r.direct() || x.collected || x.resumed {
 		err := x.fits(r.to.Address, id)
 		if refusal, ok := errors.AsType[*mail.Refusal](err); ok && !r.direct() {
 			x.full = refusal

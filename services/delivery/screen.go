@@ -15,9 +15,9 @@ type Screener interface {
 	// Screen says what is to be done with a message. A *mail.Refusal refuses it; any
 	// other error puts it off.
 	Screen(ctx context.Context, envelope *mail.Envelope, p Passage, body *draft.Draft) (Screened, error)
-	// Keep makes a message durable where it waits for an administrator's decision.
-	// fields are what would stand in front of it.
-	Keep(ctx context.Context, envelope *mail.Envelope, fields, why string, body *draft.Draft) error
+	// Keep makes a message durable where it waits for an administrator's decision;
+	// [Mailroom.Resume] is for when he lets it go.
+	Keep(ctx context.Context, envelope *mail.Envelope, stay Stay, why string, body *draft.Draft) error
 }
 
 // Passage is how a message goes.
@@ -78,7 +78,7 @@ func (m *Mailroom) screen(x *expansion, fields string) (kept bool, err error) {
 	if s.Keep == "" {
 		return false, nil
 	}
-	if err := m.screener.Keep(x.ctx, x.envelope, fields, s.Keep, x.body); err != nil {
+	if err := m.screener.Keep(x.ctx, x.envelope, Stay{fields, x.collected, x.round}, s.Keep, x.body); err != nil {
 		return false, fmt.Errorf("keep %s: %w", x.envelope.ID, err)
 	}
 	m.log.Info("message waits for a decision", "verb", "commit", "id", x.envelope.ID, "why", s.Keep)

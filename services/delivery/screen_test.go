@@ -25,7 +25,7 @@ func (f *fakeScreener) Screen(_ context.Context, _ *mail.Envelope, p Passage, _ 
 	return f.says, f.err
 }
 
-func (f *fakeScreener) Keep(_ context.Context, e *mail.Envelope, _, why string, _ *draft.Draft) error {
+func (f *fakeScreener) Keep(_ context.Context, e *mail.Envelope, _ Stay, why string, _ *draft.Draft) error {
 	f.kept, f.waits = append(f.kept, why), e.To
 	return f.keepOn
 }

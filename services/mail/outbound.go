@@ -80,6 +80,15 @@ type Attempt struct {
 	Took    time.Duration
 }
 
+// Attempt is what a refusal by this box itself makes of a recipient.
+func (r *Refusal) Attempt() Attempt {
+	a := Attempt{Fate: FateFailed, Status: r.Status, Reply: Reply{Status: r.Status, Text: r.Text}}
+	if r.Temporary() {
+		a.Fate = FateDeferred
+	}
+	return a
+}
+
 // Outbound is what leaves the box of one message: recipients of other servers who
 // get it with the same reverse-path and the same lines in front. Forwarding writes
 // both anew, so one message can have several. With a Fate nothing leaves: the

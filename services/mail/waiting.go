@@ -15,6 +15,8 @@ var (
 	ErrNothingToChange = errors.New("there is nothing to change about this message")
 	// ErrHeldBack: somebody holds it back, so that it can't be tried.
 	ErrHeldBack = errors.New("the message is held back")
+	// ErrNotYet: it waits for the time for which its sender has left it.
+	ErrNotYet = errors.New("the message waits for the time that its sender has named: release it first")
 	// ErrUndecided: it waits for a decision because of a rule on contents.
 	ErrUndecided = errors.New("the message waits for a decision")
 )

@@ -10,10 +10,9 @@ import (
 	"github.com/sanduk-mail/sanduk/services/smtpd"
 )
 
-// offers are the extensions whose promises the queue and the relay keep. FUTURERELEASE
-// is not among them: what is for somebody here would be there at once.
+// offers are the extensions whose promises the queue and the relay keep.
 func (o *Office) offers() smtpd.Offers {
-	return smtpd.Offers{DSN: true, RequireTLS: true, DeliverBy: true, Priority: true}
+	return smtpd.Offers{DSN: true, RequireTLS: true, DeliverBy: true, Priority: true, Future: maxFuture}
 }
 
 // maxTurnServers bounds how many servers of a domain are looked up for who asks with

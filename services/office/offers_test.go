@@ -31,12 +31,12 @@ func TestReportsOfArrival(t *testing.T) {
 	if err := c.Auth(sasl.NewPlainClient("", "alice@"+testDomain, testPassword)); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"DSN", "REQUIRETLS", "DELIVERBY", "MT-PRIORITY"} {
+	for _, name := range []string{"DSN", "REQUIRETLS", "DELIVERBY", "MT-PRIORITY", "FUTURERELEASE"} {
 		if ok, _ := c.Extension(name); !ok {
 			t.Errorf("%s is not offered", name)
 		}
 	}
-	for _, name := range []string{"FUTURERELEASE", "ETRN"} {
+	for _, name := range []string{"ETRN"} {
 		if ok, _ := c.Extension(name); ok {
 			t.Errorf("%s is offered", name)
 		}

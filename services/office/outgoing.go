@@ -38,7 +38,7 @@ func (o *Office) openQueue(ctx context.Context, path string) (err error) {
 	o.relay = client
 	o.queue, err = queue.Open(ctx, path, o.journal, queue.Options{
 		Sender: client, Post: posting{o: o}, Hostname: o.hostname, Postmaster: o.postmaster, Logger: o.log.With("protocol", "queue"),
-		Schedule: o.schedule, Way: o.ways(), Window: o.window,
+		Schedule: o.schedule, Way: o.ways(), Window: o.window, Resumer: resumer{o},
 	})
 	if err != nil {
 		return fmt.Errorf("office: open queue: %w", err)
@@ -79,6 +79,7 @@ func (o *Office) delivery(p posting) delivery.Options {
 		d.Store = local{p}
 	} else {
 		d.Screener = gate{o.screening} // what is posted with something else is the box's own, or has been decided about
+		d.Shelf = shelf{o: o}
 	}
 	return d
 }
@@ -91,9 +92,12 @@ type posting struct {
 
 // Deliver makes the message durable for all targets and all who get it elsewhere.
 func (p posting) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.Target, outbound []mail.Outbound, body *draft.Draft) error {
-	staged, err := p.o.store.Stage(ctx, body)
-	if err != nil {
-		return fmt.Errorf("post: %w", err)
+	var staged *journal.Staged
+	if len(targets)+len(outbound) > 0 {
+		var err error
+		if staged, err = p.o.store.Stage(ctx, body); err != nil {
+			return fmt.Errorf("post: %w", err)
+		}
 	}
 	var entries []*journal.Entry
 	if len(targets) > 0 {

@@ -215,19 +215,15 @@ func (s *screening) redact(ctx context.Context, set *content.Set, way content.Wa
 
 // Keep has a message wait in the queue, as it came, and tells who has to know. The
 // sender of mail from outside is told nothing: it may never have been his.
-func (s *screening) Keep(ctx context.Context, envelope *mail.Envelope, fields, why string, body *draft.Draft) error {
+func (s *screening) Keep(ctx context.Context, envelope *mail.Envelope, stay delivery.Stay, why string, body *draft.Draft) error {
 	staged, err := s.o.store.Stage(ctx, body)
 	if err != nil {
 		return fmt.Errorf("keep: %w", err)
 	}
-	it := &queue.Item{
-		ID: envelope.ID, Message: envelope.ID, From: envelope.From, Wishes: envelope.Wishes, EightBit: envelope.EightBit, UTF8: envelope.UTF8,
-		Account: envelope.Peer.Login.Account, Prefix: []byte(fields), Size: int64(len(fields)) + body.Size(),
-	}
-	for _, to := range envelope.To {
-		it.To = append(it.To, queue.Recipient{Recipient: to})
-	}
-	if err := s.o.queue.Keep(ctx, staged, it, why); err != nil {
+	if err := s.o.queue.Keep(ctx, staged, staying(envelope, stay, body), why); err != nil {
+		if errors.Is(err, mail.ErrTooMany) {
+			return &mail.Refusal{Status: mail.Status4_3_2NotAccepting, Text: "This message would have to wait for a decision, and too many wait already. Try again later", Cause: err}
+		}
 		return fmt.Errorf("keep: %w", err)
 	}
 	subject := cut(body.Digest().Subject(), 200)
@@ -282,35 +278,27 @@ func (h heldMail) Held(ctx context.Context, after mail.ID) ([]web.Held, bool, er
 // Release lets a message go on its way, in one record with its end here.
 func (h heldMail) Release(ctx context.Context, id mail.ID) error {
 	return known(h.o.queue.Hand(ctx, id, func(it *queue.Item, text mail.Content, gone *journal.Entry) error {
-		now := time.Now()
-		env := &mail.Envelope{
-			ID: mail.NewID(now), Received: it.Accepted, From: it.From, EightBit: it.EightBit, UTF8: it.UTF8, Wishes: it.Wishes,
-			Peer:      mail.Peer{Protocol: "ESMTP"}, // it has come from somewhere
-			Judgement: mail.Judgement{Fields: string(it.Prefix)},
+		env, stay, err := h.o.stayed(ctx, it)
+		if err != nil {
+			return &mail.RuleError{Text: "Who has sent this is not here any more: drop the message, or bring the account back first", Err: err}
 		}
-		for _, to := range it.To {
-			env.To = append(env.To, to.Recipient)
+		body, err := h.o.bodyOf(it, text)
+		if err != nil {
+			return fmt.Errorf("release %s: %w", id, err)
 		}
-		if it.Account != 0 {
-			a, err := h.o.directory.Account(ctx, it.Account)
-			if err != nil {
-				return &mail.RuleError{Text: "Who has sent this is not here any more: drop the message, or bring the account back first", Err: err}
-			}
-			env.Peer.Login = mail.Login{Account: a.ID, Address: a.Address}
-		}
-		body := h.o.spool.New(mail.MaxMessage + redactRoom)
 		defer body.Discard()
-		if _, err := io.Copy(body, io.NewSectionReader(text, 0, it.Size-int64(len(it.Prefix)))); err != nil {
-			return fmt.Errorf("release %s: %w", id, err)
+		if env.Wishes.HoldUntil.After(time.Now()) {
+			return shelf{h.o, gone}.Postpone(ctx, env, stay, body)
 		}
-		if err := body.Finish(); err != nil {
-			return fmt.Errorf("release %s: %w", id, err)
-		}
-		err := delivery.New(h.o.delivery(posting{h.o, gone})).Deliver(ctx, env, body)
-		if refusal, ok := errors.AsType[*mail.Refusal](err); ok {
-			return &mail.RuleError{Text: "The message can't go where it was sent: " + refusal.Text, Err: err}
-		}
-		return err
+		env.Wishes.HoldUntil = time.Time{}
+		return h.o.mailroom.Resume(ctx, env, stay, body, func(attempts []mail.Attempt) (delivery.Post, error) {
+			for _, a := range attempts {
+				if a.Fate != mail.FateDelivered {
+					return nil, &mail.RuleError{Text: fmt.Sprintf("The message can't go where it was sent, to %s: %s", env.To[a.To].Address, a.Reply.Text)}
+				}
+			}
+			return posting{h.o, gone}, nil
+		})
 	}))
 }
 

@@ -88,6 +88,7 @@ func explain(err error) error {
 		mail.ErrSending:         "the message is being sent right now: try again in a moment, if it is still there",
 		mail.ErrNothingToChange: "there is nothing to change about this message: it is so already, or no longer waits",
 		mail.ErrHeldBack:        "this message is held back: boxctl queue release lets it go, and it is tried at once",
+		mail.ErrNotYet:          "this message waits for the time that its sender has named: boxctl queue release sends it now, then it can go to another address",
 		mail.ErrUndecided:       "this message waits for a decision, because of a rule on what is in mail: boxctl held release or boxctl held drop decide about it",
 		domain.ErrName:          "this is not a domain name: write it like example.com",
 		mail.ErrNotOurDomain:    "this address is in none of the office's domains",

@@ -95,6 +95,9 @@ func listWaiting(w io.Writer, m mail.Waiting) {
 // waits is how a recipient stands who is not held.
 func waits(r mail.WaitingRecipient) string {
 	text := "waits for its turn"
+	if r.Next != nil && r.Next.After(time.Now()) && r.Hop == string(queue.HopLater) && r.Tries == 0 {
+		return "is sent at " + r.Next.Local().Format("2006-01-02 15:04") + ", as its sender wishes"
+	}
 	if r.Next != nil && r.Next.After(time.Now()) {
 		text = "next try " + r.Next.Local().Format("2006-01-02 15:04")
 	}
@@ -148,7 +151,7 @@ func (t *task) showRecipient(r mail.WaitingRecipient) {
 	if r.Original != "" {
 		t.say("  its sender knows it as %s", r.Original)
 	}
-	if hop := strings.ToLower(r.Address[strings.LastIndexByte(r.Address, '@')+1:]); r.Hop != hop {
+	if hop := strings.ToLower(r.Address[strings.LastIndexByte(r.Address, '@')+1:]); r.Hop != hop && r.Hop != string(queue.HopLater) {
 		t.say("  goes by way of %s", r.Hop)
 	}
 	if missing := r.Tries - len(r.Attempts); missing > 0 {
@@ -195,6 +198,9 @@ func queueStats(ctx context.Context, t *task) error {
 				}
 			}
 			where := h.Hop
+			if h.Hop == string(queue.HopLater) {
+				where = "for the time that their senders have named:"
+			}
 			if h.Via != "" {
 				where = "by way of " + h.Via
 			}

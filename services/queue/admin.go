@@ -28,12 +28,15 @@ func (q *Queue) Hold(ctx context.Context, id mail.ID) error {
 	})
 }
 
-// Release has an item that was held tried at once. Its time does not begin anew.
+// Release has an item that was held tried at once, also before the time for which its
+// sender has left it. Its time does not begin anew.
 func (q *Queue) Release(ctx context.Context, id mail.ID) error {
-	return q.alter(ctx, verbRelease, id, func(_ *Item, r *Recipient) bool {
+	now := wall(time.Now())
+	return q.alter(ctx, verbRelease, id, func(it *Item, r *Recipient) bool {
+		early := it.Later() && r.State == StateQueued && r.Next.After(now)
 		was := r.State
-		r.State, r.Next = StateQueued, wall(time.Now())
-		return was == StateHeld
+		r.State, r.Next = StateQueued, now
+		return was == StateHeld || early
 	})
 }
 
@@ -111,6 +114,9 @@ func (q *Queue) alter(ctx context.Context, v verb, id mail.ID, fn func(*Item, *R
 	defer q.leave(s)
 	if it.Kept() && v != verbDrop {
 		return mail.ErrUndecided // it goes nowhere but back, see Hand
+	}
+	if it.Later() && v == verbRedirect {
+		return mail.ErrNotYet // who gets it is worked out when its time comes
 	}
 	c := change{id: id}
 	for i := range it.To {

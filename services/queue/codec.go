@@ -57,7 +57,7 @@ func (e *encoder) address(a mail.Address) { e.string(a.Local); e.string(a.Domain
 func (e *encoder) item(it *Item) {
 	e.id(it.ID)
 	e.id(it.Message)
-	e.flags(it.EightBit, it.UTF8, it.Wishes.RequireTLS, it.Wishes.ByNotify, it.Wishes.ByTrace)
+	e.flags(it.EightBit, it.UTF8, it.Wishes.RequireTLS, it.Wishes.ByNotify, it.Wishes.ByTrace, it.Junk, it.Collected, it.Round)
 	e.address(it.From)
 	e.byte(byte(it.Wishes.Return))
 	e.string(it.Wishes.EnvelopeID)
@@ -185,6 +185,7 @@ func (d *decoder) item() *Item {
 	flags := d.byte()
 	it.EightBit, it.UTF8 = flags&1 != 0, flags&2 != 0
 	it.Wishes.RequireTLS, it.Wishes.ByNotify, it.Wishes.ByTrace = flags&4 != 0, flags&8 != 0, flags&16 != 0
+	it.Junk, it.Collected, it.Round = flags&32 != 0, flags&64 != 0, flags&128 != 0
 	it.From = d.address()
 	it.Wishes.Return = mail.Return(d.byte())
 	it.Wishes.EnvelopeID = d.string()

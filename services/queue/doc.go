@@ -20,6 +20,7 @@
 //	queued                 its next try, or the end of its time tried when due; at once if that was in between
 //	held                   somebody's release                   the same
 //	held, Hop "(kept)"     being handed back ([Queue.Hand])     the same
+//	queued, Hop "(later)"  its sender's time ([Resumer])        handed on when due; at once if that was in between
 //	relayed, delivered     perhaps a report                     the report is made
 //	failed                 perhaps a report                     the report is made
 //	dropped                nothing                              –
@@ -56,8 +57,8 @@
 // strings a length and their bytes, addresses two strings (local part, domain).
 //
 // Type 1, add: number of items, then for each its ID (16 bytes), the message's ID (16
-// bytes), flags (1 byte: 8BITMIME, SMTPUTF8, REQUIRETLS, and of DELIVERBY that it
-// notifies and that it traces), sender, RET (1 byte), ENVID, priority (signed), hold until (time), by
+// bytes), flags (1 byte: 8BITMIME, SMTPUTF8, REQUIRETLS, of DELIVERBY that it
+// notifies and that it traces, junk, collected, collected before), sender, RET (1 byte), ENVID, priority (signed), hold until (time), by
 // (time), account, accepted (time), prefix (string), segment and ordinal of the body,
 // size, number of recipients, and these.
 //

@@ -18,6 +18,10 @@ type Item struct {
 	Wishes   mail.Wishes
 	EightBit bool
 	UTF8     bool
+	// Of one that waits here ([Item.Kept], [Item.Later]) what else was known of it when
+	// it came: it is junk, was collected, and has been collected before.
+	Junk, Collected, Round bool
+
 	Account  mail.AccountID // who handed it in; 0: it came from outside, or was made here
 	Accepted time.Time      // when the queue took it
 	Prefix   []byte         // header lines in front of the body

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -20,15 +21,19 @@ func (it *Item) Kept() bool { return len(it.To) > 0 && it.To[0].Hop == HopKept }
 // Why is what is said of a kept item.
 func (it *Item) Why() string { return it.To[0].Last.Reply.Text }
 
-// maxKept bounds what waits for decisions: strangers can send what a rule holds, and
-// an administrator looks through no more than that.
-const maxKept = 5000
+// What waits for decisions is bounded: strangers can send what a rule holds, and an
+// administrator looks through no more than that. Strangers can fill neither what is set
+// aside for the office's own people nor, with one domain's mail, all of what is for them.
+const (
+	maxKept       = 5000 // of the office's people, and as many of strangers
+	maxKeptDomain = 2500 // of strangers, for one domain
+)
 
 // Keep has an item wait for a decision. Its Hop, State and Last are set here. Error:
-// mail.ErrTooMany, where too many wait already.
+// mail.ErrTooMany, where too many wait already of those who have sent it.
 func (q *Queue) Keep(ctx context.Context, body *journal.Staged, it *Item, why string) error {
-	if q.keeps() >= maxKept {
-		return fmt.Errorf("queue: %d messages wait for a decision: %w", maxKept, mail.ErrTooMany)
+	if err := q.mayKeep(it); err != nil {
+		return err
 	}
 	for i := range it.To {
 		r := &it.To[i]
@@ -38,17 +43,23 @@ func (q *Queue) Keep(ctx context.Context, body *journal.Staged, it *Item, why st
 	return q.Enqueue(ctx, body, []*Item{it})
 }
 
-// keeps counts what waits for decisions.
-func (q *Queue) keeps() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	n := 0
-	for _, s := range q.all {
-		if s.kept {
-			n++
+// mayKeep says whether one more may wait for a decision.
+func (q *Queue) mayKeep(it *Item) error {
+	all, domain := 0, 0
+	own, first := it.Account != 0, strings.ToLower(it.To[0].Domain)
+	q.eachWait(func(w *wait) {
+		if w.later || (w.account != 0) != own {
+			return
 		}
+		all++
+		if w.domain == first {
+			domain++
+		}
+	})
+	if all >= maxKept || !own && domain >= maxKeptDomain {
+		return fmt.Errorf("queue: %d messages wait for a decision, %d for %s: %w", all, domain, first, mail.ErrTooMany)
 	}
-	return n
+	return nil
 }
 
 // Hand gives a kept item back. use gets it with the message's body, and commits gone

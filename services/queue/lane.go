@@ -38,6 +38,9 @@ type laneKey struct {
 
 // key is where mail for a Hop waits.
 func (q *Queue) key(hop mail.Hop) laneKey {
+	if hop == HopLater {
+		return laneKey{hop: hop} // it goes nowhere yet
+	}
 	if way := q.opts.Way(hop); way != (Way{}) {
 		return laneKey{way: way}
 	}
@@ -87,7 +90,7 @@ func (l *lane) at(perHop int, now time.Time, opens func(int64) int64) (next int6
 	if l.dead() {
 		next = max(l.probeAt.UnixNano(), next)
 	}
-	if len(l.rushed) == 0 {
+	if len(l.rushed) == 0 && l.key.hop != HopLater { // the window is for what leaves
 		next = opens(max(next, now.UnixNano()))
 	}
 	return next, true

@@ -25,6 +25,8 @@ type Sender interface {
 type Options struct {
 	Sender Sender
 	Post   Post
+	// Resumer takes on what has waited for its time; nil: nothing can be postponed.
+	Resumer Resumer
 	// Hostname is the box's name, as reports say it; Postmaster gets what can't be
 	// returned to anybody. Both may change.
 	Hostname   func() string
@@ -97,7 +99,7 @@ type Queue struct {
 
 // card is what is in memory of each item.
 type card struct {
-	kept      bool // it waits for a decision
+	wait      *wait // nil: it is on its way
 	id        mail.ID
 	lsn       journal.LSN
 	body      journal.BodyRef
@@ -257,7 +259,7 @@ func (q *Queue) replay(r journal.Record) error {
 
 // insert makes the card of an item.
 func (q *Queue) insert(it *Item) *card {
-	s := &card{id: it.ID, lsn: it.lsn, body: it.Body, kept: it.Kept(), began: it.began().UnixNano(), item: it, pos: -1}
+	s := &card{id: it.ID, lsn: it.lsn, body: it.Body, wait: waitOf(it), began: it.began().UnixNano(), item: it, pos: -1}
 	q.all[it.ID] = s
 	return s
 }

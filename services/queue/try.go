@@ -55,6 +55,10 @@ func (q *Queue) try(ctx context.Context, j *job) {
 		q.finish(j, contactNone, mail.Attempt{})
 		return
 	}
+	if j.hop == HopLater {
+		q.resume(ctx, j, it, due)
+		return
+	}
 	attempts := q.send(ctx, it, j.hop, due)
 	if ctx.Err() != nil {
 		// We ended it ourselves: that says nothing, but where it had been taken or

@@ -34,6 +34,9 @@ func (q *Queue) opens(at int64) int64 {
 // start is from when an item's schedule counts: nobody need be told that it takes long,
 // nor has it back, for a window that was closed when it came. The caller holds mu.
 func (q *Queue) start(it *Item) time.Time {
+	if it.Later() {
+		return it.began()
+	}
 	began := it.began().UnixNano()
 	if at := q.opens(began); at > began {
 		return time.Unix(0, at)

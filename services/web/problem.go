@@ -88,6 +88,7 @@ func problem(err error) *Problem {
 		{mail.ErrNothingToChange, Problem{Status: http.StatusConflict, Message: "There is nothing to change about this message: it is so already, or no longer waits.",
 			WhatToDo: "Reload the page."}},
 		{mail.ErrHeldBack, Problem{Status: http.StatusConflict, Message: "This message is held back.", WhatToDo: "Release it: then it is tried at once."}},
+		{mail.ErrNotYet, Problem{Status: http.StatusConflict, Message: "This message waits for the time that its sender has named.", WhatToDo: "Release it first: then it is sent now."}},
 		{mail.ErrUndecided, Problem{Status: http.StatusConflict, Message: "This message waits for a decision, because of a rule on what is in mail.",
 			WhatToDo: "Decide about it where held messages stand."}},
 		{mail.ErrNoDomain, Problem{Status: http.StatusNotFound, Field: "domain", Message: "The office has no such domain.",

@@ -1,0 +1,120 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// Stay is what has to be known of a message that waits on the box, besides its envelope
+// and body, to deliver it later as if it had come then.
+type Stay struct {
+	Fields    string // that stand in front of it: verdicts, and Received
+	Collected bool   // from a provider: nobody hears of what becomes of it
+	Round     bool   // it has been here before, and goes no further
+}
+
+// Shelf keeps messages until the time that their senders have named (RFC 4865).
+type Shelf interface {
+	// Postpone makes a message durable where it waits until its Wishes.HoldUntil, as it
+	// is and with its recipients as they were given; [Mailroom.Resume] is for then.
+	Postpone(ctx context.Context, envelope *mail.Envelope, stay Stay, body *draft.Draft) error
+}
+
+// postponed says that a message waits for its sender's time now and goes nowhere yet.
+// Its recipients and its contents have been looked at: what can't go is refused while
+// the sender is there to hear it.
+func (m *Mailroom) postponed(x *expansion, fields string) (bool, error) {
+	if m.shelf == nil || !x.from.inside() || !x.envelope.Wishes.HoldUntil.After(time.Now()) {
+		return false, nil
+	}
+	if err := m.shelf.Postpone(x.ctx, x.envelope, Stay{Fields: fields}, x.body); err != nil {
+		return false, fmt.Errorf("postpone %s: %w", x.envelope.ID, err)
+	}
+	m.log.Info("message waits for its time", "verb", "commit", "id", x.envelope.ID, "until", x.envelope.Wishes.HoldUntil)
+	return true, nil
+}
+
+// Resume delivers a message that has waited on the box, with what stood in front of it
+// when it came. Each recipient is decided about anew; there is nobody to whom a refusal
+// could be said now, so post gets what became of whom (mail.FateDelivered: goes on,
+// FateDeferred: not yet, FateFailed), one attempt for each of the envelope's recipients,
+// before anything is durable, and gives the Post that commits it all in one record. The
+// rules on contents have been applied before. An error of post's is Resume's.
+func (m *Mailroom) Resume(ctx context.Context, envelope *mail.Envelope, stay Stay, body *draft.Draft, post func([]mail.Attempt) (Post, error)) error {
+	x, err := m.resumed(ctx, envelope, stay, body)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	attempts := make([]mail.Attempt, len(envelope.To))
+	for i, to := range envelope.To {
+		attempts[i] = mail.Attempt{Fate: mail.FateDelivered, Status: mail.Status2_0_0OK}
+		// By himself first: one who is refused may have been reached in part before
+		// that showed, by a forwarding say.
+		alone, err := m.resumed(ctx, envelope, stay, body)
+		if err == nil {
+			err = alone.recipient(to)
+		}
+		if refusal, ok := errors.AsType[*mail.Refusal](err); ok {
+			attempts[i] = refusal.Attempt()
+		} else if err != nil {
+			return err
+		} else if err := x.recipient(to); err != nil {
+			return fmt.Errorf("resume %s: recipient %s: %v", envelope.ID, to, err) // it has changed this moment
+		}
+		attempts[i].To, attempts[i].At = i, now
+	}
+	if len(x.local)+len(x.outside) > 0 {
+		if err := x.copyOut(); err != nil {
+			return err
+		}
+	}
+	p, err := post(attempts)
+	if err != nil {
+		return err
+	}
+	targets := x.targets(stay.Fields)
+	var outbound []mail.Outbound
+	if len(x.local)+len(x.outside) > 0 {
+		outbound = append(x.outbound(x.signed(), stay.Fields), x.arrivals()...)
+	}
+	if err := p.Deliver(ctx, envelope, targets, outbound, body); err != nil {
+		return m.full(envelope, body, len(targets)+len(x.outside), fmt.Errorf("resume %s: %w", envelope.ID, err))
+	}
+	m.fullness.takes(targets)
+	m.log.Info("message that waited delivered", "verb", "commit", "id", envelope.ID, "mailboxes", len(targets), "outside", len(x.outside))
+	return nil
+}
+
+// resumed is the expansion of a message that has waited.
+func (m *Mailroom) resumed(ctx context.Context, envelope *mail.Envelope, stay Stay, body *draft.Draft) (*expansion, error) {
+	x, err := m.expand(ctx, envelope, body)
+	if err != nil {
+		return nil, err
+	}
+	x.resumed, x.collected, x.round = true, stay.Collected, stay.Round
+	return x, nil
+}
+
+// targets are the mailboxes that get the message, with what stands in front of it there.
+func (x *expansion) targets(fields string) []mail.Target {
+	role := mail.RoleInbox
+	if x.envelope.Judgement.Junk {
+		role = mail.RoleJunk
+	}
+	targets, from := make([]mail.Target, len(x.local)), x.envelope.From.String()
+	for i, in := range x.local {
+		targets[i] = mail.Target{Account: in.account, Role: role}
+		if x.collected { // Return-Path stands in the message already, where the provider noted it
+			targets[i].Prefix = []byte("Delivered-To: " + in.to.String() + "\r\n" + fields)
+		} else {
+			targets[i].Prefix = prefix(from, in.to, fields)
+		}
+	}
+	return targets
+}

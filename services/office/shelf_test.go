@@ -1,0 +1,154 @@
+package office
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"net/textproto"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// submission is a session of alice's on the submission port, logged in.
+func (o *testOffice) submission(t *testing.T) (c *textproto.Conn, offered string) {
+	t.Helper()
+	conn, err := tls.Dial("tcp", o.addrs["submissions"], insecure())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	c = textproto.NewConn(conn)
+	if _, _, err := c.ReadResponse(220); err != nil {
+		t.Fatal(err)
+	}
+	offered = say(t, c, 250, "EHLO [127.0.0.1]")
+	say(t, c, 235, "AUTH PLAIN "+base64.StdEncoding.EncodeToString([]byte("\x00alice@"+testDomain+"\x00"+testPassword)))
+	return c, offered
+}
+
+// say says a line and gives the reply.
+func say(t *testing.T, c *textproto.Conn, code int, line string) string {
+	t.Helper()
+	if err := c.PrintfLine("%s", line); err != nil {
+		t.Fatal(err)
+	}
+	_, text, err := c.ReadResponse(code)
+	if err != nil {
+		t.Fatalf("%s: %v", line, err)
+	}
+	return text
+}
+
+// leave hands a message in to be sent later.
+func leave(t *testing.T, c *textproto.Conn, parameter, subject string, to ...string) {
+	t.Helper()
+	say(t, c, 250, "MAIL FROM:<alice@"+testDomain+"> "+parameter)
+	for _, a := range to {
+		say(t, c, 250, "RCPT TO:<"+a+">")
+	}
+	say(t, c, 354, "DATA")
+	say(t, c, 250, "Subject: "+subject+"\r\n\r\nlater\r\n.")
+}
+
+// TestFutureRelease: what is left for later is in nobody's mailbox and on nobody's line
+// before its time, survives a restart, is seen and let go early by the administrator, and
+// comes to people here and elsewhere, signed, with one Received of this box.
+func TestFutureRelease(t *testing.T) {
+	t.Parallel()
+	far, reach := newFar(t)
+	data := t.TempDir()
+	o := startOffice(t, data, reach)
+	o.setUpNow(t, 0)
+	c, offered := o.submission(t)
+	var seconds int64
+	var until string
+	for line := range strings.Lines(offered) {
+		if _, err := fmt.Sscanf(line, "FUTURERELEASE %d %s", &seconds, &until); err == nil {
+			break
+		}
+	}
+	if last, err := time.Parse(time.RFC3339, until); err != nil || seconds != int64(maxFuture/time.Second) || time.Until(last) > maxFuture || time.Until(last) < maxFuture-time.Minute {
+		t.Errorf("offered %q: %d, %q", offered, seconds, until)
+	}
+	say(t, c, 501, fmt.Sprintf("MAIL FROM:<alice@%s> HOLDFOR=%d", testDomain, seconds+1))
+	leave(t, c, "HOLDFOR=1", "soon", "bob@"+testDomain, "x@far.test")
+	leave(t, c, "HOLDUNTIL="+time.Now().Add(time.Hour).UTC().Format(time.RFC3339), "early", "bob@"+testDomain, "y@far.test")
+	leave(t, c, "HOLDFOR=3600", "never", "bob@"+testDomain)
+	got := func() string {
+		far.mu.Lock()
+		defer far.mu.Unlock()
+		return strings.Join(far.got, "\n")
+	}
+	inbox := func() string { return strings.Join(o.fetch(t, "bob"), "\n") }
+	eventually(t, "what was to go soon has gone", func() bool {
+		return strings.Contains(got(), "Subject: soon") && strings.Contains(inbox(), "Subject: soon")
+	})
+	if err := o.stop(); err != nil {
+		t.Fatal(err)
+	}
+	o = startOffice(t, data, reach)
+	admin := o.api(t, "admin")
+	var list struct{ Messages []mail.Waiting }
+	admin.do("GET", "/api/queue", nil, &list)
+	if len(list.Messages) != 2 || list.Messages[0].HoldUntil == nil || list.Messages[0].To[0].Hop != "(later)" {
+		t.Fatalf("the queue has %+v", list)
+	}
+	if text := inbox() + got(); strings.Contains(text, "early") || strings.Contains(text, "never") {
+		t.Errorf("it went before its time: %s", text)
+	}
+	admin.do("POST", "/api/queue/"+list.Messages[0].ID+"/release", nil, nil)
+	admin.do("DELETE", "/api/queue/"+list.Messages[1].ID, nil, nil)
+	eventually(t, "what was released has gone", func() bool {
+		return strings.Contains(got(), "Subject: early") && strings.Contains(inbox(), "Subject: early") && o.queue.Stats().Items == 0
+	})
+	for _, text := range []string{far.got[len(far.got)-1], o.fetch(t, "bob")[1]} {
+		header, _, _ := strings.Cut(text, "\r\n\r\n")
+		if n := strings.Count(header, "Received: "); n != 1 || strings.Contains(text, "never") {
+			t.Errorf("it has %d Received fields: %s", n, text)
+		}
+	}
+	if !strings.Contains(far.got[len(far.got)-1], "DKIM-Signature: ") {
+		t.Errorf("it left unsigned: %s", far.got[len(far.got)-1])
+	}
+}
+
+// TestReleasedJunk: what waited for a decision and is junk is junk when it is let go.
+func TestReleasedJunk(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	o.setUpNow(t, 0)
+	alice := mail.Address{Local: "alice", Domain: testDomain}
+	body := o.spool.New(mail.MaxMessage)
+	defer body.Discard()
+	if _, err := body.Write([]byte("Subject: cheap\r\n\r\ncheap\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	if err := body.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	rules := []mail.ContentRule{{Name: "Cheap", In: true, Text: true, Words: []string{"cheap"}, Action: mail.ContentHold}}
+	if err := o.directory.SetContent(t.Context(), testDomain, rules); err != nil {
+		t.Fatal(err)
+	}
+	env := &mail.Envelope{ID: mail.NewID(time.Now()), Received: time.Now(), From: mail.Address{Local: "eve", Domain: "far.test"}, To: mail.To(alice), Peer: mail.Peer{Protocol: "ESMTP"}}
+	env.Judgement = mail.Judgement{Junk: true, Fields: "Authentication-Results: mail." + testDomain + "; spf=fail smtp.mailfrom=far.test\r\n"}
+	if err := o.mailroom.Deliver(t.Context(), env, body); err != nil {
+		t.Fatal(err)
+	}
+	h := heldMail{o.Office}
+	list, _, err := h.Held(t.Context(), mail.ID{})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("held %+v, %v", list, err)
+	}
+	if err := h.Release(t.Context(), list[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	junk := o.find(t, "Junk", "cheap")
+	if got := o.fetch(t, "alice"); got != nil || strings.Count(junk, "Received: ") != 1 || !strings.Contains(junk, "spf=fail") {
+		t.Errorf("alice's inbox has %q, junk %q", got, junk)
+	}
+}
