@@ -36,8 +36,12 @@ func BaseSubject(subject string) (base string, isReply bool) {
 		}
 		s, isReply = inner, true
 	}
-	return norm.NFKD.String(strings.Map(unicode.ToTitle, s)), isReply
+	return Casemap(s), isReply
 }
+
+// Casemap is a text in the form in which i;unicode-casemap (RFC 5051) compares
+// texts, byte by byte: title case, decomposed.
+func Casemap(s string) string { return norm.NFKD.String(strings.Map(unicode.ToTitle, s)) }
 
 func isSpace(r rune) bool { return r == ' ' || r == '\t' || r == '\r' || r == '\n' }
 

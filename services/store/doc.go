@@ -176,6 +176,13 @@
 // was before an index came from version 1, which kept no feed. Changes (of one
 // mailbox) needs no feed.
 //
+// # Summaries
+//
+// What sorting and threading ask of a message (message.Summary) is in its digest,
+// which stands before the body in the log. Summaries reads those it needs, several
+// at a time, and keeps them in memory, up to 64 MiB for all accounts; an email
+// never changes, so they need no care. Nothing of it is on disk.
+//
 // # Quota
 //
 // What an account takes up (messages and bytes, copies as much as originals) is

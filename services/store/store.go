@@ -66,6 +66,7 @@ type Store struct {
 	log       *slog.Logger
 	now       func() time.Time
 	cacheRows int
+	summaries summaryCache
 	quota     func(mail.AccountID) mail.Quota
 	// rebuilding is Options.Rebuilding, never nil
 	rebuilding func(Rebuilding)

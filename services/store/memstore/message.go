@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"iter"
 	"slices"
 	"time"
@@ -153,6 +154,33 @@ func (h *Account) rows(mailbox mail.MailboxID, set mail.UIDSet) ([]mail.Row, err
 		rows = append(rows, e.Row)
 	}
 	return rows, nil
+}
+
+// Summaries gives the rows of the set with the summaries of their messages.
+func (h *Account) Summaries(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[message.Summarized, error] {
+	return func(yield func(message.Summarized, error) bool) {
+		for row, err := range h.Rows(ctx, mailbox, set) {
+			if err != nil {
+				yield(message.Summarized{}, err)
+				return
+			}
+			m, err := h.Open(ctx, mailbox, row.UID)
+			if errors.Is(err, mail.ErrNoMessage) {
+				continue
+			}
+			var digest *message.Digest
+			if err == nil {
+				digest, err = m.Digest()
+			}
+			if err != nil {
+				yield(message.Summarized{}, err)
+				return
+			}
+			if !yield(message.Summarized{Row: row, Summary: message.Summarize(digest)}, nil) {
+				return
+			}
+		}
+	}
 }
 
 // CanonicalSize is a message's size when every line ends in CRLF.

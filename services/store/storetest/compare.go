@@ -14,6 +14,7 @@ import (
 
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/message"
 )
 
 // Clock is a time that stands still until it is moved on, so that two stores
@@ -434,11 +435,47 @@ func (c *comparison[A, B]) compareMailbox(a A, b B, id mail.MailboxID) {
 	}
 	got, want := collect(c.ctx, c.T, a, id), collect(c.ctx, c.T, b, id)
 	c.equalRows("Rows", got, want)
+	c.compareSummaries(a, b, id, want)
 	for i, r := range want {
 		if i%7 == int(r.UID)%7 { // some of them, others the next time
 			c.compareBody(a, b, id, r.UID)
 		}
 	}
+}
+
+// compareSummaries compares what ordering asks of messages, of some of them first
+// so that the others are not all read at once.
+func (c *comparison[A, B]) compareSummaries(a A, b B, id mail.MailboxID, rows []mail.Row) {
+	var some mail.UIDSet
+	for i, r := range rows {
+		if i%3 == 0 {
+			some = some.Add(r.UID)
+		}
+	}
+	for _, set := range []mail.UIDSet{some, Every()} {
+		want := summaries(c.ctx, c.T, b, id, set)
+		got := summaries(c.ctx, c.T, a, id, set)
+		if !reflect.DeepEqual(got, want) {
+			c.Errorf("Summaries(%s, %s) = %+v; want %+v", id, set, got, want)
+		}
+	}
+}
+
+// summaries are those of a set by UID.
+func summaries[A Account](ctx context.Context, t *testing.T, a A, id mail.MailboxID, set mail.UIDSet) map[mail.UID]message.Summary {
+	found := map[mail.UID]message.Summary{}
+	last := mail.UID(0)
+	for s, err := range a.Summaries(ctx, id, set) {
+		if err != nil {
+			t.Fatalf("Summaries(%s): %v", id, err)
+		}
+		if s.Row.UID <= last {
+			t.Fatalf("Summaries(%s): UID %d comes after %d", id, s.Row.UID, last)
+		}
+		last = s.Row.UID
+		found[last] = *s.Summary
+	}
+	return found
 }
 
 func collect[A Account](ctx context.Context, t *testing.T, a A, id mail.MailboxID) []mail.Row {

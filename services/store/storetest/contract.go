@@ -107,6 +107,9 @@ type Account interface {
 	// slow: it holds nobody up, and sees every row as it was at some moment
 	// during the walk. The error ends the walk.
 	Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error]
+	// Summaries gives what Rows does, and of each message what sorting and threading
+	// ask. The summary of a message that can't be read is empty.
+	Summaries(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[message.Summarized, error]
 	// Open opens one message for reading; the caller closes it. mail.ErrNoMessage.
 	Open(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error)
 	// CanonicalSize is the size that the message has when every line ends in
