@@ -38,6 +38,9 @@ type Account interface {
 	// Rows yields what is known of the messages in set that exist, by UID. The
 	// consumer may be slow.
 	Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error]
+	// Summaries yields of the messages in set that exist, by UID, what sorting and
+	// threading ask, without opening all of them. The consumer may be slow.
+	Summaries(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[message.Summarized, error]
 	// Open opens a message; the caller closes it. mail.ErrNoMessage when it is gone.
 	Open(ctx context.Context, mailbox mail.MailboxID, uid mail.UID) (*message.Stored, error)
 	// Append adds messages, all or none, durable on return.

@@ -30,6 +30,9 @@
 // a mailbox that is deleted ends the sessions that have it selected), RFC 5530
 // (response codes), RFC 7889 (APPENDLIMIT), RFC 8314 (implicit TLS).
 //
+// Orders: texts are compared as i;unicode-casemap has it, by their first 998
+// bytes. Of References the last 20 count.
+//
 // Not as a standard has it: lines must end in CR LF, a bare one ends the
 // connection, so that nobody can argue where a command begins. SELECT leaves
 // out [UNSEEN] in very large mailboxes, as RFC 3501 allows. \Recent lives in

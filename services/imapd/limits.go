@@ -56,6 +56,12 @@ const (
 	// maxSearchKeys and maxSearchDepth bound the tree that a SEARCH becomes.
 	maxSearchKeys  = 2000
 	maxSearchDepth = 50
+	// maxSortKeys is more than there are to sort by, both ways.
+	maxSortKeys = 20
+	// maxThreadDepth is how far above a message its thread's ancestors are looked
+	// at: the longest threads of mailing lists have some hundred generations, and
+	// looking further would let a chain of 100,000 cost the square of that.
+	maxThreadDepth = 1000
 	// maxListPatterns bounds LIST's patterns, maxPattern the length of each with
 	// the reference before it.
 	maxListPatterns = 50

@@ -10,21 +10,26 @@ import (
 )
 
 // search is SEARCH and UID SEARCH (RFC 9051 §6.4.4), in the extended form of
-// RFC 4731 too, with the saved result of RFC 5182.
+// RFC 4731 too, with the saved result of RFC 5182 and the parts of it of RFC 9394.
+// SORT and THREAD are this with an order.
 type search struct {
 	byUID                      bool
 	extended                   bool // there is a RETURN
 	min, max, all, count, save bool
+	part                       *partOf
 	charset                    string // "" if none is given
 	keys                       searchKey
 	modseq                     bool // a key asks for mod-sequences (RFC 7162 §3.1.5)
 }
 
+// partOf is the range of a PARTIAL: places in the result counted from 1, from its
+// end if they are negative.
+type partOf struct{ first, last int64 }
+
 func parseSearch(byUID bool) func(*parser) request {
 	return func(p *parser) request {
 		c := search{byUID: byUID}
 		p.SP()
-		keys := &keyParser{parser: p}
 		var word string
 		if p.Peek() != '(' && !isSetStart(p) {
 			word = p.Keyword()
@@ -43,14 +48,20 @@ func parseSearch(byUID bool) func(*parser) request {
 			}
 			p.SP()
 			c.charset = strings.ToUpper(p.AString())
-			keys.anyBytes = !c.knownCharset()
 			p.SP()
 			word = ""
 		}
-		c.keys = keys.sequence(word)
-		c.modseq = keys.modseq
+		c.criteria(p, word)
 		return c
 	}
+}
+
+// criteria reads the search keys, of which the first one's name may have been
+// read.
+func (c *search) criteria(p *parser, word string) {
+	keys := &keyParser{parser: p, anyBytes: !c.knownCharset()}
+	c.keys = keys.sequence(word)
+	c.modseq = keys.modseq
 }
 
 // returnOptions reads the list behind RETURN; an empty one means ALL.
@@ -68,11 +79,55 @@ func (c *search) returnOptions(p *parser) {
 			c.count = true
 		case "SAVE":
 			c.save = true
+		case "PARTIAL":
+			if c.part != nil {
+				p.Failf("one PARTIAL is all that can be asked for")
+			}
+			c.part = p.partOf()
 		default:
 			p.Failf("SEARCH can't return %.30s", option)
 		}
 	})
-	c.all = c.all || !c.min && !c.max && !c.count && !c.save
+	if c.all && c.part != nil {
+		p.Failf("PARTIAL and ALL can't be asked for together") // RFC 9394 §3.1
+	}
+	c.all = c.all || !c.min && !c.max && !c.count && !c.save && c.part == nil
+}
+
+// partOf reads the range behind PARTIAL (RFC 9394 §4): both ends count from the
+// front, or both from the end.
+func (p *parser) partOf() *partOf {
+	p.SP()
+	back := p.Accept('-')
+	first := int64(p.Number())
+	p.Expect(':')
+	if back {
+		p.Expect('-')
+	}
+	last := int64(p.Number())
+	if p.Err() == nil && (first == 0 || last == 0) {
+		p.Failf("the results of a search are counted from 1")
+	}
+	if first > last {
+		first, last = last, first
+	}
+	if back {
+		first, last = -first, -last
+	}
+	return &partOf{first, last}
+}
+
+// String is the range as it is told.
+func (part *partOf) String() string { return fmt.Sprintf("%d:%d", part.first, part.last) }
+
+// of is the part of a list of n that the range means, as its first and the one
+// behind its last.
+func (part *partOf) of(n int) (from, to int) {
+	length := int64(n)
+	if part.first < 0 {
+		return int(max(0, length+part.last)), int(max(0, length+part.first+1))
+	}
+	return int(min(part.first-1, length)), int(min(part.last, length))
 }
 
 // knownCharset reports whether the texts can be read: all are kept as UTF-8.
@@ -81,58 +136,124 @@ func (c *search) knownCharset() bool {
 }
 
 func (c search) run(ctx context.Context, s *session) (err error) {
-	defer func() {
-		if err != nil && c.save {
-			s.view.saved = nil // RFC 5182 §2.1
-		}
-	}()
-	if !c.knownCharset() {
-		return no("BADCHARSET (US-ASCII UTF-8)", "That charset is not known here")
-	}
-	if c.modseq {
-		if err := s.enableCondstore(ctx); err != nil {
-			return err
-		}
-	}
-	uids, err := s.account.Search(ctx, s.view.mailbox, c.keys(s))
+	defer c.forget(s, &err)
+	found, err := c.find(ctx, s)
 	if err != nil {
-		return fmt.Errorf("search mailbox %s: %w", s.view.mailbox, err)
-	}
-	found := s.view.known(uids)
-	if c.save {
-		s.view.saved = c.toSave(found)
+		return err
 	}
 	if s.rev2 && !c.extended {
 		c.extended, c.all = true, true // RFC 9051 §6.4.4: always ESEARCH
 	}
+	return c.tell(ctx, s, result{set: found})
+}
+
+// forget empties the saved result of a search that has failed (RFC 5182 §2.1).
+func (c *search) forget(s *session, err *error) {
+	if *err != nil && c.save {
+		s.view.saved = nil
+	}
+}
+
+// find gives the messages for which the keys hold, of those that the client knows.
+func (c *search) find(ctx context.Context, s *session) (mail.UIDSet, error) {
+	if !c.knownCharset() {
+		return nil, no("BADCHARSET (US-ASCII UTF-8)", "That charset is not known here")
+	}
+	if c.modseq {
+		if err := s.enableCondstore(ctx); err != nil {
+			return nil, err
+		}
+	}
+	uids, err := s.account.Search(ctx, s.view.mailbox, c.keys(s))
+	if err != nil {
+		return nil, fmt.Errorf("search mailbox %s: %w", s.view.mailbox, err)
+	}
+	return s.view.known(uids), nil
+}
+
+// result is what a search has found: a set, and the order of it if one was asked
+// for (nil: that of the mailbox).
+type result struct {
+	set   mail.UIDSet
+	order []mail.UID
+}
+
+func (r *result) len() int {
+	if r.order != nil {
+		return len(r.order)
+	}
+	return r.set.Len()
+}
+
+// part are the places from (counted from 0) up to before to.
+func (r *result) part(from, to int) result {
+	if r.order != nil {
+		return result{order: r.order[from:to]}
+	}
+	var part mail.UIDSet
+	if from >= to {
+		return result{}
+	}
+	for _, run := range r.set {
+		length := int(run.Last-run.First) + 1
+		if from < length && to > 0 {
+			part = append(part, mail.Range[mail.UID]{First: run.First + mail.UID(max(0, from)), Last: run.First + mail.UID(min(to, length)-1)})
+		}
+		from, to = from-length, to-length
+	}
+	return result{set: part}
+}
+
+// uids are the messages of the result, in no order.
+func (r *result) uids() mail.UIDSet {
+	if r.order != nil {
+		return mail.SetOf(r.order...)
+	}
+	return r.set
+}
+
+// tell saves the result and writes the response.
+func (c *search) tell(ctx context.Context, s *session, r result) (err error) {
+	if c.save {
+		s.view.saved = c.returned(r)
+	}
 	modseq := mail.ModSeq(0)
 	if c.modseq {
-		if modseq, err = s.highestOf(ctx, c.toSave(found)); err != nil {
+		if modseq, err = s.highestOf(ctx, c.returned(r)); err != nil {
 			return err
 		}
 	}
 	if c.extended {
-		c.writeExtended(s, found, modseq)
+		c.writeExtended(s, r, modseq)
 	} else {
-		c.write(s, found, modseq)
+		c.write(s, r, modseq)
 	}
 	return nil
 }
 
-// toSave is what RETURN names of the result: all of it, or its ends alone
-// (RFC 5182 §2.4; RFC 4731 §3.2 has the same rule for the mod-sequence).
-func (c search) toSave(found mail.UIDSet) mail.UIDSet {
-	if len(found) == 0 || c.all || c.count || !c.min && !c.max {
-		return found
+// returned is what RETURN names of the result: all of it, or its ends and a part
+// (RFC 5182 §2.4, RFC 9394 §3.3; RFC 4731 §3.2 has the same rule for the
+// mod-sequence).
+func (c *search) returned(r result) mail.UIDSet {
+	n := r.len()
+	if n == 0 || c.all || c.part == nil && (c.count || !c.min && !c.max) {
+		return r.uids()
 	}
-	var ends mail.UIDSet
+	var named []mail.Range[mail.UID]
+	take := func(from, to int) {
+		piece := r.part(from, to)
+		named = append(named, piece.uids()...)
+	}
 	if c.min {
-		ends = ends.Add(found[0].First)
+		take(0, 1)
 	}
-	if last := found[len(found)-1].Last; c.max && (len(ends) == 0 || last > found[0].First) {
-		ends = ends.Add(last)
+	if c.max {
+		take(n-1, n)
 	}
-	return ends
+	if c.part != nil {
+		take(c.part.of(n))
+	}
+	return mail.SetOfRanges(named...)
 }
 
 // highestOf is the highest mod-sequence among the messages found.
@@ -147,67 +268,110 @@ func (s *session) highestOf(ctx context.Context, set mail.UIDSet) (mail.ModSeq, 
 	return highest, nil
 }
 
-// write is the response of RFC 3501 §7.2.5.
-func (c search) write(s *session, found mail.UIDSet, modseq mail.ModSeq) {
-	s.w.Raw("* SEARCH")
-	each := func(n uint64) {
+// write is the response of RFC 3501 §7.2.5, and SORT's (RFC 5256 §4).
+func (c *search) write(s *session, r result, modseq mail.ModSeq) {
+	if r.order != nil {
+		s.w.Raw("* SORT")
+	} else {
+		s.w.Raw("* SEARCH")
+	}
+	each := func(uid mail.UID) {
 		s.w.SP()
-		s.w.Number(n)
+		s.w.Number(c.number(s, uid))
 	}
-	for uid := range found.All() {
-		if c.byUID {
-			each(uint64(uid))
-		} else {
-			each(uint64(s.view.seq(uid)))
-		}
+	for uid := range r.set.All() {
+		each(uid)
 	}
-	if c.modseq && len(found) > 0 {
+	for _, uid := range r.order {
+		each(uid)
+	}
+	if c.modseq && r.len() > 0 {
 		s.w.Raw(" (MODSEQ " + decimal(modseq) + ")")
 	}
 	s.w.CRLF()
 }
 
+// number is what the client calls a message.
+func (c *search) number(s *session, uid mail.UID) uint64 {
+	if c.byUID {
+		return uint64(uid)
+	}
+	return uint64(s.view.seq(uid))
+}
+
 // writeExtended is the ESEARCH response (RFC 9051 §7.3.4).
-func (c search) writeExtended(s *session, found mail.UIDSet, modseq mail.ModSeq) {
-	if !c.min && !c.max && !c.all && !c.count {
+func (c *search) writeExtended(s *session, r result, modseq mail.ModSeq) {
+	if !c.min && !c.max && !c.all && !c.count && c.part == nil {
 		return // SAVE alone answers nothing (RFC 5182 §2.1)
 	}
-	s.w.Raw("* ESEARCH (TAG ")
-	s.w.String(s.tag)
-	s.w.Byte(')')
-	if c.byUID {
-		s.w.Raw(" UID")
+	s.correlate(s.tag, c.byUID)
+	n := r.len()
+	if n > 0 && c.min {
+		s.w.Raw(" MIN ")
+		c.writeSet(s, r.part(0, 1))
 	}
-	number := func(uid mail.UID) string {
-		if c.byUID {
-			return decimal(uid)
-		}
-		return decimal(s.view.seq(uid))
-	}
-	if len(found) > 0 {
-		if c.min {
-			s.w.Raw(" MIN " + number(found[0].First))
-		}
-		if c.max {
-			s.w.Raw(" MAX " + number(found[len(found)-1].Last))
-		}
+	if n > 0 && c.max {
+		s.w.Raw(" MAX ")
+		c.writeSet(s, r.part(n-1, n))
 	}
 	if c.count {
 		s.w.Raw(" COUNT ")
-		s.w.Number(uint64(found.Len()))
+		s.w.Number(uint64(n))
 	}
-	if c.all && len(found) > 0 {
+	if c.all && n > 0 {
 		s.w.Raw(" ALL ")
-		if c.byUID {
-			s.w.Raw(found.String())
-		} else {
-			s.w.Raw(s.view.numbers(found).String())
-		}
+		c.writeSet(s, r)
 	}
-	if c.modseq && len(found) > 0 {
+	if c.part != nil {
+		s.w.Raw(" PARTIAL (" + c.part.String() + " ")
+		c.writeSet(s, r.part(c.part.of(n)))
+		s.w.Byte(')')
+	}
+	if c.modseq && n > 0 {
 		s.w.Raw(" MODSEQ " + decimal(modseq))
 	}
 	s.w.CRLF()
+}
+
+// correlate begins an ESEARCH response to the command of a tag.
+func (s *session) correlate(tag string, byUID bool) {
+	s.w.Raw("* ESEARCH (TAG ")
+	s.w.String(tag)
+	s.w.Byte(')')
+	if byUID {
+		s.w.Raw(" UID")
+	}
+}
+
+// writeSet writes messages as a set, those that have an order in it (RFC 5267
+// §3.2): runs that ascend by one become ranges. Nothing is NIL.
+func (c *search) writeSet(s *session, r result) {
+	switch {
+	case r.len() == 0:
+		s.w.Raw("NIL")
+		return
+	case r.order == nil && c.byUID:
+		s.w.Raw(r.set.String())
+		return
+	case r.order == nil:
+		s.w.Raw(s.view.numbers(r.set).String())
+		return
+	}
+	for i := 0; i < len(r.order); {
+		first := c.number(s, r.order[i])
+		last := first
+		if i > 0 {
+			s.w.Byte(',')
+		}
+		for i++; i < len(r.order) && c.number(s, r.order[i]) == last+1; i++ {
+			last++
+		}
+		s.w.Number(first)
+		if last > first {
+			s.w.Byte(':')
+			s.w.Number(last)
+		}
+	}
 }
 
 // numbers are the sequence numbers of messages that the client knows.
