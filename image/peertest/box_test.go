@@ -2,6 +2,7 @@ package peertest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,7 +45,11 @@ func people() []string {
 
 // box is maild in a place of its own.
 type box struct {
-	cmd *exec.Cmd
+	args  []string
+	names []string   // of the sockets that it gets
+	files []*os.File // they
+	out   io.Writer
+	cmd   *exec.Cmd
 
 	mu  sync.Mutex
 	log bytes.Buffer
@@ -61,20 +66,17 @@ func newBox(t *testing.T, w *world, anchor string) *box {
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
-	b.cmd = in(t.Context(), "box", "sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`, program,
+	b.args = []string{program,
 		"--data", filepath.Join(w.dir, "data"), "--setup", w.file(t, "setup.json", setUp(t)),
-		"--dns", dnsAddr+":53", "--dns-anchor", anchor, "--ca", w.file(t, "ca.pem", w.pem()))
-	var names []string
+		"--dns", dnsAddr + ":53", "--dns-anchor", anchor, "--ca", w.file(t, "ca.pem", w.pem())}
 	for _, p := range run.Ports() {
 		file, err := listenIn(t, "box", fmt.Sprintf("%s:%d", boxAddr, p.Guest)).File()
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer file.Close()
-		names = append(names, p.Name)
-		b.cmd.ExtraFiles = append(b.cmd.ExtraFiles, file)
+		t.Cleanup(func() { file.Close() })
+		b.names, b.files = append(b.names, p.Name), append(b.files, file)
 	}
-	b.cmd.Env = append(os.Environ(), fmt.Sprintf("LISTEN_FDS=%d", len(names)), "LISTEN_FDNAMES="+strings.Join(names, ":"))
 	if err := os.MkdirAll(build, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -83,16 +85,27 @@ func newBox(t *testing.T, w *world, anchor string) *box {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { kept.Close() })
-	out := io.MultiWriter(b, kept)
-	b.cmd.Stdout, b.cmd.Stderr = out, out
+	b.out = io.MultiWriter(b, kept)
+	b.start(t)
+	t.Cleanup(b.kill)
+	return b
+}
+
+// start starts maild, as PID 1 of the box does; the sockets stay from one to the next.
+func (b *box) start(t *testing.T) {
+	t.Helper()
+	b.cmd = in(context.Background(), "box", "sh", append([]string{"-c", `LISTEN_PID=$$ exec "$0" "$@"`}, b.args...)...)
+	b.cmd.ExtraFiles = b.files
+	b.cmd.Env = append(os.Environ(), fmt.Sprintf("LISTEN_FDS=%d", len(b.names)), "LISTEN_FDNAMES="+strings.Join(b.names, ":"))
+	b.cmd.Stdout, b.cmd.Stderr = b.out, b.out
 	if err := b.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = b.cmd.Process.Kill() // it may have ended by itself
-		_ = b.cmd.Wait()         // with the signal
-	})
-	return b
+}
+
+func (b *box) kill() {
+	_ = b.cmd.Process.Kill() // it may have ended by itself
+	_ = b.cmd.Wait()         // with the signal
 }
 
 func setUp(t *testing.T) string {

@@ -19,6 +19,9 @@
 // Second opinions: Exim signs with DKIM what it sends, and the box judges that; what the box signs is verified by
 // Debian's python3-dkim, and where it comes from by python3-spf, asking the same DNS.
 //
+// With SANDUK_LONG=1 letters of 10 MiB go each way, too, and 200 small ones each way with each peer while maild is killed
+// again and again.
+//
 // The tests need root, Debian and, the first time, the network. With -short they are skipped; where something is missing
 // they are skipped and say so, and with SANDUK_SYSTEM=1, as the test script sets it, that is a failure.
 package peertest

@@ -51,14 +51,16 @@ func (r *trial) incoming(t *testing.T) {
 			t.Errorf("it came as\n%s", got)
 		}
 	})
-	r.try(t, "from peer: 1 MiB", func(t *testing.T) {
-		l := newLetter(bob, alice)
-		l.body = strings.Repeat(strings.Repeat("0123456789", 7)+"abcdefgh\r\n", 1<<20/80)
-		l.inject(t, r.p)
-		if got := r.comes(t, alice, l.token); !l.same(got) {
-			t.Errorf("it came as %d bytes", len(got))
-		}
-	})
+	for _, size := range sizes() {
+		r.try(t, fmt.Sprintf("from peer: %d MiB", size), func(t *testing.T) {
+			l := newLetter(bob, alice)
+			l.body = strings.Repeat(strings.Repeat("0123456789", 7)+"abcdefgh\r\n", size<<20/80)
+			l.inject(t, r.p)
+			if got := r.comes(t, alice, l.token); !l.same(got) {
+				t.Errorf("it came as %d bytes", len(got))
+			}
+		})
+	}
 	r.try(t, "from peer: 200 recipients", func(t *testing.T) {
 		var to []string
 		for i := range 200 {

@@ -64,25 +64,33 @@ func (l *letter) inject(t *testing.T, p *peer) {
 
 func (l *letter) send(t *testing.T, c *smtp.Client) {
 	t.Helper()
+	if err := l.give(c); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Quit() // it has been taken
+}
+
+// give hands it over, and returns when it has been taken.
+func (l *letter) give(c *smtp.Client) error {
 	if err := c.Mail(l.from, &l.options); err != nil {
-		t.Fatalf("MAIL: %v", err)
+		return fmt.Errorf("MAIL: %w", err)
 	}
 	for _, to := range l.to {
 		if err := c.Rcpt(to, &smtp.RcptOptions{Notify: l.notify}); err != nil {
-			t.Fatalf("RCPT %s: %v", to, err)
+			return fmt.Errorf("RCPT %s: %w", to, err)
 		}
 	}
 	w, err := c.Data()
 	if err != nil {
-		t.Fatalf("DATA: %v", err)
+		return fmt.Errorf("DATA: %w", err)
 	}
 	if _, err := w.Write([]byte(l.text())); err != nil {
-		t.Fatal(err)
+		return err
 	}
 	if err := w.Close(); err != nil {
-		t.Fatalf("end of the message: %v", err)
+		return fmt.Errorf("end of the message: %w", err)
 	}
-	_ = c.Quit() // it has been taken
+	return nil
 }
 
 // same says whether a message that arrived has the letter's body, byte by byte. Mailbox files have bare line feeds, and
@@ -94,3 +102,11 @@ func (l *letter) same(got string) bool {
 
 // insecure believes the box's certificate: that those who read their mail check it is tested elsewhere.
 func insecure() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
+
+// sizes are those of large letters, in MiB.
+func sizes() []int {
+	if long() {
+		return []int{1, 10}
+	}
+	return []int{1}
+}

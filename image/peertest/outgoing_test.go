@@ -47,12 +47,14 @@ func (r *trial) outgoing(t *testing.T) {
 		}
 		r.arrives(t, l, 1)
 	})
-	r.try(t, "to peer: 1 MiB", func(t *testing.T) {
-		l := newLetter(alice, "bob"+at)
-		l.body = strings.Repeat(strings.Repeat("0123456789", 7)+"abcdefgh\r\n", 1<<20/80)
-		l.submit(t)
-		r.arrives(t, l, 1)
-	})
+	for _, size := range sizes() {
+		r.try(t, fmt.Sprintf("to peer: %d MiB", size), func(t *testing.T) {
+			l := newLetter(alice, "bob"+at)
+			l.body = strings.Repeat(strings.Repeat("0123456789", 7)+"abcdefgh\r\n", size<<20/80)
+			l.submit(t)
+			r.arrives(t, l, 1)
+		})
+	}
 	r.try(t, "to peer: 200 recipients", func(t *testing.T) {
 		var to []string
 		for i := range 200 {

@@ -52,15 +52,21 @@ func TestPeers(t *testing.T) {
 	})
 	w.Add(t, "box.test", b.keys(t))
 	m := &matrix{notes: make(map[[2]string]string)}
+	var trials []*trial
+	for _, p := range list {
+		trials = append(trials, &trial{w: w, b: b, p: p, m: m})
+	}
 	t.Run("mail", func(t *testing.T) {
-		for _, p := range list {
-			trial := &trial{w: w, b: b, p: p, m: m}
+		for _, trial := range trials {
 			trial.outgoing(t)
 			trial.promised(t)
 			trial.incoming(t)
 			trial.reported(t)
 		}
 	})
+	if long() {
+		t.Run("kills", func(t *testing.T) { killed(t, trials) })
+	}
 	t.Logf("mail of the box and with it:\n%s", m)
 }
 
