@@ -12,8 +12,8 @@
 //
 // For mail that leaves, it is 10,000 messages of 4 KiB that 64 people hand in, to the next server's last 250: the box and
 // Postfix relay to the same one, in turns. The box's people log in over TLS, and it signs each message twice (RSA-2048,
-// Ed25519); Postfix as shipped does neither. So that like stands beside like as well, the same Postfix has OpenDKIM sign
-// (RSA-2048) what comes at a second port.
+// Ed25519); Postfix as shipped does neither. So that like stands beside like, the same Postfix has OpenDKIM sign (RSA-2048)
+// what comes at a second port: that is the figure.
 //
 // Both do what they promise before they answer: the box has a message in its mailbox when it says 250; Postfix has it in
 // its queue, and brings it into the mailbox afterwards.

@@ -163,8 +163,8 @@ func relayed(b *testing.B, next *nextServer, messages int, connect func(i int) (
 
 // BenchmarkFigureRelay is messages per second from submission to the next server's 250, of the box and of Postfix in
 // turns, all of which make a message durable before they answer, and relay to one server. The box's senders log in over
-// TLS, and it signs what it sends, with RSA-2048 and Ed25519. Postfix takes mail from this machine, and signs nothing;
-// beside it the same Postfix has OpenDKIM sign, with RSA-2048.
+// TLS, and it signs what it sends, with RSA-2048 and Ed25519: there is no way to have it not sign. Like stands beside like
+// where OpenDKIM signs for Postfix, with RSA-2048; that is the figure. Postfix as shipped signs nothing, and stands beside.
 func BenchmarkFigureRelay(b *testing.B) {
 	const turns, messages = 3, 10_000
 	next := startNextServer(b)
@@ -201,8 +201,8 @@ func BenchmarkFigureRelay(b *testing.B) {
 			},
 			func() float64 { return signed(0, func() float64 { return toPostfix(rival.addr) }) },
 			func() float64 { return signed(1, func() float64 { return toPostfix(rival.signing) }) })
-		figure.AtLeast(b, rates.Ratio(0, 1), "x-postfix", 3)
-		b.ReportMetric(rates.Ratio(0, 2), "x-postfix-that-signs")
+		figure.AtLeast(b, rates.Ratio(0, 2), "x-postfix-that-signs", 3)
+		b.ReportMetric(rates.Ratio(0, 1), "x-postfix-that-signs-nothing") // not the same work
 		b.ReportMetric(rates.Median(0), "msgs/s")
 		b.ReportMetric(rates.Median(1), "postfix-msgs/s")
 		b.ReportMetric(rates.Median(2), "postfix-that-signs-msgs/s")
