@@ -77,7 +77,7 @@ func words(s *Source, err error) string {
 	case errors.Is(err, context.DeadlineExceeded), isTimeout(err):
 		return fmt.Sprintf("%s does not answer. It is tried again by itself", s.Host)
 	}
-	return fmt.Sprintf("The connection to %s failed (%v). It is tried again by itself", s.Host, err)
+	return fmt.Sprintf("The connection to %s failed (%s). It is tried again by itself", s.Host, mail.InWords(err))
 }
 
 func isTimeout(err error) bool {

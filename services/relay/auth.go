@@ -50,7 +50,7 @@ func (s *session) login(user, password string) *problem {
 		}
 		if err != nil {
 			_, _, _ = s.wire.ask("*", tlsTimeout) // RFC 4954 §4: gives up; the connection is left next
-			return said(status4_7_8Login, err, "could not log in to the server with %s: %v", name, err)
+			return said(status4_7_8Login, err, "could not log in to the server with %s: %s", name, mail.InWords(err))
 		}
 		line = base64.StdEncoding.EncodeToString(response)
 	}

@@ -34,7 +34,7 @@ func (c *Client) connect(ctx context.Context, t *target, addr netip.AddrPort, se
 		if ctx.Err() != nil {
 			return nil, lost(context.Cause(ctx), "calling it")
 		}
-		return nil, said(status4_4_1NoAnswer, err, "the server %s at %s does not answer: %s", t.name, addr, plain(err))
+		return nil, said(status4_4_1NoAnswer, err, "the server %s at %s does not answer: %s", t.name, addr, mail.InWords(err))
 	}
 	s := &session{key: key, wire: newWire(conn), server: t.name, addr: addr, began: time.Now()}
 	leave := s.attend(ctx)

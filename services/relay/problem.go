@@ -95,16 +95,5 @@ func lost(err error, doing string) *problem {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.ErrClosedPipe), errors.Is(err, net.ErrClosed):
 		return said(status4_4_2BadConnection, err, "the server closed the connection while %s", doing)
 	}
-	return said(status4_4_2BadConnection, err, "the connection broke while %s: %s", doing, plain(err))
-}
-
-// plain is a network error without what is said beside it already.
-func plain(err error) string {
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Err != nil {
-		err = op.Err
-	}
-	if call, ok := errors.AsType[*os.SyscallError](err); ok {
-		err = call.Err
-	}
-	return err.Error()
+	return said(status4_4_2BadConnection, err, "the connection broke while %s: %s", doing, mail.InWords(err))
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // security is what a connection to one server has to prove: the policies of
@@ -49,9 +51,9 @@ func (s *security) config(checked *error) *tls.Config {
 // refusal is what is wrong with a server whose handshake did not succeed.
 func (s *security) refusal(err error) string {
 	if s.must && s.words != "" {
-		return fmt.Sprintf("no encrypted connection that %s allows: %s", s.words, plain(err))
+		return fmt.Sprintf("no encrypted connection that %s allows: %s", s.words, mail.InWords(err))
 	}
-	return "no encrypted connection: " + plain(err)
+	return "no encrypted connection: " + mail.InWords(err)
 }
 
 // webPKI checks a certificate as browsers do (RFC 5280, RFC 6125), for one of names.

@@ -54,7 +54,7 @@ func (r *shared) ask(ctx context.Context, name string, kind uint16, signed bool)
 				return answer, nil
 			}
 			if ctx.Err() != nil {
-				return nil, fmt.Errorf("%w: %w", ErrServer, ctx.Err())
+				return nil, fmt.Errorf("%w: %w", ErrServer, &unanswered{ctx.Err()})
 			}
 			last = fmt.Errorf("%s: %w", server, err)
 		}
@@ -89,7 +89,7 @@ func (r *shared) try(ctx context.Context, server netip.AddrPort, tcp bool, query
 	answer, err := r.exchange(ctx, server, tcp, query)
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, &unanswered{err}
 	case answer.Id != query.Id || !answer.Response || len(answer.Question) != 1 || answer.Question[0] != query.Question[0]:
 		return nil, errMismatch
 	case answer.Truncated && !tcp:

@@ -129,7 +129,7 @@ func (c *Client) lookup(ctx context.Context, name string, kind uint16) (*found, 
 	case <-fl.done:
 		return fl.found, fl.err
 	case <-ctx.Done():
-		return &found{}, fmt.Errorf("%w: %w", ErrServer, context.Cause(ctx))
+		return &found{}, fmt.Errorf("%w: %w", ErrServer, &unanswered{context.Cause(ctx)})
 	}
 }
 

@@ -3,6 +3,8 @@ package resolver
 import (
 	"errors"
 	"fmt"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // What an answer can lack. Every error that is not ErrNone is temporary.
@@ -23,3 +25,13 @@ var (
 	// ErrServer: no server gave an answer that could be used.
 	ErrServer = errors.New("no DNS server answers")
 )
+
+// unanswered is why one server could not be asked. Its text is for people: it stands in
+// lists of waiting mail and in reports to senders.
+type unanswered struct{ cause error }
+
+// Error is the cause in words.
+func (e *unanswered) Error() string { return mail.InWords(e.cause) }
+
+// Unwrap is the cause.
+func (e *unanswered) Unwrap() error { return e.cause }
