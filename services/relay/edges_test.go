@@ -148,21 +148,25 @@ func TestDeliverBy(t *testing.T) {
 		ehlo   []string
 		left   time.Duration
 		notify bool
+		trace  bool
 		want   string
 		says   string
 	}{
-		{[]string{"DELIVERBY 60"}, time.Hour, false, "relayed 250 2.0.0", " BY=3600;R"},
-		{[]string{"DELIVERBY 60"}, -time.Minute, true, "relayed 250 2.0.0", " BY=-60;N"},
-		{[]string{"DELIVERBY 7200"}, time.Hour, false, "failed 0 5.3.3", ""},
-		{nil, time.Hour, false, "failed 0 5.3.3", ""},
-		{nil, time.Hour, true, "relayed 250 2.0.0", ""},
+		{[]string{"DELIVERBY 60"}, time.Hour, false, false, "relayed 250 2.0.0", " BY=3600;R\n"},
+		{[]string{"DELIVERBY 60"}, time.Hour, false, true, "relayed 250 2.0.0", " BY=3600;RT\n"},
+		{[]string{"DELIVERBY 60"}, -time.Minute, true, false, "relayed 250 2.0.0", " BY=-60;N\n"},
+		{[]string{"DELIVERBY 60"}, -time.Minute, true, true, "relayed 250 2.0.0", " BY=-60;NT\n"},
+		{[]string{"DELIVERBY 7200"}, time.Hour, false, false, "failed 0 5.3.3", ""},
+		{[]string{"DELIVERBY"}, time.Second / 2, false, false, "failed 0 5.3.3", ""}, // BY=0;R is no parameter
+		{nil, time.Hour, false, true, "failed 0 5.3.3", ""},
+		{nil, time.Hour, true, true, "relayed 250 2.0.0", ""},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			s := &server{ehlo: test.ehlo}
 			w.hosts["192.0.2.1:25"] = s.serve
 			j := job("peer.test", testMessage, "one")
-			j.Wishes = mail.Wishes{By: time.Now().Add(test.left), ByNotify: test.notify}
+			j.Wishes = mail.Wishes{By: time.Now().Add(test.left), ByNotify: test.notify, ByTrace: test.trace}
 			got := w.client(t).Send(t.Context(), j)
 			if said := strings.Join(s.said(), "\n"); fates(got) != test.want || !strings.Contains(said, test.says) || test.says == "" && strings.Contains(said, " BY=") {
 				t.Errorf("%+v: got %s, said %q", test, fates(got), said)
