@@ -138,7 +138,7 @@ func (m *Message) hashBody(ctx context.Context, digests map[digest]bodyHash) err
 	if _, err := m.body.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("check signatures: read body: %w", err)
 	}
-	buffer := make([]byte, readBuffer)
+	buffer := make([]byte, min(readBuffer, m.body.Size()+1)) // one more than there is, to read it and its end at once
 	for {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("check signatures: %w", context.Cause(ctx))

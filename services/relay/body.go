@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -67,6 +68,7 @@ func (b *body) blocks(e *encoder, send func(p []byte, last bool) error) error {
 			}
 		}
 		at += int64(len(block))
+		out = slices.Grow(out[:0], len(block)+len(block)/16+4) // bare LFs and dots make it longer, rarely
 		out = e.append(out[:0], block)
 		last := at >= b.size
 		if last {
