@@ -71,7 +71,7 @@ func TestNewer(t *testing.T) {
 		"store's op":          record(journal.FamilyStore, 1, "\x01\x01\x01\x09\x01\x63"),
 		"store's payload":     record(journal.FamilyStore, 1, "\x02"),
 		"queue's record":      record(journal.FamilyQueue, 99, "\x01"),
-		"queue's payload":     record(journal.FamilyQueue, 1, "\x02"),
+		"queue's payload":     record(journal.FamilyQueue, 1, "\x63"),
 		"collected record":    record(journal.FamilyCollect, 99, "\x01"),
 		"directory's index":   value(directory.File, "meta", "version", append(version, "99"...)),
 		"queue's index":       value(queue.File, "items", id, append(item, "\x63rest"...)),

@@ -41,13 +41,17 @@ func (q *Queue) Release(ctx context.Context, id mail.ID) error {
 }
 
 // Retry has an item tried at once, also where its Hop counts as dead, and while the
-// window is closed.
+// window is closed. If that is in vain, the next try is when it would have been.
 func (q *Queue) Retry(ctx context.Context, id mail.ID) error {
 	var hops []mail.Hop
 	held := false
 	err := q.alter(ctx, verbRetry, id, func(_ *Item, r *Recipient) bool {
 		held = held || r.State == StateHeld
-		r.Next = wall(time.Now())
+		now := wall(time.Now())
+		if r.planned.IsZero() && r.Next.After(now) {
+			r.planned = r.Next
+		}
+		r.Next = now
 		hops = append(hops, r.Hop)
 		return r.State == StateQueued
 	})
@@ -93,6 +97,7 @@ func (q *Queue) Redirect(ctx context.Context, id mail.ID, from, to mail.Address,
 			r.Original = "rfc822;" + from.String() // RFC 3461 §5.2.1 (d): what the sender knows it by
 		}
 		r.Address, r.Hop, r.Next, r.Tries, r.Last = to, hop, wall(time.Now()), 0, mail.Attempt{}
+		r.asked, r.planned = 0, time.Time{}
 		return true
 	})
 }

@@ -11,8 +11,12 @@ import (
 	"github.com/sanduk-mail/sanduk/services/report"
 )
 
-// formatVersion begins every payload and every value of the index.
-const formatVersion = 1
+// formatVersion begins every payload, and askedVersion one with a recipient of whom tries
+// were asked for.
+const (
+	formatVersion = 1
+	askedVersion  = 2
+)
 
 const (
 	// maxRecipients of an item; far above what a server takes in one transaction.
@@ -26,7 +30,10 @@ const (
 var errCodec = fmt.Errorf("queue: %w", journal.ErrDamaged)
 
 // encoder appends values as doc.go describes them.
-type encoder struct{ b []byte }
+type encoder struct {
+	b     []byte
+	asked bool // see askedVersion
+}
 
 func (e *encoder) uint(n uint64)     { e.b = binary.AppendUvarint(e.b, n) }
 func (e *encoder) int(n int64)       { e.b = binary.AppendVarint(e.b, n) }
@@ -82,12 +89,17 @@ func (e *encoder) recipient(r *Recipient) {
 	e.string(r.Original)
 	e.string(string(r.Hop))
 	e.byte(byte(r.State))
-	e.flags(r.delayed, r.late, r.Tries > 0 || r.Last != mail.Attempt{})
+	e.flags(r.delayed, r.late, r.Tries > 0 || r.Last != mail.Attempt{}, r.asked > 0 || !r.planned.IsZero())
 	e.byte(byte(r.owed))
 	e.time(r.Next)
 	if r.Tries > 0 || r.Last != (mail.Attempt{}) {
 		e.uint(uint64(r.Tries))
 		e.attempt(&r.Last)
+	}
+	if r.asked > 0 || !r.planned.IsZero() {
+		e.asked = true
+		e.uint(uint64(r.asked))
+		e.time(r.planned)
 	}
 }
 
@@ -217,6 +229,9 @@ func (d *decoder) recipient() (r Recipient) {
 		r.Tries = int(d.uint())
 		r.Last = d.attempt()
 	}
+	if flags&8 != 0 {
+		r.asked, r.planned = int(d.uint()), d.time()
+	}
 	if r.State > StateDropped || r.owed > report.ActionExpanded {
 		d.fail()
 	}
@@ -255,7 +270,7 @@ func (d *decoder) begin() error {
 	switch v := d.byte(); {
 	case d.bad:
 		return errCodec
-	case v != formatVersion:
+	case v == 0 || v > askedVersion:
 		return fmt.Errorf("queue: format version %d: %w", v, mail.ErrNewer)
 	}
 	return nil
@@ -287,10 +302,18 @@ func (v verb) String() string {
 }
 
 func encodeItems(items []*Item) []byte {
-	e := encoder{[]byte{formatVersion}}
+	e := encoder{b: []byte{formatVersion}}
 	e.uint(uint64(len(items)))
 	for _, it := range items {
 		e.item(it)
+	}
+	return e.payload()
+}
+
+// payload is what was encoded, under the first version that can read it.
+func (e *encoder) payload() []byte {
+	if e.asked {
+		e.b[0] = askedVersion
 	}
 	return e.b
 }
@@ -314,18 +337,18 @@ type change struct {
 }
 
 func (c *change) encode() []byte {
-	e := encoder{[]byte{formatVersion}}
+	e := encoder{b: []byte{formatVersion}}
 	e.id(c.id)
 	e.uint(uint64(len(c.changes)))
 	for i := range c.changes {
 		e.uint(uint64(c.changes[i].index))
 		e.recipient(&c.changes[i].recipient)
 	}
-	return e.b
+	return e.payload()
 }
 
 func encodeFloor(floor journal.LSN) []byte {
-	e := encoder{[]byte{formatVersion}}
+	e := encoder{b: []byte{formatVersion}}
 	e.uint(uint64(floor))
 	return e.b
 }

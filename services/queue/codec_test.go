@@ -102,7 +102,7 @@ func TestGolden(t *testing.T) {
 	if it, err := decodeValue(id[:], lines[4]); err != nil || !reflect.DeepEqual(it, tried()) {
 		t.Errorf("value %+v, %v; want %+v", it, err, tried())
 	}
-	lines[0][0] = 2
+	lines[0][0] = askedVersion + 1
 	if _, err := decodeItems(lines[0]); !errors.Is(err, mail.ErrNewer) {
 		t.Errorf("a later version: %v; want %v", err, mail.ErrNewer)
 	}
@@ -116,6 +116,25 @@ func TestGolden(t *testing.T) {
 	for _, r := range []journal.Record{{Type: uint8(verbAdd), Payload: encodeItems([]*Item{full()})}, {Type: uint8(verbAttempt), Payload: lines[1]}, {Type: uint8(verbFloor), Payload: lines[2]}} {
 		if d, err := Describe(r); err != nil || len(d.String()) < 10 {
 			t.Errorf("Describe = %q, %v", d, err)
+		}
+	}
+}
+
+// TestAsked: what was asked for is kept, under a version that programs of before refuse.
+func TestAsked(t *testing.T) {
+	t.Parallel()
+	for _, planned := range []time.Time{{}, time.Unix(1_800_000_000, 1)} {
+		it := tried()
+		it.To[1].asked, it.To[1].planned = 2, planned
+		c := change{id: it.ID, changes: []recipientChange{{1, it.To[1]}}}
+		c.changes[0].recipient.Past = nil
+		payload := c.encode()
+		if got, err := decodeChange(payload); err != nil || payload[0] != askedVersion || !reflect.DeepEqual(got, c) {
+			t.Errorf("version %d: change %+v, %v; want %+v", payload[0], got, err, c)
+		}
+		value := encodeValue(it)
+		if got, err := decodeValue(it.ID[:], value); err != nil || value[4] != valueAsked || !reflect.DeepEqual(got, it) {
+			t.Errorf("version %d: value %+v, %v; want %+v", value[4], got, err, it)
 		}
 	}
 }

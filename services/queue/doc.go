@@ -52,7 +52,7 @@
 //
 // # Format
 //
-// A payload begins with the version, 1. Numbers are unsigned varints where nothing else
+// A payload begins with the version: 1, or 2 where somebody asked for tries. Numbers are unsigned varints where nothing else
 // is said, "signed" are zigzag varints, times signed Unix nanoseconds with 0 for none,
 // strings a length and their bytes, addresses two strings (local part, domain).
 //
@@ -71,17 +71,19 @@
 // later version's, and stops Open (mail.ErrNewer).
 //
 // A recipient: address, NOTIFY (1 byte), ORCPT, Hop (string), state (1 byte), flags (1
-// byte: told of delay, told of DELIVERBY, tried), report that is owed (1 byte), next try
+// byte: told of delay, told of DELIVERBY, tried, asked for), report that is owed (1 byte), next try
 // (time); where tried: tries, fate (1 byte), flags (1 byte: the next server reports),
 // reply's code, status and text, status, server (string), its address (string: IP and
 // port as package netip marshals them), TLS (string), at (time), took (signed
-// nanoseconds).
+// nanoseconds); in version 2, where tries were asked for: how many of the tries, and when
+// the schedule has the next (time; none: it is the next).
 //
 // queue.db: bucket "meta", key "seen": CRC32 (IEEE, big-endian) of what follows, LSN (8
 // bytes big-endian), number of items (likewise; not in the first indexes). Bucket "items", keyed by ID: CRC32 of key and what follows,
 // version 2, LSN of the record that brought it, item, and for each recipient the number
 // of attempts (24 at most) and these, oldest first, as above: records have the last one
-// only. Values of version 1 end behind the item.
+// only. Values of version 1 end behind the item; in version 3 tries were asked for, as
+// above.
 //
 // Concurrency: all methods may be called from any goroutine.
 //

@@ -152,12 +152,15 @@ func (ix *index) save(items map[mail.ID]*Item, seen journal.LSN, count int) erro
 }
 
 // valueVersion is that of the index's values. Those of version 1 have no attempts but
-// the last.
-const valueVersion = 2
+// the last; valueAsked has a recipient of whom tries were asked for.
+const (
+	valueVersion = 2
+	valueAsked   = 3
+)
 
 // encodeValue is CRC32 (of ID and what follows), version, LSN, item, attempts.
 func encodeValue(it *Item) []byte {
-	e := encoder{make([]byte, 4, 256)}
+	e := encoder{b: make([]byte, 4, 256)}
 	e.byte(valueVersion)
 	e.uint(uint64(it.lsn))
 	e.item(it)
@@ -166,6 +169,9 @@ func encodeValue(it *Item) []byte {
 		for j := range it.To[i].Past {
 			e.attempt(&it.To[i].Past[j])
 		}
+	}
+	if e.asked {
+		e.b[4] = valueAsked
 	}
 	binary.BigEndian.PutUint32(e.b, valueSum(it.ID[:], e.b[4:]))
 	return e.b
@@ -177,7 +183,7 @@ func decodeValue(k, v []byte) (*Item, error) {
 	}
 	d := decoder{b: v[4:]}
 	version := d.byte()
-	if version == 0 || version > valueVersion {
+	if version == 0 || version > valueAsked {
 		return nil, fmt.Errorf("queue: index with values of version %d: %w", version, mail.ErrNewer)
 	}
 	lsn := journal.LSN(d.uint())

@@ -43,6 +43,13 @@ type Recipient struct {
 	// Past are the attempts so far, Last included: the newest, maxPast at most.
 	Past []mail.Attempt
 
+	// asked are those of Tries that somebody asked for: they take no place in the
+	// schedule, or who looks whether it works now would have it wait for longer.
+	asked int
+	// planned is when the schedule has it tried, while one that was asked for comes
+	// first; zero: none does.
+	planned time.Time
+
 	owed    report.Action // a report about it that has not been sent
 	delayed bool          // the sender has been told that it takes long, or need not be
 	late    bool          // likewise, that the time asked for has passed

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -59,10 +60,11 @@ func (q *Queue) Postpone(ctx context.Context, body *journal.Staged, it *Item, wi
 // resume hands an item on whose time has come. The job is not in its lane's heap
 // meanwhile.
 func (q *Queue) resume(ctx context.Context, j *job, it *Item, due []int) {
-	err := q.resumeWith(context.WithoutCancel(ctx), it, due)
+	began := time.Now()
+	err := q.resumeWith(context.WithoutCancel(ctx), it, due, began)
 	if err != nil {
 		q.log.Warn("queue: a message whose time has come can't be handed on", "item", it.ID, "err", err)
-		c, _, _ := q.outcome(it, due, q.put(due, err))
+		c, _, _ := q.outcome(it, due, began, q.put(due, err))
 		if !q.commit(ctx, q.entry(verbAttempt, c)) {
 			q.mu.Lock()
 			defer q.mu.Unlock()
@@ -74,7 +76,7 @@ func (q *Queue) resume(ctx context.Context, j *job, it *Item, due []int) {
 	q.finish(j, contactNone, mail.Attempt{})
 }
 
-func (q *Queue) resumeWith(ctx context.Context, it *Item, due []int) error {
+func (q *Queue) resumeWith(ctx context.Context, it *Item, due []int, began time.Time) error {
 	if q.opts.Resumer == nil {
 		return errors.New("nobody takes on what has waited")
 	}
@@ -84,7 +86,7 @@ func (q *Queue) resumeWith(ctx context.Context, it *Item, due []int) error {
 	}
 	defer func() { _ = body.Close() }() // only read from
 	return q.opts.Resumer.Resume(ctx, it, due, &content{nil, body}, func(attempts []mail.Attempt) *journal.Entry {
-		c, _, _ := q.outcome(it, due, q.complete(it.ID, len(due), attempts))
+		c, _, _ := q.outcome(it, due, began, q.complete(it.ID, len(due), attempts))
 		return q.entry(verbAttempt, c)
 	})
 }

@@ -294,7 +294,7 @@ func TestLaterCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	accepted := disk.Ops()
-	if err := b.q.resumeWith(t.Context(), it, []int{0, 1}); err != nil {
+	if err := b.q.resumeWith(t.Context(), it, []int{0, 1}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	handed := disk.Ops()

@@ -300,6 +300,61 @@ func TestSchedule(t *testing.T) {
 	})
 }
 
+// TestAskedTry: tries that somebody asks for are besides the schedule, also behind a
+// restart; the one that comes when the schedule has one stands for it.
+func TestAskedTry(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(b *bench, id mail.ID) error{
+		"one":          func(b *bench, id mail.ID) error { return b.q.Retry(context.Background(), id) },
+		"all":          func(b *bench, _ mail.ID) error { b.q.Rush(""); return nil },
+		"of a stopped": func(b *bench, _ mail.ID) error { return b.q.RetryAll(context.Background(), "") },
+		"twice": func(b *bench, id mail.ID) error {
+			return errors.Join(b.q.Retry(context.Background(), id), b.q.Retry(context.Background(), id))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, func(t *testing.T, b *bench) {
+				b.remote.answer = defer451
+				began := time.Now()
+				it := item("alice@box.test", "bob@far.test")
+				b.enqueue(it)
+				var want []time.Duration
+				var at time.Duration
+				for _, pause := range []time.Duration{0, time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour} {
+					at += pause
+					want = append(want, at, at+10*time.Second)
+				}
+				for range 6 {
+					next := want[len(b.remote.tries("bob@far.test"))]
+					time.Sleep(time.Until(began.Add(next + 10*time.Second)))
+					synctest.Wait()
+					if err := ask(b, it.ID); err != nil && !errors.Is(err, ErrSending) {
+						t.Fatal(err)
+					}
+					synctest.Wait()
+					b.close()
+					b.open()
+					b.run()
+					synctest.Wait()
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				var got []time.Duration
+				for _, s := range b.remote.tries("bob@far.test") {
+					got = append(got, s.at.Sub(began))
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("tried after %v\nwant        %v", got, want)
+				}
+				if shown, err := b.q.Show(t.Context(), it.ID); err != nil || shown.To[0].Tries != len(want) {
+					t.Errorf("Show = %+v, %v; want %d tries", shown, err, len(want))
+				}
+			})
+		})
+	}
+}
+
 // TestReports: who is told of what.
 func TestReports(t *testing.T) {
 	t.Parallel()

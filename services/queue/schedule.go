@@ -23,6 +23,22 @@ func DefaultSchedule() Schedule {
 	}
 }
 
+// reschedule says when a recipient is tried again after a try in vain that began then.
+// One that came before its time leaves the schedule as it was.
+func (r *Recipient) reschedule(s Schedule, began, now time.Time) {
+	planned := r.planned
+	if planned.IsZero() && r.Next.After(began) {
+		planned = r.Next // everything that waited for the Hop was to go at once
+	}
+	r.planned = time.Time{}
+	if planned.After(now) {
+		r.asked++
+		r.Next = planned
+		return
+	}
+	r.Next = now.Add(s.pause(r.Tries - r.asked))
+}
+
 // pause is how long to wait after so many tries. The jitter keeps mail that once
 // failed together from coming together for ever.
 func (s *Schedule) pause(tries int) time.Duration {

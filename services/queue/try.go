@@ -67,7 +67,7 @@ func (q *Queue) try(ctx context.Context, j *job) {
 	} else {
 		attempts = q.complete(it.ID, len(due), attempts)
 	}
-	c, met, last := q.outcome(it, due, attempts)
+	c, met, last := q.outcome(it, due, now, attempts)
 	if len(c.changes) > 0 && !q.commit(ctx, q.entry(verbAttempt, c)) {
 		q.mu.Lock()
 		defer q.mu.Unlock()
@@ -146,8 +146,9 @@ func (w *watched) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// outcome is what the attempts make of the recipients, and what they say of the Hop.
-func (q *Queue) outcome(it *Item, due []int, attempts []mail.Attempt) (change, contact, mail.Attempt) {
+// outcome is what the attempts, begun then, make of the recipients, and what they say of
+// the Hop.
+func (q *Queue) outcome(it *Item, due []int, began time.Time, attempts []mail.Attempt) (change, contact, mail.Attempt) {
 	c := change{id: it.ID}
 	met := contactNone
 	var last mail.Attempt
@@ -186,8 +187,7 @@ func (q *Queue) outcome(it *Item, due []int, attempts []mail.Attempt) (change, c
 			r.State = StateFailed
 			it.owe(&r, report.ActionFailed)
 		default:
-			schedule := q.opts.Schedule(r.Hop)
-			r.Next = now.Add(schedule.pause(r.Tries))
+			r.reschedule(q.opts.Schedule(r.Hop), began, now)
 		}
 		c.changes = append(c.changes, recipientChange{index, r})
 		q.log.Info("message tried", "verb", "attempt", "id", it.Message, "item", it.ID, "to", r.Address, "hop", r.Hop, "state", r.State, "try", r.Tries,
