@@ -15,7 +15,6 @@ import (
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
-	"github.com/sanduk-mail/sanduk/services/message"
 	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/web"
 )
@@ -302,7 +301,7 @@ func (h heldMail) Release(ctx context.Context, id mail.ID) error {
 	}))
 }
 
-// Drop ends a message. Somebody of the office who has sent it is told.
+// Drop ends a message. Somebody of the office who has sent it gets a report.
 func (h heldMail) Drop(ctx context.Context, id mail.ID) error {
 	it, err := h.o.queue.Show(ctx, id)
 	if err != nil {
@@ -311,15 +310,7 @@ func (h heldMail) Drop(ctx context.Context, id mail.ID) error {
 	if !it.Kept() {
 		return mail.ErrNotWaiting
 	}
-	subject := h.subject(ctx, it)
-	if err := h.o.queue.Drop(ctx, id); err != nil {
-		return known(err)
-	}
-	if a, err := h.o.directory.Account(ctx, it.Account); err == nil {
-		h.o.notify(notice{to: a.Address, subject: "Your message was not sent", text: fmt.Sprintf(
-			"An administrator of the office has decided that your message “%s” is not sent.\n\nThe reason why it had to wait: %s.", subject, it.Why())})
-	}
-	return nil
+	return known(h.o.queue.Drop(ctx, id))
 }
 
 // Export gives a message that waits.
@@ -332,15 +323,6 @@ func (h heldMail) Export(ctx context.Context, id mail.ID, w io.Writer) error {
 		err = h.o.queue.Export(ctx, id, w)
 	}
 	return known(err)
-}
-
-// subject is a message's, as far as it can be read.
-func (h heldMail) subject(ctx context.Context, it *queue.Item) string {
-	s := message.NewScanner(message.Limits{})
-	if err := h.o.queue.Export(ctx, it.ID, s); err != nil {
-		return ""
-	}
-	return cut(s.Finish().Subject(), 200)
 }
 
 // known gives the queue's errors the vocabulary's names.

@@ -81,7 +81,7 @@ func TestContentRules(t *testing.T) {
 	}
 	eventually(t, "alice has been told of what is dropped", func() bool {
 		all := strings.Join(o.fetch(t, "alice"), "\n")
-		return strings.Count(all, "Subject: Your message waits for a decision\r\n") > 0 && strings.Count(all, "Subject: Your message was not sent\r\n") == 1 && strings.Contains(all, "“6” is not sent")
+		return strings.Count(all, "Subject: Your message waits for a decision\r\n") > 0 && strings.Count(all, "Action: failed\r\nStatus: 5.7.1\r\n") == 1 && strings.Contains(all, "has decided that the message")
 	})
 }
 

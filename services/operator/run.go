@@ -115,7 +115,7 @@ func commands() []command {
 		{"queue hold", "ID WHERE", "keep a message back until it is released", queueAlter(holdWaiting, "is held back until you release it (boxctl queue release)")},
 		{"queue release", "ID WHERE", "let a message go that was held back", queueAlter(releaseWaiting, "is on its way again")},
 		{"queue retry", "[ID] [--hop DOMAIN] WHERE", "try a message at once; without ID all that waits, or with --hop what waits for a domain", queueRetry},
-		{"queue drop", "ID WHERE", "take a message out for good; nobody is told (queue export keeps a copy)", queueAlter(dropWaiting, "has been taken out. Nobody was told")},
+		{"queue drop", "ID WHERE", "take a message out for good (queue export keeps a copy); nobody is told, but who of the office sent what a rule holds", queueAlter(dropWaiting, "has been taken out. Nobody is told, unless somebody of the office sent it and a rule held it")},
 		{"queue redirect", "ID ADDRESS NEW-ADDRESS WHERE", "send what waits for one address outside to another one", queueRedirect},
 		{"queue export", "ID [--to FILE] WHERE", "write a waiting message as it goes out, into a new file or to standard output", queueExport},
 		{"routes list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say which way mail goes out, for which domains, and when", routesList},

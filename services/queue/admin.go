@@ -78,11 +78,20 @@ func (q *Queue) Retry(ctx context.Context, id mail.ID) error {
 	return err
 }
 
-// Drop takes an item out. Nobody is told.
+// Drop takes an item out. Nobody is told: an administrator does it to what should never
+// have been there. But of a kept item its sender hears, if he is of the office: he was
+// promised a decision, and nobody can have forged him.
 func (q *Queue) Drop(ctx context.Context, id mail.ID) error {
-	return q.alter(ctx, verbDrop, id, func(_ *Item, r *Recipient) bool {
+	return q.alter(ctx, verbDrop, id, func(it *Item, r *Recipient) bool {
 		was := r.State
 		r.State, r.owed = StateDropped, report.ActionNone
+		if it.Kept() && it.Account != 0 && !it.From.IsZero() {
+			r.Last = mail.Attempt{
+				At: wall(time.Now()), Fate: mail.FateFailed, Status: mail.Status5_7_1NotPermitted,
+				Reply: mail.Reply{Text: shorten("An administrator of the office has decided that the message is not sent. It had to wait for this: " + it.Why())},
+			}
+			it.owe(r, report.ActionFailed)
+		}
 		return !was.final()
 	})
 }

@@ -23,7 +23,7 @@
 //	queued, Hop "(later)"  its sender's time ([Resumer])        handed on when due; at once if that was in between
 //	relayed, delivered     perhaps a report                     the report is made
 //	failed                 perhaps a report                     the report is made
-//	dropped                nothing                              –
+//	dropped                nothing; kept, perhaps a report      the report is made
 //
 // An item goes when no recipient waits for anything. Its body lives for as long as it
 // is here ([Queue.Live]).

@@ -65,7 +65,7 @@ const (
 	StateDelivered       // in a mailbox of this box
 	StateRelayed         // another server has it
 	StateFailed          // it never will be; the sender is told
-	StateDropped         // an administrator took it out; nobody is told
+	StateDropped         // an administrator took it out, see Drop
 )
 
 // String is the state in a word.

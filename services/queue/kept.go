@@ -79,7 +79,7 @@ func (q *Queue) Hand(ctx context.Context, id mail.ID, use func(it *Item, body ma
 		return err
 	}
 	defer q.leave(s)
-	if !it.Kept() || it.done() {
+	if !it.Kept() || it.To[0].State.final() { // dropped, it may be here until its sender has been told
 		return ErrNoItem
 	}
 	body, err := q.journal.Body(it.Body)
@@ -99,5 +99,5 @@ func (q *Queue) Hand(ctx context.Context, id mail.ID, use func(it *Item, body ma
 // ListKept gives the kept items after one, in the order in which they came, and whether
 // there are more.
 func (q *Queue) ListKept(ctx context.Context, p Page) (items []*Item, more bool, err error) {
-	return q.List(ctx, Filter{Hop: HopKept}, p)
+	return q.List(ctx, Filter{Hop: HopKept, Held: true}, p)
 }

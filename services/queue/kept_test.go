@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/report"
 )
 
 // keep has a message wait for a decision.
@@ -109,6 +111,55 @@ func TestKept(t *testing.T) {
 		}
 		if _, err := b.q.Show(t.Context(), other.ID); !errors.Is(err, ErrNoItem) {
 			t.Errorf("dropped, it is still there: %v", err)
+		}
+		if got := b.post.list(); len(got) > 0 {
+			t.Errorf("what came from outside and was dropped is reported: %v", got)
+		}
+	})
+}
+
+// TestKeptDropped: who of the office has sent what is dropped hears of it once, also
+// behind a restart; he has not asked not to.
+func TestKeptDropped(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, b *bench) {
+		full := true // so is the postmaster's disk
+		b.post.err = func(mail.Address) error {
+			if full {
+				return errors.New("no room")
+			}
+			return nil
+		}
+		it := item("alice@box.test", "bob@far.test", "carol@far.test")
+		it.Account, it.To[1].Notify = 7, mail.NotifyNever
+		b.keep(it)
+		if err := b.q.Drop(t.Context(), it.ID); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if err := b.hand(it.ID, "bob@far.test"); !errors.Is(err, ErrNoItem) {
+			t.Errorf("dropped, it is handed back: %v", err)
+		}
+		if items, _, err := b.q.ListKept(t.Context(), Page{}); err != nil || len(items) > 0 {
+			t.Errorf("dropped, it is listed: %v, %v", items, err)
+		}
+		if err := b.q.Drop(t.Context(), it.ID); !errors.Is(err, ErrNothing) {
+			t.Errorf("dropped twice: %v", err)
+		}
+		b.close()
+		b.open()
+		full = false
+		b.run()
+		time.Sleep(time.Hour)
+		got := b.post.list()
+		if len(got) != 1 || got[0].to != "alice@box.test" || len(got[0].report.Recipients) != 1 {
+			t.Fatalf("reports %v; want one to alice", got)
+		}
+		if r := got[0].report.Recipients[0]; r.Action != report.ActionFailed || r.Status != mail.Status5_7_1NotPermitted || r.Final != it.To[0].Address || !strings.Contains(got[0].text, "rule “Cards”") {
+			t.Errorf("report %+v\n%s", r, got[0].text)
+		}
+		if n := b.q.Stats().Items; n != 0 {
+			t.Errorf("%d items are left", n)
 		}
 	})
 }
