@@ -55,6 +55,9 @@ type Options struct {
 	// Sender is the office's main domain and whether mail leaves it now; "" before the
 	// set-up.
 	Sender func() (domain string, leaves bool)
+	// Wanted says which reports the office wants to send to a domain; nil: all. What is
+	// not wanted is not counted, and what was counted before is dropped.
+	Wanted func(domain string) (dmarc, tls bool)
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger
 }
@@ -80,6 +83,9 @@ type fileJSON struct {
 func Open(o Options) *Aggregate {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Wanted == nil {
+		o.Wanted = func(string) (bool, bool) { return true, true }
 	}
 	a := &Aggregate{o: o, dmarc: dmarc.NewCollector(), tls: tlsrpt.NewCollector()}
 	if err := a.read(); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -114,12 +120,18 @@ func (a *Aggregate) read() error {
 
 // Judged counts a message that came from outside.
 func (a *Aggregate) Judged(o dmarc.Observation) {
+	if wanted, _ := a.o.Wanted(o.HeaderFrom); !wanted {
+		return
+	}
 	a.dmarc.Add(o)
 	a.changed.Store(true)
 }
 
 // Sent counts a session with another server.
 func (a *Aggregate) Sent(s tlsrpt.Session) {
+	if _, wanted := a.o.Wanted(s.Domain); !wanted {
+		return
+	}
 	a.tls.Note(s)
 	a.changed.Store(true)
 }

@@ -49,6 +49,7 @@ type desk struct {
 	dir   string
 	now   time.Time
 	from  string
+	no    string // a domain to which the office sends no DMARC reports
 }
 
 func day() time.Time { return time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC) }
@@ -77,7 +78,8 @@ func (d *desk) open(t *testing.T) {
 	t.Cleanup(func() { _ = files.Close() })
 	d.Aggregate = Open(Options{
 		Files: files, Post: d.post, DNS: d.world.Client(), Sender: func() (string, bool) { return d.from, d.from != "" },
-		Now: func() time.Time { return d.now }, Log: slog.New(slog.DiscardHandler),
+		Wanted: func(domain string) (dmarc, tls bool) { return domain != d.no, true },
+		Now:    func() time.Time { return d.now }, Log: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -116,6 +118,29 @@ func TestSend(t *testing.T) {
 	d.Send(t.Context())
 	if len(d.post.sent) != 3 {
 		t.Errorf("sent again: %q", d.post.sent)
+	}
+}
+
+// TestUnwanted: what the office sends nobody is not counted, and what was counted before
+// goes nowhere; the other kind of report is sent.
+func TestUnwanted(t *testing.T) {
+	t.Parallel()
+	for _, before := range []bool{true, false} {
+		d := newDesk(t)
+		if before {
+			d.see("far.test", all()...)
+		}
+		d.no = "far.test"
+		if !before {
+			d.see("far.test", all()...)
+		}
+		d.now = d.now.Add(24 * time.Hour)
+		d.Send(t.Context())
+		d.no = ""
+		d.Send(t.Context())
+		if got := strings.Join(d.post.sent, ", "); got != "tls to tls@far.test" {
+			t.Errorf("counted before: %v; sent %s", before, got)
+		}
 	}
 }
 

@@ -18,6 +18,11 @@ func (a *Aggregate) Send(ctx context.Context) {
 	sent := 0
 	email := "postmaster@" + domain
 	for _, r := range a.dmarc.Due(a.o.Now()) {
+		if wanted, _ := a.o.Wanted(r.Published.Domain); !wanted {
+			a.dmarc.Done(r)
+			a.changed.Store(true)
+			continue
+		}
 		by := dmarc.Reporter{Organization: domain, Email: email, Domain: domain}
 		done, err := a.report(ctx, r.Recipients, func(to string) ([]byte, error) { return r.Message(by, to, a.o.Now()) })
 		if err != nil {
@@ -29,6 +34,11 @@ func (a *Aggregate) Send(ctx context.Context) {
 		sent += done
 	}
 	for _, r := range a.tls.Due(a.o.Now()) {
+		if _, wanted := a.o.Wanted(r.Domain); !wanted {
+			a.tls.Done(r)
+			a.changed.Store(true)
+			continue
+		}
 		by := tlsrpt.Reporter{Organization: domain, Email: email, Domain: domain}
 		who := func(ctx context.Context, _ dmarc.DNS) ([]string, error) {
 			return tlsrpt.Recipients(ctx, a.o.DNS, r.Domain)

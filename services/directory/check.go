@@ -146,6 +146,12 @@ func (s *state) flat() map[string][]byte {
 	for key, r := range s.routes {
 		add("route "+key, r)
 	}
+	if s.blockLists != nil {
+		add("block lists", s.blockLists)
+	}
+	for name, r := range s.reporting {
+		add("reports to "+string(name), r)
+	}
 	for hash, t := range s.tokens {
 		add(fmt.Sprintf("token %x", hash[:4]), t)
 	}

@@ -103,6 +103,8 @@
 //	19  set route          {domain (none: all mail), below, way: (usual)|direct|smarthost, host, port, tls: starttls|implicit|none,
 //	                       pin (SHA-256 of the key), user, password (sealed), fall_back, pauses, then, delay, give_up (ns), gone},
 //	                       or {window: true, periods: [{days (7, from Sunday), from, to (minutes)}], gone}: when mail leaves
+//	22  set block lists    {lists: [{zone, refuse (else junk)}], allow: [network]}
+//	23  set reporting      {domain (none: all others), no_dmarc, no_tls}
 //
 // A member is {account} or {local, domain}, a copy {to, in, out}. A record of a
 // kind that a program doesn't know stops it: mail would be refused, or go where it

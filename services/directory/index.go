@@ -25,7 +25,7 @@ import (
 // File is the index's name in the data directory.
 const File = "directory.db"
 
-// The index, format version 4. A value is its CRC32C (4 bytes, big-endian) and
+// The index, format version 5. A value is its CRC32C (4 bytes, big-endian) and
 // JSON; bbolt's pages carry no checksum of their own.
 //
 //	meta      version → number; lsn → up to where the journal is in here
@@ -40,12 +40,14 @@ const File = "directory.db"
 //	spares    "." and name → spareRecord
 //	limits    number of the account, and 0 → limitsRecord
 //	routes    "." and name, and "window" → routeRecord
+//	blocklists  "lists" → blockListsRecord
+//	reporting   "." and name → reportingRecord
 //
 // Version 1 lacks those from domains on, version 2 those from signing on, version 3
-// routes; they are added when it is opened. The number then keeps an older program from believing
+// routes, version 4 those behind; they are added when it is opened. The number then keeps an older program from believing
 // that there are none.
 const (
-	indexVersion   = 4
+	indexVersion   = 5
 	bucketMeta     = "meta"
 	bucketBox      = "box"
 	bucketAccounts = "accounts"
@@ -58,6 +60,9 @@ const (
 	bucketSpares   = "spares"
 	bucketLimits   = "limits"
 	bucketRoutes   = "routes"
+
+	bucketBlockLists = "blocklists"
+	bucketReporting  = "reporting"
 )
 
 const (
@@ -214,7 +219,7 @@ func createIndex(path string) (err error) {
 
 // wipe empties the index.
 func wipe(tx *bbolt.Tx) error {
-	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes} {
+	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes, bucketBlockLists, bucketReporting} {
 		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}
@@ -240,7 +245,7 @@ func (ix *Index) checkVersion() error {
 		return err
 	}
 	return ix.update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes} {
+		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes, bucketBlockLists, bucketReporting} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -341,6 +346,12 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 		if err := each(tx, bucketRoutes, func(r *routeRecord) { s.routes[r.key()] = r }); err != nil {
 			return err
 		}
+		if err := each(tx, bucketBlockLists, func(r *blockListsRecord) { s.blockLists = r }); err != nil {
+			return err
+		}
+		if err := each(tx, bucketReporting, func(r *reportingRecord) { s.reporting[r.Domain] = r }); err != nil {
+			return err
+		}
 		return each(tx, bucketTokens, func(t *tokenRecord) {
 			if len(t.Hash) == len(tokenHash{}) {
 				s.tokens[tokenHash(t.Hash)] = t
@@ -434,6 +445,14 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 		if r := s.routes[string(e.key)]; r != nil {
 			return put(tx, e.bucket, e.key, r)
 		}
+	case bucketBlockLists:
+		if s.blockLists != nil {
+			return put(tx, e.bucket, e.key, s.blockLists)
+		}
+	case bucketReporting:
+		if r := s.reporting[domain.Name(e.key[1:])]; r != nil {
+			return put(tx, e.bucket, e.key, r)
+		}
 	case bucketTokens:
 		if r := s.tokens[tokenHash(e.key)]; r != nil {
 			return put(tx, e.bucket, e.key, r)
@@ -493,6 +512,12 @@ func (s *state) entries() []entry {
 	}
 	for key := range s.routes {
 		all = append(all, entry{bucketRoutes, []byte(key)})
+	}
+	if s.blockLists != nil {
+		all = append(all, entry{bucketBlockLists, blockListsKey()})
+	}
+	for name := range s.reporting {
+		all = append(all, entry{bucketReporting, spareKey(name)})
 	}
 	for hash := range s.tokens {
 		all = append(all, entry{bucketTokens, hash[:]})

@@ -38,6 +38,8 @@ const (
 
 	kindSetCollection    kind = 20
 	kindRemoveCollection kind = 21
+	kindSetBlockLists    kind = 22
+	kindSetReporting     kind = 23
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -162,6 +164,23 @@ type (
 		Recipients []string       `json:"recipients,omitempty"` // none: all
 		Gone       bool           `json:"gone,omitempty"`
 		Servers    []netip.Prefix `json:"servers,omitempty"`
+	}
+	// blockListsRecord is all lists of bad senders that are asked, and about whom not, in
+	// place of what held before.
+	blockListsRecord struct {
+		Lists []blockListRecord `json:"lists,omitempty"`
+		Allow []netip.Prefix    `json:"allow,omitempty"`
+	}
+	blockListRecord struct {
+		Zone   domain.Name `json:"zone"`
+		Refuse bool        `json:"refuse,omitempty"`
+	}
+	// reportingRecord is which daily reports a domain (none: all that have no setting of
+	// their own) does not get, in place of what held before.
+	reportingRecord struct {
+		Domain  domain.Name `json:"domain,omitempty"`
+		NoDMARC bool        `json:"no_dmarc,omitempty"`
+		NoTLS   bool        `json:"no_tls,omitempty"`
 	}
 	// limitsRecord is what an account (0: everybody who has no bounds of their own)
 	// may send in a day, in place of what held before; nothing in it: none is set.
@@ -329,6 +348,10 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[collectionRecord](text)
 	case kindRemoveCollection:
 		return decodeAs[removeCollectionRecord](text)
+	case kindSetBlockLists:
+		return decodeAs[blockListsRecord](text)
+	case kindSetReporting:
+		return decodeAs[reportingRecord](text)
 	}
 	return nil, fmt.Errorf("directory: record of kind %d: %w", k, ErrNewer)
 }

@@ -27,8 +27,12 @@ type state struct {
 	limits    map[mail.AccountID]mail.Limits // of what is sent; 0: everybody's
 	routes    map[string]*routeRecord        // by routeRecord.key
 	tokens    map[tokenHash]*tokenRecord
-	next      mail.AccountID // the number that the next new account gets
-	keeper    mail.AccountID // the administrator who has been there longest; gets postmaster's mail
+
+	blockLists *blockListsRecord                // nil: none
+	reporting  map[domain.Name]*reportingRecord // of others' domains; "": all that have none
+
+	next   mail.AccountID // the number that the next new account gets
+	keeper mail.AccountID // the administrator who has been there longest; gets postmaster's mail
 }
 
 type tokenHash [32]byte
@@ -52,6 +56,7 @@ func emptyState() *state {
 		limits:    map[mail.AccountID]mail.Limits{},
 		routes:    map[string]*routeRecord{},
 		tokens:    map[tokenHash]*tokenRecord{},
+		reporting: map[domain.Name]*reportingRecord{},
 		next:      1,
 	}
 }
@@ -62,6 +67,7 @@ func (s *state) apply(record any) (*state, []entry, error) {
 	n := &state{
 		lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), listings: maps.Clone(s.listings),
 		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), signing: maps.Clone(s.signing), content: maps.Clone(s.content), spares: maps.Clone(s.spares), limits: maps.Clone(s.limits), routes: maps.Clone(s.routes), tokens: maps.Clone(s.tokens), next: s.next,
+		blockLists: s.blockLists, reporting: maps.Clone(s.reporting),
 	}
 	var touched []entry
 	var err error
@@ -102,6 +108,10 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setCollection(&r)
 	case removeCollectionRecord:
 		touched, err = n.removeCollection(&r)
+	case blockListsRecord:
+		touched, err = n.setBlockLists(&r)
+	case reportingRecord:
+		touched, err = n.setReporting(&r)
 	case tokenRecord:
 		touched, err = n.addToken(&r)
 	case removeTokenRecord:

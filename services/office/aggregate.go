@@ -12,7 +12,7 @@ import (
 // openAggregate opens what is gathered for other domains' reports.
 func (o *Office) openAggregate(dns aggregate.DNS) {
 	o.aggregate = aggregate.Open(aggregate.Options{
-		Files: o.keeping(o.files), Post: reports{o}, DNS: dns, Sender: o.reporter, Log: o.log.With("protocol", "reports"),
+		Files: o.keeping(o.files), Post: reports{o}, DNS: dns, Sender: o.reporter, Wanted: o.reported, Log: o.log.With("protocol", "reports"),
 	})
 }
 
@@ -23,6 +23,12 @@ func (o *Office) reporter() (domain string, leaves bool) {
 		return "", false
 	}
 	return string(box.Domains[0]), o.leaves()
+}
+
+// reported says which daily reports a domain gets.
+func (o *Office) reported(domain string) (dmarc, tls bool) {
+	r := o.directory.Reports(domain)
+	return r.DMARC, r.TLS
 }
 
 // reports are posted as all mail of the box is.

@@ -20,6 +20,12 @@ func (o *Office) findings(ctx context.Context) []mail.Finding {
 	for _, e := range o.allowance.Exhausted() {
 		list = append(list, o.exhaustedFinding(e))
 	}
+	for _, l := range o.judge.of.Troubles() {
+		list = append(list, mail.Finding{
+			What: fmt.Sprintf("The block list %s can't be asked: %s. Mail is taken without it.", l.Zone, l.Reason),
+			ToDo: fmt.Sprintf("boxctl blocklist test %s says whether it works again; boxctl blocklist remove %s ends its use.", l.Zone, l.Zone),
+		})
+	}
 	person := func(id mail.AccountID) string {
 		if a, err := o.directory.Account(ctx, id); err == nil {
 			return a.Address.String()

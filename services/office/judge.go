@@ -63,6 +63,33 @@ func (j judge) judgement(found *trust.Judgement) (mail.Judgement, error) {
 	return judgement, trouble
 }
 
+// listBook is which block lists are asked, for the pages.
+type listBook struct{ o *Office }
+
+// BlockLists are those that are asked.
+func (l listBook) BlockLists() mail.BlockLists { return l.o.directory.BlockLists() }
+
+// SetBlockLists says which are asked, from the next connection on.
+func (l listBook) SetBlockLists(ctx context.Context, b mail.BlockLists) error {
+	return l.o.directory.SetBlockLists(ctx, b)
+}
+
+// Troubles are the lists that don't answer now.
+func (l listBook) Troubles() []mail.ListTrouble { return l.o.judge.of.Troubles() }
+
+// CheckList says what is wrong with a list; "" if it works.
+func (l listBook) CheckList(ctx context.Context, zone string) string {
+	return l.o.judge.of.CheckList(ctx, zone)
+}
+
+// Reporting lists who gets which daily reports.
+func (l listBook) Reporting() []mail.Reporting { return l.o.directory.Reporting() }
+
+// SetReporting says which a domain gets.
+func (l listBook) SetReporting(ctx context.Context, r mail.Reporting) error {
+	return l.o.directory.SetReporting(ctx, r)
+}
+
 // Screen says whether mail is wanted from an address at all.
 func (j judge) Screen(ctx context.Context, addr netip.Addr) error {
 	_, err := j.of.Connection(ctx, addr)

@@ -18,7 +18,6 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mailtest"
 	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
 	"github.com/sanduk-mail/sanduk/services/smtpd"
-	"github.com/sanduk-mail/sanduk/services/trust"
 )
 
 // TestJudged sends mail from addresses outside the office: what may not be is
@@ -32,6 +31,7 @@ func TestJudged(t *testing.T) {
 		"careful.example":      "@ TXT \"v=spf1 ip4:192.0.2.10 -all\"\n_dmarc TXT \"v=DMARC1; p=quarantine\"",
 		"plain.example":        "@ A 192.0.2.99",
 		"list.example":         "30.2.0.192 A 127.0.0.2\n30.2.0.192 TXT \"Known for spam\"",
+		"junk.example":         "31.2.0.192 A 127.0.0.4\n33.2.0.192 A 127.0.0.4",
 		"2.0.192.in-addr.arpa": "10 PTR mail.bank.example.",
 		"mail.bank.example":    "@ A 192.0.2.10",
 		"down.example":         "",
@@ -41,10 +41,10 @@ func TestJudged(t *testing.T) {
 	internet.Fail("down.example", "TXT", resolvertest.Fault{Rcode: dns.RcodeServerFailure})
 	o := startOffice(t, t.TempDir(), func(options *Options) {
 		options.DNS = internet.Client()
-		options.Trust.Lists = []trust.List{{Zone: "list.example", Refuse: true}}
 	})
 	o.setUpNow(t, 0)
 	l := serveStrangers(t, o)
+	o.api(t, "admin").do("PUT", "/api/blocklists", map[string]any{"lists": []map[string]string{{"zone": "List.example", "action": "refuse"}, {"zone": "junk.example", "action": "junk"}}}, nil)
 	t.Run("cases", func(t *testing.T) {
 		for name, test := range map[string]struct {
 			from, domain string
@@ -59,6 +59,7 @@ func TestJudged(t *testing.T) {
 			"names are away":  {forger, "down.example", "", "INBOX", []string{"spf=temperror", "dmarc=temperror"}},
 			"half of it away": {forger, "unanswered.example", "", "INBOX", []string{"spf=temperror"}},
 			"on a list":       {listed, "plain.example", "192.0.2.30 is on the block list list.example: Known for spam", "", nil},
+			"on a junk list":  {"192.0.2.31", "plain.example", "", "Junk", []string{"x-dnsbl=fail", "192.0.2.31 is on the block list junk.example", "dns.zone=junk.example"}},
 			"from the office": {office, "bank.example", "", "INBOX", nil},
 		} {
 			t.Run(name, func(t *testing.T) {

@@ -186,6 +186,9 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 		options.DNS = o.resolver()
 	}
 	o.openAggregate(options.DNS)
+	if options.Trust.Lists == nil {
+		options.Trust.Lists = o.directory.BlockLists
+	}
 	o.judge = judge{trust.New(options.DNS, options.Trust), o.aggregate.Judged, o.hostname, o.isSpare}
 	o.signer = o.newSigner(options.DNS)
 	o.mailroom = delivery.New(o.delivery(posting{o: o}))

@@ -4,7 +4,7 @@
 // it on have vouched for.
 //
 // What comes in: an envelope with the peer's address and HELO, and the message's
-// bytes ([Judge.Message]); an address alone, when it connects ([Judge.Connection]).
+// bytes ([Judge.Message]); an address alone, when it connects ([Judge.Connection], lists.go).
 // What goes out: a [Judgement] of verdicts, each with its method and result in the
 // words of RFC 8601, a sentence for people, properties and the time it took; and
 // a [Disposition]: accept, put in the junk mailbox, refuse, or ask to try again
@@ -24,8 +24,10 @@
 //   - The author's domain has no policy, and SPF of the sender's says "fail"
 //     without a signature of the author's domain: junk.
 //   - No author, or authors of several domains, whom nobody can vouch for: junk.
-//   - A block list that the office set to refuse: 554 5.7.1 at the connection.
-//     Nothing is listed, and no list is asked, unless the office names one.
+//   - The peer is on a block list that the office set to refuse: 550 5.7.1 to every
+//     recipient but the postmaster; on another: junk, and so is what comes from it by
+//     way of the office's own spare servers. No list is asked unless the office names
+//     one; one that doesn't answer counts for nothing and is left alone for a while.
 //
 // Everything else is accepted: iprev, HELO and broken signatures alone never
 // refuse real mail.

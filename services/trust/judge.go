@@ -28,8 +28,8 @@ type DNS interface {
 
 // Options are the office's choices. The zero value is what most want.
 type Options struct {
-	Lists   []List   // block lists that are asked; none unless set
-	Sealers []string // domains whose ARC seals are believed, and those below them
+	Lists   func() mail.BlockLists // what is asked about peers now; nil: nothing
+	Sealers []string               // domains whose ARC seals are believed, and those below them
 	// Lenient puts in the junk mailbox what DMARC would have refused.
 	Lenient bool
 }
@@ -49,10 +49,11 @@ const (
 type Judge struct {
 	dns     DNS
 	options Options
+	lists   listHealth
 }
 
 // New makes a Judge.
-func New(dns DNS, options Options) *Judge { return &Judge{dns, options} }
+func New(dns DNS, options Options) *Judge { return &Judge{dns: dns, options: options} }
 
 // Method is what was checked, in the words of RFC 8601 §2.7 where it has one.
 type Method string
@@ -64,7 +65,7 @@ const (
 	DKIM  Method = "dkim"
 	DMARC Method = "dmarc"
 	ARC   Method = "arc"
-	DNSBL Method = "x-dnsbl" // not of RFC 8601, and not written into the header
+	DNSBL Method = "x-dnsbl" // a block list; not of RFC 8601, which leaves "x-" to everybody (§2.7.7)
 )
 
 // Result is how it came out, in the words of RFC 8601 §2.7.
@@ -120,17 +121,27 @@ func (j *Judge) Message(ctx context.Context, envelope *mail.Envelope, body io.Re
 	ctx, cancel := context.WithTimeout(ctx, judgeTime)
 	defer cancel()
 	r := &Judgement{peer: envelope.Peer.Addr.Unmap().WithZone(""), at: envelope.Received}
-	var reverse, helo, from []Verdict
+	var reverse, helo, from, lists []Verdict
 	var spf spfOutcome
 	inParallel(
 		func() { reverse = []Verdict{j.reverse(ctx, r.peer)} },
 		func() { helo = j.helo(ctx, envelope) },
+		func() { lists, _ = j.onLists(ctx, r.peer) },
 		func() { spf = j.mailFrom(ctx, envelope); from = []Verdict{spf.verdict} },
 	)
 	r.spf = spf
 	r.Verdicts = slices.Concat(reverse, helo, from)
 	r.Verdicts = append(r.Verdicts, j.content(ctx, r, body, size)...)
 	r.Disposition = j.dispose(r)
+	for _, v := range lists {
+		if v.Result != Fail {
+			continue
+		}
+		r.Verdicts = append(r.Verdicts, v)
+		if r.Disposition.Action == Accept {
+			r.Disposition = Disposition{Action: Junk, Reason: v.Reason, Override: r.Disposition.Override}
+		}
+	}
 	return r
 }
 

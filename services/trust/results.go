@@ -23,9 +23,6 @@ func (r *Judgement) Results(host string) string {
 	b.WriteString(host)
 	written := 0
 	for _, v := range r.Verdicts {
-		if v.Method == DNSBL {
-			continue
-		}
 		written++
 		b.WriteString(";\r\n\t" + string(v.Method) + "=" + string(v.Result))
 		if v.Result != Pass && v.Result != None && v.Reason != "" {

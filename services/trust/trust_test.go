@@ -278,25 +278,31 @@ func TestSealers(t *testing.T) {
 	}
 }
 
+func lists(list ...mail.BlockList) func() mail.BlockLists {
+	return func() mail.BlockLists {
+		return mail.BlockLists{Lists: list, Allow: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}}
+	}
+}
+
 func TestConnection(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.net.Fail("1.2.0.192.slow.example", "A", resolvertest.Fault{Rcode: dns.RcodeServerFailure})
-	j := New(f.net.Client(), Options{Lists: []List{{"bl.example", true}, {"slow.example", true}, {"all.example", false}}})
+	j := New(f.net.Client(), Options{Lists: lists(mail.BlockList{Zone: "bl.example", Refuse: true}, mail.BlockList{Zone: "slow.example", Refuse: true}, mail.BlockList{Zone: "all.example"})})
 	verdicts, err := j.Connection(t.Context(), netip.MustParseAddr(ownServer))
 	refusal, ok := errors.AsType[*mail.Refusal](err)
 	if !ok || refusal.Status.Class() != 5 || !strings.Contains(refusal.Text, `bl.example: Spam source, see "https://bl.example"`) {
 		t.Errorf("listed: got %v", err)
 	}
-	for i, want := range []Result{Pass, Fail, TempError, Fail} {
+	for i, want := range []Result{Fail, TempError, Fail} {
 		if verdicts[i].Result != want {
 			t.Errorf("verdict %d: got %+v, want %s", i, verdicts[i], want)
 		}
 	}
-	if verdicts, err := j.Connection(t.Context(), netip.MustParseAddr(otherServer)); err != nil || verdicts[1].Result != TempError {
+	if verdicts, err := j.Connection(t.Context(), netip.MustParseAddr(otherServer)); err != nil || verdicts[0].Result != TempError {
 		t.Errorf("a list that refuses to answer: got %+v, %v", verdicts, err)
 	}
-	if verdicts, err := j.Connection(t.Context(), netip.MustParseAddr("10.1.2.3")); err != nil || len(verdicts) != 1 {
+	if verdicts, err := j.Connection(t.Context(), netip.MustParseAddr("10.1.2.3")); err != nil || len(verdicts) != 0 {
 		t.Errorf("a private address: got %+v, %v", verdicts, err)
 	}
 	if got, want := reversed(netip.MustParseAddr("2001:db8::1")), "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2"; got != want {
@@ -340,7 +346,7 @@ func TestAuthenticationResults(t *testing.T) {
 	f := newFixture(t, "bank.example")
 	text := f.sign(t, "bank.example", letter("a@bank.example"))
 	e := envelope(otherServer, "mx.list.example", `we"ird\@soft.example`)
-	r := f.judge(t, Options{Lists: []List{{"bl.example", false}}}, e, text)
+	r := f.judge(t, Options{Lists: lists(mail.BlockList{Zone: "all.example"})}, e, text)
 	field := r.AuthenticationResults("box.office.example")
 	for line := range bytes.Lines(field) {
 		if !bytes.HasSuffix(line, []byte("\r\n")) || bytes.ContainsAny(line[:len(line)-2], "\r\n") || len(line) > 200 {

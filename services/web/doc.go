@@ -59,6 +59,11 @@
 //	DELETE /api/domains/{name}                204; administrator
 //	GET    /api/accounts/{address}/mail       ?format=maildir|mbox: all mail, as tar or zip; administrator
 //	POST   /api/accounts/{address}/mail       ?into=FOLDER&name=NAME, an mbox or tar: what was done; administrator
+//	GET    /api/blocklists                    {lists: [{zone, action: refuse|junk, trouble}], allow: [address]}; administrator
+//	PUT    /api/blocklists                    {lists, allow} in place of those of before: 204; administrator
+//	POST   /api/blocklists/test               {zone}: {works, trouble}; administrator
+//	GET    /api/reports                       {reports: [{domain ("": all others), dmarc, tls}]}; administrator
+//	PUT    /api/reports                       {domain, dmarc, tls}: 204; administrator
 //	GET    /api/tokens                        all tokens with their owners, never their text; administrator
 //	POST   /api/tokens                        {name}: 201 {token}; administrator
 //	DELETE /api/tokens/{id}                   204: ends a token, anybody's; administrator

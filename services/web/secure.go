@@ -50,6 +50,7 @@ func (s *Server) SecureHandler() http.Handler {
 	s.queue(mux)
 	mux.HandleFunc("GET /api/accounts/{address}/verdicts/{mailbox}/{uid}", s.admin(s.getVerdicts))
 	s.spares(mux)
+	s.blockLists(mux)
 	s.routes(mux)
 	s.content(mux)
 	s.held(mux)

@@ -21,23 +21,24 @@ type Options struct {
 	Box           Box
 	Accounts      Accounts
 	Authenticator Authenticator
-	Tokens        Tokens    // optional: without it there are no API tokens
-	Addresses     Addresses // optional: without it there are no addresses but people's own
-	Undo          Undo      // optional: without it nothing can be brought back here
-	Archives      Archives  // optional: without it no mail is moved in or out
-	Collector     Collector // optional: without it nothing is collected from providers
-	Sources       Sources   // of Collector
-	Mover         Mover     // optional: without it no mailboxes are moved in; wants Sources
-	Health        Doctor    // optional: without it nobody says how the mail is
-	Verdicts      Verdicts  // optional: without it nobody says what is known of mail
-	Routes        Routes    // optional: without it nobody says which way mail goes
-	Spares        Spares    // optional: without it the box is nobody's spare server
-	Content       Content   // optional: without it there are no rules on contents
-	Decisions     Decisions // optional: without it no mail waits for a decision
-	Sending       Sending   // optional: without it nobody says how much people may send
-	DNS           Zone      // optional: without it nobody says what to publish in DNS
-	Queue         Queue     // optional: without it nobody sees what waits
-	Search        Search    // optional: without it mail is not searched
+	Tokens        Tokens     // optional: without it there are no API tokens
+	Addresses     Addresses  // optional: without it there are no addresses but people's own
+	Undo          Undo       // optional: without it nothing can be brought back here
+	Archives      Archives   // optional: without it no mail is moved in or out
+	Collector     Collector  // optional: without it nothing is collected from providers
+	Sources       Sources    // of Collector
+	Mover         Mover      // optional: without it no mailboxes are moved in; wants Sources
+	Health        Doctor     // optional: without it nobody says how the mail is
+	Verdicts      Verdicts   // optional: without it nobody says what is known of mail
+	Routes        Routes     // optional: without it nobody says which way mail goes
+	BlockLists    BlockLists // optional: without it there are no such settings
+	Spares        Spares     // optional: without it the box is nobody's spare server
+	Content       Content    // optional: without it there are no rules on contents
+	Decisions     Decisions  // optional: without it no mail waits for a decision
+	Sending       Sending    // optional: without it nobody says how much people may send
+	DNS           Zone       // optional: without it nobody says what to publish in DNS
+	Queue         Queue      // optional: without it nobody sees what waits
+	Search        Search     // optional: without it mail is not searched
 	Certificates  Certificates
 	Machine       Machine
 	Claim         *claim.Code // nil on a box that has been set up

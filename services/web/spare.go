@@ -46,15 +46,7 @@ func (s *Server) getSpares(w http.ResponseWriter, r *http.Request, _ mail.Login)
 	for i, d := range all {
 		shown[i] = spareJSON{d.Domain, append([]string{}, d.Recipients...)}
 	}
-	servers := []string{}
-	for _, p := range s.opt.Spares.SpareServers() {
-		text := p.String()
-		if p.IsSingleIP() {
-			text = p.Addr().String()
-		}
-		servers = append(servers, text)
-	}
-	s.reply(w, r, http.StatusOK, map[string]any{"spares": shown, "servers": servers})
+	s.reply(w, r, http.StatusOK, map[string]any{"spares": shown, "servers": networks(s.opt.Spares.SpareServers())})
 	return nil
 }
 
@@ -95,16 +87,9 @@ func (s *Server) putSpareServers(w http.ResponseWriter, r *http.Request, who mai
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	servers := make([]netip.Prefix, len(in.Servers))
-	for i, text := range in.Servers {
-		prefix, err := netip.ParsePrefix(text)
-		if addr, addrErr := netip.ParseAddr(text); err != nil && addrErr == nil && addr.Zone() == "" {
-			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err != nil {
-			return &Problem{Status: http.StatusBadRequest, Field: "servers", Message: "“" + text + "” is not the address of a server.", WhatToDo: "Write it like 192.0.2.7 or 2001:db8::7.", Cause: err}
-		}
-		servers[i] = prefix
+	servers, err := parseNetworks("servers", in.Servers)
+	if err != nil {
+		return err
 	}
 	if err := s.opt.Spares.SetSpareServers(r.Context(), servers); err != nil {
 		return err
