@@ -49,6 +49,7 @@ func commandTable() []command {
 		{name: "LSUB", states: in, parse: parseLsub},
 		{name: "STATUS", states: in, parse: parseStatus},
 		{name: "APPEND", states: in, parse: parseAppend, streams: true},
+		{name: "ESEARCH", states: in, parse: parseMultisearch},
 		{name: "IDLE", states: in, parse: parseIdle},
 
 		{name: "CHECK", states: selected, parse: parseNoop},
@@ -57,6 +58,7 @@ func commandTable() []command {
 		{name: "EXPUNGE", states: selected, parse: parseExpunge},
 		{name: "SEARCH", states: selected, parse: parseSearch(false), hold: true},
 		{name: "SORT", states: selected, parse: parseSort(false), hold: true},
+		{name: "CANCELUPDATE", states: selected, parse: parseCancelUpdate},
 		{name: "THREAD", states: selected, parse: parseThread(false), hold: true},
 		{name: "FETCH", states: selected, parse: parseFetch(false), hold: true},
 		{name: "STORE", states: selected, parse: parseStore(false), hold: true},

@@ -58,6 +58,12 @@ const (
 	maxSearchDepth = 50
 	// maxSortKeys is more than there are to sort by, both ways.
 	maxSortKeys = 20
+	// maxLive and maxLiveResults bound what a session follows of its searches: a
+	// client shows a few lists at a time, and each change is looked at for each.
+	maxLive        = 8
+	maxLiveResults = 250_000
+	// maxSources bounds what ESEARCH names to look in.
+	maxSources = 1000
 	// maxThreadDepth is how far above a message its thread's ancestors are looked
 	// at: the longest threads of mailing lists have some hundred generations, and
 	// looking further would let a chain of 100,000 cost the square of that.

@@ -20,6 +20,9 @@ type search struct {
 	charset                    string // "" if none is given
 	keys                       searchKey
 	modseq                     bool // a key asks for mod-sequences (RFC 7162 §3.1.5)
+	numbers                    bool // a key names messages by number or UID, or is "$"
+	follow                     bool // UPDATE: what changes of the result is told (context.go)
+	query                      mail.Query
 }
 
 // partOf is the range of a PARTIAL: places in the result counted from 1, from its
@@ -30,30 +33,39 @@ func parseSearch(byUID bool) func(*parser) request {
 	return func(p *parser) request {
 		c := search{byUID: byUID}
 		p.SP()
-		var word string
-		if p.Peek() != '(' && !isSetStart(p) {
-			word = p.Keyword()
-		}
+		word := p.searchWord()
 		if word == "RETURN" {
 			p.SP()
 			c.returnOptions(p)
 			p.SP()
-			if word = ""; p.Peek() != '(' && !isSetStart(p) {
-				word = p.Keyword()
-			}
+			word = p.searchWord()
 		}
-		if word == "CHARSET" {
-			if p.utf8Only {
-				p.Failf("with UTF8=ACCEPT a search has no CHARSET")
-			}
-			p.SP()
-			c.charset = strings.ToUpper(p.AString())
-			p.SP()
-			word = ""
-		}
-		c.criteria(p, word)
+		c.program(p, word)
 		return c
 	}
+}
+
+// searchWord reads the word that comes next, "" if it is not one.
+func (p *parser) searchWord() string {
+	if p.Peek() == '(' || isSetStart(p) {
+		return ""
+	}
+	return p.Keyword()
+}
+
+// program reads the charset, if there is one, and the keys behind it. Their first
+// word may have been read.
+func (c *search) program(p *parser, word string) {
+	if word == "CHARSET" {
+		if p.utf8Only {
+			p.Failf("with UTF8=ACCEPT a search has no CHARSET")
+		}
+		p.SP()
+		c.charset = strings.ToUpper(p.AString())
+		p.SP()
+		word = ""
+	}
+	c.criteria(p, word)
 }
 
 // criteria reads the search keys, of which the first one's name may have been
@@ -61,12 +73,13 @@ func parseSearch(byUID bool) func(*parser) request {
 func (c *search) criteria(p *parser, word string) {
 	keys := &keyParser{parser: p, anyBytes: !c.knownCharset()}
 	c.keys = keys.sequence(word)
-	c.modseq = keys.modseq
+	c.modseq, c.numbers = keys.modseq, keys.numbers
 }
 
 // returnOptions reads the list behind RETURN; an empty one means ALL.
 func (c *search) returnOptions(p *parser) {
 	c.extended = true
+	hinted := false
 	p.List(func() {
 		switch option := p.Keyword(); option {
 		case "MIN":
@@ -84,6 +97,10 @@ func (c *search) returnOptions(p *parser) {
 				p.Failf("one PARTIAL is all that can be asked for")
 			}
 			c.part = p.partOf()
+		case "UPDATE":
+			c.follow = true
+		case "CONTEXT": // a hint (RFC 5267 §4.2) that there is nothing to do about
+			hinted = true
 		default:
 			p.Failf("SEARCH can't return %.30s", option)
 		}
@@ -91,7 +108,7 @@ func (c *search) returnOptions(p *parser) {
 	if c.all && c.part != nil {
 		p.Failf("PARTIAL and ALL can't be asked for together") // RFC 9394 §3.1
 	}
-	c.all = c.all || !c.min && !c.max && !c.count && !c.save && c.part == nil
+	c.all = c.all || !c.min && !c.max && !c.count && !c.save && c.part == nil && !c.follow && !hinted
 }
 
 // partOf reads the range behind PARTIAL (RFC 9394 §4): both ends count from the
@@ -144,7 +161,7 @@ func (c search) run(ctx context.Context, s *session) (err error) {
 	if s.rev2 && !c.extended {
 		c.extended, c.all = true, true // RFC 9051 §6.4.4: always ESEARCH
 	}
-	return c.tell(ctx, s, result{set: found})
+	return c.tell(ctx, s, result{set: found}, nil)
 }
 
 // forget empties the saved result of a search that has failed (RFC 5182 §2.1).
@@ -159,12 +176,16 @@ func (c *search) find(ctx context.Context, s *session) (mail.UIDSet, error) {
 	if !c.knownCharset() {
 		return nil, no("BADCHARSET (US-ASCII UTF-8)", "That charset is not known here")
 	}
+	if c.follow && s.view.live[s.tag] != nil {
+		return nil, bad("The tag of a search that is followed can't be used for another")
+	}
 	if c.modseq {
 		if err := s.enableCondstore(ctx); err != nil {
 			return nil, err
 		}
 	}
-	uids, err := s.account.Search(ctx, s.view.mailbox, c.keys(s))
+	c.query = c.keys(s)
+	uids, err := s.account.Search(ctx, s.view.mailbox, c.query)
 	if err != nil {
 		return nil, fmt.Errorf("search mailbox %s: %w", s.view.mailbox, err)
 	}
@@ -212,14 +233,18 @@ func (r *result) uids() mail.UIDSet {
 	return r.set
 }
 
-// tell saves the result and writes the response.
-func (c *search) tell(ctx context.Context, s *session, r result) (err error) {
+// tell saves the result and writes the response. What the result is sorted by is
+// nil if it is in the mailbox's order.
+func (c *search) tell(ctx context.Context, s *session, r result, by []sortKey) (err error) {
+	if c.follow {
+		s.follow(c, r, by)
+	}
 	if c.save {
 		s.view.saved = c.returned(r)
 	}
 	modseq := mail.ModSeq(0)
 	if c.modseq {
-		if modseq, err = s.highestOf(ctx, c.returned(r)); err != nil {
+		if modseq, err = s.highestOf(ctx, s.view.mailbox, c.returned(r)); err != nil {
 			return err
 		}
 	}
@@ -257,11 +282,11 @@ func (c *search) returned(r result) mail.UIDSet {
 }
 
 // highestOf is the highest mod-sequence among the messages found.
-func (s *session) highestOf(ctx context.Context, set mail.UIDSet) (mail.ModSeq, error) {
+func (s *session) highestOf(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) (mail.ModSeq, error) {
 	highest := mail.ModSeq(0)
-	for row, err := range s.account.Rows(ctx, s.view.mailbox, set) {
+	for row, err := range s.account.Rows(ctx, mailbox, set) {
 		if err != nil {
-			return 0, fmt.Errorf("read mod-sequences of mailbox %s: %w", s.view.mailbox, err)
+			return 0, fmt.Errorf("read mod-sequences of mailbox %s: %w", mailbox, err)
 		}
 		highest = max(highest, row.ModSeq)
 	}
@@ -305,6 +330,11 @@ func (c *search) writeExtended(s *session, r result, modseq mail.ModSeq) {
 		return // SAVE alone answers nothing (RFC 5182 §2.1)
 	}
 	s.correlate(s.tag, c.byUID)
+	c.writeResults(s, r, modseq)
+}
+
+// writeResults writes what RETURN has asked for, and ends the response.
+func (c *search) writeResults(s *session, r result, modseq mail.ModSeq) {
 	n := r.len()
 	if n > 0 && c.min {
 		s.w.Raw(" MIN ")

@@ -20,6 +20,7 @@ type keyParser struct {
 	keys     int
 	depth    int
 	modseq   bool // MODSEQ was among them
+	numbers  bool // numbers of messages were
 	anyBytes bool // the texts are in a charset that will be refused
 }
 
@@ -187,6 +188,7 @@ func (k *keyParser) date(word string) mail.Query {
 // set reads a set of UIDs or sequence numbers. Numbers that don't exist find
 // nothing.
 func (k *keyParser) set(byUID bool) searchKey {
+	k.numbers = true
 	set := k.NumSet()
 	return func(s *session) mail.Query {
 		uids, _ := s.view.resolve(set, byUID)

@@ -87,7 +87,7 @@ func (c sorting) run(ctx context.Context, s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	return c.tell(ctx, s, result{order: order})
+	return c.tell(ctx, s, result{order: order}, c.by)
 }
 
 // sortable is what is compared of a message: for each criterion a number or a

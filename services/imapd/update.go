@@ -29,6 +29,7 @@ func (s *session) updateExcept(ctx context.Context, expunge bool, quiet func(*ma
 		return &Error{Status: BYE, Text: "The mailbox has been deleted in another session"}
 	}
 	v.markGone(changes.Vanished)
+	s.liveRemovals(ctx, &changes)
 	if expunge {
 		v.expunge(func(seq mail.SeqNum) {
 			s.w.Raw("* ")
@@ -55,6 +56,7 @@ func (s *session) updateExcept(ctx context.Context, expunge bool, quiet func(*ma
 			s.tellChange(seq, row, quiet != nil && quiet(row))
 		}
 	}
+	s.liveAdditions(ctx)
 	v.told = nil
 	v.until = changes.Until
 	return nil

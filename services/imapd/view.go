@@ -14,14 +14,15 @@ import (
 type view struct {
 	mailbox  mail.MailboxID
 	readOnly bool
-	uids     []mail.UID   // of sequence number i+1; ascending
-	last     mail.UID     // highest UID that was ever in uids
-	until    mail.ModSeq  // changes up to here have been taken in
-	gone     mail.UIDSet  // in uids, but no longer in the mailbox: EXPUNGE is due
-	recent   mail.UIDSet  // \Recent for this session
-	saved    mail.UIDSet  // "$" (RFC 9051 §6.4.4.1)
-	keywords []string     // that the client has been told of
-	told     []toldModSeq // what this command has told; forgotten when it ends
+	uids     []mail.UID             // of sequence number i+1; ascending
+	last     mail.UID               // highest UID that was ever in uids
+	until    mail.ModSeq            // changes up to here have been taken in
+	gone     mail.UIDSet            // in uids, but no longer in the mailbox: EXPUNGE is due
+	recent   mail.UIDSet            // \Recent for this session
+	saved    mail.UIDSet            // "$" (RFC 9051 §6.4.4.1)
+	keywords []string               // that the client has been told of
+	live     map[string]*liveResult // results that are followed, by the tag of their search
+	told     []toldModSeq           // what this command has told; forgotten when it ends
 }
 
 // toldModSeq says that the client has seen the flags of a message as they were
