@@ -36,7 +36,7 @@ type box struct {
 	collected int          // lines of the log that say so, of this process; guarded by mu
 }
 
-func newBox(t *testing.T, d *dovecot, collect ...map[string]any) *box {
+func newBox(t *testing.T, d *provider, collect ...map[string]any) *box {
 	t.Helper()
 	b := &box{t: t, dir: t.TempDir(), listeners: map[string]*os.File{}}
 	b.maild, b.boxctl = compile(t, b.dir, "maild"), compile(t, b.dir, "boxctl")

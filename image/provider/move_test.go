@@ -29,7 +29,7 @@ type worker struct {
 	c *imapclient.Client
 }
 
-func (d *dovecot) work(t *testing.T, user string) *worker {
+func (d *provider) work(t *testing.T, user string) *worker {
 	t.Helper()
 	c, err := imapclient.DialTLS(fmt.Sprintf("127.0.0.1:%d", d.imap), &imapclient.Options{TLSConfig: &tls.Config{RootCAs: d.roots}})
 	w := &worker{t, c}

@@ -15,6 +15,12 @@
 // Ed25519); Postfix as shipped does neither. So that like stands beside like, the same Postfix has OpenDKIM sign (RSA-2048)
 // what comes at a second port: that is the figure.
 //
+// For mail that is read, it is Dovecot (package dovecot) with the configuration of its packages, Maildir, and login
+// processes as its documentation recommends them for many connections; what that adds stands in testdata/local.conf. The
+// same messages are appended to both over IMAP, each command is given once for nothing, then in turns; all is over TLS.
+// Memory and processors are those of all processes of each server. Dovecot takes any password for right without a look,
+// so its log-ins are as quick as they can be.
+//
 // Both do what they promise before they answer: the box has a message in its mailbox when it says 250; Postfix has it in
 // its queue, and brings it into the mailbox afterwards.
 package rival
