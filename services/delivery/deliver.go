@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -72,11 +73,13 @@ type Mailroom struct {
 	log       *slog.Logger
 }
 
-// Place is where a message is received, as Received says it. Both may change at
-// the set-up.
+// Place is where a message is received, as Received says it. All may change.
 type Place struct {
 	Hostname func() string
 	Zone     func() *time.Location
+	// Private says whether Received leaves out from which device the office's people
+	// have handed a message in; nil: it doesn't.
+	Private func() bool
 }
 
 // New makes a Mailroom.
@@ -130,9 +133,18 @@ func (m *Mailroom) resolve(ctx context.Context, envelope *mail.Envelope, body *d
 	if err != nil {
 		return nil, err
 	}
+	if err := x.maySend(); err != nil {
+		return nil, err
+	}
 	for _, to := range envelope.To {
 		err := x.recipient(to)
 		refusal, ok := errors.AsType[*mail.Refusal](err)
+		if ok && refusal.Status == mail.Status5_2_3TooLargeForOne {
+			if len(envelope.To) > 1 {
+				return nil, &mail.Refusal{Status: mail.Status4_2_3TooLargeForOne, Text: "A recipient takes smaller messages only; send it again, and the others get it", Cause: err}
+			}
+			return nil, err
+		}
 		if ok && refusal.Status.Class() == 5 && refusal.Status != mail.Status5_4_6Loop && refusal.Status != mail.Status5_2_2MailboxFull {
 			return nil, fmt.Errorf("deliver %s: recipient %s was accepted and is gone: %v", envelope.ID, to, refusal)
 		}
@@ -199,6 +211,11 @@ func prefix(from string, to mail.Address, received string) []byte {
 func (m *Mailroom) received(envelope *mail.Envelope) string {
 	var b strings.Builder
 	here := *envelope
+	if here.Peer.Login.Account != 0 && m.place.Private != nil && m.place.Private() {
+		// Which devices the office has, and where they stand, is nobody's business; the
+		// log has it.
+		here.Peer.Helo, here.Peer.Addr = m.place.Hostname(), netip.Addr{}
+	}
 	here.Received = envelope.Received.In(m.place.Zone())
 	_ = message.WriteReceived(&b, m.place.Hostname(), &here) // a Builder doesn't fail
 	return b.String()

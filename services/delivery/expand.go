@@ -212,16 +212,20 @@ func (x *expansion) account(id mail.AccountID, r route) (bool, error) {
 // mailbox takes a message to a mailbox. Of several people behind one address, one
 // whose mailbox is full does not keep the others from getting it.
 func (x *expansion) mailbox(id mail.AccountID, r route) (bool, error) {
-	if x.body == nil || !r.direct() || x.collected || x.resumed {
-		err := x.fits(r.to.Address, id)
+	var err error
+	if !r.copy {
+		err = x.takes(id)
+	}
+	if err == nil && (x.body == nil || !r.direct() || x.collected || x.resumed) {
+		err = x.fits(r.to.Address, id)
+	}
+	if err != nil {
 		if refusal, ok := errors.AsType[*mail.Refusal](err); ok && !r.direct() {
 			x.full = refusal
-			x.room.log.Warn("mailbox is full and left out", "id", x.envelope.ID, "account", id, "via", r.via.String())
+			x.room.log.Warn("mailbox has no room for it and is left out", "id", x.envelope.ID, "account", id, "via", r.via.String())
 			return false, nil
 		}
-		if err != nil {
-			return false, err
-		}
+		return false, err
 	}
 	if len(x.local)+len(x.outside) >= maxExpanded {
 		return false, fmt.Errorf("route: message goes to more than %d mailboxes", maxExpanded)

@@ -3,6 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -15,6 +16,9 @@ type Quota struct {
 	// Fits says whether an account may take up more; the error is a
 	// *mail.QuotaError, or the store's own trouble. nil: there is no quota.
 	Fits func(ctx context.Context, account mail.AccountID, more mail.Usage) error
+	// Largest is the largest message that an account may send or get, in bytes; 0: any.
+	// nil: any for all.
+	Largest func(mail.AccountID) int64
 	// Grace is how long a full mailbox is temporary (4.2.2, try again) before it is
 	// for good (5.2.2, give up); 0: for ever.
 	Grace time.Duration
@@ -47,6 +51,44 @@ func (m *Mailroom) fits(ctx context.Context, envelope *mail.Envelope, to mail.Ad
 		return m.refusal(e, "The mailbox of this recipient is full", err)
 	}
 	return err
+}
+
+// takes says whether a recipient may have a message of this size. Like a full mailbox it
+// is told at RCPT where the size is known by then: announced, or from the last try.
+func (x *expansion) takes(id mail.AccountID) error {
+	m := x.room
+	if m.quota.Largest == nil || x.collected || x.from.made {
+		return nil
+	}
+	most, key, now := m.quota.Largest(id), refusedKey{id, x.envelope.From}, time.Now()
+	if most == 0 {
+		return nil
+	}
+	size := max(x.envelope.Size, m.refused.size(key, now))
+	if x.body != nil {
+		if size = x.body.Size(); size > most {
+			m.refused.note(key, size, now)
+		}
+	}
+	if size <= most {
+		return nil
+	}
+	return &mail.Refusal{Status: mail.Status5_2_3TooLargeForOne, Text: fmt.Sprintf("This recipient takes messages of %d bytes at most", most)}
+}
+
+// maySend says whether the sender may send a message of this size.
+func (x *expansion) maySend() error {
+	if x.room.quota.Largest == nil || x.from.login == 0 {
+		return nil
+	}
+	size := x.envelope.Size
+	if x.body != nil {
+		size = x.body.Size()
+	}
+	if most := x.room.quota.Largest(x.from.login); most > 0 && size > most {
+		return &mail.Refusal{Status: mail.Status5_2_3TooLargeForOne, Text: fmt.Sprintf("You may send messages of %d bytes at most", most)}
+	}
+	return nil
 }
 
 // maxPrefix is above what the box writes in front of a message: two paths and the

@@ -29,6 +29,9 @@ func (m *Mailroom) Recipient(ctx context.Context, envelope *mail.Envelope, to ma
 	if err != nil {
 		return err
 	}
+	if err := x.maySend(); err != nil {
+		return err
+	}
 	return x.recipient(mail.Recipient{Address: to})
 }
 

@@ -152,6 +152,12 @@ func (s *state) flat() map[string][]byte {
 	for name, r := range s.reporting {
 		add("reports to "+string(name), r)
 	}
+	for key, r := range s.sizes {
+		add(fmt.Sprintf("size bound %q", key), r)
+	}
+	if s.trace != nil {
+		add("what Received says", s.trace)
+	}
 	for hash, t := range s.tokens {
 		add(fmt.Sprintf("token %x", hash[:4]), t)
 	}

@@ -105,6 +105,8 @@
 //	                       or {window: true, periods: [{days (7, from Sunday), from, to (minutes)}], gone}: when mail leaves
 //	22  set block lists    {lists: [{zone, refuse (else junk)}], allow: [network]}
 //	23  set reporting      {domain (none: all others), no_dmarc, no_tls}
+//	24  set largest message {id, or domain, bytes (none: no bound)}
+//	25  set trace          {hide_clients}
 //
 // A member is {account} or {local, domain}, a copy {to, in, out}. A record of a
 // kind that a program doesn't know stops it: mail would be refused, or go where it

@@ -25,7 +25,7 @@ import (
 // File is the index's name in the data directory.
 const File = "directory.db"
 
-// The index, format version 5. A value is its CRC32C (4 bytes, big-endian) and
+// The index, format version 6. A value is its CRC32C (4 bytes, big-endian) and
 // JSON; bbolt's pages carry no checksum of their own.
 //
 //	meta      version → number; lsn → up to where the journal is in here
@@ -42,12 +42,14 @@ const File = "directory.db"
 //	routes    "." and name, and "window" → routeRecord
 //	blocklists  "lists" → blockListsRecord
 //	reporting   "." and name → reportingRecord
+//	sizes       "." and name, or "@" and number of the account → sizeRecord
+//	trace       "trace" → traceRecord
 //
 // Version 1 lacks those from domains on, version 2 those from signing on, version 3
-// routes, version 4 those behind; they are added when it is opened. The number then keeps an older program from believing
+// routes, version 4 those behind, version 5 sizes and trace; they are added when it is opened. The number then keeps an older program from believing
 // that there are none.
 const (
-	indexVersion   = 5
+	indexVersion   = 6
 	bucketMeta     = "meta"
 	bucketBox      = "box"
 	bucketAccounts = "accounts"
@@ -63,6 +65,8 @@ const (
 
 	bucketBlockLists = "blocklists"
 	bucketReporting  = "reporting"
+	bucketSizes      = "sizes"
+	bucketTrace      = "trace"
 )
 
 const (
@@ -219,7 +223,7 @@ func createIndex(path string) (err error) {
 
 // wipe empties the index.
 func wipe(tx *bbolt.Tx) error {
-	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes, bucketBlockLists, bucketReporting} {
+	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes, bucketBlockLists, bucketReporting, bucketSizes, bucketTrace} {
 		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}
@@ -245,7 +249,7 @@ func (ix *Index) checkVersion() error {
 		return err
 	}
 	return ix.update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes, bucketBlockLists, bucketReporting} {
+		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes, bucketBlockLists, bucketReporting, bucketSizes, bucketTrace} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -352,6 +356,12 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 		if err := each(tx, bucketReporting, func(r *reportingRecord) { s.reporting[r.Domain] = r }); err != nil {
 			return err
 		}
+		if err := each(tx, bucketSizes, func(r *sizeRecord) { s.sizes[r.key()] = r }); err != nil {
+			return err
+		}
+		if err := each(tx, bucketTrace, func(r *traceRecord) { s.trace = r }); err != nil {
+			return err
+		}
 		return each(tx, bucketTokens, func(t *tokenRecord) {
 			if len(t.Hash) == len(tokenHash{}) {
 				s.tokens[tokenHash(t.Hash)] = t
@@ -453,6 +463,14 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 		if r := s.reporting[domain.Name(e.key[1:])]; r != nil {
 			return put(tx, e.bucket, e.key, r)
 		}
+	case bucketSizes:
+		if r := s.sizes[string(e.key)]; r != nil {
+			return put(tx, e.bucket, e.key, r)
+		}
+	case bucketTrace:
+		if s.trace != nil {
+			return put(tx, e.bucket, e.key, s.trace)
+		}
 	case bucketTokens:
 		if r := s.tokens[tokenHash(e.key)]; r != nil {
 			return put(tx, e.bucket, e.key, r)
@@ -518,6 +536,12 @@ func (s *state) entries() []entry {
 	}
 	for name := range s.reporting {
 		all = append(all, entry{bucketReporting, spareKey(name)})
+	}
+	for key := range s.sizes {
+		all = append(all, entry{bucketSizes, []byte(key)})
+	}
+	if s.trace != nil {
+		all = append(all, entry{bucketTrace, traceKey()})
 	}
 	for hash := range s.tokens {
 		all = append(all, entry{bucketTokens, hash[:]})

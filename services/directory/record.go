@@ -40,6 +40,8 @@ const (
 	kindRemoveCollection kind = 21
 	kindSetBlockLists    kind = 22
 	kindSetReporting     kind = 23
+	kindSetSize          kind = 24
+	kindSetTrace         kind = 25
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -181,6 +183,16 @@ type (
 		Domain  domain.Name `json:"domain,omitempty"`
 		NoDMARC bool        `json:"no_dmarc,omitempty"`
 		NoTLS   bool        `json:"no_tls,omitempty"`
+	}
+	// sizeRecord is the largest message of an account, or of a domain's; 0: no bound.
+	sizeRecord struct {
+		ID     mail.AccountID `json:"id,omitempty"`
+		Domain domain.Name    `json:"domain,omitempty"`
+		Bytes  int64          `json:"bytes,omitempty"`
+	}
+	// traceRecord is what the Received fields of the office's own mail say.
+	traceRecord struct {
+		HideClients bool `json:"hide_clients,omitempty"`
 	}
 	// limitsRecord is what an account (0: everybody who has no bounds of their own)
 	// may send in a day, in place of what held before; nothing in it: none is set.
@@ -352,6 +364,10 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[blockListsRecord](text)
 	case kindSetReporting:
 		return decodeAs[reportingRecord](text)
+	case kindSetSize:
+		return decodeAs[sizeRecord](text)
+	case kindSetTrace:
+		return decodeAs[traceRecord](text)
 	}
 	return nil, fmt.Errorf("directory: record of kind %d: %w", k, ErrNewer)
 }

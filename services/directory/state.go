@@ -30,6 +30,8 @@ type state struct {
 
 	blockLists *blockListsRecord                // nil: none
 	reporting  map[domain.Name]*reportingRecord // of others' domains; "": all that have none
+	sizes      map[string]*sizeRecord           // by sizeRecord.key
+	trace      *traceRecord                     // nil: as usual
 
 	next   mail.AccountID // the number that the next new account gets
 	keeper mail.AccountID // the administrator who has been there longest; gets postmaster's mail
@@ -57,6 +59,7 @@ func emptyState() *state {
 		routes:    map[string]*routeRecord{},
 		tokens:    map[tokenHash]*tokenRecord{},
 		reporting: map[domain.Name]*reportingRecord{},
+		sizes:     map[string]*sizeRecord{},
 		next:      1,
 	}
 }
@@ -67,7 +70,7 @@ func (s *state) apply(record any) (*state, []entry, error) {
 	n := &state{
 		lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), listings: maps.Clone(s.listings),
 		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), signing: maps.Clone(s.signing), content: maps.Clone(s.content), spares: maps.Clone(s.spares), limits: maps.Clone(s.limits), routes: maps.Clone(s.routes), tokens: maps.Clone(s.tokens), next: s.next,
-		blockLists: s.blockLists, reporting: maps.Clone(s.reporting),
+		blockLists: s.blockLists, reporting: maps.Clone(s.reporting), sizes: maps.Clone(s.sizes), trace: s.trace,
 	}
 	var touched []entry
 	var err error
@@ -112,6 +115,10 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setBlockLists(&r)
 	case reportingRecord:
 		touched, err = n.setReporting(&r)
+	case sizeRecord:
+		touched, err = n.setSize(&r)
+	case traceRecord:
+		touched, err = n.setTrace(&r)
 	case tokenRecord:
 		touched, err = n.addToken(&r)
 	case removeTokenRecord:

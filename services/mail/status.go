@@ -15,6 +15,7 @@ const (
 	Status2_3_6Priority         Status = 0x02_03_06
 	Status2_7_0Authenticated    Status = 0x02_07_00
 	Status4_2_2MailboxFull      Status = 0x04_02_02
+	Status4_2_3TooLargeForOne   Status = 0x04_02_03
 	Status4_3_0SystemTrouble    Status = 0x04_03_00
 	Status4_3_1SystemFull       Status = 0x04_03_01
 	Status4_3_2NotAccepting     Status = 0x04_03_02
@@ -26,6 +27,7 @@ const (
 	Status5_1_3BadRecipient     Status = 0x05_01_03
 	Status5_1_7BadSender        Status = 0x05_01_07
 	Status5_2_2MailboxFull      Status = 0x05_02_02
+	Status5_2_3TooLargeForOne   Status = 0x05_02_03
 	Status5_3_4TooLarge         Status = 0x05_03_04
 	Status5_4_7Expired          Status = 0x05_04_07
 	Status5_4_6Loop             Status = 0x05_04_06

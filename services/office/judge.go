@@ -82,6 +82,22 @@ func (l listBook) CheckList(ctx context.Context, zone string) string {
 	return l.o.judge.of.CheckList(ctx, zone)
 }
 
+// SizeBounds lists the largest messages of people and domains.
+func (l listBook) SizeBounds() []mail.SizeBound { return l.o.directory.SizeBounds() }
+
+// SetSizeBound sets one.
+func (l listBook) SetSizeBound(ctx context.Context, b mail.SizeBound) error {
+	return l.o.directory.SetSizeBound(ctx, b)
+}
+
+// HidesClients says whether Received leaves out people's devices.
+func (l listBook) HidesClients() bool { return l.o.directory.HidesClients() }
+
+// SetHideClients sets that.
+func (l listBook) SetHideClients(ctx context.Context, hide bool) error {
+	return l.o.directory.SetHideClients(ctx, hide)
+}
+
 // Reporting lists who gets which daily reports.
 func (l listBook) Reporting() []mail.Reporting { return l.o.directory.Reporting() }
 

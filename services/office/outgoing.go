@@ -73,7 +73,7 @@ func (o *Office) postmaster() mail.Address {
 func (o *Office) delivery(p posting) delivery.Options {
 	d := delivery.Options{
 		Directory: addresses{o}, Store: o.store, Post: p, Leaves: o.leaves, SRS: srs.New(o.srsKey), Signer: o.signer, Spare: o.directory,
-		Quota: delivery.Quota{Fits: o.fits, Grace: delivery.Grace}, Place: delivery.Place{Hostname: o.hostname, Zone: o.zone}, Log: o.log,
+		Quota: delivery.Quota{Fits: o.fits, Largest: o.directory.Largest, Grace: delivery.Grace}, Place: delivery.Place{Hostname: o.hostname, Zone: o.zone, Private: o.directory.HidesClients}, Log: o.log,
 	}
 	if p.with != nil {
 		d.Store = local{p}

@@ -66,7 +66,7 @@ func replyTo(err error) *Error {
 // enhanced one says more than its class.
 func replyCode(s mail.Status) int {
 	switch s & 0xffff {
-	case mail.Status5_2_2MailboxFull & 0xffff, mail.Status5_3_4TooLarge & 0xffff, mail.Status4_3_1SystemFull & 0xffff:
+	case mail.Status5_2_2MailboxFull & 0xffff, mail.Status5_2_3TooLargeForOne & 0xffff, mail.Status5_3_4TooLarge & 0xffff, mail.Status4_3_1SystemFull & 0xffff:
 		return s.Class()*100 + 52
 	}
 	if s.Class() == 4 {

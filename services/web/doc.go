@@ -64,6 +64,10 @@
 //	POST   /api/blocklists/test               {zone}: {works, trouble}; administrator
 //	GET    /api/reports                       {reports: [{domain ("": all others), dmarc, tls}]}; administrator
 //	PUT    /api/reports                       {domain, dmarc, tls}: 204; administrator
+//	GET    /api/sizes                         {sizes: [{who (address or domain), bytes}], most}: the largest messages; administrator
+//	PUT    /api/sizes                         {who, bytes}: 204; 0: no bound of its own; administrator
+//	GET    /api/trace                         {hide_clients}: whether Received leaves out people's devices; administrator
+//	PUT    /api/trace                         {hide_clients}: 204; administrator
 //	GET    /api/tokens                        all tokens with their owners, never their text; administrator
 //	POST   /api/tokens                        {name}: 201 {token}; administrator
 //	DELETE /api/tokens/{id}                   204: ends a token, anybody's; administrator

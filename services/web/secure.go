@@ -51,6 +51,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("GET /api/accounts/{address}/verdicts/{mailbox}/{uid}", s.admin(s.getVerdicts))
 	s.spares(mux)
 	s.blockLists(mux)
+	s.sizes(mux)
 	s.routes(mux)
 	s.content(mux)
 	s.held(mux)
