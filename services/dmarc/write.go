@@ -1,16 +1,14 @@
 package dmarc
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/sanduk-mail/sanduk/services/message"
 	"github.com/sanduk-mail/sanduk/services/resolver"
 )
 
@@ -128,51 +126,24 @@ func (r *Report) Message(by Reporter, to string, now time.Time) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	end := r.Day.AddDate(0, 0, 1).Unix() - 1
-	name := fmt.Sprintf("%s!%s!%d!%d.xml", by.Domain, r.Published.Domain, r.Day.Unix(), end)
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	z.Name = name
-	if _, err := z.Write(text); err != nil {
-		return nil, fmt.Errorf("write DMARC report for %s: %w", r.Published.Domain, err)
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("write DMARC report for %s: %w", r.Published.Domain, err)
-	}
+	name := fmt.Sprintf("%s!%s!%d!%d.xml", by.Domain, r.Published.Domain, r.Day.Unix(), r.Day.AddDate(0, 0, 1).Unix()-1)
 	id := r.ID(by)
-	boundary := "=_" + strings.NewReplacer("@", "_", ".", "_").Replace(id)[:min(40, len(id))]
-	var b strings.Builder
-	for _, line := range []string{
-		"From: " + by.Email,
-		"To: " + to,
-		"Subject: Report Domain: " + r.Published.Domain + " Submitter: " + by.Domain,
-		"\tReport-ID: <" + id + ">",
-		"Date: " + now.Format("Mon, 2 Jan 2006 15:04:05 -0700"),
-		"Message-ID: <dmarc." + id + ">",
-		"Auto-Submitted: auto-generated",
-		"MIME-Version: 1.0",
-		"Content-Type: multipart/mixed;", "\tboundary=\"" + boundary + "\"",
-		"",
-		"--" + boundary,
-		"Content-Type: text/plain; charset=us-ascii",
-		"",
-		"This is a DMARC aggregate report about " + r.Published.Domain + ",",
-		"for " + r.Day.UTC().Format("2 January 2006") + " (UTC), from " + by.Domain + ".",
-		"",
-		"--" + boundary,
-		"Content-Type: application/gzip",
-		"Content-Transfer-Encoding: base64",
-		"Content-Disposition: attachment;",
-		"\tfilename=\"" + name + ".gz\"",
-		"",
-	} {
-		b.WriteString(line + "\r\n")
+	letter := message.Letter{
+		Header: []string{
+			"From: " + by.Email,
+			"To: " + to,
+			"Subject: Report Domain: " + r.Published.Domain + " Submitter: " + by.Domain,
+			"\tReport-ID: <" + id + ">",
+			"Date: " + now.Format("Mon, 2 Jan 2006 15:04:05 -0700"),
+			"Message-ID: <dmarc." + id + ">",
+			"Auto-Submitted: auto-generated",
+		},
+		Kind: "mixed", Boundary: "=_" + strings.NewReplacer("@", "_", ".", "_").Replace(id)[:min(40, len(id))],
+		Text: []string{
+			"This is a DMARC aggregate report about " + r.Published.Domain + ",",
+			"for " + r.Day.UTC().Format("2 January 2006") + " (UTC), from " + by.Domain + ".",
+		},
+		FileType: "application/gzip", FileName: name + ".gz", File: message.Gzip(name, text),
 	}
-	for data := base64.StdEncoding.EncodeToString(packed.Bytes()); data != ""; {
-		n := min(76, len(data))
-		b.WriteString(data[:n] + "\r\n")
-		data = data[n:]
-	}
-	b.WriteString("--" + boundary + "--\r\n")
-	return []byte(b.String()), nil
+	return letter.Encode(), nil
 }

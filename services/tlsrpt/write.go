@@ -1,13 +1,11 @@
 package tlsrpt
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/services/message"
 )
 
 // Reporter is who sends reports.
@@ -85,59 +83,45 @@ func (r *Report) JSON(by Reporter) ([]byte, error) {
 	return text, nil
 }
 
-// Message writes the report as a message to one recipient, lines ending in CRLF (RFC
-// 8460 §5.3). Whoever sends it signs it, as §3 demands.
-func (r *Report) Message(by Reporter, to string, now time.Time) ([]byte, error) {
+// Packed is the report as it goes out: JSON, packed with gzip (RFC 8460 §5.2).
+func (r *Report) Packed(by Reporter) ([]byte, error) {
 	text, err := r.JSON(by)
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("%s!%s!%d!%d.json.gz", by.Domain, r.Domain, r.Day.Unix(), r.end().Unix())
-	var packed bytes.Buffer
-	z := gzip.NewWriter(&packed)
-	if _, err := z.Write(text); err != nil {
-		return nil, fmt.Errorf("write TLS report for %s: %w", r.Domain, err)
-	}
-	if err := z.Close(); err != nil {
-		return nil, fmt.Errorf("write TLS report for %s: %w", r.Domain, err)
+	return message.Gzip("", text), nil
+}
+
+// MediaType is that of a packed report (RFC 8460 §6.5).
+const MediaType = "application/tlsrpt+gzip"
+
+// Message writes the report as a message to one recipient, lines ending in CRLF (RFC
+// 8460 §5.3). Whoever sends it signs it, as §3 demands.
+func (r *Report) Message(by Reporter, to string, now time.Time) ([]byte, error) {
+	packed, err := r.Packed(by)
+	if err != nil {
+		return nil, err
 	}
 	id := r.ID(by)
-	boundary := fmt.Sprintf("=_tlsrpt_%d", r.Day.Unix())
-	var b strings.Builder
-	for _, line := range []string{
-		"From: " + by.Email,
-		"To: " + to,
-		"Subject: Report Domain: " + r.Domain,
-		"\tSubmitter: " + by.Domain,
-		"\tReport-ID: <" + id + ">",
-		"Date: " + now.Format("Mon, 2 Jan 2006 15:04:05 -0700"),
-		"Message-ID: <tlsrpt." + id + ">",
-		"Auto-Submitted: auto-generated",
-		"TLS-Report-Domain: " + r.Domain,
-		"TLS-Report-Submitter: " + by.Domain,
-		"MIME-Version: 1.0",
-		"Content-Type: multipart/report; report-type=\"tlsrpt\";", "\tboundary=\"" + boundary + "\"",
-		"",
-		"--" + boundary,
-		"Content-Type: text/plain; charset=us-ascii",
-		"",
-		"This is a TLS report about mail sent to " + r.Domain + ",",
-		"for " + r.Day.UTC().Format("2 January 2006") + " (UTC), from " + by.Domain + ".",
-		"",
-		"--" + boundary,
-		"Content-Type: application/tlsrpt+gzip",
-		"Content-Transfer-Encoding: base64",
-		"Content-Disposition: attachment;",
-		"\tfilename=\"" + name + "\"",
-		"",
-	} {
-		b.WriteString(line + "\r\n")
+	letter := message.Letter{
+		Header: []string{
+			"From: " + by.Email,
+			"To: " + to,
+			"Subject: Report Domain: " + r.Domain,
+			"\tSubmitter: " + by.Domain,
+			"\tReport-ID: <" + id + ">",
+			"Date: " + now.Format("Mon, 2 Jan 2006 15:04:05 -0700"),
+			"Message-ID: <tlsrpt." + id + ">",
+			"Auto-Submitted: auto-generated",
+			"TLS-Report-Domain: " + r.Domain,
+			"TLS-Report-Submitter: " + by.Domain,
+		},
+		Kind: "report; report-type=\"tlsrpt\"", Boundary: fmt.Sprintf("=_tlsrpt_%d", r.Day.Unix()),
+		Text: []string{
+			"This is a TLS report about mail sent to " + r.Domain + ",",
+			"for " + r.Day.UTC().Format("2 January 2006") + " (UTC), from " + by.Domain + ".",
+		},
+		FileType: MediaType, FileName: fmt.Sprintf("%s!%s!%d!%d.json.gz", by.Domain, r.Domain, r.Day.Unix(), r.end().Unix()), File: packed,
 	}
-	for data := base64.StdEncoding.EncodeToString(packed.Bytes()); data != ""; {
-		n := min(76, len(data))
-		b.WriteString(data[:n] + "\r\n")
-		data = data[n:]
-	}
-	b.WriteString("--" + boundary + "--\r\n")
-	return []byte(b.String()), nil
+	return letter.Encode(), nil
 }
