@@ -47,7 +47,7 @@ type DNS interface {
 	tlsrpt.DNS
 }
 
-// Options are what an Aggregate needs; all but Now.
+// Options are what an Aggregate needs; all but HTTPS and Now.
 type Options struct {
 	Files durable.FS
 	Post  Post
@@ -58,6 +58,7 @@ type Options struct {
 	// Wanted says which reports the office wants to send to a domain; nil: all. What is
 	// not wanted is not counted, and what was counted before is dropped.
 	Wanted func(domain string) (dmarc, tls bool)
+	HTTPS  *HTTPS           // hands TLS reports in; nil: they go by mail only
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger
 }
@@ -68,6 +69,8 @@ type Aggregate struct {
 	dmarc   *dmarc.Collector
 	tls     *tlsrpt.Collector
 	changed atomic.Bool // since the last keep
+
+	posted map[posted]bool // Send's; of reports that others don't have yet
 }
 
 // fileVersion begins the file; JSON follows.
@@ -87,7 +90,7 @@ func Open(o Options) *Aggregate {
 	if o.Wanted == nil {
 		o.Wanted = func(string) (bool, bool) { return true, true }
 	}
-	a := &Aggregate{o: o, dmarc: dmarc.NewCollector(), tls: tlsrpt.NewCollector()}
+	a := &Aggregate{o: o, dmarc: dmarc.NewCollector(), tls: tlsrpt.NewCollector(), posted: map[posted]bool{}}
 	if err := a.read(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		o.Log.Warn("counts for other domains' reports are begun anew", "err", err)
 	}

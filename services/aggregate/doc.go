@@ -19,6 +19,11 @@
 // go out some hours after midnight (UTC), each office at another minute; a domain whose
 // DNS can't be asked is asked again for two days, then its reports are dropped.
 //
+// TLS reports go by https where the domain wants that ([HTTPS]). A host that can't be
+// reached, or answers 5xx, 408, 425 or 429, is tried again every hour, likewise for two
+// days; any other answer but 2xx is the last. Meanwhile whoever has the report is not
+// sent it again, but after a restart.
+//
 // Concurrency: everything may be called from any goroutine; Run once.
 //
 // Standards: RFC 9990 (and 7489 appendix C), 8460, 3834 (Auto-Submitted).

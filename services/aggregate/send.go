@@ -40,17 +40,14 @@ func (a *Aggregate) Send(ctx context.Context) {
 			continue
 		}
 		by := tlsrpt.Reporter{Organization: domain, Email: email, Domain: domain}
-		who := func(ctx context.Context, _ dmarc.DNS) ([]string, error) {
-			return tlsrpt.Recipients(ctx, a.o.DNS, r.Domain)
-		}
-		done, err := a.report(ctx, who, func(to string) ([]byte, error) { return r.Message(by, to, a.o.Now()) })
+		done, err := a.tlsReport(ctx, r, by)
+		sent += done
 		if err != nil {
 			a.o.Log.Info("TLS report waits", "domain", r.Domain, "err", err)
 			continue
 		}
 		a.tls.Done(r)
 		a.changed.Store(true)
-		sent += done
 	}
 	if sent > 0 {
 		a.o.Log.Info("reports to other domains are on their way", "reports", sent)
@@ -66,24 +63,34 @@ func (a *Aggregate) report(ctx context.Context, who func(context.Context, dmarc.
 		return 0, err
 	}
 	for _, to := range list {
-		address, err := mail.ParseAddress(to)
-		if err != nil {
-			continue // what can't be an envelope's address is nobody
-		}
 		text, err := write(to)
 		if err != nil {
 			return sent, err
 		}
-		if len(text) > maxSize {
-			a.o.Log.Warn("a report is too large to be sent", "to", to, "bytes", len(text))
-			continue
+		n, err := a.mail(ctx, to, text)
+		if err != nil {
+			return sent, err
 		}
-		now := a.o.Now()
-		envelope := &mail.Envelope{ID: mail.NewID(now), Received: now, Size: int64(len(text)), To: []mail.Recipient{{Address: address, Notify: mail.NotifyNever}}}
-		if err := a.o.Post.Post(ctx, envelope, text); err != nil {
-			return sent, fmt.Errorf("post report to %s: %w", to, err)
-		}
-		sent++
+		sent += n
 	}
 	return sent, nil
+}
+
+// mail posts one report as a message, and says how many went: none to what can't be an
+// envelope's address, nor what is too large.
+func (a *Aggregate) mail(ctx context.Context, to string, text []byte) (int, error) {
+	address, err := mail.ParseAddress(to)
+	if err != nil {
+		return 0, nil
+	}
+	if len(text) > maxSize {
+		a.o.Log.Warn("a report is too large to be sent", "to", to, "bytes", len(text))
+		return 0, nil
+	}
+	now := a.o.Now()
+	envelope := &mail.Envelope{ID: mail.NewID(now), Received: now, Size: int64(len(text)), To: []mail.Recipient{{Address: address, Notify: mail.NotifyNever}}}
+	if err := a.o.Post.Post(ctx, envelope, text); err != nil {
+		return 0, fmt.Errorf("post report to %s: %w", to, err)
+	}
+	return 1, nil
 }

@@ -12,6 +12,7 @@ import (
 // openAggregate opens what is gathered for other domains' reports.
 func (o *Office) openAggregate(dns aggregate.DNS) {
 	o.aggregate = aggregate.Open(aggregate.Options{
+		HTTPS: &aggregate.HTTPS{DNS: dns, Roots: o.options.Outgoing.Roots, Inside: o.lan.Local},
 		Files: o.keeping(o.files), Post: reports{o}, DNS: dns, Sender: o.reporter, Wanted: o.reported, Log: o.log.With("protocol", "reports"),
 	})
 }

@@ -5,9 +5,8 @@
 // domain's wish for reports (Recipients). What goes out: a Report for each domain and
 // day (UTC), as JSON and as a message that is ready to be signed and sent.
 //
-// Reports go by mail only. A domain that takes them over https alone gets none: to post
-// what strangers' DNS says, from inside an office, to whatever address it names, is more
-// than a courtesy is worth.
+// Reports go by mail or by https, as the domain says; this package writes both forms and
+// sends neither.
 //
 // Memory is bounded: domains for each day, policies for each domain, failures for each
 // policy; what is over them is counted as sessions without their details, or left out.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -19,9 +20,18 @@ type DNS interface {
 	TXT(ctx context.Context, name string) (resolver.Answer[string], error)
 }
 
-// Recipients are the mail addresses to which a domain wants its reports; none if it
-// wants none, or none by mail. The error is temporary.
-func Recipients(ctx context.Context, dns DNS, domain string) ([]string, error) {
+// Recipient is to whom a domain wants its reports sent: one of both.
+type Recipient struct {
+	Mail string // an address
+	Post string // an https URL
+}
+
+// String is the one that it is.
+func (r Recipient) String() string { return r.Mail + r.Post }
+
+// Recipients are those of a domain's reports; none if it wants none. The error is
+// temporary.
+func Recipients(ctx context.Context, dns DNS, domain string) ([]Recipient, error) {
 	answer, err := dns.TXT(ctx, "_smtp._tls."+domain)
 	if errors.Is(err, resolver.ErrNone) {
 		return nil, nil
@@ -29,7 +39,7 @@ func Recipients(ctx context.Context, dns DNS, domain string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("who wants TLS reports of %s: %w", domain, err)
 	}
-	var list []string
+	var list []Recipient
 	records := 0
 	for _, text := range answer.Records {
 		if to, ok := ParseRecord(text); ok {
@@ -43,9 +53,9 @@ func Recipients(ctx context.Context, dns DNS, domain string) ([]string, error) {
 	return list, nil
 }
 
-// ParseRecord reads the mail addresses of a record (RFC 8460 §3); ok is false for a
-// text that is none.
-func ParseRecord(text string) (recipients []string, ok bool) {
+// ParseRecord reads the recipients of a record (RFC 8460 §3); ok is false for a text
+// that is none.
+func ParseRecord(text string) (recipients []Recipient, ok bool) {
 	fields := strings.Split(text, ";")
 	if strings.TrimSpace(fields[0]) != "v=TLSRPTv1" {
 		return nil, false
@@ -57,18 +67,36 @@ func ParseRecord(text string) (recipients []string, ok bool) {
 		}
 		ok = true
 		for uri := range strings.SplitSeq(value, ",") {
-			u, err := url.Parse(strings.TrimSpace(uri))
-			if err != nil || !strings.EqualFold(u.Scheme, "mailto") || len(recipients) >= maxRecipients {
-				continue
-			}
-			address, err := url.PathUnescape(u.Opaque)
-			if err != nil {
-				continue
-			}
-			if a, err := mail.ParseAddress(address); err == nil && a.Name == "" && a.Address == address {
-				recipients = append(recipients, address)
+			if r, ok := parseRecipient(strings.TrimSpace(uri)); ok && len(recipients) < maxRecipients {
+				recipients = append(recipients, r)
 			}
 		}
 	}
 	return recipients, ok
+}
+
+// maxURL is longer than any that is in use, and short enough for logs.
+const maxURL = 500
+
+func parseRecipient(uri string) (Recipient, bool) {
+	u, err := url.Parse(uri)
+	if err != nil || len(uri) > maxURL {
+		return Recipient{}, false
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "mailto":
+		address, err := url.PathUnescape(u.Opaque)
+		if err != nil {
+			return Recipient{}, false
+		}
+		a, err := mail.ParseAddress(address)
+		return Recipient{Mail: address}, err == nil && a.Name == "" && a.Address == address
+	case "https":
+		// Another port is a service of another kind, which a stranger's record is not to
+		// have the box talk to; nor is a password a record's to give.
+		_, literal := netip.ParseAddr(strings.Trim(u.Hostname(), "[]"))
+		well := u.Hostname() != "" && literal != nil && (u.Port() == "" || u.Port() == "443") && u.User == nil
+		return Recipient{Post: u.String()}, well
+	}
+	return Recipient{}, false
 }

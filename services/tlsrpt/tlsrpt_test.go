@@ -165,12 +165,19 @@ _smtp._tls.two TXT "v=TLSRPTv1; rua=mailto:a@far.test"
 _smtp._tls.two TXT "v=TLSRPTv1; rua=mailto:b@far.test"
 _smtp._tls.other TXT "v=spf1 -all"
 _smtp._tls.web TXT "v=TLSRPTv1;rua=https://far.test/"
+_smtp._tls.odd TXT "v=TLSRPTv1;rua=https://far.test:25/,https://192.0.2.1/,https://a:b@far.test/,http://far.test/,https:///x"
+_smtp._tls.port TXT "v=TLSRPTv1;rua=HTTPS://far.test:443/v1?a=b"
 `})
 	for domain, want := range map[string]string{
-		"far.test": "a@far.test b+x@other.test", "two.far.test": "", "other.far.test": "", "web.far.test": "", "none.far.test": "",
+		"far.test": "{a@far.test } { https://far.test/report}", "two.far.test": "", "other.far.test": "", "web.far.test": "{ https://far.test/}", "none.far.test": "",
+		"odd.far.test": "", "port.far.test": "{ https://far.test:443/v1?a=b}",
 	} {
 		got, err := Recipients(t.Context(), n.Client(), domain)
-		if err != nil || strings.Join(got, " ") != want {
+		var words []string
+		for _, r := range got {
+			words = append(words, "{"+r.Mail+" "+r.Post+"}")
+		}
+		if err != nil || strings.Join(words, " ") != want {
 			t.Errorf("%s: %v, %v; want %q", domain, got, err, want)
 		}
 	}
@@ -188,9 +195,9 @@ func FuzzParseRecord(f *testing.F) {
 		if len(list) > maxRecipients || !ok && list != nil {
 			t.Errorf("%q, %v", list, ok)
 		}
-		for _, a := range list {
-			if strings.ContainsAny(a, "\r\n\x00") {
-				t.Errorf("an address is %q", a)
+		for _, r := range list {
+			if strings.ContainsAny(r.String(), "\r\n\x00") || (r.Mail == "") == (r.Post == "") {
+				t.Errorf("a recipient is %q", r)
 			}
 		}
 	})
