@@ -43,6 +43,10 @@ type Entry struct {
 	Prepare func(Slot) ([]byte, error)
 	// Apply makes the change visible, in LSN order, when it is durable. May be nil.
 	Apply func(Slot)
+	// Late has Commit return once the record is durable, when Apply may still be on
+	// its way on another goroutine: for one whose Apply is long. Whoever reads what
+	// it changes waits with Settled. It does nothing in a joint record.
+	Late bool
 	// Abort says that what was prepared will not be. It is called for every
 	// entry of the batch whose Prepare was called, whatever that returned. May
 	// be nil.
@@ -61,13 +65,19 @@ type request struct {
 	err     error // Prepare's
 	written bool
 	refused bool // err is final: it is not prepared again
+	told    bool // before it was applied
 }
 
-// run commits what those who can't do it themselves have queued up.
+// run commits what those who can't do it themselves have queued up, and applies what
+// those who did have left behind.
 func (j *Journal) run() {
 	defer close(j.stopped)
 	for {
-		<-j.turn
+		select {
+		case <-j.turn:
+		case <-j.handed:
+			j.catchUp()
+		}
 		closing := j.drive(func() bool { return false })
 		j.turn <- struct{}{}
 		if closing {
@@ -78,8 +88,9 @@ func (j *Journal) run() {
 }
 
 // drive commits, batch by batch, until done says so or nothing waits. The caller
-// has the turn. An entry that panics on the goroutine of somebody who survives
-// that leaves the journal unusable, and nobody waiting.
+// has the turn, and catches up or hands the turn to one who does. An entry that
+// panics on the goroutine of somebody who survives that leaves the journal unusable,
+// and nobody waiting.
 func (j *Journal) drive(done func() bool) (closing bool) {
 	var batch []*request
 	defer func() {
@@ -103,10 +114,12 @@ func (j *Journal) drive(done func() bool) (closing bool) {
 		if cap(j.buf) > 2*maxBatch {
 			j.buf = nil // a rare large payload's
 		}
-		batch = nil
-		if j.records != nil {
-			j.records.late.settle()
+		if j.behind != nil && done() {
+			batch = nil
+			return false
 		}
+		j.catchUp()
+		batch = nil
 		if !done() {
 			// Those just told may have more: let them queue it up before the next
 			// sync begins without them.
@@ -179,6 +192,15 @@ func (j *Journal) commit(batch []*request, buf []byte) []byte {
 		finish(batch, err)
 		return buf
 	}
+	if !j.tellEarly(batch) {
+		j.applyAll(batch)
+		finish(batch, nil)
+	}
+	return buf
+}
+
+// applyAll makes a durable batch visible.
+func (j *Journal) applyAll(batch []*request) {
 	for _, r := range batch {
 		if r.written {
 			if r.entry.Apply != nil {
@@ -188,8 +210,6 @@ func (j *Journal) commit(batch []*request, buf []byte) []byte {
 			j.named(r.entry.Bodies)
 		}
 	}
-	finish(batch, nil)
-	return buf
 }
 
 func (j *Journal) failureOf() error {
@@ -324,6 +344,9 @@ func abort(batch []*request) {
 // finish tells the waiters: each its own error, else err.
 func finish(batch []*request, err error) {
 	for _, r := range batch {
+		if r.told {
+			continue
+		}
 		if r.err != nil && err == nil {
 			r.done <- r.err
 			continue

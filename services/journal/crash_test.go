@@ -52,8 +52,11 @@ func load(t *testing.T, disk *crashfs.FS, opts journal.Options, seed uint64, wri
 				err := j.Commit(context.Background(), &journal.Entry{
 					Family: journal.FamilyStore, Bodies: bodies,
 					Prepare: func(journal.Slot) ([]byte, error) { return []byte(a.payload), nil },
-					Apply:   func(s journal.Slot) { a.slot, a.point = s, disk.Ops() },
+					Apply:   func(s journal.Slot) { a.slot = s },
+					Late:    i%3 == 0,
 				})
+				a.point = disk.Ops()
+				j.Settled()
 				if err != nil {
 					t.Errorf("Commit: %v", err)
 				}

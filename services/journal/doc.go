@@ -10,7 +10,8 @@
 // ([Journal.Failed]).
 //
 // What is durable on return: Commit returning nil means that the record and its
-// bodies are on disk and that Apply has run. Stage makes nothing durable that
+// bodies are on disk and that Apply has run, or, of a late entry, runs before
+// [Journal.Settled] returns to whoever asks from then on. Stage makes nothing durable that
 // anybody may rely on before a record names it.
 //
 // Concurrency: every method may be called from any goroutine. Prepare, Apply
@@ -21,7 +22,10 @@
 // Whoever commits takes everything that waits, prepares it in order, writes it,
 // syncs once, applies in order, and tells the waiters. While it syncs, the next
 // batch gathers: no timer is needed. When nobody commits, whoever brings an entry
-// does it himself; what gathers meanwhile, a goroutine of the journal commits. A
+// does it himself; what gathers meanwhile, a goroutine of the journal commits. The
+// waiters of entries that take long to apply ([Entry].Late) are told before that; the
+// journal's goroutine applies, nothing else is prepared, sealed or closed meanwhile,
+// and Durable, which checkpoints and indexes go by, grows as it applies. A
 // body over [LargeBody] does not pass through here: Stage writes it to a segment
 // for bodies and syncs that, and the record only names it.
 //
