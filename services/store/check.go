@@ -75,6 +75,7 @@ func (s *Store) Check(ctx context.Context) (Report, error) { return s.CheckListi
 func (s *Store) CheckListing(ctx context.Context, most int) (Report, error) {
 	report := Report{Unreadable: map[mail.AccountID]int{}, Gone: map[uint32]map[mail.AccountID]int{}}
 	read := map[uint32]emailSet{}
+	s.journal.Settled()
 	s.mu.RLock()
 	ids := slices.Sorted(maps.Keys(s.known))
 	s.mu.RUnlock()

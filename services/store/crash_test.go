@@ -193,6 +193,7 @@ type rig struct {
 	readOnly error
 	// unwritten is how many changes of an account may be in memory alone; 0: many.
 	unwritten int
+	lateFrom  int // see store.LateFrom; 0: many accounts
 
 	journal *journal.Journal
 	store   *store.Store
@@ -208,7 +209,8 @@ func (r *rig) open() error {
 	if r.journal, err = journal.Open(r.log, opts); err != nil {
 		return err
 	}
-	r.store, err = store.Open(context.Background(), r.journal, r.files, store.MaxUnwritten(store.Options{Logger: quiet(), Now: r.clock.Now, ReadOnly: r.readOnly != nil}, r.unwritten))
+	sopts := store.MaxUnwritten(store.Options{Logger: quiet(), Now: r.clock.Now, ReadOnly: r.readOnly != nil}, r.unwritten)
+	r.store, err = store.Open(context.Background(), r.journal, r.files, store.LateFrom(sopts, r.lateFrom))
 	return err
 }
 
@@ -289,13 +291,14 @@ func copyDir(t testing.TB, from string) string {
 // model shows after what was acknowledged, or after one deed more.
 func TestCrashEverywhere(t *testing.T) {
 	t.Parallel()
-	t.Run("ring", func(t *testing.T) { t.Parallel(); crashEverywhere(t, 12*4096) })
-	t.Run("no ring", func(t *testing.T) { t.Parallel(); crashEverywhere(t, journal.NoRing) })
+	t.Run("ring", func(t *testing.T) { t.Parallel(); crashEverywhere(t, 12*4096, 0) })
+	t.Run("no ring", func(t *testing.T) { t.Parallel(); crashEverywhere(t, journal.NoRing, 0) })
+	t.Run("applied late", func(t *testing.T) { t.Parallel(); crashEverywhere(t, 12*4096, 1) })
 }
 
-func crashEverywhere(t *testing.T, ring int64) {
+func crashEverywhere(t *testing.T, ring int64, lateFrom int) {
 	clock := storetest.NewClock()
-	r := &rig{t: t, log: crashfs.New(), index: t.TempDir(), clock: clock, ring: ring}
+	r := &rig{t: t, log: crashfs.New(), index: t.TempDir(), clock: clock, ring: ring, lateFrom: lateFrom}
 	if err := r.open(); err != nil {
 		t.Fatal(err)
 	}

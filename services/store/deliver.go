@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 
@@ -20,7 +21,8 @@ const maxNumber = 1<<32 - 1
 
 // Deliver puts one body into the mailboxes of all targets. The order is: body
 // staged (a large one synced), record written with its UIDs, one sync, visible,
-// announced, nil.
+// announced, nil. A message to many is made visible behind the nil: who reads any of
+// the accounts from then on waits for it, and those who watch are told after.
 func (s *Store) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.Target, d *draft.Draft) error {
 	if len(targets) == 0 {
 		return nil
@@ -70,8 +72,14 @@ func (s *Store) Entry(ctx context.Context, env *mail.Envelope, targets []mail.Ta
 		}
 		return c, errors.Join(full...)
 	}
-	return s.entry(verbDeliver, env.ID, []*journal.Staged{body}, t), nil
+	e := s.entry(verbDeliver, env.ID, []*journal.Staged{body}, t)
+	e.Late = len(to) >= s.lateFrom
+	return e, nil
 }
+
+// lateFrom is from how many accounts on a message is acknowledged before it is applied
+// to them: for fewer, handing that to another goroutine costs more than it saves.
+const lateFrom = 8
 
 // recipient is an account of a delivery.
 type recipient struct {
@@ -252,13 +260,16 @@ func (p *pending) thread(k threadKey, looked *threadLookup) (mail.ThreadID, erro
 	if t := p.threads[k]; t != 0 {
 		return t, nil
 	}
+	if !p.under.mayKnow(k) {
+		return 0, nil
+	}
 	if t := p.under.recentThread(k); t != 0 {
 		return t, nil
 	}
 	if looked.flushes == p.under.flushes {
 		return looked.found[k], nil
 	}
-	// A checkpoint has moved things into the index since.
+	// A checkpoint has moved things into the index since, or the index was not asked.
 	found, err := p.under.index.threads([]threadKey{k})
 	return found[k], err
 }
@@ -271,10 +282,14 @@ type threadLookup struct {
 	flushes uint64 // of the account at that time
 }
 
+// notLooked is for who has not asked the index, since the filter knew of none of the
+// keys. Should it know of one when it is the message's turn, the index is asked then.
+const notLooked = math.MaxUint64
+
 // lookUp asks the account's index for the keys.
 func (a *account) lookUp(keys []threadKey) (threadLookup, error) {
-	l := threadLookup{keys: keys}
-	if len(keys) == 0 {
+	l := threadLookup{keys: keys, flushes: notLooked}
+	if !slices.ContainsFunc(keys, a.mayKnow) {
 		return l, nil
 	}
 	a.mu.RLock()

@@ -17,8 +17,15 @@
 // disk's sync and see nothing that is not durable: while a batch
 // is under way its effects are in a pending layer that only the commit goroutine
 // looks into, so that whoever comes later in the batch builds on them; after the
-// sync they are written into the account itself, and watchers are woken. No lock
+// sync they are written into the account itself, and watchers are woken. A message
+// to many is acknowledged before that: every method that reads waits at its start for
+// what has been acknowledged, so that nobody who heard of it misses it. No lock
 // is held while a consumer of Rows or an opened message is slow.
+//
+// To which thread a new message belongs the index is asked only for message IDs that
+// a Bloom filter of all accounts' IDs (4 MiB, in memory only) may know: nearly none.
+// It is filled from the indexes of loaded accounts in the background; an account that
+// is not in it yet is asked itself.
 //
 // Standards: RFC 9051 and 3501 (mailboxes, UIDs, flags), RFC 7162 (ModSeq,
 // vanished), RFC 6851 (move), RFC 8474 (object IDs), RFC 8514 (save date), RFC

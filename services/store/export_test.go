@@ -28,6 +28,15 @@ func MaxUnwritten(o Options, changes int) Options {
 	return o
 }
 
+// LateFrom has messages to so many accounts be acknowledged before they are applied.
+func LateFrom(o Options, accounts int) Options {
+	o.lateFrom = accounts
+	return o
+}
+
+// FillThreadKeys takes the account's thread keys into the filter, so many at a time.
+func (h *Account) FillThreadKeys(step int) error { return h.a.fill(step) }
+
 // ShrinkFrom has indexes of so many bytes written anew when they are half empty.
 func (s *Store) ShrinkFrom(bytes int64) { s.shrinkFrom = bytes }
 

@@ -76,6 +76,7 @@ func (s *Store) ChangedAccounts(ctx context.Context, since mail.Position) (mail.
 	if err := ctx.Err(); err != nil {
 		return mail.StoreChanges{}, err
 	}
+	s.journal.Settled()
 	s.mu.RLock()
 	closed := s.closed
 	s.mu.RUnlock()

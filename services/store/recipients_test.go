@@ -89,15 +89,15 @@ func TestDeliverToMany(t *testing.T) {
 		t.Errorf("a message to one takes %d syncs, to %d takes %d; want as many", one, people, all)
 	}
 	for i, w := range watches {
-		select {
-		case <-w.C:
-		default:
-			t.Errorf("account %d has not been told when the message is acknowledged", i+1)
-		}
-		w.Close()
 		m, err := accounts[i].Mailbox(ctx, mail.Inbox)
 		if err != nil || m.Total != 1 && i > 0 || m.Total != 2 && i == 0 {
 			t.Errorf("INBOX of account %d has %d messages, %v", i+1, m.Total, err)
 		}
+		select {
+		case <-w.C:
+		default:
+			t.Errorf("account %d has not been told when the message can be seen", i+1)
+		}
+		w.Close()
 	}
 }

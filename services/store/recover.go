@@ -186,6 +186,7 @@ func (s *Store) replayCreate(ctx context.Context, id mail.AccountID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.accounts[id], s.known[id] = a, true
+	s.pokeFill()
 	return nil
 }
 
@@ -430,6 +431,7 @@ func (s *Store) Rebuild(ctx context.Context, id mail.AccountID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.accounts[id], s.known[id] = a, !a.last.removed
+	s.pokeFill()
 	return nil
 }
 

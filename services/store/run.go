@@ -157,6 +157,7 @@ func (s *Store) CreateAccount(ctx context.Context, id mail.AccountID) error {
 	// registry from telling the next start to read on behind it.
 	s.mu.Lock()
 	s.accounts[id] = a
+	s.pokeFill()
 	s.mu.Unlock()
 	if err := s.commit(ctx, verbAccountCreate, mail.ID{}, nil, t); err != nil {
 		s.forget(id)

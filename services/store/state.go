@@ -54,6 +54,11 @@ type account struct {
 	watchLock sync.Mutex
 	watchers  map[chan struct{}]bool // guarded by watchLock
 
+	// filtered says that the store's filter has all thread keys of the account,
+	// unfiltered that it can't be; the latter is fill's.
+	filtered   atomic.Bool
+	unfiltered bool
+
 	// lost is set when a durable change could not be applied: what would be
 	// decided from here on would be wrong. The commit goroutine's.
 	lost bool
@@ -234,6 +239,7 @@ func (a *account) putEmail(id mail.EmailID, e email) {
 }
 
 func (a *account) setThread(k threadKey, t mail.ThreadID) {
+	a.store.threadKeys.add(k)
 	a.dirty.threads[k] = t
 	a.dirty.size++
 }

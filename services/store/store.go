@@ -53,6 +53,7 @@ type Options struct {
 	migrateBlocks int
 	migrated      func() error
 	maxUnwritten  int
+	lateFrom      int // accounts of a message
 }
 
 // DefaultRetention is how long what was deleted can be put back, if nothing else
@@ -76,6 +77,7 @@ type Store struct {
 	migrateBlocks int
 	migrated      func() error // nil but in tests
 	maxUnwritten  int          // the constant but in tests
+	lateFrom      int          // likewise
 	shrinkFrom    int64        // the constant but in tests
 
 	mu       sync.RWMutex
@@ -96,8 +98,12 @@ type Store struct {
 
 	registry  registry
 	positions *positions
-	count     atomic.Pointer[count] // nil: nobody has counted yet
-	snapshots *snapshots
+	// threadKeys is what spares looking for threads; see keyfilter.go.
+	threadKeys *keyFilter
+	installed  chan struct{}         // wakes fill
+	filled     chan struct{}         // closed when fill has ended
+	count      atomic.Pointer[count] // nil: nobody has counted yet
+	snapshots  *snapshots
 
 	// start is how far the log went at Open. No index that has not been written
 	// since can have more.
@@ -124,6 +130,7 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 		unready:  map[mail.AccountID]unready{},
 		accounts: map[mail.AccountID]*account{}, known: map[mail.AccountID]bool{},
 		failed: make(chan struct{}), positions: newPositions(), snapshots: newSnapshots(),
+		threadKeys: newKeyFilter(), installed: make(chan struct{}, 1), filled: make(chan struct{}),
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.shrinkFrom = shrinkFrom
@@ -131,7 +138,7 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 	if s.migrateBlocks == 0 {
 		s.migrateBlocks = migrateBlocks
 	}
-	s.maxUnwritten = cmp.Or(opts.maxUnwritten, maxUnwritten)
+	s.maxUnwritten, s.lateFrom = cmp.Or(opts.maxUnwritten, maxUnwritten), cmp.Or(opts.lateFrom, lateFrom)
 	if s.quota = opts.Quota; s.quota == nil {
 		s.quota = func(mail.AccountID) mail.Quota { return mail.Quota{} }
 	}
@@ -169,6 +176,7 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 		s.count.Store(notes.count())
 	}
 	go s.run()
+	go s.fill()
 	return s, nil
 }
 
@@ -193,6 +201,8 @@ func (s *Store) Close() error {
 	s.stop()
 	close(s.quit)
 	<-s.done
+	<-s.filled
+	s.journal.Settled()
 	s.loading.Lock() // whoever loads or makes an account is done with it
 	var err error
 	if !s.readOnly {
@@ -208,8 +218,10 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// account gives a loaded account.
+// account gives a loaded account, with all that was acknowledged. The caller holds no
+// lock.
 func (s *Store) account(ctx context.Context, id mail.AccountID) (*account, error) {
+	s.journal.Settled()
 	s.mu.RLock()
 	a, known, closed := s.accounts[id], s.known[id], s.closed
 	s.mu.RUnlock()
@@ -283,6 +295,7 @@ func (s *Store) install(a *account) {
 	defer s.mu.Unlock()
 	s.accounts[a.id] = a
 	s.known[a.id] = !a.last.removed
+	s.pokeFill()
 }
 
 // Account gives a handle on the account.
@@ -297,9 +310,11 @@ func (s *Store) Account(ctx context.Context, id mail.AccountID) (*Account, error
 // Account is a handle on one account of a Store.
 type Account struct{ a *account }
 
-// check says whether the account may still be used. Every method asks it first.
+// check says whether the account may still be used, and waits for what was
+// acknowledged to be applied. Every method asks it first, and holds no lock then.
 func (h *Account) check() error {
 	s := h.a.store
+	s.journal.Settled()
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	switch {

@@ -108,7 +108,8 @@ func TestAgainstModel(t *testing.T) {
 			clock := storetest.NewClock()
 			b := newBox(t)
 			b.opts.Now, b.jopts.Now = clock.Now, clock.Now
-			b.opts.CacheRows = 20 // so that rows come and go
+			b.opts = store.LateFrom(b.opts, int(seed%2)) // of every second all messages
+			b.opts.CacheRows = 20                        // so that rows come and go
 			b.opts.Quota = storetest.Quota
 			b.jopts.Segment = 64 << 10 // so that there are many segments
 			b.open()
