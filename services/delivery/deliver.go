@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/draft"
@@ -71,6 +72,7 @@ type Mailroom struct {
 	fullness  fullness
 	place     Place
 	log       *slog.Logger
+	asked     sync.Pool // of *expansion, for the memory they hold
 }
 
 // Place is where a message is received, as Received says it. All may change.

@@ -87,22 +87,30 @@ type route struct {
 func (r *route) direct() bool { return r.via.IsZero() && !r.copy }
 
 func (m *Mailroom) expand(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) (*expansion, error) {
-	x := &expansion{ctx: ctx, room: m, envelope: envelope, body: body}
+	x := &expansion{}
+	return x, x.begin(ctx, m, envelope, body)
+}
+
+// begin says what an empty expansion is about.
+func (x *expansion) begin(ctx context.Context, m *Mailroom, envelope *mail.Envelope, body *draft.Draft) error {
+	x.ctx, x.room, x.envelope, x.body = ctx, m, envelope, body
 	many := 0
 	if body != nil { // else it is about one of them
 		many = len(envelope.To)
 	}
-	x.accounts, x.local = make(map[mail.AccountID]bool, many), make([]inward, 0, many)
+	if x.accounts == nil {
+		x.accounts, x.local = make(map[mail.AccountID]bool, many), make([]inward, 0, many)
+	}
 	if x.from.login = envelope.Peer.Login.Account; x.from.login == 0 {
 		// What the box writes has not come from anywhere (mail.Peer).
 		x.from.made = envelope.Peer == mail.Peer{}
-		return x, nil
+		return nil
 	}
 	var err error
 	if x.from.rules, err = m.directory.Rules(ctx, x.from.login); err != nil {
-		return nil, fmt.Errorf("route: rules of the sender: %w", err)
+		return fmt.Errorf("route: rules of the sender: %w", err)
 	}
-	return x, nil
+	return nil
 }
 
 // listing takes in an address of the office that somebody wrote to.

@@ -25,14 +25,30 @@ type Directory interface {
 // is asked at RCPT, and what it refuses is never accepted and bounced later. Of
 // the envelope there are From, Peer and Size.
 func (m *Mailroom) Recipient(ctx context.Context, envelope *mail.Envelope, to mail.Address) error {
-	x, err := m.expand(ctx, envelope, nil)
-	if err != nil {
+	x, ok := m.asked.Get().(*expansion)
+	if !ok {
+		x = &expansion{}
+	}
+	defer m.takeBack(x)
+	if err := x.begin(ctx, m, envelope, nil); err != nil {
 		return err
 	}
 	if err := x.maySend(); err != nil {
 		return err
 	}
 	return x.recipient(mail.Recipient{Address: to})
+}
+
+// takeBack keeps the memory of an expansion for the next recipient that is asked
+// about, unless it was one of many.
+func (m *Mailroom) takeBack(x *expansion) {
+	if len(x.accounts) > 1 || len(x.local) > 1 {
+		return
+	}
+	clear(x.accounts)
+	clear(x.local)
+	*x = expansion{accounts: x.accounts, local: x.local[:0]}
+	m.asked.Put(x)
 }
 
 // recipient takes one recipient in, or says why not.

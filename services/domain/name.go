@@ -35,6 +35,9 @@ func profile() *idna.Profile {
 // dropped. Address literals are not names. Every error is ErrName.
 func Canonical(s string) (Name, error) {
 	s = strings.TrimSuffix(s, ".")
+	if len(s) <= maxLength && isPlain(s) && isHostname(s) {
+		return Name(s), nil // as it is kept, and mostly written
+	}
 	if s == "" || len(s) > maxLength || !utf8.ValidString(s) || strings.ContainsRune(s, utf8.RuneError) {
 		return "", ErrName
 	}

@@ -50,9 +50,14 @@ func (s Status) Class() int { return int(s >> 16) }
 
 // String is the code with its dots.
 func (s Status) String() string {
-	b := strconv.AppendUint(make([]byte, 0, len("5.777.777")), uint64(s>>16), 10)
+	return string(s.Append(make([]byte, 0, len("5.777.777"))))
+}
+
+// Append puts String's form to b.
+func (s Status) Append(b []byte) []byte {
+	b = strconv.AppendUint(b, uint64(s>>16), 10)
 	b = strconv.AppendUint(append(b, '.'), uint64(s>>8&0xff), 10)
-	return string(strconv.AppendUint(append(b, '.'), uint64(s&0xff), 10))
+	return strconv.AppendUint(append(b, '.'), uint64(s&0xff), 10)
 }
 
 // Refusal is an error that may be told to whoever handed the message in: the

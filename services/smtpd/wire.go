@@ -155,18 +155,18 @@ func trimLineEnd(line []byte) []byte {
 
 // reply writes one reply of one or more lines; it leaves with the next flush.
 func (w *wire) reply(code int, status mail.Status, lines ...string) {
-	prefix := ""
-	if status != 0 {
-		prefix = status.String() + " "
-	}
 	for i, line := range lines {
-		separator := "-"
+		b := strconv.AppendInt(w.out.AvailableBuffer(), int64(code), 10)
 		if i == len(lines)-1 {
-			separator = " "
+			b = append(b, ' ')
+		} else {
+			b = append(b, '-')
 		}
-		for _, part := range []string{strconv.Itoa(code), separator, prefix, line, "\r\n"} {
-			_, _ = w.out.WriteString(part) // flush repeats its error
+		if status != 0 {
+			b = append(status.Append(b), ' ')
 		}
+		b = append(append(b, line...), "\r\n"...)
+		_, _ = w.out.Write(b) // flush repeats its error
 	}
 }
 
