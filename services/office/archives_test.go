@@ -81,7 +81,7 @@ func BenchmarkDeliveryBesideImport(b *testing.B) {
 		for range messages {
 			number++
 			began := time.Now()
-			if err := c.send(to, number); err != nil {
+			if err := c.send(newBenchMail(to, number)); err != nil {
 				b.Fatal(err)
 			}
 			all = append(all, milliseconds(began))

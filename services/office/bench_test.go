@@ -2,6 +2,7 @@ package office
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -40,8 +41,9 @@ func BenchmarkFigureRecipients(b *testing.B) {
 		send := func(to []*recipient) func() float64 {
 			return func() float64 {
 				number++
+				l := newBenchMail(to, number)
 				began, before := time.Now(), processorTime(b)
-				if err := c.send(to, number); err != nil {
+				if err := c.send(l); err != nil {
 					b.Fatal(err)
 				}
 				acknowledged := milliseconds(began)
@@ -149,18 +151,34 @@ func dialBench(t testing.TB, addr string) *benchClient {
 	return c
 }
 
-// send sends a message of 4 KiB, with a message ID of its own.
-func (c *benchClient) send(to []*recipient, number int) error {
-	envelope, replies := "MAIL FROM:<bench@elsewhere.test>\r\n", []string{"250"}
+// benchMail is what a client says to send a message.
+type benchMail struct {
+	envelope string
+	replies  []string // to it
+	text     string
+}
+
+// newBenchMail is a message of 4 KiB, with a message ID of its own.
+func newBenchMail(to []*recipient, number int) *benchMail {
+	l := &benchMail{replies: []string{"250"}}
+	var b strings.Builder
+	b.WriteString("MAIL FROM:<bench@elsewhere.test>\r\n")
 	for _, r := range to {
-		envelope += "RCPT TO:<" + r.address + ">\r\n"
-		replies = append(replies, "250")
+		fmt.Fprintf(&b, "RCPT TO:<%s>\r\n", r.address)
+		l.replies = append(l.replies, "250")
 	}
-	if err := c.say(envelope+"DATA\r\n", append(replies, "354")...); err != nil {
+	b.WriteString("DATA\r\n")
+	l.envelope, l.replies = b.String(), append(l.replies, "354")
+	header := fmt.Sprintf("From: bench@elsewhere.test\r\nTo: office@%s\r\nSubject: bench\r\nMessage-ID: <%d@elsewhere.test>\r\n\r\n", testDomain, number)
+	l.text = header + strings.Repeat(strings.Repeat("words of a letter ", 4)+"\r\n", 53) + ".\r\n"
+	return l
+}
+
+func (c *benchClient) send(l *benchMail) error {
+	if err := c.say(l.envelope, l.replies...); err != nil {
 		return err
 	}
-	header := fmt.Sprintf("From: bench@elsewhere.test\r\nTo: office@%s\r\nSubject: bench\r\nMessage-ID: <%d@elsewhere.test>\r\n\r\n", testDomain, number)
-	return c.say(header+strings.Repeat(strings.Repeat("words of a letter ", 4)+"\r\n", 53)+".\r\n", "250")
+	return c.say(l.text, "250")
 }
 
 func (c *benchClient) say(text string, replies ...string) error {
@@ -178,11 +196,11 @@ func (c *benchClient) say(text string, replies ...string) error {
 // expect reads a reply, all lines of it.
 func (c *benchClient) expect(code string) error {
 	for {
-		line, err := c.in.ReadString('\n')
+		line, err := c.in.ReadSlice('\n')
 		if err != nil {
 			return err
 		}
-		if !strings.HasPrefix(line, code) {
+		if !bytes.HasPrefix(line, []byte(code)) {
 			return fmt.Errorf("got reply %q; want %s", line, code)
 		}
 		if line[3] == ' ' {
