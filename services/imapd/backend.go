@@ -63,6 +63,13 @@ type Account interface {
 	Watch() *mail.Watch
 }
 
+// Ranker is an Account that can say how well messages fit.
+type Ranker interface {
+	// Relevance weighs the messages of a mailbox by the texts of the query that stand
+	// under a mail.Fuzzy. Those that fit have a weight above 0, the higher the better.
+	Relevance(ctx context.Context, mailbox mail.MailboxID, query mail.Query) (map[mail.UID]float64, error)
+}
+
 // Authenticator decides who a client is; *auth.Authenticator is one.
 type Authenticator interface {
 	// Password checks what LOGIN sends.

@@ -46,6 +46,7 @@ func extensions() []extension {
 		{"OBJECTID", "RFC 8474", "fetch.go", in},
 		{"PREVIEW", "RFC 8970", "fetch.go", in},
 		{"SAVEDATE", "RFC 8514", "fetch.go", in},
+		{"SEARCH=FUZZY", "RFC 6203", "fuzzy.go", in},
 		{"SEARCHRES", "RFC 5182", "search.go", in},
 		{"SORT", "RFC 5256", "sort.go", in},
 		{"SORT=DISPLAY", "RFC 5957", "sort.go", in},

@@ -26,10 +26,14 @@ func (s *session) follow(c *search, r result, by []sortKey) {
 		s.noUpdate(s.tag, "OK", "There is too much to follow already")
 		return
 	}
+	if slices.ContainsFunc(by, func(k sortKey) bool { return k.field == "RELEVANCY" }) {
+		s.noUpdate(s.tag, "OK", "An order of relevancy can't be followed")
+		return
+	}
 	if s.view.live == nil {
 		s.view.live = map[string]*liveResult{}
 	}
-	r.order = slices.Clone(r.order)
+	r.order, r.weights = slices.Clone(r.order), nil
 	if by != nil && r.order == nil {
 		r.order = []mail.UID{}
 	}

@@ -196,7 +196,8 @@ func (c *multisearch) one(ctx context.Context, s *session, m *mail.Mailbox) erro
 	if current {
 		of = s
 	}
-	uids, err := s.account.Search(ctx, m.ID, c.keys(of))
+	c.query = c.keys(of)
+	uids, err := s.account.Search(ctx, m.ID, c.query)
 	if err != nil {
 		return fmt.Errorf("search mailbox %s: %w", m.ID, err)
 	}
@@ -207,8 +208,11 @@ func (c *multisearch) one(ctx context.Context, s *session, m *mail.Mailbox) erro
 	if current && c.save {
 		s.view.saved = c.returned(r)
 	}
-	if len(uids) == 0 || !c.min && !c.max && !c.all && !c.count && c.part == nil {
+	if len(uids) == 0 || !c.answers() {
 		return nil
+	}
+	if r.weights, err = c.weights(ctx, s, m.ID); err != nil {
+		return err
 	}
 	modseq := mail.ModSeq(0)
 	if c.modseq {

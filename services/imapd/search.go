@@ -16,6 +16,8 @@ type search struct {
 	byUID                      bool
 	extended                   bool // there is a RETURN
 	min, max, all, count, save bool
+	relevancy                  bool // how well each message fits is told (fuzzy.go)
+	weigh                      bool // and needed for the order
 	part                       *partOf
 	charset                    string // "" if none is given
 	keys                       searchKey
@@ -74,6 +76,9 @@ func (c *search) criteria(p *parser, word string) {
 	keys := &keyParser{parser: p, anyBytes: !c.knownCharset()}
 	c.keys = keys.sequence(word)
 	c.modseq, c.numbers = keys.modseq, keys.numbers
+	if (c.relevancy || c.weigh) && !keys.fuzzy {
+		p.Failf("nothing is RELEVANCY without a FUZZY key") // RFC 6203 §4
+	}
 }
 
 // returnOptions reads the list behind RETURN; an empty one means ALL.
@@ -97,6 +102,8 @@ func (c *search) returnOptions(p *parser) {
 				p.Failf("one PARTIAL is all that can be asked for")
 			}
 			c.part = p.partOf()
+		case "RELEVANCY":
+			c.relevancy = true
 		case "UPDATE":
 			c.follow = true
 		case "CONTEXT": // a hint (RFC 5267 §4.2) that there is nothing to do about
@@ -108,7 +115,7 @@ func (c *search) returnOptions(p *parser) {
 	if c.all && c.part != nil {
 		p.Failf("PARTIAL and ALL can't be asked for together") // RFC 9394 §3.1
 	}
-	c.all = c.all || !c.min && !c.max && !c.count && !c.save && c.part == nil && !c.follow && !hinted
+	c.all = c.all || !c.min && !c.max && !c.count && !c.save && c.part == nil && !c.relevancy && !c.follow && !hinted
 }
 
 // partOf reads the range behind PARTIAL (RFC 9394 §4): both ends count from the
@@ -161,7 +168,11 @@ func (c search) run(ctx context.Context, s *session) (err error) {
 	if s.rev2 && !c.extended {
 		c.extended, c.all = true, true // RFC 9051 §6.4.4: always ESEARCH
 	}
-	return c.tell(ctx, s, result{set: found}, nil)
+	weights, err := c.weights(ctx, s, s.view.mailbox)
+	if err != nil {
+		return err
+	}
+	return c.tell(ctx, s, result{set: found, weights: weights}, nil)
 }
 
 // forget empties the saved result of a search that has failed (RFC 5182 §2.1).
@@ -195,8 +206,9 @@ func (c *search) find(ctx context.Context, s *session) (mail.UIDSet, error) {
 // result is what a search has found: a set, and the order of it if one was asked
 // for (nil: that of the mailbox).
 type result struct {
-	set   mail.UIDSet
-	order []mail.UID
+	set     mail.UIDSet
+	order   []mail.UID
+	weights map[mail.UID]float64 // how well they fit, if that was asked for
 }
 
 func (r *result) len() int {
@@ -326,7 +338,7 @@ func (c *search) number(s *session, uid mail.UID) uint64 {
 
 // writeExtended is the ESEARCH response (RFC 9051 §7.3.4).
 func (c *search) writeExtended(s *session, r result, modseq mail.ModSeq) {
-	if !c.min && !c.max && !c.all && !c.count && c.part == nil {
+	if !c.answers() {
 		return // SAVE alone answers nothing (RFC 5182 §2.1)
 	}
 	s.correlate(s.tag, c.byUID)
@@ -357,10 +369,18 @@ func (c *search) writeResults(s *session, r result, modseq mail.ModSeq) {
 		c.writeSet(s, r.part(c.part.of(n)))
 		s.w.Byte(')')
 	}
+	if c.relevancy && n > 0 {
+		c.writeRelevancy(s, r)
+	}
 	if c.modseq && n > 0 {
 		s.w.Raw(" MODSEQ " + decimal(modseq))
 	}
 	s.w.CRLF()
+}
+
+// answers reports whether RETURN names anything to be told.
+func (c *search) answers() bool {
+	return c.min || c.max || c.all || c.count || c.relevancy || c.part != nil
 }
 
 // correlate begins an ESEARCH response to the command of a tag.

@@ -21,6 +21,7 @@ type keyParser struct {
 	depth    int
 	modseq   bool // MODSEQ was among them
 	numbers  bool // numbers of messages were
+	fuzzy    bool // FUZZY was
 	anyBytes bool // the texts are in a charset that will be refused
 }
 
@@ -88,6 +89,11 @@ func (k *keyParser) named(word string) searchKey {
 	case "NOT":
 		k.SP()
 		return not(k.key(""))
+	case "FUZZY": // RFC 6203 §3
+		k.fuzzy = true
+		k.SP()
+		key := k.key("")
+		return func(s *session) mail.Query { return mail.Fuzzy{Query: key(s)} }
 	case "OR":
 		k.SP()
 		one := k.key("")

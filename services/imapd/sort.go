@@ -22,6 +22,7 @@ type sorting struct {
 type sortKey struct {
 	field   sortField
 	reverse bool
+	weights map[mail.UID]float64 // for RELEVANCY, which has the best first
 }
 
 // sortField is what a criterion looks at, by its name in upper case.
@@ -29,7 +30,7 @@ type sortField string
 
 // sortFields are those there are.
 func sortFields() []sortField {
-	return []sortField{"ARRIVAL", "CC", "DATE", "DISPLAYFROM", "DISPLAYTO", "FROM", "SIZE", "SUBJECT", "TO"}
+	return []sortField{"ARRIVAL", "CC", "DATE", "DISPLAYFROM", "DISPLAYTO", "FROM", "RELEVANCY", "SIZE", "SUBJECT", "TO"}
 }
 
 func parseSort(byUID bool) func(*parser) request {
@@ -48,6 +49,7 @@ func parseSort(byUID bool) func(*parser) request {
 		p.SP()
 		c.charset = strings.ToUpper(p.AString())
 		p.SP()
+		c.weigh = c.byRelevancy()
 		c.criteria(p, "")
 		return c
 	}
@@ -69,7 +71,7 @@ func (p *parser) sortKeys() []sortKey {
 		if p.Err() == nil && !slices.Contains(sortFields(), sortField(word)) {
 			p.Failf("SORT can't sort by %.30s", word)
 		}
-		keys = append(keys, sortKey{sortField(word), reverse})
+		keys = append(keys, sortKey{field: sortField(word), reverse: reverse})
 	})
 	if p.Err() == nil && len(keys) == 0 {
 		p.Failf("the list of sort criteria is empty")
@@ -83,11 +85,22 @@ func (c sorting) run(ctx context.Context, s *session) (err error) {
 	if err != nil {
 		return err
 	}
+	weights, err := c.weights(ctx, s, s.view.mailbox)
+	if err != nil {
+		return err
+	}
+	for i := range c.by {
+		c.by[i].weights = weights
+	}
 	order, err := s.sort(ctx, found, c.by)
 	if err != nil {
 		return err
 	}
-	return c.tell(ctx, s, result{order: order}, c.by)
+	return c.tell(ctx, s, result{order: order, weights: weights}, c.by)
+}
+
+func (c *sorting) byRelevancy() bool {
+	return slices.ContainsFunc(c.by, func(k sortKey) bool { return k.field == "RELEVANCY" })
 }
 
 // sortable is what is compared of a message: for each criterion a number or a
@@ -121,7 +134,7 @@ func (s *session) sort(ctx context.Context, set mail.UIDSet, by []sortKey) ([]ma
 		}
 		for _, k := range by {
 			if k.field.numeric() {
-				one.numbers = append(one.numbers, k.field.number(&m))
+				one.numbers = append(one.numbers, k.number(&m))
 			} else {
 				one.texts = append(one.texts, k.field.text(m.Summary))
 			}
@@ -138,7 +151,7 @@ func (s *session) sort(ctx context.Context, set mail.UIDSet, by []sortKey) ([]ma
 
 // toOrder yields the messages; what the criteria don't ask for isn't looked up.
 func (s *session) toOrder(ctx context.Context, set mail.UIDSet, by []sortKey) func(yield func(message.Summarized, error) bool) {
-	if slices.ContainsFunc(by, func(k sortKey) bool { return k.field != "ARRIVAL" && k.field != "SIZE" }) {
+	if slices.ContainsFunc(by, func(k sortKey) bool { return k.field != "ARRIVAL" && k.field != "RELEVANCY" && k.field != "SIZE" }) {
 		return s.account.Summaries(ctx, s.view.mailbox, set)
 	}
 	return func(yield func(message.Summarized, error) bool) {
@@ -171,10 +184,14 @@ func compareBy(by []sortKey, a, b *sortable) int {
 	return cmp.Compare(a.uid, b.uid)
 }
 
-func (f sortField) numeric() bool { return f == "ARRIVAL" || f == "DATE" || f == "SIZE" }
+func (f sortField) numeric() bool {
+	return f == "ARRIVAL" || f == "DATE" || f == "RELEVANCY" || f == "SIZE"
+}
 
-func (f sortField) number(m *message.Summarized) int64 {
-	switch f {
+func (k sortKey) number(m *message.Summarized) int64 {
+	switch k.field {
+	case "RELEVANCY":
+		return -int64(k.weights[m.Row.UID] * 1e6)
 	case "SIZE":
 		return m.Row.Size
 	case "DATE":

@@ -92,7 +92,7 @@ func TestSortRandom(t *testing.T) {
 	for range 300 {
 		var by []sortKey
 		for range 1 + r.IntN(3) {
-			by = append(by, sortKey{sortFields()[r.IntN(len(sortFields()))], r.IntN(2) == 0})
+			by = append(by, sortKey{field: sortFields()[r.IntN(len(sortFields()))], reverse: r.IntN(2) == 0})
 		}
 		got, err := s.sort(t.Context(), mail.UIDSet{{First: 1, Last: 100}}, by)
 		if err != nil {

@@ -32,9 +32,19 @@ type searched struct {
 	id    mail.AccountID
 }
 
-// Search finds the messages for which the query holds.
+// Search finds the messages for which the query holds, where it asks for that
+// those too that a person would have meant.
 func (s searched) Search(ctx context.Context, mailbox mail.MailboxID, query mail.Query) (mail.UIDSet, error) {
+	query, err := s.index.Generous(ctx, s.id, s.Account, mailbox, query)
+	if err != nil {
+		return nil, err
+	}
 	return s.index.Search(ctx, s.id, s.Account, mailbox, query)
+}
+
+// Relevance weighs messages by what a query asks to be read generously.
+func (s searched) Relevance(ctx context.Context, mailbox mail.MailboxID, query mail.Query) (map[mail.UID]float64, error) {
+	return s.index.Relevance(ctx, s.id, s.Account, mailbox, query)
 }
 
 func (o *Office) openPOP3(ctx context.Context, id mail.AccountID) (pop3d.Account, error) {
