@@ -46,8 +46,14 @@ type Options struct {
 	// ClearLoopback offers PLAIN and LOGIN without TLS to clients on this very
 	// machine: for development only.
 	ClearLoopback bool
-	Now           func() time.Time // nil: time.Now
-	Logger        *slog.Logger     // nil: nothing is logged
+	// Certificate gives the certificate in DER that the box shows in TLS, for
+	// the channel binding tls-server-end-point. nil: that kind is not known. It
+	// may be called by any number of goroutines.
+	Certificate func() []byte
+	// Bearer checks tokens; nil: OAUTHBEARER is not offered.
+	Bearer Bearer
+	Now    func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: nothing is logged
 }
 
 // Work on passwords at one time. Two slots hold 38 MiB of argon2, and with what
@@ -71,9 +77,13 @@ type Authenticator struct {
 	key       *Key
 	trusted   func(netip.Addr) bool
 	clear     bool
-	now       func() time.Time
-	log       *slog.Logger
-	cost      cost // of a check for an unknown account
+	// as in Options
+	certificate func() []byte
+	bearer      Bearer
+
+	now  func() time.Time
+	log  *slog.Logger
+	cost cost // of a check for an unknown account
 
 	slots   chan struct{}
 	waiting atomic.Int32
@@ -90,6 +100,7 @@ type Authenticator struct {
 func New(directory Directory, o Options) *Authenticator {
 	a := &Authenticator{
 		directory: directory, key: o.Key, trusted: o.Trusted, clear: o.ClearLoopback, now: o.Now, log: o.Logger,
+		certificate: o.Certificate, bearer: o.Bearer,
 		cost:      usualCost(),
 		slots:     make(chan struct{}, argonSlots),
 		addresses: newCounter(addressFadesEvery),

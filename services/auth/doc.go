@@ -31,6 +31,15 @@
 // An unknown name costs the same work and gets the same answers as a known one,
 // down to a stable salt in SCRAM.
 //
+// # The channel
+//
+// SCRAM's -PLUS mechanisms are offered wherever TLS is on. They prove that no
+// other server stands between, even one whose certificate the client believes.
+// The client chooses what they bind to: tls-exporter, or tls-server-end-point.
+// Who says that it could bind but was offered no -PLUS (flag y) is refused under
+// TLS: the offer was taken away on its way. What fails in the binding is no wrong
+// password and is not counted as one.
+//
 // # Durability and concurrency
 //
 // Only [CreateKey] writes anything: the key is durable when it returns. Counts
@@ -41,12 +50,15 @@
 //
 // # Left out
 //
-// The -PLUS mechanisms (channel binding): they would be offered before the
-// TLS version is known to suit, and clients that know another binding than ours
-// would fail instead of falling back. A client's "y" flag is accepted, as RFC
-// 5802 §6 asks of a server that offers no -PLUS. The "authorization identity" of
-// SASL may only repeat the log-in name: there is no acting for others.
+// The channel binding tls-unique: TLS 1.3 has none, and before it the value
+// can be made the same on two connections (RFC 9266 §1). EXTERNAL: no listener
+// asks for a client's certificate. The "authorization identity" of SASL may only
+// repeat the log-in name: there is no acting for others. A client that resumes a
+// TLS session from before the box's certificate was renewed and binds to
+// tls-server-end-point is refused until it shakes hands anew; tls-exporter does
+// not know the certificate.
 //
-// Standards: RFC 4422 (SASL), 4616 (PLAIN), 5802 and 7677 (SCRAM), 4013
-// (SASLprep), 9106 (argon2). LOGIN follows draft-murchison-sasl-login-00.
+// Standards: RFC 4422 (SASL), 4616 (PLAIN), 5802 and 7677 (SCRAM), 5929 and 9266
+// (channel bindings), 7628 (OAUTHBEARER), 4013 (SASLprep), 9106 (argon2). LOGIN
+// follows draft-murchison-sasl-login-00.
 package auth

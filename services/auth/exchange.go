@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net/netip"
+	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -33,16 +34,26 @@ const (
 	mechanismSHA1   = "SCRAM-SHA-1"
 	mechanismPlain  = "PLAIN"
 	mechanismLogin  = "LOGIN"
+	mechanismBearer = "OAUTHBEARER"
 )
 
 // Mechanisms lists what is offered on a session with or without TLS, best first.
-// PLAIN and LOGIN send the password itself, so they need TLS (RFC 4616 §4; the
-// exception is Options.ClearLoopback).
+// The -PLUS mechanisms bind to TLS, and PLAIN and LOGIN send the password itself
+// (RFC 4616 §4; the exception is Options.ClearLoopback), as OAUTHBEARER sends a
+// token (RFC 7628 §3): they need TLS.
 func (a *Authenticator) Mechanisms(tls bool) []string {
-	if tls || a.clear {
-		return []string{mechanismSHA256, mechanismSHA1, mechanismPlain, mechanismLogin}
+	var list []string
+	if tls {
+		list = append(list, mechanismSHA256+plusSuffix, mechanismSHA1+plusSuffix)
 	}
-	return []string{mechanismSHA256, mechanismSHA1}
+	list = append(list, mechanismSHA256, mechanismSHA1)
+	if tls || a.clear {
+		list = append(list, mechanismPlain, mechanismLogin)
+	}
+	if tls && a.bearer != nil {
+		list = append(list, mechanismBearer)
+	}
+	return list
 }
 
 // Clear reports whether a session may send a password itself: under TLS, or as
@@ -56,7 +67,20 @@ func (a *Authenticator) Clear(peer netip.Addr, tls bool) bool {
 func (a *Authenticator) Start(mechanism string, peer netip.Addr, state *tls.ConnectionState) (Exchange, error) {
 	switch mechanism {
 	case mechanismSHA256, mechanismSHA1:
-		return &scramExchange{a: a, peer: peer, mechanism: mechanism}, nil
+		return &scramExchange{a: a, peer: peer, mechanism: mechanism, state: state}, nil
+	case mechanismSHA256 + plusSuffix, mechanismSHA1 + plusSuffix:
+		if state == nil {
+			return nil, ErrNeedsTLS
+		}
+		return &scramExchange{a: a, peer: peer, mechanism: strings.TrimSuffix(mechanism, plusSuffix), plus: true, state: state}, nil
+	case mechanismBearer:
+		switch {
+		case a.bearer == nil:
+			return nil, ErrMechanism
+		case state == nil:
+			return nil, ErrNeedsTLS
+		}
+		return &bearerExchange{a: a, peer: peer}, nil
 	case mechanismPlain, mechanismLogin:
 		if !a.Clear(peer, state != nil) {
 			return nil, ErrNeedsTLS

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net/netip"
 	"unicode/utf8"
@@ -11,13 +12,16 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// scramExchange is SCRAM (RFC 5802, RFC 7677) without channel binding: the
-// client proves that it knows the password and learns that the server knows the
-// verifier; nobody on the way learns either.
+// scramExchange is SCRAM (RFC 5802, RFC 7677): the client proves that it knows
+// the password and learns that the server knows the verifier; nobody on the way
+// learns either. With plus, both prove too that they stand at the two ends of one
+// TLS connection.
 type scramExchange struct {
 	a         *Authenticator
 	peer      netip.Addr
-	mechanism string
+	mechanism string               // without -PLUS
+	plus      bool                 // -PLUS: the client binds to the channel
+	state     *tls.ConnectionState // nil without TLS
 	step      scramStep
 	attempt   *attempt                  // from the client's first message on
 	server    *scram.ServerConversation // likewise
@@ -83,7 +87,9 @@ func (x *scramExchange) first(ctx context.Context, message string) ([]byte, bool
 	if err != nil {
 		return nil, false, fmt.Errorf("auth: start %s: %w", x.mechanism, err)
 	}
-	x.server = server.NewConversation()
+	if x.server, err = x.conversation(server, message); err != nil {
+		return nil, false, err
+	}
 	challenge, err := x.server.Step(message)
 	if lookUpErr != nil {
 		return nil, false, lookUpErr
