@@ -14,8 +14,9 @@ import (
 type envelope struct {
 	job  *mail.Job
 	ext  *extensions
-	utf8 bool // SMTPUTF8 is said
-	bits bool // BODY=8BITMIME is said
+	utf8 bool          // SMTPUTF8 is said
+	bits bool          // BODY=8BITMIME is said
+	left time.Duration // until the message is late, as it was judged and is said
 }
 
 // suit finds out how this server can be given the message, or why it can't.
@@ -28,7 +29,9 @@ func suit(job *mail.Job, s *session, b *body) (*envelope, *problem) {
 	for _, to := range job.To {
 		e.utf8 = e.utf8 || !to.IsASCII() && ext.utf8
 	}
-	left := time.Until(job.Wishes.By).Truncate(time.Second) // as it will be said: none with R is an error (RFC 2852 §4)
+	// One look at the clock for deciding and for saying: a second later it could be
+	// BY=0;R, which is an error (RFC 2852 §4).
+	e.left = time.Until(job.Wishes.By).Truncate(time.Second)
 	switch {
 	case job.UTF8 && !ext.utf8:
 		return nil, said(status5_6_7NonASCII, nil, "the message needs SMTPUTF8, for letters outside ASCII in addresses or header, and the server does not take that")
@@ -37,7 +40,7 @@ func suit(job *mail.Job, s *session, b *body) (*envelope, *problem) {
 	case job.Wishes.RequireTLS && !(s.proven && ext.requireTLS):
 		// RFC 8689 §4.2.1: both, or it goes elsewhere.
 		return nil, said(status5_7_30RequireTLS, nil, "the sender asked for verified encryption all the way (REQUIRETLS), and the server can't promise that")
-	case !job.Wishes.By.IsZero() && !job.Wishes.ByNotify && !(ext.deliverBy && left >= max(ext.leastBy, time.Second)):
+	case !job.Wishes.By.IsZero() && !job.Wishes.ByNotify && !(ext.deliverBy && e.left >= max(ext.leastBy, time.Second)):
 		// RFC 2852 §4.1.5: a server that does not know it would deliver late.
 		return nil, said(status5_3_3NotCapable, nil, "the sender asked for the message back if it is late (DELIVERBY), and the server can't promise that")
 	}
@@ -84,7 +87,7 @@ func (e *envelope) mailCommand() (string, *problem) {
 		if w.ByTrace { // each server on the way tells where it went, not only the first
 			mode += "T"
 		}
-		fmt.Fprintf(&b, " BY=%d;%s", int64(time.Until(w.By)/time.Second), mode)
+		fmt.Fprintf(&b, " BY=%d;%s", int64(e.left/time.Second), mode)
 	}
 	if e.ext.priority && w.Priority != 0 {
 		fmt.Fprintf(&b, " MT-PRIORITY=%d", w.Priority)
