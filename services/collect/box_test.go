@@ -16,6 +16,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/journal/crashfs"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/setup"
 	"github.com/sanduk-mail/sanduk/services/store"
 )
@@ -59,7 +60,7 @@ type posting struct {
 }
 
 func (p posting) Deliver(ctx context.Context, env *mail.Envelope, targets []mail.Target, outbound []mail.Outbound, body *draft.Draft) error {
-	if len(outbound) > 0 {
+	if len(outbound) > 0 && p.b.queue == nil {
 		return errors.New("collected mail leaves the office")
 	}
 	staged, err := p.b.store.Stage(ctx, body)
@@ -70,7 +71,19 @@ func (p posting) Deliver(ctx context.Context, env *mail.Envelope, targets []mail
 	if err != nil {
 		return err
 	}
-	return p.b.journal.CommitAll(ctx, entry, p.note)
+	entries := []*journal.Entry{entry, p.note}
+	if len(outbound) > 0 {
+		var items []*queue.Item
+		for _, out := range outbound {
+			it := &queue.Item{ID: mail.NewID(env.ID.Time()), Message: env.ID, From: out.From, Prefix: out.Prefix, Size: int64(len(out.Prefix)) + body.Size()}
+			for _, to := range out.To {
+				it.To = append(it.To, queue.Recipient{Recipient: to, Hop: mail.Hop(to.Domain)})
+			}
+			items = append(items, it)
+		}
+		entries = append(entries, p.b.queue.Entry(staged, items))
+	}
+	return p.b.journal.CommitAll(ctx, entries...)
 }
 
 func office() people {
@@ -84,6 +97,7 @@ type testBox struct {
 	journal *journal.Journal
 	store   *store.Store
 	state   *State
+	queue   *queue.Queue // nil: nothing leaves
 	spool   *draft.Spool
 	c       *Collector
 	quota   map[mail.AccountID]mail.Quota
