@@ -53,6 +53,7 @@ type Counter struct {
 	file     durable.File // nil: it can't be written
 	records  int          // in the file
 	failed   bool         // it has been said that the file can't be written
+	syncing  *time.Timer  // until what was written is synced; nil: all is
 }
 
 // Open reads what was counted before. A file that can't be read or understood is
@@ -78,6 +79,9 @@ func (c *Counter) fail(err error) {
 func (c *Counter) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.syncing != nil {
+		c.syncing.Stop()
+	}
 	if c.file == nil {
 		return nil
 	}

@@ -11,8 +11,8 @@
 // # What a restart forgives
 //
 // Nothing, if the programs only were stopped: each count is written to the file as
-// it happens. It is not synced, so a power cut forgives what the kernel had not
-// written yet (half a minute); nobody far away can cut the power. A file that can't
+// it happens. It is synced a second later, so a power cut forgives the last second;
+// nobody far away can cut the power. A file that can't
 // be written is said in the log, and counting goes on in memory: mail does not stop
 // for it.
 //

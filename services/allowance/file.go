@@ -27,6 +27,9 @@ const (
 	// maxFile is above what a full directory's accounts could fill, times two. What
 	// is larger was not written here.
 	maxFile = 2 << 30
+	// syncAfter is how long what was counted may be away from the disk: a sync for each
+	// would have every message wait for one more.
+	syncAfter = time.Second
 )
 
 // what a record says.
@@ -173,6 +176,9 @@ func (c *Counter) write(account mail.AccountID, records ...record) {
 	_, err := c.file.WriteAt(b, headerSize+int64(c.records)*recordSize)
 	if err == nil {
 		c.records += len(records)
+		if c.syncing == nil {
+			c.syncing = time.AfterFunc(syncAfter, c.sync)
+		}
 		if c.records < slack {
 			return
 		}
@@ -185,6 +191,27 @@ func (c *Counter) write(account mail.AccountID, records ...record) {
 		return
 	}
 	c.failed = false
+}
+
+// sync makes durable what was written. Nobody waits for it.
+func (c *Counter) sync() {
+	c.mu.Lock()
+	f := c.file
+	c.syncing = nil
+	c.mu.Unlock()
+	if f == nil {
+		return
+	}
+	err := f.Sync()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil || c.file != f { // or it has been replaced by one that is durable, or closed
+		return
+	}
+	// What a sync that failed has left of the file nobody knows.
+	if err := c.rewrite(); err != nil {
+		c.fail(err)
+	}
 }
 
 // live is how many records a new file would have at most.
