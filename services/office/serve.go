@@ -107,7 +107,7 @@ func (o *Office) newServers() (*servers, error) {
 			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Version: o.options.Version, Log: o.log.With("protocol", "imap"),
 		}),
 		pop3: pop3d.New(pop3d.Options{
-			Open: o.openPOP3, Auth: o.auth, TLS: config, Trusted: o.lan.Trusted, Log: o.log.With("protocol", "pop3"),
+			Open: o.openPOP3, Auth: o.auth, TLS: config, Trusted: o.lan.Trusted, Version: o.options.Version, Log: o.log.With("protocol", "pop3"),
 		}),
 	}
 	var err error

@@ -95,8 +95,8 @@ func newBox(t testing.TB, change ...func(*Options)) *box {
 	options := Options{
 		Open: b.open,
 		Auth: &mailtest.Logins{People: people, InClear: true},
-		TLS:  serverTLS,
-		Log:  slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		TLS:  serverTLS, Version: "1.2",
+		Log: slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	for _, c := range change {
 		c(&options)

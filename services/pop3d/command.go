@@ -36,6 +36,8 @@ func commands() []command {
 		{"PASS", authorization, needed, pass},
 		{"AUTH", authorization, optional, authenticate},
 		{"STLS", authorization, none, stls},
+		{"UTF8", authorization, none, utf8},
+		{"LANG", authorization | transaction, optional, lang},
 		{"CAPA", authorization | transaction, none, capa},
 		{"QUIT", authorization | transaction, none, quit},
 		{"STAT", transaction, none, stat},

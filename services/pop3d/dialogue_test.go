@@ -123,7 +123,7 @@ func TestImplicitTLS(t *testing.T) {
 		b := newBox(t, func(o *Options) { o.Auth.(*mailtest.Logins).InClear = false })
 		r := b.runner()
 		r.Dial = b.implicit.Dial
-		r.Run(t, "implicit", "C+\n"+logIn+"C: STLS\nS: -ERR You are logged in already\nC: CAPA\nS: ...\nS: USER\nS: SASL PLAIN\nS: IMPLEMENTATION Sanduk\nS: .\nC: QUIT\nS: /\\+OK .*/\nS.")
+		r.Run(t, "implicit", "C+\n"+logIn+"C: STLS\nS: -ERR You are logged in already\nC: CAPA\nS: ...\nS: USER\nS: SASL PLAIN\nS: IMPLEMENTATION Sanduk 1.2\nS: .\nC: QUIT\nS: /\\+OK .*/\nS.")
 	})
 }
 
@@ -147,6 +147,8 @@ S: +OK Sanduk POP3 ready
 C: CAPA
 S: ...
 S: EXPIRE NEVER
+S: UTF8 USER
+S: LANG
 S: STLS
 S: IMPLEMENTATION Sanduk
 S: .
@@ -232,6 +234,36 @@ func TestSlowReader(t *testing.T) {
 			}
 		}
 		if !strings.Contains(got.String(), big+".\r\n+OK good-bye") || time.Since(begin) < time.Hour {
+			t.Errorf("after %v there are %d bytes of %d", time.Since(begin), got.Len(), len(big))
+		}
+	})
+}
+
+// TestSlowLine: 50 MB arrive over a line of 256 kbit/s, which takes longer than
+// any one deadline.
+func TestSlowLine(t *testing.T) {
+	t.Parallel()
+	const line, size = 256_000 / 8, 50 << 20
+	synctest.Test(t, func(t *testing.T) {
+		b := newBox(t)
+		big := "Subject: big\r\n\r\n" + strings.Repeat(strings.Repeat("x", 98)+"\r\n", size/100)
+		b.store.Put(bob, mail.Inbox, mail.Flags{}, big)
+		c, err := b.plain.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		fmt.Fprint(c, "USER bob\r\nPASS hidden\r\nRETR 1\r\nQUIT\r\n")
+		begin := time.Now()
+		var got strings.Builder
+		for {
+			n, err := io.CopyN(&got, c, line)
+			if n == 0 || err != nil && err != io.EOF {
+				break
+			}
+			time.Sleep(time.Second)
+		}
+		if !strings.Contains(got.String(), big+".\r\n+OK good-bye") || time.Since(begin) < 20*time.Minute {
 			t.Errorf("after %v there are %d bytes of %d", time.Since(begin), got.Len(), len(big))
 		}
 	})
@@ -323,7 +355,7 @@ func TestTable(t *testing.T) {
 	for _, promised := range s.capabilities() {
 		word, _, _ := strings.Cut(promised, " ")
 		command, ok := map[string]string{
-			"TOP": "TOP", "USER": "USER", "UIDL": "UIDL", "STLS": "STLS", "SASL": "AUTH",
+			"TOP": "TOP", "USER": "USER", "UIDL": "UIDL", "UTF8": "UTF8", "LANG": "LANG", "STLS": "STLS", "SASL": "AUTH",
 			"RESP-CODES": "", "AUTH-RESP-CODE": "", "PIPELINING": "", "EXPIRE": "", "IMPLEMENTATION": "",
 		}[word]
 		if !ok {

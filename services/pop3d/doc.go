@@ -25,8 +25,15 @@
 // Deviations, on purpose:
 //
 //   - RETR does not set \Seen: a program that only collects is no reader.
+//
 //   - APOP is not offered: it needs passwords that can be read back.
 //
+//   - Messages with UTF-8 in their headers (RFC 6532) are sent as they are, also to
+//     a client that has not said UTF8: refusing them, as RFC 6856 §2.1 would have
+//     it, would leave an old program stuck before them for ever, and changing them
+//     would make sizes and signatures wrong.
+//
 // Standards: RFC 1939 (POP3), 2449 (CAPA, response codes, PIPELINING, lengths),
-// 2595 and 8314 (TLS), 3206 (SYS and AUTH codes), 5034 (AUTH).
+// 2595 and 8314 (TLS), 3206 (SYS and AUTH codes), 5034 (AUTH),
+// 6856 (UTF8 and LANG).
 package pop3d

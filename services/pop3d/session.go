@@ -30,6 +30,7 @@ type session struct {
 	tls    *tls.ConnectionState // nil without TLS
 
 	state    state
+	utf8     bool   // the client has said UTF8
 	user     string // from USER, for the PASS that follows at once
 	failures int    // log-ins that failed
 	bad      int    // commands in a row that made no sense

@@ -11,6 +11,8 @@ func stls(ctx context.Context, s *session, _ string) error {
 	switch {
 	case s.tls != nil:
 		return &Error{Text: "TLS is on already"}
+	case s.utf8:
+		return &Error{Text: "TLS comes before UTF8"} // RFC 6856 §2.1
 	case s.server.options.TLS == nil:
 		return &Error{Code: codeTemporary, Text: "This server has no certificate yet"}
 	}
