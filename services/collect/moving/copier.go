@@ -57,6 +57,7 @@ func (c *copier) run(ctx context.Context) error {
 			return fmt.Errorf("folder %s: %w", f.name, err)
 		}
 		c.t.note(func(s *Status) { s.Folders++ })
+		c.m.keep(c.t)
 	}
 	return nil
 }

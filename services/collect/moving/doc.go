@@ -39,10 +39,14 @@
 //	"U" likewise, UID (4)         → mailbox here (4), UID here (4), flags (8)
 //	"L" mailbox here (4), UID (4) → nothing: a message there stands for this one
 //
+// In the bucket "status", for each account (4) its last move: version byte 1, JSON of
+// its [Status], written at its beginning, after each batch and folder, and at its end.
+//
 // Numbers are big-endian; flags are the beginning of the SHA-256 of their names. What
 // an "all mail" folder has beside others is found out anew each time.
 //
-// Durability: what [Status] counts as copied is on disk. Concurrency: a [Mover] may
+// Durability: what [Status] counts as copied is on disk, and so is the Status. A move that
+// was under way at a restart has stopped: the password at the provider is kept nowhere. Concurrency: a [Mover] may
 // be used by any number of goroutines; two moves run at a time, others wait.
 //
 // Standards: RFC 3501, 9051 (IMAP), 6154 (special use), 4315 (UIDPLUS is not needed).

@@ -123,6 +123,7 @@ func (p *plan) batch(ctx context.Context, batch []entry, here *presence) error {
 		s.Copied += len(wanted)
 		s.Bytes += bytes
 	})
+	p.c.m.keep(p.c.t)
 	return nil
 }
 

@@ -130,7 +130,9 @@ func New(o Options) *Mover {
 	if o.Pause == nil {
 		o.Pause = func(context.Context, time.Duration) error { return nil }
 	}
-	return &Mover{o: o, places: make(chan struct{}, atOnce), moves: map[mail.AccountID]*task{}}
+	m := &Mover{o: o, places: make(chan struct{}, atOnce), moves: map[mail.AccountID]*task{}}
+	m.remember()
+	return m
 }
 
 // Start begins to copy a mailbox, or goes on with it, in the background. Errors:
@@ -148,6 +150,7 @@ func (m *Mover) Start(move Move) error {
 		Account: move.Account, Address: move.Address, Host: move.Source.Host, User: move.Source.User, State: Waiting, Began: time.Now(),
 	}}
 	m.moves[move.Account] = t
+	m.keep(t)
 	m.running.Go(func() {
 		defer cancel()
 		m.run(ctx, t)
@@ -167,7 +170,7 @@ func (m *Mover) Stop(account mail.AccountID) error {
 	return nil
 }
 
-// List gives the moves since the start, by when they began.
+// List gives each account's last move, also of before this start, by when they began.
 func (m *Mover) List() []Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -233,6 +236,7 @@ func (m *Mover) run(ctx context.Context, t *task) {
 			s.State, s.Problem = Failed, words(&t.move.Source, err)
 		}
 	})
+	m.keep(t)
 	s := t.snapshot()
 	m.o.Log.Info("mailbox moved in", "verb", "move", "account", s.Address.String(), "from", s.Host, "state", s.State, "copied", s.Copied, "bytes", s.Bytes,
 		"present", s.Present, "flags", s.Flagged, "deleted", s.Deleted, "failed", s.Failed+s.TooLarge, "took", s.Ended.Sub(s.Began).Round(time.Second), "err", err)
