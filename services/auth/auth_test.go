@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -574,6 +575,32 @@ func BenchmarkNewRecord(b *testing.B) {
 		if _, err := NewRecord(key, mail.Address{Local: "alice", Domain: "example.test"}, alicePassword); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkLogins is eight connections at once, that of an account which has
+// been in before ("remembered") or not ("first"): those wait for their turn at
+// argon2, of which no more than argonSlots hold memory.
+func BenchmarkLogins(b *testing.B) {
+	p := newCostlyPeople(b, usualCost())
+	for name, fresh := range map[string]bool{"first": true, "remembered": false} {
+		b.Run(name, func(b *testing.B) {
+			a := p.authenticator(Options{})
+			b.SetParallelism(max(1, 8/runtime.GOMAXPROCS(0)))
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					checker := a
+					if fresh { // the same slots, but nothing remembered
+						checker = p.authenticator(Options{})
+						checker.slots = a.slots
+					}
+					if _, err := checker.Password(b.Context(), peer(1), "alice", alicePassword); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "logins/s")
+		})
 	}
 }
 

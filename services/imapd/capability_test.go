@@ -44,6 +44,47 @@ func TestCapabilities(t *testing.T) {
 	}
 }
 
+// TestCapabilityTable: ARCHITECTURE.md has the same table, line for line.
+func TestCapabilityTable(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "\n## IMAP: what CAPABILITY lists\n")
+	_, rest, headed := strings.Cut(rest, "|---|---|---|\n")
+	if !found || !headed {
+		t.Fatal("there is no table of capabilities")
+	}
+	table, _, _ := strings.Cut(rest, "\n\n")
+	var got, want []string
+	for row := range strings.Lines(table) {
+		columns := strings.Split(row, "|")
+		if len(columns) != 5 {
+			t.Fatalf("row %q has %d columns", row, len(columns)-2)
+		}
+		for name := range strings.SplitSeq(columns[1], ",") {
+			if name = strings.TrimSpace(name); !changing(name) {
+				got = append(got, name+" "+strings.TrimSpace(columns[2])+" "+strings.Trim(strings.TrimSpace(columns[3]), "`"))
+			}
+		}
+	}
+	for _, e := range extensions() {
+		want = append(want, e.capability+" "+strings.TrimPrefix(e.standard, "RFC ")+" "+e.file)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("the table has\n%q\nthe server\n%q", got, want)
+	}
+}
+
+// changing tells the capabilities that are not in the server's table, because
+// they hang on the connection and the options.
+func changing(name string) bool {
+	return slices.Contains([]string{"STARTTLS", "LOGINDISABLED", "AUTH=", "APPENDLIMIT"}, name)
+}
+
 // advertised is the capability table's own answer for a state.
 func advertised(now state) []string {
 	var names []string

@@ -24,6 +24,11 @@ const (
 	maxBadBeforeLogin = 5
 	maxBadCommands    = 10
 
+	// maxStrangerCommands is how many commands a stranger may give in all: a
+	// client needs five at most (CAPABILITY, STARTTLS, CAPABILITY, ID, LOGIN), and
+	// without a bound three minutes of NOOP cost us more than whoever sends them.
+	maxStrangerCommands = 50
+
 	// loginTime is all the time a connection gets to log in, however lively it
 	// is. Clients that ask their user for the password reconnect afterwards.
 	loginTime = 3 * time.Minute

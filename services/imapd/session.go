@@ -55,6 +55,7 @@ type session struct {
 	startingTLS  bool   // the handshake comes after the tagged OK
 	badCommands  int
 	failedLogins int
+	commands     int // given before log-in
 }
 
 func newSession(s *Server, nc net.Conn, mode Mode) *session {
@@ -190,6 +191,11 @@ func (s *session) next(ctx context.Context) error {
 		return err
 	}
 	s.conn.wait(readStall)
+	if s.account == nil {
+		if s.commands++; s.commands > maxStrangerCommands {
+			return &Error{Status: BYE, Text: "Too many commands before log-in"}
+		}
+	}
 	s.r.Begin(limits)
 	tag, err := s.command(ctx)
 	if err == nil && s.w.Err() != nil {

@@ -130,6 +130,20 @@ func TestShutdownCuts(t *testing.T) {
 	})
 }
 
+// TestStrangerCommands: whoever does not log in is not served for ever, and what
+// comes after log-in is not counted.
+func TestStrangerCommands(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBox(t)
+		noop := "C: a NOOP\nS: a OK NOOP completed\n"
+		b.runner().Run(t, "stranger", "S: /\\* OK .*/\n"+strings.Repeat(noop, maxStrangerCommands)+
+			"C: b LOGIN alice@example.test secret\nS: * BYE Too many commands before log-in\nS.")
+		b.runner().Run(t, "user", "S: /\\* OK .*/\n"+strings.Repeat(noop, maxStrangerCommands-1)+
+			"C: b LOGIN alice@example.test secret\nS: /b OK .*/\n"+strings.Repeat(noop, 2*maxStrangerCommands))
+	})
+}
+
 // TestConnectionLimits turns away what is one too many.
 func TestConnectionLimits(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,11 @@ const (
 	maxBadBeforeLogin = 5
 	maxBadCommands    = 20
 
+	// maxStrangerCommands is how many commands a stranger may give in all: a
+	// client needs seven at most (CAPA, STLS, CAPA, UTF8, LANG, USER, PASS), and
+	// without a bound ten minutes of CAPA cost us more than whoever sends them.
+	maxStrangerCommands = 50
+
 	// idleTime is RFC 1939 §3's least for the autologout timer. Before log-in
 	// it is also all the time that there is, however lively the client.
 	idleTime = 10 * time.Minute

@@ -32,6 +32,7 @@ type session struct {
 	state    state
 	utf8     bool   // the client has said UTF8
 	user     string // from USER, for the PASS that follows at once
+	commands int    // given before log-in
 	failures int    // log-ins that failed
 	bad      int    // commands in a row that made no sense
 	login    mail.Login
@@ -165,6 +166,11 @@ func (s *session) answer(err error) error {
 // execute carries out one command line: which command, may it come now, and only
 // then what it says.
 func (s *session) execute(ctx context.Context, line string) error {
+	if s.state == authorization {
+		if s.commands++; s.commands > maxStrangerCommands {
+			return &Error{Text: "Too many commands before log-in, good-bye", Last: true}
+		}
+	}
 	name, arg, hasArg := strings.Cut(line, " ")
 	name = strings.ToUpper(name)
 	user := s.user
