@@ -105,6 +105,7 @@ type fetchRun struct {
 	needsMessage, needsDigest bool
 	setsSeen, tellsFlags      bool
 
+	ahead    *aheadDigest // the message in hand, where digests are read ahead (fetchahead.go)
 	answered int
 	seen     mail.UIDSet // to get \Seen
 	trouble  error       // why a message could not be read: told when the others have been answered
@@ -123,12 +124,24 @@ func (f *fetchRun) plan() {
 
 // all answers for every message of set that the client knows.
 func (f *fetchRun) all(ctx context.Context, set mail.UIDSet) error {
+	var waiting []aheadDigest
+	readsAhead := f.readsAhead()
 	for row, err := range f.account.Rows(ctx, f.view.mailbox, set) {
 		if err != nil {
 			return fmt.Errorf("read index of mailbox %s: %w", f.view.mailbox, err)
 		}
 		seq := f.view.seq(row.UID)
 		if seq == 0 || f.changedSince != nil && row.ModSeq <= *f.changedSince {
+			continue
+		}
+		if readsAhead {
+			if waiting = append(waiting, aheadDigest{seq: seq, row: row}); len(waiting) < aheadRows {
+				continue
+			}
+			if err := f.answerAhead(ctx, waiting); err != nil {
+				return err
+			}
+			waiting = waiting[:0]
 			continue
 		}
 		if err := f.one(ctx, seq, &row); err != nil {
@@ -138,7 +151,7 @@ func (f *fetchRun) all(ctx context.Context, set mail.UIDSet) error {
 			return err
 		}
 	}
-	return nil
+	return f.answerAhead(ctx, waiting)
 }
 
 // one answers for one message.
@@ -219,6 +232,9 @@ func (o *fetched) close() {
 // open opens a message and looks up everything that may go wrong before the
 // first byte of its response is written.
 func (f *fetchRun) open(ctx context.Context, uid mail.UID) (fetched, error) {
+	if f.ahead != nil && f.ahead.read {
+		return fetched{digest: f.ahead.digest}, f.ahead.err
+	}
 	stored, err := f.account.Open(ctx, f.view.mailbox, uid)
 	if err != nil {
 		return fetched{}, err

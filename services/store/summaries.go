@@ -151,10 +151,11 @@ func (h *Account) summarize(ctx context.Context, mailbox mail.MailboxID, rows []
 		return ctx.Err()
 	}
 	workers := min(runtime.GOMAXPROCS(0), 4, len(missing))
-	errs := make([]error, workers)
+	errs, panics := make([]error, workers), make([]any, workers)
 	var working sync.WaitGroup
 	for w := range workers {
 		working.Go(func() {
+			defer func() { panics[w] = recover() }()
 			for k := w; k < len(missing) && errs[w] == nil; k += workers {
 				if errs[w] = ctx.Err(); errs[w] == nil {
 					i := missing[k]
@@ -164,6 +165,11 @@ func (h *Account) summarize(ctx context.Context, mailbox mail.MailboxID, rows []
 		})
 	}
 	working.Wait()
+	for _, p := range panics {
+		if p != nil {
+			panic(p) // whoever asked has a recovery, these have none
+		}
+	}
 	return errors.Join(errs...)
 }
 
