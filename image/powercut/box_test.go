@@ -257,6 +257,11 @@ func (b *box) off(t *testing.T) {
 	}
 }
 
+// stall is the line in which the kernel says that a processor stood still; "" when none did.
+func stall(serial string) string {
+	return regexp.MustCompile(`(?im)^.*(soft lockup|rcu: INFO: .*stall).*$`).FindString(serial)
+}
+
 // surprises are lines that say that the file system, the log or an index was not as a power cut may leave it.
 func surprises(serial string) []problem {
 	re := regexp.MustCompile(`(?im)^.*(not sound|file system mended.*attempt"?[=:]"?[2-9]|EXT4-fs error|EXT4-fs warning|I/O error|remounting filesystem read-only|damaged|set aside|rebuil|panic).*$`)

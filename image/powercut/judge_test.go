@@ -233,3 +233,23 @@ func TestLeftover(t *testing.T) {
 	put("accounts/2/index.db.building", nil)
 	see(shrinking, compacting, expiring, indexing)
 }
+
+// TestStall holds that only what the kernel says of a processor that stood still excuses a start.
+func TestStall(t *testing.T) {
+	t.Parallel()
+	const before, after = "[    1.0] rcu: Hierarchical RCU implementation.\nsanduk: state starting\n", "\nsanduk: state running\n"
+	for _, line := range []string{
+		"[  131.5] watchdog: BUG: soft lockup - CPU#0 stuck for 104s! [maild:312]",
+		"[   61.0] rcu: INFO: rcu_preempt self-detected stall on CPU",
+		"[   61.0] rcu: INFO: rcu_preempt detected stalls on CPUs/tasks:",
+	} {
+		if got := stall(before + line + after); got != line {
+			t.Errorf("of a serial log with %q: %q", line, got)
+		}
+	}
+	for _, line := range []string{"sanduk: recovery: the log can't be opened", "[    0.1] rcu: RCU calculated value of scheduler-enlistment delay is 25 jiffies.", "maild: stalled"} {
+		if got := stall(before + line + after); got != "" {
+			t.Errorf("a serial log with %q: %q; want no stall", line, got)
+		}
+	}
+}
