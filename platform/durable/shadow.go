@@ -28,6 +28,9 @@ type Shadow struct {
 	mu   sync.Mutex
 	over map[string]*shade // what was written, made or, nil, removed; guarded by mu
 	dirs map[string]bool   // made here; guarded by mu
+	// gone are the files below of shades that were removed or replaced: somebody may
+	// have them open still; guarded by mu
+	gone []File
 }
 
 // NewShadow gives a shadow of below. Whoever makes it closes it.
@@ -53,14 +56,24 @@ type shade struct {
 func (s *Shadow) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for name := range s.over {
+		s.put(name, nil)
+	}
 	var errs []error
-	for _, f := range s.over {
-		if f != nil && f.below != nil {
-			errs = append(errs, f.below.Close())
-		}
+	for _, below := range s.gone {
+		errs = append(errs, below.Close())
 	}
 	clear(s.over)
+	s.gone = nil
 	return errors.Join(errs...)
+}
+
+// put has name stand for another shade, or for none. The caller holds mu.
+func (s *Shadow) put(name string, f *shade) {
+	if before := s.over[name]; before != nil && before != f && before.below != nil {
+		s.gone = append(s.gone, before.below)
+	}
+	s.over[name] = f
 }
 
 // Open opens for reading.
@@ -143,7 +156,8 @@ func (s *Shadow) Rename(oldName, newName string) error {
 	if f == nil {
 		return &fs.PathError{Op: "rename", Path: oldName, Err: fs.ErrNotExist}
 	}
-	s.over[oldName], s.over[newName] = nil, f
+	s.over[oldName] = nil // before the new name, which may be the same
+	s.put(newName, f)
 	return nil
 }
 
@@ -154,7 +168,7 @@ func (s *Shadow) Remove(name string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.over[name] = nil // one that is open below stays so until somebody closes it
+	s.put(name, nil) // whoever has it open reads on
 	delete(s.dirs, name)
 	return nil
 }

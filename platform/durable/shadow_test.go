@@ -125,3 +125,61 @@ func TestShadowDirectories(t *testing.T) {
 		t.Errorf("below there is x: %v", err)
 	}
 }
+
+// openCount counts the files that are open of those opened for reading.
+type openCount struct {
+	FS
+	open int
+}
+
+type countedFile struct {
+	File
+	fs *openCount
+}
+
+func (c *openCount) Open(name string) (File, error) {
+	f, err := c.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	c.open++
+	return &countedFile{f, c}, nil
+}
+
+func (f *countedFile) Close() error {
+	f.fs.open--
+	return f.File.Close()
+}
+
+// TestShadowCloses: with the shadow all files below are closed, also those that were
+// removed or replaced in it; whoever has one open reads it until then.
+func TestShadowCloses(t *testing.T) {
+	t.Parallel()
+	below := &openCount{FS: newOS(t)}
+	for _, name := range []string{"kept", "removed", "replaced", "renamed"} {
+		if err := ReplaceBytes(below, name, 0o600, []byte(name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := NewShadow(below)
+	handles := map[string]File{}
+	for _, name := range []string{"kept", "removed", "replaced", "renamed"} {
+		f, err := s.OpenFile(name, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		handles[name] = f
+	}
+	if err := errors.Join(s.Remove("removed"), s.Rename("renamed", "replaced"), s.Rename("kept", "kept")); err != nil {
+		t.Fatal(err)
+	}
+	for name, f := range handles {
+		b := make([]byte, len(name))
+		if _, err := f.ReadAt(b, 0); err != nil || string(b) != name {
+			t.Errorf("%s is read as %q, %v", name, b, err)
+		}
+	}
+	if err := s.Close(); err != nil || below.open != 0 {
+		t.Errorf("Close = %v, %d files are open below", err, below.open)
+	}
+}
