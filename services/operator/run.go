@@ -246,7 +246,8 @@ or a data directory:      --data DIR   (while no mail service is running on it)
 
 The token can also stand in SANDUK_TOKEN or after --token; FILE after --ca is the
 box's own certificate, from http://ITS-ADDRESS/ or its page "Connect".
-WHEN is "2026-11-22 14:05", "14:05" (today), "2h ago", "3 days ago", or RFC 3339.
+WHEN is "2026-11-22 14:05", "14:05" (today), "yesterday", "2h ago", "3 days ago", or
+RFC 3339.
 Times, given or shown, are in this computer's time zone where they name none.
 Passwords are asked for, or read from standard input (--password-stdin).
 

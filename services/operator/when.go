@@ -8,8 +8,9 @@ import (
 )
 
 // parseWhen reads a time as people write it: "2026-11-22 14:05" (with seconds,
-// or the day alone, its beginning), "14:05" (today), "2h ago", "3 days ago", or
-// RFC 3339. What says no zone is in that of now.
+// or the day alone, its beginning), "14:05" (today), "yesterday 14:05", "yesterday" or
+// "today" (their beginning), "2h ago", "3 days ago", or RFC 3339. What says no zone is
+// in that of now.
 func parseWhen(text string, now time.Time) (time.Time, error) {
 	text = strings.TrimSpace(text)
 	if amount, ago := strings.CutSuffix(text, " ago"); ago {
@@ -24,11 +25,20 @@ func parseWhen(text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	if at, err := time.Parse("15:04", text); err == nil {
-		y, m, d := now.Date()
+	y, m, d := now.Date()
+	clock, yesterday := strings.CutPrefix(text, "yesterday")
+	if yesterday {
+		d--
+	} else {
+		clock = strings.TrimPrefix(text, "today")
+	}
+	if clock == "" && text != "" {
+		return time.Date(y, m, d, 0, 0, 0, 0, now.Location()), nil
+	}
+	if at, err := time.Parse("15:04", strings.TrimSpace(clock)); err == nil {
 		return time.Date(y, m, d, at.Hour(), at.Minute(), 0, 0, now.Location()), nil
 	}
-	return time.Time{}, fmt.Errorf(`%w: %q is not a time: write "2026-11-22 14:05", "2h ago" or "3 days ago"`, errUsage, text)
+	return time.Time{}, fmt.Errorf(`%w: %q is not a time: write "2026-11-22 14:05", "yesterday", "2h ago" or "3 days ago"`, errUsage, text)
 }
 
 // parseAmount reads "2h", "90 minutes", "3 days".
