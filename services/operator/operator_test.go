@@ -18,6 +18,7 @@ import (
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/office"
 	"github.com/sanduk-mail/sanduk/services/operator"
 	"github.com/sanduk-mail/sanduk/services/resolver"
@@ -146,6 +147,19 @@ func serveOffice(ts *testscript.TestScript, o *office.Office, dir string) (stop 
 	return func() {
 		cancel()
 		ts.Check(errors.Join(<-done, o.Close()))
+	}
+}
+
+// openLog opens the log of a box that does not run. end closes it, when what has been
+// opened on it is closed.
+func openLog(ts *testscript.TestScript, dir string) (files *durable.OS, j *journal.Journal, end func()) {
+	files, err := durable.NewOS(ts.MkAbs(dir) + "/mail")
+	ts.Check(err)
+	j, err = journal.Open(files, journal.Options{Logger: slog.New(slog.DiscardHandler)})
+	ts.Check(err)
+	return files, j, func() {
+		ts.Check(errors.Join(j.Close(), files.Close()))
+		j.Release()
 	}
 }
 

@@ -2,15 +2,12 @@ package operator_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/sanduk-mail/sanduk/platform/durable"
-	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/queue"
 )
@@ -19,14 +16,9 @@ import (
 // and ID2 name them.
 func enqueue(ts *testscript.TestScript, _ bool, args []string) {
 	ctx := context.Background()
-	log := slog.New(slog.DiscardHandler)
-	files, err := durable.NewOS(ts.MkAbs(args[0]) + "/mail")
-	ts.Check(err)
-	defer files.Close()
-	j, err := journal.Open(files, journal.Options{Logger: log})
-	ts.Check(err)
+	files, j, end := openLog(ts, args[0])
 	tried := make(chan struct{}, 1)
-	q, err := queue.Open(ctx, files.Path(queue.File), j, queue.Options{Logger: log, Sender: busy(tried)})
+	q, err := queue.Open(ctx, files.Path(queue.File), j, queue.Options{Logger: slog.New(slog.DiscardHandler), Sender: busy(tried)})
 	ts.Check(err)
 	const text = "Subject: waits\r\n\r\nhello\r\n"
 	for i, name := range []string{"ID1", "ID2"} {
@@ -58,8 +50,8 @@ func enqueue(ts *testscript.TestScript, _ bool, args []string) {
 	stop()
 	<-done
 	changes.Close()
-	ts.Check(errors.Join(q.Close(), j.Close()))
-	j.Release()
+	ts.Check(q.Close())
+	end()
 }
 
 // busy is another server that has no time.

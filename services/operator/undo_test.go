@@ -2,14 +2,11 @@ package operator_test
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strconv"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/sanduk-mail/sanduk/platform/durable"
-	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/store"
 )
@@ -18,13 +15,8 @@ import (
 // account's messages; without UIDs it deletes the folder.
 func expunge(ts *testscript.TestScript, _ bool, args []string) {
 	ctx := context.Background()
-	log := slog.New(slog.DiscardHandler)
-	files, err := durable.NewOS(ts.MkAbs(args[0]) + "/mail")
-	ts.Check(err)
-	defer files.Close()
-	j, err := journal.Open(files, journal.Options{Logger: log})
-	ts.Check(err)
-	s, err := store.Open(ctx, j, files, store.Options{Logger: log})
+	files, j, end := openLog(ts, args[0])
+	s, err := store.Open(ctx, j, files, store.Options{Logger: slog.New(slog.DiscardHandler)})
 	ts.Check(err)
 	number, err := strconv.ParseUint(args[1], 10, 32)
 	ts.Check(err)
@@ -41,6 +33,6 @@ func expunge(ts *testscript.TestScript, _ bool, args []string) {
 		_, err = a.Expunge(ctx, m.ID, mail.SetOf(mail.UID(uid)), false)
 		ts.Check(err)
 	}
-	ts.Check(errors.Join(s.Close(), j.Close()))
-	j.Release()
+	ts.Check(s.Close())
+	end()
 }
