@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/sanduk-mail/sanduk/services/aggregate"
 	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
 )
@@ -121,6 +123,31 @@ func TestOutgoing(t *testing.T) {
 	inbox := o.fetch(t, "alice")
 	if len(inbox) != 1 || !strings.Contains(inbox[0], "550 5.1.1 we have nobody of that name") || !strings.Contains(inbox[0], "Action: failed") || !strings.Contains(inbox[0], "Subject: lost") {
 		t.Errorf("alice's inbox: %q; want a report", inbox)
+	}
+}
+
+// TestDeadLine: while nothing can leave, mail inside the office is there with its 250, and
+// what is for outside waits.
+func TestDeadLine(t *testing.T) {
+	t.Parallel()
+	world := resolvertest.New(t, map[string]string{"far.test.": "@ IN MX 10 mx\nmx IN A 127.0.0.11\n"})
+	world.Fail("far.test", "*", resolvertest.Fault{Rcode: dns.RcodeServerFailure})
+	o := startOffice(t, t.TempDir(), func(options *Options) {
+		options.DNS, options.Outgoing = world.Client(), Outgoing{DNS: world.Client(), Port: 1}
+	})
+	o.setUpNow(t, 0)
+	for i := range 30 {
+		for _, to := range []string{fmt.Sprintf("person%d@far.test", i), "bob@" + testDomain} {
+			if err := o.submit(t, to, fmt.Sprintf("Subject: %d\r\n\r\nhello\r\n", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(o.fetch(t, "bob")); n != i+1 {
+			t.Fatalf("bob has %d messages behind the 250 of %d", n, i+1)
+		}
+	}
+	if n := o.queue.Stats().Items; n != 30 {
+		t.Errorf("%d messages wait; want all for outside", n)
 	}
 }
 

@@ -145,6 +145,29 @@ func TestNextServer(t *testing.T) {
 	}
 }
 
+// TestEqualServers: of servers of one preference any is asked first, and none before
+// those of a better one (RFC 5321 §5.1).
+func TestEqualServers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.Add(t, "equal.test", "@ MX 20 last\n@ MX 10 one\n@ MX 10 two\nlast A 192.0.2.53\none A 192.0.2.51\ntwo A 192.0.2.52")
+		first := map[string]int{}
+		for range 60 {
+			before := len(w.called())
+			w.client(t).Send(t.Context(), job("equal.test", testMessage, "one"))
+			calls := w.called()[before:]
+			if len(calls) != 3 || calls[2] != "192.0.2.53:25" {
+				t.Fatalf("called %v; want all, the one of preference 20 last", calls)
+			}
+			first[calls[0]]++
+		}
+		if len(first) != 2 { // one in 2^59 by chance
+			t.Errorf("called first: %v; want both of preference 10 by turns", first)
+		}
+	})
+}
+
 // TestTwoServersAtMost holds that a message is not offered to every server of a
 // domain that says "later".
 func TestTwoServersAtMost(t *testing.T) {

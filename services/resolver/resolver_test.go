@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -266,6 +268,27 @@ func TestNetwork(t *testing.T) {
 	}
 	if got := n.Asked("big.example.com", "TXT"); got != 2 {
 		t.Errorf("asked %d times, want UDP and TCP", got)
+	}
+}
+
+// TestWords: that a server can't be asked is said without sockets and system calls: it
+// stands in lists of waiting mail.
+func TestWords(t *testing.T) {
+	t.Parallel()
+	taken, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := taken.LocalAddr().String()
+	if err := taken.Close(); err != nil { // nobody answers there now
+		t.Fatal(err)
+	}
+	_, err = resolver.New(resolver.Options{Server: netip.MustParseAddrPort(server)}).A(t.Context(), "www.example.com")
+	if want := "look up www.example.com A: no DNS server answers: " + server + ": it refuses the connection"; err == nil || err.Error() != want {
+		t.Errorf("got %v; want %s", err, want)
+	}
+	if !errors.Is(err, resolver.ErrServer) || !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("%v has lost its cause", err)
 	}
 }
 
