@@ -25,6 +25,8 @@ func TestClients(t *testing.T) {
 		{"mbsync", testMbsync},
 		{"fetchmail", testFetchmail},
 		{"mutt", testMutt},
+		{"getmail", testGetmail},
+		{"offlineimap", testOfflineIMAP},
 		{"web", testWeb},
 		{"boxctl", testBoxctl},
 		{"refusals", testRefusals},

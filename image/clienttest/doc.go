@@ -1,4 +1,4 @@
-// Package clienttest has the tests in which real mail programs use a box: swaks, curl, msmtp, mbsync, fetchmail, mutt,
+// Package clienttest has the tests in which real mail programs use a box: swaks, curl, msmtp, mbsync, fetchmail, mutt, getmail, offlineimap,
 // openssl, a browser and boxctl, all from Debian's packages or this project, against the built image in a virtual
 // machine. It holds no code but for them.
 //

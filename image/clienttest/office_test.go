@@ -26,7 +26,7 @@ const (
 
 // people have an account each: one for each program, so that programs can be tested side by side.
 func people() []string {
-	return []string{"alice", "swaks", "curl", "msmtp", "mbsync", "second", "fetchmail", "mutt", "bytes", "refused", "šaban"}
+	return []string{"alice", "swaks", "curl", "msmtp", "mbsync", "second", "fetchmail", "mutt", "getmail", "offlineimap", "bytes", "refused", "šaban"}
 }
 
 func at(local string) string { return local + "@" + domain }

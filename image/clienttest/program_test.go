@@ -21,6 +21,7 @@ const programTime = 2 * time.Minute
 type program struct {
 	o    *office
 	home string
+	root string // of package debroot, where the program is; empty: it is installed
 }
 
 // newProgram makes a home directory.
@@ -53,7 +54,11 @@ func (p *program) run(t *testing.T, stdin, name string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), programTime)
 	defer cancel()
-	inside := []string{"-c", `mount --bind "$0" /etc/hosts && exec "$@"`, p.o.hosts, name}
+	script := `mount --bind "$0" /etc/hosts && exec "$@"`
+	if p.root != "" { // the clients' files are found there by the same names
+		script = fmt.Sprintf(`r=%s d=%s && mkdir -p $r$d && touch $r/etc/hosts && mount --rbind /dev $r/dev && mount --bind "$0" $r/etc/hosts && mount --bind $d $r$d && exec chroot $r /usr/bin/env -C %s "$@"`, p.root, p.o.dir, p.home)
+	}
+	inside := []string{"-c", script, p.o.hosts, name}
 	cmd := exec.CommandContext(ctx, "/bin/sh", append(inside, args...)...)
 	cmd.Dir = p.home
 	cmd.Env = append(os.Environ(), "HOME="+p.home, "FETCHMAILHOME="+p.home, "TERM=xterm", "LC_ALL=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
