@@ -37,7 +37,7 @@ func (x *scramExchange) conversation(server *scram.Server, message string) (*scr
 			return nil, err
 		}
 		return server.NewConversationWithChannelBindingRequired(binding), nil
-	case flag == "y" && x.state != nil:
+	case flag == "y" && x.state != nil && !x.unbound:
 		// RFC 5802 §6: the client could bind and has seen no -PLUS, which was
 		// offered: somebody between has taken it off the list.
 		x.a.log.Warn("log-in refused: the list of mechanisms was changed on the way", "peer", x.peer, "mechanism", x.mechanism)

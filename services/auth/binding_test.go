@@ -10,6 +10,7 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -161,6 +162,25 @@ func TestFlags(t *testing.T) {
 		if _, err := a.Start(mechanism, peer(1), nil); !errors.Is(err, ErrNeedsTLS) {
 			t.Errorf("Start(%s) without TLS = %v, want ErrNeedsTLS", mechanism, err)
 		}
+	}
+}
+
+// Where -PLUS is not offered, it can't be had, and who says that he saw none is right.
+func TestUnbound(t *testing.T) {
+	t.Parallel()
+	u := Unbound{newPeople(t).authenticator(Options{})}
+	if got, want := u.Mechanisms(true), []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", "LOGIN"}; !slices.Equal(got, want) {
+		t.Errorf("offered: %q, want %q", got, want)
+	}
+	if _, err := u.Start("SCRAM-SHA-256-PLUS", peer(1), overTLS()); !errors.Is(err, ErrMechanism) {
+		t.Errorf("Start(SCRAM-SHA-256-PLUS) = %v, want ErrMechanism", err)
+	}
+	x, err := u.Start("SCRAM-SHA-256", peer(1), overTLS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := x.Next(t.Context(), []byte("y,,n=alice,r=abc")); err != nil {
+		t.Errorf("flag y: %v", err)
 	}
 }
 

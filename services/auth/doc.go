@@ -33,8 +33,9 @@
 //
 // # The channel
 //
-// SCRAM's -PLUS mechanisms are offered wherever TLS is on. They prove that no
-// other server stands between, even one whose certificate the client believes.
+// SCRAM's -PLUS mechanisms are offered wherever TLS is on, but for submission
+// ([Unbound]). They prove that no other server stands between, even one whose
+// certificate the client believes.
 // The client chooses what they bind to: tls-exporter, or tls-server-end-point.
 // Who says that it could bind but was offered no -PLUS (flag y) is refused under
 // TLS: the offer was taken away on its way. What fails in the binding is no wrong

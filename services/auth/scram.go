@@ -21,6 +21,7 @@ type scramExchange struct {
 	peer      netip.Addr
 	mechanism string               // without -PLUS
 	plus      bool                 // -PLUS: the client binds to the channel
+	unbound   bool                 // -PLUS was not offered
 	state     *tls.ConnectionState // nil without TLS
 	step      scramStep
 	attempt   *attempt                  // from the client's first message on

@@ -68,14 +68,17 @@ func (o *testOffice) try(t *testing.T, d door, name, password string) string {
 	return answer
 }
 
-// TestChannelBinding logs in with SCRAM bound to the connection, in each protocol
-// and to both of the things that it can be bound to: the certificate too must be
+// TestChannelBinding logs in with SCRAM bound to the connection, in the
+// protocols that mail is read by, and to both of the things that it can be bound to: the certificate too must be
 // the one that the box shows.
 func TestChannelBinding(t *testing.T) {
 	t.Parallel()
 	o := startOffice(t, t.TempDir())
 	o.setUpNow(t, 0)
 	for protocol, d := range doors() {
+		if protocol == "SMTP" {
+			continue // submission offers no -PLUS, see auth.Unbound
+		}
 		for name, bind := range map[string]func(*tls.ConnectionState) (scram.ChannelBinding, error){
 			"alice": scram.NewTLSExporterBinding, "bob": scram.NewTLSServerEndpointBinding, // one maildrop each
 		} {

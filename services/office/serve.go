@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/imapd"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/pop3d"
@@ -99,7 +100,7 @@ func (o *Office) newServers() (*servers, error) {
 	config := o.certs.TLSConfig()
 	s := &servers{
 		smtp: smtpd.New(smtpd.Options{
-			Hostname: o.hostname, Mailroom: o.mailroom, Auth: o.auth, TLS: config,
+			Hostname: o.hostname, Mailroom: o.mailroom, Auth: auth.Unbound{Authenticator: o.auth}, TLS: config,
 			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Allowances: senders{o}, Judge: o.judge, Offers: o.offers(), Turner: turner{o}, Log: o.log.With("protocol", "smtp"),
 		}),
 		imap: imapd.New(imapd.Options{
