@@ -45,6 +45,7 @@ func extensions() []extension {
 		{"NAMESPACE", "RFC 2342", "namespace.go", in},
 		{"OBJECTID", "RFC 8474", "fetch.go", in},
 		{"PREVIEW", "RFC 8970", "fetch.go", in},
+		{"QRESYNC", "RFC 7162", "qresync.go", in},
 		{"SAVEDATE", "RFC 8514", "fetch.go", in},
 		{"SEARCH=FUZZY", "RFC 6203", "fuzzy.go", in},
 		{"SEARCHRES", "RFC 5182", "search.go", in},

@@ -7,15 +7,20 @@ import (
 )
 
 // closeCommand is CLOSE (RFC 9051 §6.4.1): it removes what has \Deleted without
-// telling, unless the mailbox is open for reading only.
+// telling, unless the mailbox is open for reading only. What a client of QRESYNC may
+// take for told leaves these removals out: it hears of them when it comes back.
 type closeCommand struct{}
 
 func parseClose(*parser) request { return closeCommand{} }
 
 func (closeCommand) run(ctx context.Context, s *session) error {
 	if !s.view.readOnly {
-		if _, err := s.account.Expunge(ctx, s.view.mailbox, s.view.everything(), true); err != nil {
+		removed, err := s.account.Expunge(ctx, s.view.mailbox, s.view.everything(), true)
+		if err != nil {
 			return err
+		}
+		if s.qresync && len(removed) > 0 {
+			s.code = "HIGHESTMODSEQ " + decimal(max(1, s.view.settled))
 		}
 	}
 	s.view = nil

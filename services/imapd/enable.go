@@ -38,6 +38,13 @@ func (c enable) run(ctx context.Context, s *session) error {
 			if err := s.enableCondstore(ctx); err != nil {
 				return err
 			}
+		case name == "QRESYNC" && !s.qresync:
+			// RFC 7162 §3.2.3: it brings CONDSTORE with it.
+			on = append(on, name)
+			if err := s.enableCondstore(ctx); err != nil {
+				return err
+			}
+			s.qresync = true
 		}
 	}
 	if s.utf8 {

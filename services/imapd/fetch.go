@@ -12,13 +12,14 @@ import (
 	"github.com/sanduk-mail/sanduk/services/message"
 )
 
-// fetch is FETCH and UID FETCH (RFC 9051 §6.4.5), with the CHANGEDSINCE of
-// RFC 7162 §3.1.4.1.
+// fetch is FETCH and UID FETCH (RFC 9051 §6.4.5), with the CHANGEDSINCE and
+// VANISHED of RFC 7162 §3.1.4.1 and §3.2.6.
 type fetch struct {
 	set          wire.NumSet
 	byUID        bool
 	items        []fetchItem
 	changedSince *mail.ModSeq
+	vanished     bool // tell what is gone since then
 }
 
 func parseFetch(byUID bool) func(*parser) request {
@@ -32,6 +33,9 @@ func parseFetch(byUID bool) func(*parser) request {
 		}
 		if c.byUID && !c.asks("UID") {
 			c.items = slices.Insert(c.items, 0, fetchItem{name: "UID"})
+		}
+		if c.vanished && c.changedSince == nil {
+			p.Failf("VANISHED goes with CHANGEDSINCE only")
 		}
 		if c.changedSince != nil && !c.asks("MODSEQ") {
 			c.items = append(c.items, fetchItem{name: "MODSEQ"})
@@ -49,6 +53,8 @@ func (c *fetch) modifier(p *parser) {
 		p.SP()
 		since := mail.ModSeq(p.Number64())
 		c.changedSince = &since
+	case name == "VANISHED" && c.byUID:
+		c.vanished = true
 	case name == "LAZY" && len(c.items) == 1 && c.items[0].name == "PREVIEW":
 	default:
 		p.Failf("FETCH has no modifier %.30s", name)
@@ -65,8 +71,16 @@ func (c fetch) run(ctx context.Context, s *session) error {
 	if !ok {
 		return noSuchNumber()
 	}
+	if c.vanished && !s.qresync {
+		return bad("ENABLE QRESYNC comes first") // RFC 7162 §3.2.6
+	}
 	if c.asks("MODSEQ") {
 		if err := s.enableCondstore(ctx); err != nil {
+			return err
+		}
+	}
+	if c.vanished {
+		if err := c.fetchVanished(ctx, s); err != nil {
 			return err
 		}
 	}

@@ -28,6 +28,15 @@ type modelClient struct {
 	messages []modelMessage
 	log      []string // what was said, for a test that fails
 	tags     int
+
+	// Of a client with QRESYNC: what it takes along from one SELECT to the next.
+	qresync     bool
+	uidValidity string
+	highest     mail.ModSeq // up to which it knows everything
+	seen        mail.ModSeq // highest that this command has told
+	announced   mail.ModSeq // by HIGHESTMODSEQ in this command; 0 if it hasn't
+	resynced    bool        // SELECT has told how many there are
+	exists      int         // that SELECT has told, until all that vanished is known; 0 otherwise
 }
 
 type modelMessage struct {
@@ -51,6 +60,9 @@ func newModelClient(t *testing.T, b *box, seed uint64) *modelClient {
 	}
 	if c.random.IntN(2) == 0 {
 		c.do("ENABLE IMAP4rev2")
+	}
+	if c.qresync = c.random.IntN(2) == 0 || seed == 1; c.qresync {
+		c.do("ENABLE QRESYNC")
 	}
 	c.do("SELECT INBOX")
 	return c
@@ -83,6 +95,13 @@ func (c *modelClient) do(command string) string {
 	for {
 		line := c.line()
 		if rest, ok := strings.CutPrefix(line, tag+" "); ok {
+			c.status(rest)
+			c.settle()
+			// RFC 7162 §3.2.5: what the server says counts, else what it has told.
+			if c.highest = max(c.highest, c.seen); c.announced != 0 {
+				c.highest = c.announced
+			}
+			c.seen, c.announced = 0, 0
 			if !strings.HasPrefix(rest, "OK") && !strings.HasPrefix(rest, "NO [EXPUNGEISSUED]") {
 				c.t.Errorf("%s: got %q; so far:\n%s", command, rest, c.tail())
 			}
@@ -96,6 +115,11 @@ var untaggedNumber = regexp.MustCompile(`^\* (\d+) (EXISTS|RECENT|EXPUNGE|FETCH)
 
 // untagged takes one untagged response in.
 func (c *modelClient) untagged(command, line string) {
+	c.status(line)
+	if m := vanishedLineOf.FindStringSubmatch(line); m != nil {
+		c.vanished(command, m[1] != "", m[2])
+		return
+	}
 	m := untaggedNumber.FindStringSubmatch(line)
 	if m == nil {
 		return
@@ -103,6 +127,11 @@ func (c *modelClient) untagged(command, line string) {
 	n, _ := strconv.Atoi(m[1])
 	switch m[2] {
 	case "EXISTS":
+		if c.qresync && strings.HasPrefix(command, "SELECT INBOX (") && c.exists == 0 && !c.resynced {
+			c.exists, c.resynced = n, true
+			return
+		}
+		c.settle()
 		if n < len(c.messages) {
 			c.t.Errorf("EXISTS %d with %d messages; so far:\n%s", n, len(c.messages), c.tail())
 		}
@@ -113,6 +142,9 @@ func (c *modelClient) untagged(command, line string) {
 			c.messages = append(c.messages, modelMessage{})
 		}
 	case "EXPUNGE":
+		if c.qresync {
+			c.t.Errorf("EXPUNGE after ENABLE QRESYNC; so far:\n%s", c.tail())
+		}
 		if word, _, _ := strings.Cut(command, " "); word == "FETCH" || word == "STORE" || word == "SEARCH" {
 			c.t.Errorf("EXPUNGE during %s; so far:\n%s", command, c.tail())
 		}
@@ -122,12 +154,108 @@ func (c *modelClient) untagged(command, line string) {
 		}
 		c.messages = slices.Delete(c.messages, n-1, n)
 	case "FETCH":
+		c.settle()
 		if n < 1 || n > len(c.messages) {
 			c.t.Errorf("FETCH %d of %d messages; so far:\n%s", n, len(c.messages), c.tail())
 			return
 		}
 		c.fetched(&c.messages[n-1], m[3])
 	}
+}
+
+var (
+	vanishedLineOf = regexp.MustCompile(`^\* VANISHED (\(EARLIER\) )?([\d:,]+)$`)
+	statusCode     = regexp.MustCompile(`\[(HIGHESTMODSEQ|UIDVALIDITY) (\d+)\]`)
+	modSeqItem     = regexp.MustCompile(`MODSEQ \((\d+)\)`)
+)
+
+// status takes in the response codes that a client with QRESYNC lives by.
+func (c *modelClient) status(line string) {
+	m := statusCode.FindStringSubmatch(line)
+	switch {
+	case m == nil:
+	case m[1] == "UIDVALIDITY":
+		c.uidValidity = m[2]
+	default:
+		n, _ := strconv.ParseUint(m[2], 10, 64)
+		c.announced = mail.ModSeq(n)
+	}
+}
+
+// settle is the moment after SELECT has told what vanished: what else exists is new.
+func (c *modelClient) settle() {
+	if c.exists == 0 {
+		return
+	}
+	if len(c.messages) > c.exists {
+		c.t.Errorf("%d messages are left of %d; so far:\n%s", len(c.messages), c.exists, c.tail())
+		c.messages = c.messages[:c.exists]
+	}
+	for len(c.messages) < c.exists {
+		c.messages = append(c.messages, modelMessage{})
+	}
+	c.exists = 0
+}
+
+// vanished takes out what is gone. A UID that the client does not know yet is that
+// of one of the messages that stand where it belongs and were not told.
+func (c *modelClient) vanished(command string, earlier bool, set string) {
+	if word, _, _ := strings.Cut(command, " "); !c.qresync || !earlier && (word == "FETCH" || word == "STORE" || word == "SEARCH") {
+		c.t.Errorf("VANISHED during %s; so far:\n%s", command, c.tail())
+	}
+	if !earlier {
+		c.settle()
+	}
+	for part := range strings.SplitSeq(set, ",") {
+		first, last, found := strings.Cut(part, ":")
+		from, _ := strconv.Atoi(first)
+		to := from
+		if found {
+			to, _ = strconv.Atoi(last)
+		}
+		for uid := mail.UID(from); uid <= mail.UID(to); uid++ {
+			i := slices.IndexFunc(c.messages, func(m modelMessage) bool { return m.uid == uid })
+			if i < 0 && !earlier {
+				i = slices.IndexFunc(c.messages, func(m modelMessage) bool { return m.uid > uid })
+				if i < 0 {
+					i = len(c.messages)
+				}
+				if i--; i < 0 || c.messages[i].uid != 0 {
+					c.t.Errorf("VANISHED %d, which is not there; so far:\n%s", uid, c.tail())
+					return
+				}
+			}
+			if i >= 0 {
+				c.messages = slices.Delete(c.messages, i, i+1)
+			}
+		}
+	}
+}
+
+// resync leaves the mailbox and comes back to it, with what the client knows.
+func (c *modelClient) resync() {
+	c.do([]string{"UNSELECT", "UNSELECT", "CLOSE", "NOOP"}[c.random.IntN(4)])
+	// Messages whose UIDs it has not heard of, and all behind them, are new to it.
+	if i := slices.IndexFunc(c.messages, func(m modelMessage) bool { return m.uid == 0 }); i >= 0 {
+		c.messages = c.messages[:i]
+	}
+	known, match := "", ""
+	if n := len(c.messages); n > 0 {
+		known = fmt.Sprintf(" 1:%d", c.messages[n-1].uid)
+		i := c.random.IntN(n)
+		match = fmt.Sprintf(" (%d,%d %d,%d)", i+1, n, c.messages[i].uid, c.messages[n-1].uid)
+		if i == n-1 {
+			match = fmt.Sprintf(" (%d %d)", n, c.messages[i].uid)
+		}
+	}
+	if c.random.IntN(2) == 0 {
+		known = ""
+	}
+	if c.random.IntN(2) == 0 {
+		match = ""
+	}
+	c.resynced = false
+	c.do("SELECT INBOX (QRESYNC (" + c.uidValidity + " " + decimal(c.highest) + known + match + "))")
 }
 
 var (
@@ -143,6 +271,10 @@ func (c *modelClient) fetched(message *modelMessage, items string) {
 		}
 		message.uid = mail.UID(uid)
 	}
+	if m := modSeqItem.FindStringSubmatch(items); m != nil {
+		n, _ := strconv.ParseUint(m[1], 10, 64)
+		c.seen = max(c.seen, mail.ModSeq(n))
+	}
 	if m := flagsItem.FindStringSubmatch(items); m != nil {
 		message.flags, message.known = mail.NewFlags(strings.Fields(m[1])...), true
 	}
@@ -150,6 +282,10 @@ func (c *modelClient) fetched(message *modelMessage, items string) {
 
 // step gives one random command.
 func (c *modelClient) step() {
+	if c.qresync && c.random.IntN(8) == 0 {
+		c.resync()
+		return
+	}
 	if len(c.messages) == 0 {
 		c.do("NOOP")
 		return

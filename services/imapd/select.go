@@ -9,11 +9,12 @@ import (
 )
 
 // selectCommand is SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3), with the
-// CONDSTORE parameter of RFC 7162 §3.1.8.
+// CONDSTORE and QRESYNC parameters of RFC 7162 §3.1.8 and §3.2.5.
 type selectCommand struct {
 	name      string
 	readOnly  bool
 	condstore bool
+	resync    *resync // nil: the client has nothing to compare with
 }
 
 func parseSelect(readOnly bool) func(*parser) request {
@@ -22,9 +23,12 @@ func parseSelect(readOnly bool) func(*parser) request {
 		c := selectCommand{name: p.Mailbox(), readOnly: readOnly}
 		if p.Accept(' ') {
 			p.List(func() {
-				if name := p.Keyword(); name == "CONDSTORE" {
+				switch name := p.Keyword(); {
+				case name == "CONDSTORE":
 					c.condstore = true
-				} else {
+				case name == "QRESYNC" && c.resync == nil:
+					c.resync = p.resync()
+				default:
 					p.Failf("SELECT has no parameter %.30s", name)
 				}
 			})
@@ -34,6 +38,9 @@ func parseSelect(readOnly bool) func(*parser) request {
 }
 
 func (c selectCommand) run(ctx context.Context, s *session) error {
+	if c.resync != nil && !s.qresync {
+		return bad("ENABLE QRESYNC comes first") // RFC 7162 §3.2.5
+	}
 	if s.view != nil {
 		s.view = nil // also when what follows goes wrong (RFC 9051 §6.3.2)
 		s.untagged("CLOSED", "The previous mailbox is closed")
@@ -49,7 +56,7 @@ func (c selectCommand) run(ctx context.Context, s *session) error {
 	if err != nil {
 		return fmt.Errorf("list messages of mailbox %s: %w", mailbox.ID, err)
 	}
-	v := &view{mailbox: mailbox.ID, readOnly: c.readOnly, uids: uids, until: until, keywords: commonKeywords()}
+	v := &view{mailbox: mailbox.ID, readOnly: c.readOnly, uids: uids, until: until, settled: until, keywords: commonKeywords()}
 	if len(uids) > 0 {
 		v.last = uids[len(uids)-1]
 	}
@@ -57,6 +64,12 @@ func (c selectCommand) run(ctx context.Context, s *session) error {
 	s.view = v
 	s.claimRecent(1)
 	s.describe(mailbox, firstUnseen)
+	if c.resync != nil {
+		if err := s.catchUp(ctx, mailbox, c.resync); err != nil {
+			s.view = nil
+			return err
+		}
+	}
 	s.code = "READ-WRITE"
 	if c.readOnly {
 		s.code = "READ-ONLY"
@@ -107,7 +120,7 @@ func (s *session) highestModSeq(ctx context.Context) (string, error) {
 		return "", err
 	}
 	// A change that came after the last update must not count as told.
-	return "HIGHESTMODSEQ " + decimal(max(1, min(mailbox.HighestModSeq, s.view.until))), nil
+	return "HIGHESTMODSEQ " + decimal(max(1, min(mailbox.HighestModSeq, s.view.settled))), nil
 }
 
 // decimal writes a number of the vocabulary.

@@ -48,6 +48,7 @@ type session struct {
 	utf8      bool // ENABLE UTF8=ACCEPT or IMAP4rev2
 	utf8Only  bool // ENABLE UTF8=ACCEPT itself (RFC 6855 has rules of its own)
 	condstore bool // the client has shown that it knows mod-sequences
+	qresync   bool // ENABLE QRESYNC
 
 	tag          string // of the command that runs
 	code         string // response code of the tagged OK
@@ -242,6 +243,7 @@ func (s *session) command(ctx context.Context) (tag string, err error) {
 	var late error
 	if s.view != nil && !errors.Is(err, errHangUp) && (err == nil || replyTo(err).Status == NO) {
 		late = s.update(ctx, !cmd.hold)
+		s.tellUntold(late != nil)
 	}
 	if err != nil {
 		return tag, err

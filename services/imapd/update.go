@@ -31,11 +31,7 @@ func (s *session) updateExcept(ctx context.Context, expunge bool, quiet func(*ma
 	v.markGone(changes.Vanished)
 	s.liveRemovals(ctx, &changes)
 	if expunge {
-		v.expunge(func(seq mail.SeqNum) {
-			s.w.Raw("* ")
-			s.w.Number(uint64(seq))
-			s.w.Raw(" EXPUNGE\r\n")
-		})
+		s.tellExpunged()
 	}
 	before := v.last
 	for i := range changes.Rows {
@@ -59,7 +55,25 @@ func (s *session) updateExcept(ctx context.Context, expunge bool, quiet func(*ma
 	s.liveAdditions(ctx)
 	v.told = nil
 	v.until = changes.Until
+	if len(v.gone) == 0 {
+		v.settled = v.until
+	}
 	return nil
+}
+
+// tellExpunged takes what is gone out of the view and says so: with VANISHED to a
+// client that has enabled QRESYNC, everywhere and for ever (RFC 7162 §3.2.10).
+func (s *session) tellExpunged() {
+	if s.qresync {
+		s.tellVanished(s.view.gone, false)
+		s.view.expunge(func(mail.SeqNum) {})
+		return
+	}
+	s.view.expunge(func(seq mail.SeqNum) {
+		s.w.Raw("* ")
+		s.w.Number(uint64(seq))
+		s.w.Raw(" EXPUNGE\r\n")
+	})
 }
 
 // claimRecent makes the messages from first on \Recent here, those that no other

@@ -17,6 +17,7 @@ type view struct {
 	uids     []mail.UID             // of sequence number i+1; ascending
 	last     mail.UID               // highest UID that was ever in uids
 	until    mail.ModSeq            // changes up to here have been taken in
+	settled  mail.ModSeq            // changes up to here have been told, removals too
 	gone     mail.UIDSet            // in uids, but no longer in the mailbox: EXPUNGE is due
 	recent   mail.UIDSet            // \Recent for this session
 	saved    mail.UIDSet            // "$" (RFC 9051 §6.4.4.1)

@@ -145,3 +145,31 @@ func TestInOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestAbsent(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 2000 {
+		v := &view{}
+		var set, want mail.UIDSet
+		for uid := mail.UID(1); uid < 30; uid++ {
+			known, asked := random.IntN(2) == 0, random.IntN(2) == 0
+			if known {
+				v.add(uid)
+			}
+			if asked {
+				set = set.Add(uid)
+			}
+			if asked && !known {
+				want = want.Add(uid)
+			}
+		}
+		if got := v.absent(set); got.String() != want.String() {
+			t.Fatalf("absent(%s) of %v: got %s, want %s", set, v.uids, got, want)
+		}
+	}
+	highest := &view{uids: []mail.UID{^mail.UID(0)}}
+	if got := highest.absent(mail.UIDSet{{First: 5, Last: ^mail.UID(0)}}).String(); got != "5:4294967294" {
+		t.Errorf("below the highest UID: got %s", got)
+	}
+}
