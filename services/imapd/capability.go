@@ -29,6 +29,7 @@ func extensions() []extension {
 		{"ENABLE", "RFC 5161", "enable.go", anyState},
 		{"BINARY", "RFC 3516", "fetchbody.go", in},
 		{"CHILDREN", "RFC 3348", "list.go", in},
+		{"COMPRESS=DEFLATE", "RFC 4978", "compress.go", in},
 		{"CONDSTORE", "RFC 7162", "store.go", in},
 		{"CONTEXT=SEARCH", "RFC 5267", "context.go", in},
 		{"CONTEXT=SORT", "RFC 5267", "context.go", in},

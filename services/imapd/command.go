@@ -50,6 +50,7 @@ func commandTable() []command {
 		{name: "STATUS", states: in, parse: parseStatus},
 		{name: "APPEND", states: in, parse: parseAppend, streams: true},
 		{name: "ESEARCH", states: in, parse: parseMultisearch},
+		{name: "COMPRESS", states: in, parse: parseCompress},
 		{name: "IDLE", states: in, parse: parseIdle},
 
 		{name: "CHECK", states: selected, parse: parseNoop},
