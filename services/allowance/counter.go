@@ -23,7 +23,9 @@ type Options struct {
 	// Exhausted is told once a day for each bound of an account that is used up. It
 	// must not wait.
 	Exhausted func(e Exhausted)
-	Log       *slog.Logger
+	// ReadOnly has the file be read and left as it is, and counts in memory.
+	ReadOnly bool
+	Log      *slog.Logger
 }
 
 // Exhausted is a bound that an account has used up.
@@ -61,7 +63,11 @@ type Counter struct {
 // counted in memory.
 func Open(o Options) *Counter {
 	c := &Counter{options: o, accounts: map[mail.AccountID]*page{}}
-	if err := c.open(time.Now()); err != nil {
+	open := c.open
+	if o.ReadOnly {
+		open = c.read
+	}
+	if err := open(time.Now()); err != nil {
 		c.fail(err)
 	}
 	return c

@@ -33,11 +33,23 @@ func newWorld(t *testing.T, limits mail.Limits) *world {
 
 func (w *world) open(t *testing.T) *Counter {
 	t.Helper()
-	return Open(Options{
+	return Open(w.options())
+}
+
+// openToRead opens what was left without writing.
+func (w *world) openToRead(t *testing.T) *Counter {
+	t.Helper()
+	o := w.options()
+	o.ReadOnly = true
+	return Open(o)
+}
+
+func (w *world) options() Options {
+	return Options{
 		FS: w.fs, File: "counts", Log: slog.New(slog.DiscardHandler),
 		Limits:    func(mail.AccountID) mail.Limits { return w.limits },
 		Exhausted: func(e Exhausted) { w.told = append(w.told, e) },
-	})
+	}
 }
 
 // again closes a counter and opens what it left.
@@ -244,6 +256,43 @@ func FuzzLoad(f *testing.F) {
 			if q := again.page(id, now); q.sum(Messages) != p.sum(Messages) || q.sum(Recipients) != p.sum(Recipients) || len(q.known) != len(p.known) {
 				t.Fatalf("%+v is read again as %+v", p, q)
 			}
+		}
+	})
+}
+
+// TestReadOnly: where nothing is to be written, what was counted holds, and the file is
+// neither made nor touched.
+func TestReadOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, mail.Limits{Messages: 3, Recipients: 2})
+	synctest.Test(t, func(t *testing.T) {
+		c := w.openToRead(t)
+		want(t, c.Recipient(1, address("a")), "")
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(w.fs.Path("counts")); !os.IsNotExist(err) {
+			t.Fatalf("a counter that is only to read has made its file: %v", err)
+		}
+		c = w.open(t)
+		for range 2 {
+			want(t, c.Message(1), "")
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		before, err := os.ReadFile(w.fs.Path("counts"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c = w.openToRead(t)
+		want(t, c.Message(1), "")
+		want(t, c.Message(1), "You have sent 3 messages within a day")
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		if after, err := os.ReadFile(w.fs.Path("counts")); err != nil || !bytes.Equal(after, before) {
+			t.Errorf("the file is another than before: %v", err)
 		}
 	})
 }

@@ -93,6 +93,22 @@ func (c *Counter) open(now time.Time) error {
 	return errors.Join(f.Close(), c.rewrite())
 }
 
+// read takes in what the file has, and opens nothing that could be written.
+func (c *Counter) read(now time.Time) error {
+	defer c.giveKey()
+	f, err := c.options.FS.OpenFile(c.options.File, os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("open %s: %w", c.options.File, err)
+	}
+	if _, err = c.load(io.NewSectionReader(f, 0, maxFile), now); err != nil {
+		err = fmt.Errorf("read %s: %w", c.options.File, err)
+	}
+	return errors.Join(err, f.Close())
+}
+
 // load takes a file's records in and says how many bytes of it are good. The error
 // is the reader's.
 func (c *Counter) load(r io.Reader, now time.Time) (good int64, err error) {
@@ -223,12 +239,17 @@ func (c *Counter) live() int {
 	return n
 }
 
-// rewrite makes the file anew with what still counts. The old one stays until the
-// new one is whole.
-func (c *Counter) rewrite() error {
+// giveKey makes a key if there is none.
+func (c *Counter) giveKey() {
 	if c.key == [32]byte{} {
 		_, _ = rand.Read(c.key[:]) // it never fails
 	}
+}
+
+// rewrite makes the file anew with what still counts. The old one stays until the
+// new one is whole.
+func (c *Counter) rewrite() error {
+	c.giveKey()
 	n := 0
 	err := durable.Replace(c.options.FS, c.options.File, 0o600, func(w io.Writer) error {
 		n = 0

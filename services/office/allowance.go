@@ -15,7 +15,7 @@ const allowanceFile = "mail/sent.counts"
 // openAllowance opens what counts how much people send.
 func (o *Office) openAllowance() {
 	o.allowance = allowance.Open(allowance.Options{
-		FS: o.files, File: allowanceFile, Limits: o.limits, Exhausted: o.exhausted, Log: o.log,
+		FS: o.files, File: allowanceFile, Limits: o.limits, Exhausted: o.exhausted, ReadOnly: o.onlyRead != nil, Log: o.log,
 	})
 	o.close = append(o.close, o.allowance.Close)
 }
