@@ -57,6 +57,7 @@ func (s *Store) Gone(ctx context.Context, id mail.AccountID) (bool, error) {
 
 // anyAccount gives an account, also one that was removed.
 func (s *Store) anyAccount(ctx context.Context, id mail.AccountID) (*account, error) {
+	s.journal.Settled()
 	s.mu.RLock()
 	_, known := s.known[id]
 	closed := s.closed

@@ -37,6 +37,17 @@ func LateFrom(o Options, accounts int) Options {
 // FillThreadKeys takes the account's thread keys into the filter, so many at a time.
 func (h *Account) FillThreadKeys(step int) error { return h.a.fill(step) }
 
+// HoldUp keeps changes from being applied to an account, and to those behind it in a
+// record, until the function is called that it gives.
+func (s *Store) HoldUp(id mail.AccountID) (letGo func(), err error) {
+	a, err := s.account(context.Background(), id)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.RLock() // preparing a change reads too
+	return a.mu.RUnlock, nil
+}
+
 // ShrinkFrom has indexes of so many bytes written anew when they are half empty.
 func (s *Store) ShrinkFrom(bytes int64) { s.shrinkFrom = bytes }
 

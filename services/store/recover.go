@@ -410,6 +410,9 @@ func (ix *index) finish() error {
 // Rebuild throws an account's index away and makes it anew from the log. Nobody
 // may be using the account: boxctl asks for it while the mail services stand.
 func (s *Store) Rebuild(ctx context.Context, id mail.AccountID) error {
+	// What is durable and not yet applied would come to the old account, and the new
+	// one reads the log no further than what is applied.
+	s.journal.Settled()
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	s.mu.RLock()

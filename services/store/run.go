@@ -172,6 +172,7 @@ func (s *Store) CreateAccount(ctx context.Context, id mail.AccountID) error {
 // Used lists the accounts from a number on, there or removed, in which anything
 // has happened since they were made, and whether they were removed.
 func (s *Store) Used(ctx context.Context, from mail.AccountID) (map[mail.AccountID]bool, error) {
+	s.journal.Settled()
 	s.loading.Lock()
 	defer s.loading.Unlock()
 	s.mu.RLock()
