@@ -24,8 +24,8 @@
 //
 // To which thread a new message belongs the index is asked only for message IDs that
 // a Bloom filter of all accounts' IDs (4 MiB, in memory only) may know: nearly none.
-// It is filled from the indexes of loaded accounts in the background; an account that
-// is not in it yet is asked itself.
+// It is filled from the indexes of loaded accounts in the background, up to 16 million
+// IDs; an account that is not in it yet, or never, is asked itself.
 //
 // Standards: RFC 9051 and 3501 (mailboxes, UIDs, flags), RFC 7162 (ModSeq,
 // vanished), RFC 6851 (move), RFC 8474 (object IDs), RFC 8514 (save date), RFC

@@ -34,6 +34,23 @@ func LateFrom(o Options, accounts int) Options {
 	return o
 }
 
+// FilterRoom has the filter take so many more thread keys from indexes.
+func (s *Store) FilterRoom(keys int64) { s.threadKeys.room.Store(keys) }
+
+// Filtered says whether all thread keys of the account are in the filter.
+func (h *Account) Filtered() bool { return h.a.filtered.Load() }
+
+// ThreadKeysPage is where in the account's index its thread keys begin, in bytes.
+func (s *Store) ThreadKeysPage(id mail.AccountID) (at int64, err error) {
+	err = s.accounts[id].index.use(func(db *bolt.DB) error {
+		return db.View(func(tx *bolt.Tx) error {
+			at = int64(tx.Bucket([]byte("threadkeys")).Root()) * int64(db.Info().PageSize)
+			return nil
+		})
+	})
+	return at, err
+}
+
 // FillThreadKeys takes the account's thread keys into the filter, so many at a time.
 func (h *Account) FillThreadKeys(step int) error { return h.a.fill(step) }
 

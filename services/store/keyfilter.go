@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"errors"
 	"sync/atomic"
 
 	bolt "go.etcd.io/bbolt"
@@ -11,6 +12,11 @@ import (
 // of a hundred that are new is looked for in the indexes all the same.
 const filterBits = 32 << 20
 
+// filterMost is how many keys are taken from the indexes: with more, it would be no news
+// of every third key that it may be there, and on a box with so much mail reading them
+// all would keep the disk busy for long.
+const filterMost = filterBits / 2
+
 // filterStep is how many keys are read from an index at a time: a longer reading would
 // keep it from using the space of pages that it has given up.
 const filterStep = 4096
@@ -18,9 +24,19 @@ const filterStep = 4096
 // keyFilter knows of most thread keys that no account has them, so that nobody looks
 // for them in 200 indexes: a new message's ID is next to always new. It is a Bloom
 // filter of two functions; keys are parts of hashes, which need no more hashing.
-type keyFilter struct{ words []atomic.Uint64 }
+type keyFilter struct {
+	words []atomic.Uint64
+	room  atomic.Int64 // how many more keys it takes from indexes
+}
 
-func newKeyFilter() *keyFilter { return &keyFilter{make([]atomic.Uint64, filterBits/64)} }
+func newKeyFilter() *keyFilter {
+	f := &keyFilter{words: make([]atomic.Uint64, filterBits/64)}
+	f.room.Store(filterMost)
+	return f
+}
+
+// errFilterFull keeps an account that is asked as ever out of the filter.
+var errFilterFull = errors.New("the filter has as many keys as it is good for")
 
 func (f *keyFilter) bits(k threadKey) (a, b uint32) {
 	return binary.LittleEndian.Uint32(k[:]) % filterBits, binary.LittleEndian.Uint32(k[4:]) % filterBits
@@ -47,9 +63,14 @@ func (a *account) mayKnow(k threadKey) bool {
 
 // fill takes the keys of all loaded accounts' indexes into the filter, in the
 // background, and those of accounts that are loaded later. One whose index can't be
-// read is asked as before.
+// read is asked as before, and so is one for which there is no room. Where nothing is
+// written no mail comes that would need it, and nobody could mend an index that is
+// found damaged.
 func (s *Store) fill() {
 	defer close(s.filled)
+	if s.readOnly {
+		return
+	}
 	for {
 		for _, a := range s.loaded() {
 			if a.filtered.Load() || a.unfiltered {
@@ -89,9 +110,13 @@ func (a *account) fill(step int) error {
 					next, more = append(next[:0], k...), true
 					return nil
 				}
-				if len(k) == len(threadKey{}) {
-					a.store.threadKeys.add(threadKey(k))
+				if len(k) != len(threadKey{}) {
+					continue
 				}
+				if a.store.threadKeys.room.Add(-1) < 0 {
+					return errFilterFull
+				}
+				a.store.threadKeys.add(threadKey(k))
 			}
 			return nil
 		})
@@ -100,5 +125,8 @@ func (a *account) fill(step int) error {
 		}
 	}
 	a.filtered.Store(true)
+	a.index.mu.Lock()
+	defer a.index.mu.Unlock()
+	a.index.release()
 	return nil
 }
