@@ -47,6 +47,7 @@ func extensions() []extension {
 		{"OBJECTID", "RFC 8474", "fetch.go", in},
 		{"PREVIEW", "RFC 8970", "fetch.go", in},
 		{"QRESYNC", "RFC 7162", "qresync.go", in},
+		{"REPLACE", "RFC 8508", "replace.go", in},
 		{"SAVEDATE", "RFC 8514", "fetch.go", in},
 		{"SEARCH=FUZZY", "RFC 6203", "fuzzy.go", in},
 		{"SEARCHRES", "RFC 5182", "search.go", in},

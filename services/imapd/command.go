@@ -65,6 +65,8 @@ func commandTable() []command {
 		{name: "STORE", states: selected, parse: parseStore(false), hold: true},
 		{name: "COPY", states: selected, parse: parseCopy(false)},
 		{name: "MOVE", states: selected, parse: parseMove(false)},
+		{name: "REPLACE", states: selected, parse: parseReplace(false), streams: true},
+		{name: "UID REPLACE", states: selected, parse: parseReplace(true), streams: true},
 		{name: "UID SEARCH", states: selected, parse: parseSearch(true)},
 		{name: "UID SORT", states: selected, parse: parseSort(true)},
 		{name: "UID THREAD", states: selected, parse: parseThread(true)},

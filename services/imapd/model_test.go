@@ -293,7 +293,7 @@ func (c *modelClient) step() {
 	n := 1 + c.random.IntN(len(c.messages))
 	last := min(len(c.messages), n+c.random.IntN(3))
 	set := fmt.Sprintf("%d:%d", n, last)
-	switch c.random.IntN(12) {
+	switch c.random.IntN(13) {
 	case 0, 1:
 		c.do("FETCH " + set + " (UID FLAGS)")
 	case 2, 3, 4:
@@ -310,6 +310,8 @@ func (c *modelClient) step() {
 		c.do("UID FETCH 1:* FLAGS")
 	case 10:
 		c.do("APPEND INBOX (\\Seen) {3+}\r\nx\r\n")
+	case 12:
+		c.do("REPLACE " + strconv.Itoa(n) + " INBOX (\\Draft) {3+}\r\nx\r\n")
 	case 11:
 		c.do("FETCH " + set + " BODY[TEXT]<0.1>")
 	}
