@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/draft"
@@ -13,9 +14,12 @@ import (
 // Stay is what has to be known of a message that waits on the box, besides its envelope
 // and body, to deliver it later as if it had come then.
 type Stay struct {
-	Fields    string // that stand in front of it: verdicts, and Received
-	Collected bool   // from a provider: nobody hears of what becomes of it
-	Round     bool   // it has been here before, and goes no further
+	Message   mail.ID // by which its sender and the log know it; zero while it comes
+	Fields    string  // that stand in front of it: verdicts, and Received
+	Collected bool    // from a provider: nobody hears of what becomes of it
+	Round     bool    // it has been here before, and goes no further
+	// Had are those of its recipients who have it already, from an earlier [Mailroom.Resume].
+	Had []mail.Recipient
 }
 
 // Shelf keeps messages until the time that their senders have named (RFC 4865).
@@ -70,7 +74,7 @@ func (m *Mailroom) Resume(ctx context.Context, envelope *mail.Envelope, stay Sta
 		attempts[i].To, attempts[i].At = i, now
 	}
 	if len(x.local)+len(x.outside) > 0 {
-		if err := x.copyOut(); err != nil {
+		if err := x.copyRest(stay); err != nil {
 			return err
 		}
 	}
@@ -87,7 +91,7 @@ func (m *Mailroom) Resume(ctx context.Context, envelope *mail.Envelope, stay Sta
 		return m.full(envelope, body, len(targets)+len(x.outside), fmt.Errorf("resume %s: %w", envelope.ID, err))
 	}
 	m.fullness.takes(targets)
-	m.log.Info("message that waited delivered", "verb", "commit", "id", envelope.ID, "mailboxes", len(targets), "outside", len(x.outside))
+	m.log.Info("message that waited delivered", "verb", "commit", "id", envelope.ID, "message", stay.Message, "mailboxes", len(targets), "outside", len(x.outside))
 	return nil
 }
 
@@ -99,6 +103,37 @@ func (m *Mailroom) resumed(ctx context.Context, envelope *mail.Envelope, stay St
 	}
 	x.resumed, x.collected, x.round = true, stay.Collected, stay.Round
 	return x, nil
+}
+
+// copyRest makes the copies, but none to whom the message has reached with those who
+// had it before: as their copy, or because it was for them, too.
+func (x *expansion) copyRest(stay Stay) error {
+	if len(stay.Had) == 0 {
+		return x.copyOut()
+	}
+	before, err := x.room.resumed(x.ctx, x.envelope, stay, x.body)
+	if err != nil {
+		return err
+	}
+	for _, r := range stay.Had {
+		err := before.recipient(r)
+		if _, refused := errors.AsType[*mail.Refusal](err); err != nil && !refused {
+			return err
+		}
+	}
+	if err := before.copyOut(); err != nil {
+		return err
+	}
+	for id, reached := range before.accounts {
+		if _, known := x.accounts[id]; !known {
+			x.accounts[id] = reached
+		}
+	}
+	if x.sent == nil {
+		x.sent = map[mail.Address]bool{}
+	}
+	maps.Copy(x.sent, before.sent)
+	return x.copyOut()
 }
 
 // targets are the mailboxes that get the message, with what stands in front of it there.

@@ -105,3 +105,38 @@ func TestResume(t *testing.T) {
 		t.Errorf("with a directory that is broken: %v, %v, %v", err, post.targets, attempts)
 	}
 }
+
+// TestResumeRest: who has a message already, as a recipient or by a copy, gets it no
+// second time when it can be taken on for those whose mailboxes were full.
+func TestResumeRest(t *testing.T) {
+	t.Parallel()
+	b := testBook()
+	b.copies = []mail.Copy{{To: member("archive@out.test"), In: true, Out: true}}
+	b.rule(1, func(r *mail.Rules) { r.Copies = []mail.Copy{{To: member("a3"), Out: true}} })
+	room := newRoom(b)
+	full := true
+	room.quota.Fits = func(_ context.Context, id mail.AccountID, _ mail.Usage) error {
+		if id == 2 && full {
+			return &mail.QuotaError{Account: id, Quota: mail.Quota{Bytes: 1}, Usage: mail.Usage{Bytes: 1}}
+		}
+		return nil
+	}
+	to := mail.To(address(t, "bob@example.test"), address(t, "dan@example.test"), address(t, "desk@example.test"))
+	env := &mail.Envelope{ID: mail.NewID(time.Now()), From: address(t, "alice@example.test"), To: to}
+	env.Peer = mail.Peer{Login: mail.Login{Account: 1, Address: env.From}, Protocol: "ESMTP"}
+	body := storetest.NewDraft(t, storetest.NewSpool(t), "Subject: x\r\n\r\nx\r\n")
+	var attempts []mail.Attempt
+	if err := room.Resume(t.Context(), env, Stay{}, body, room.post.settle(&attempts)); err != nil {
+		t.Fatal(err)
+	}
+	if attempts[0].Fate != mail.FateDeferred || len(room.post.targets) != 2 || len(room.post.outbound) != 2 {
+		t.Fatalf("attempts %+v, targets %+v, outbound %+v; want all but bob", attempts, room.post.targets, room.post.outbound)
+	}
+	full, env.To = false, to[:1]
+	if err := room.Resume(t.Context(), env, Stay{Had: to[1:]}, body, room.post.settle(&attempts)); err != nil {
+		t.Fatal(err)
+	}
+	if attempts[0].Fate != mail.FateDelivered || len(room.post.targets) != 1 || room.post.targets[0].Account != 2 || len(room.post.outbound) != 0 {
+		t.Errorf("attempts %+v, targets %+v, outbound %+v; want bob alone", attempts, room.post.targets, room.post.outbound)
+	}
+}

@@ -88,6 +88,7 @@ func (o *Office) delivery(p posting) delivery.Options {
 type posting struct {
 	o    *Office
 	with *journal.Entry // what belongs into that record besides; nil: nothing
+	as   mail.ID        // by which the message is known from before; zero: by its envelope's
 }
 
 // Deliver makes the message durable for all targets and all who get it elsewhere.
@@ -108,7 +109,13 @@ func (p posting) Deliver(ctx context.Context, env *mail.Envelope, targets []mail
 		entries = append(entries, e)
 	}
 	if len(outbound) > 0 {
-		entries = append(entries, p.o.queue.Entry(staged, items(env, outbound, body)))
+		list := items(env, outbound, body)
+		for _, it := range list {
+			if p.as != (mail.ID{}) {
+				it.Message = p.as
+			}
+		}
+		entries = append(entries, p.o.queue.Entry(staged, list))
 	}
 	if p.with != nil {
 		entries = append(entries, p.with)
@@ -160,5 +167,13 @@ func (p posting) Post(ctx context.Context, env *mail.Envelope, text []byte, with
 	if err := body.Finish(); err != nil {
 		return fmt.Errorf("post: %w", err)
 	}
-	return delivery.New(p.o.delivery(posting{p.o, with})).Deliver(ctx, env, body)
+	room := delivery.New(p.o.delivery(posting{o: p.o, with: with}))
+	for _, to := range env.To {
+		// Nobody has asked as a client does: to Deliver who is not here would be somebody
+		// who has gone this moment, and is to be tried again.
+		if err := room.Recipient(ctx, env, to.Address); err != nil {
+			return fmt.Errorf("post: recipient %s: %w", to.Address, err)
+		}
+	}
+	return room.Deliver(ctx, env, body)
 }

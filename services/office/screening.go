@@ -276,7 +276,7 @@ func (h heldMail) Held(ctx context.Context, after mail.ID) ([]web.Held, bool, er
 
 // Release lets a message go on its way, in one record with its end here.
 func (h heldMail) Release(ctx context.Context, id mail.ID) error {
-	return known(h.o.queue.Hand(ctx, id, func(it *queue.Item, text mail.Content, gone *journal.Entry) error {
+	return known(decided(h.o.queue.Hand(ctx, id, func(it *queue.Item, text mail.Content, gone *journal.Entry) error {
 		env, stay, err := h.o.stayed(ctx, it)
 		if err != nil {
 			return &mail.RuleError{Text: "Who has sent this is not here any more: drop the message, or bring the account back first", Err: err}
@@ -296,9 +296,21 @@ func (h heldMail) Release(ctx context.Context, id mail.ID) error {
 					return nil, &mail.RuleError{Text: fmt.Sprintf("The message can't go where it was sent, to %s: %s", env.To[a.To].Address, a.Reply.Text)}
 				}
 			}
-			return posting{h.o, gone}, nil
+			return posting{h.o, gone, it.Message}, nil
 		})
-	}))
+	})))
+}
+
+// decided puts into words for who decides about a message what is said to senders.
+func decided(err error) error {
+	refusal, ok := errors.AsType[*mail.Refusal](err)
+	switch {
+	case !ok:
+		return err
+	case errors.Is(err, mail.ErrTooMany):
+		return &mail.RuleError{Text: "Too much of what its sender has sent waits for its time already: release this later, or drop some of that", Err: err}
+	}
+	return &mail.RuleError{Text: "The message can't go on now: " + refusal.Text, Err: err}
 }
 
 // Drop ends a message. Somebody of the office who has sent it gets a report.

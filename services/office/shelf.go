@@ -48,6 +48,9 @@ func staying(envelope *mail.Envelope, stay delivery.Stay, body *draft.Draft) *qu
 		Account: envelope.Peer.Login.Account, Prefix: []byte(stay.Fields), Size: int64(len(stay.Fields)) + body.Size(),
 		Junk: envelope.Judgement.Junk, Collected: stay.Collected, Round: stay.Round,
 	}
+	if stay.Message != (mail.ID{}) {
+		it.Message = stay.Message
+	}
 	for _, to := range envelope.To {
 		it.To = append(it.To, queue.Recipient{Recipient: to})
 	}
@@ -72,7 +75,7 @@ func (o *Office) stayed(ctx context.Context, it *queue.Item) (*mail.Envelope, de
 		}
 		env.Peer.Login = mail.Login{Account: a.ID, Address: a.Address}
 	}
-	return env, delivery.Stay{Fields: string(it.Prefix), Collected: it.Collected, Round: it.Round}, nil
+	return env, delivery.Stay{Message: it.Message, Fields: string(it.Prefix), Collected: it.Collected, Round: it.Round}, nil
 }
 
 // bodyOf reads the body of an item that was given with its text. Whoever gets it
@@ -103,6 +106,11 @@ func (r resumer) Resume(ctx context.Context, it *queue.Item, to []int, text mail
 	if err != nil {
 		return err
 	}
+	for _, r := range it.To {
+		if r.State == queue.StateDelivered {
+			stay.Had = append(stay.Had, r.Recipient)
+		}
+	}
 	all := env.To
 	env.To, env.Wishes.HoldUntil = nil, time.Time{}
 	for _, i := range to {
@@ -117,6 +125,6 @@ func (r resumer) Resume(ctx context.Context, it *queue.Item, to []int, text mail
 	}
 	defer body.Discard()
 	return r.o.mailroom.Resume(ctx, env, stay, body, func(attempts []mail.Attempt) (delivery.Post, error) {
-		return posting{r.o, settle(attempts)}, nil
+		return posting{r.o, settle(attempts), it.Message}, nil
 	})
 }

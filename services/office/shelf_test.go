@@ -3,6 +3,7 @@ package office
 import (
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/textproto"
 	"slices"
@@ -10,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
 )
 
 // submission is a session of alice's on the submission port, logged in.
@@ -153,5 +157,76 @@ func TestReleasedJunk(t *testing.T) {
 	junk := o.find(t, "Junk", "cheap")
 	if got := o.fetch(t, "alice"); got != nil || strings.Count(junk, "Received: ") != 1 || !strings.Contains(junk, "spf=fail") {
 		t.Errorf("alice's inbox has %q, junk %q", got, junk)
+	}
+}
+
+// TestLaterKnown: what has waited for its time, and waits for another server then, goes by
+// the ID that its sender and the Received field have.
+func TestLaterKnown(t *testing.T) {
+	t.Parallel()
+	far, reach := newFar(t)
+	far.world.Fail("far.test.", "MX", resolvertest.Fault{Rcode: dns.RcodeServerFailure})
+	o := startOffice(t, t.TempDir(), reach)
+	o.setUpNow(t, 0)
+	c, _ := o.submission(t)
+	leave(t, c, "HOLDFOR=3600", "later", "bob@"+testDomain, "x@far.test")
+	admin := o.api(t, "admin")
+	var before, after struct{ Messages []mail.Waiting }
+	admin.do("GET", "/api/queue", nil, &before)
+	admin.do("POST", "/api/queue/"+before.Messages[0].ID+"/release", nil, nil)
+	eventually(t, "it waits for far.test", func() bool {
+		admin.do("GET", "/api/queue", nil, &after)
+		return len(after.Messages) == 1 && after.Messages[0].To[0].Hop == "far.test"
+	})
+	if got, want := after.Messages[0].Message, before.Messages[0].Message; got != want || after.Messages[0].ID == before.Messages[0].ID {
+		t.Errorf("received as %s; want %s", got, want)
+	}
+}
+
+// TestLaterGone: who has left something for later and is not there when its time comes,
+// or may not write as that any more, has written nothing; the postmaster hears of it.
+func TestLaterGone(t *testing.T) {
+	t.Parallel()
+	far, reach := newFar(t)
+	o := startOffice(t, t.TempDir(), reach)
+	o.setUpNow(t, 0)
+	c, _ := o.submission(t)
+	leave(t, c, "HOLDFOR=3600", "never", "bob@"+testDomain, "x@far.test")
+	a, err := o.directory.Look(t.Context(), mail.Address{Local: "alice", Domain: testDomain})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admin := o.api(t, "admin")
+	admin.do("DELETE", "/api/accounts/"+a.Address.String(), nil, nil)
+	var list struct{ Messages []mail.Waiting }
+	admin.do("GET", "/api/queue", nil, &list)
+	admin.do("POST", "/api/queue/"+list.Messages[0].ID+"/release", nil, nil)
+	eventually(t, "the postmaster has heard of it", func() bool {
+		return strings.Contains(strings.Join(o.fetch(t, "admin"), "\n"), "is not here any more") && o.queue.Stats().Items == 0
+	})
+	far.mu.Lock()
+	defer far.mu.Unlock()
+	if got := o.fetch(t, "bob"); got != nil || far.got != nil {
+		t.Errorf("bob has %q, far.test %q", got, far.got)
+	}
+}
+
+// TestDecided: who decides about a message is told what is in the way in words for him.
+func TestDecided(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{&mail.Refusal{Status: mail.Status4_3_2NotAccepting, Text: "Too much of what you have sent", Cause: mail.ErrTooMany}, "Too much of what its sender has sent"},
+		{&mail.Refusal{Status: mail.Status4_2_2MailboxFull, Text: "The mailbox is full"}, "can't go on now: The mailbox is full"},
+	} {
+		rule, ok := errors.AsType[*mail.RuleError](decided(test.err))
+		if !ok || !strings.Contains(rule.Text, test.want) {
+			t.Errorf("%v is said as %v; want %q", test.err, rule, test.want)
+		}
+	}
+	if err := decided(mail.ErrNoSpace); err != mail.ErrNoSpace {
+		t.Errorf("another error becomes %v", err)
 	}
 }

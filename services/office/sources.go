@@ -36,7 +36,7 @@ func (c collecting) Knows(ctx context.Context, to mail.Address) error {
 // Collect delivers a collected message by the office's rules, in one record with
 // the note that it was collected.
 func (c collecting) Collect(ctx context.Context, m *mail.Collected, body *draft.Draft, note *journal.Entry) (sorted bool, err error) {
-	return c.o.mailroom.Collect(ctx, m, body, posting{c.o, note})
+	return c.o.mailroom.Collect(ctx, m, body, posting{o: c.o, with: note})
 }
 
 // sourceBook is the directory's list of mailboxes at providers.
