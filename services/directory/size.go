@@ -19,7 +19,7 @@ const leastSize = 64 << 10
 // on return. Errors: ErrNotSetUp, mail.ErrNoAccount, mail.ErrNoDomain, *mail.RuleError.
 func (d *Directory) SetSizeBound(ctx context.Context, b mail.SizeBound) error {
 	if b.Bytes != 0 && (b.Bytes < leastSize || b.Bytes > mail.MaxMessage) {
-		return &mail.RuleError{Field: "bytes", Text: fmt.Sprintf("The largest message is between %d and %d bytes; 0 ends a bound", leastSize, int64(mail.MaxMessage))}
+		return &mail.RuleError{Field: "bytes", Text: fmt.Sprintf("The largest message is between %d kB and %d MB, or there is no bound", leastSize>>10, mail.MaxMessage>>20)}
 	}
 	record := sizeRecord{Bytes: b.Bytes}
 	if strings.Contains(b.Who, "@") {

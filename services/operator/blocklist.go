@@ -101,6 +101,10 @@ func blockListAllow(ctx context.Context, t *task) error {
 		return nil
 	})
 	if err == nil {
+		if len(words(t.args[0])) == 0 {
+			t.say("The lists are asked about all servers")
+			return nil
+		}
 		t.say("Taken whatever the lists say: %s", shown(strings.Join(words(t.args[0]), ", ")))
 	}
 	return err

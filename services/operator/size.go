@@ -22,7 +22,11 @@ func sizeList(ctx context.Context, t *task) error {
 		for _, s := range answer.Sizes {
 			t.say("%s: messages of %s at most", s.Who, space(s.Bytes))
 		}
-		t.say("Everybody else: %s", space(answer.Most))
+		who := "Everybody else"
+		if len(answer.Sizes) == 0 {
+			who = "Everybody"
+		}
+		t.say("%s: %s", who, space(answer.Most))
 		return nil
 	})
 }
@@ -51,19 +55,25 @@ func sizeSet(ctx context.Context, t *task) error {
 
 // trace says, or changes, what Received says of people's devices.
 func trace(ctx context.Context, t *task) error {
-	var hide bool
-	switch t.args[0] {
-	case "hide":
-		hide = true
-	case "show":
-	default:
-		return fmt.Errorf("%w: say show or hide", errUsage)
+	var setting struct {
+		Hide bool `json:"hide_clients"`
+	}
+	if len(t.args) > 0 {
+		if setting.Hide = t.args[0] == "hide"; !setting.Hide && t.args[0] != "show" {
+			return fmt.Errorf("%w: say show or hide", errUsage)
+		}
 	}
 	return t.onBox(func(b *box) error {
-		if err := b.do(ctx, http.MethodPut, "/api/trace", map[string]bool{"hide_clients": hide}, nil); err != nil {
+		var err error
+		if len(t.args) > 0 {
+			err = b.do(ctx, http.MethodPut, "/api/trace", setting, nil)
+		} else {
+			err = b.do(ctx, http.MethodGet, "/api/trace", nil, &setting)
+		}
+		if err != nil {
 			return err
 		}
-		if hide {
+		if setting.Hide {
 			t.say("The Received field of what people of the office send leaves out their devices' addresses and names")
 			return nil
 		}
