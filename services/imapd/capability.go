@@ -45,6 +45,7 @@ func extensions() []extension {
 		{"MULTISEARCH", "RFC 7377", "multisearch.go", in},
 		{"NAMESPACE", "RFC 2342", "namespace.go", in},
 		{"OBJECTID", "RFC 8474", "fetch.go", in},
+		{"PARTIAL", "RFC 9394", "fetchpartial.go", in},
 		{"PREVIEW", "RFC 8970", "fetch.go", in},
 		{"QRESYNC", "RFC 7162", "qresync.go", in},
 		{"REPLACE", "RFC 8508", "replace.go", in},

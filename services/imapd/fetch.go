@@ -19,7 +19,8 @@ type fetch struct {
 	byUID        bool
 	items        []fetchItem
 	changedSince *mail.ModSeq
-	vanished     bool // tell what is gone since then
+	vanished     bool    // tell what is gone since then
+	part         *partOf // only these of them
 }
 
 func parseFetch(byUID bool) func(*parser) request {
@@ -53,6 +54,8 @@ func (c *fetch) modifier(p *parser) {
 		p.SP()
 		since := mail.ModSeq(p.Number64())
 		c.changedSince = &since
+	case name == "PARTIAL" && c.byUID && c.part == nil:
+		c.part = p.partOf()
 	case name == "VANISHED" && c.byUID:
 		c.vanished = true
 	case name == "LAZY" && len(c.items) == 1 && c.items[0].name == "PREVIEW":
@@ -81,6 +84,12 @@ func (c fetch) run(ctx context.Context, s *session) error {
 	}
 	if c.vanished {
 		if err := c.fetchVanished(ctx, s); err != nil {
+			return err
+		}
+	}
+	if c.part != nil {
+		var err error
+		if set, err = c.narrow(ctx, s, set); err != nil {
 			return err
 		}
 	}

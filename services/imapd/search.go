@@ -130,7 +130,7 @@ func (p *parser) partOf() *partOf {
 	}
 	last := int64(p.Number())
 	if p.Err() == nil && (first == 0 || last == 0) {
-		p.Failf("the results of a search are counted from 1")
+		p.Failf("the places of PARTIAL are counted from 1")
 	}
 	if first > last {
 		first, last = last, first
