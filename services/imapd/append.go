@@ -13,7 +13,7 @@ import (
 )
 
 // appendCommand is APPEND (RFC 9051 §6.3.12) with MULTIAPPEND (RFC 3502),
-// literal8 (RFC 3516) and UTF8 (RFC 6855 §4). Only the mailbox is parsed before
+// literal8 (RFC 3516), UTF8 (RFC 6855 §4) and CATENATE (catenate.go). Only the mailbox is parsed before
 // it runs: what follows is read while it is kept.
 type appendCommand struct {
 	name string
@@ -45,7 +45,7 @@ func (c appendCommand) run(ctx context.Context, s *session) error {
 			return no("LIMIT", "%d messages at once are the most", maxAppendMessages)
 		}
 		c.p.SP()
-		m, err := s.receive(c.p, min(left, s.server.options.MaxSize))
+		m, err := s.receive(ctx, c.p, min(left, s.server.options.MaxSize))
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (c appendCommand) run(ctx context.Context, s *session) error {
 }
 
 // receive reads one message with the flags and the date in front of it.
-func (s *session) receive(p *parser, limit int64) (draft.Append, error) {
+func (s *session) receive(ctx context.Context, p *parser, limit int64) (draft.Append, error) {
 	var m draft.Append // without a date: the moment at which it is stored
 	if p.Peek() == '(' {
 		m.Flags = p.flagList()
@@ -79,6 +79,11 @@ func (s *session) receive(p *parser, limit int64) (draft.Append, error) {
 	if p.Peek() == '"' {
 		m.Internal = p.DateTime()
 		p.SP()
+	}
+	if c := p.Peek(); c == 'C' || c == 'c' {
+		body, err := s.catenate(ctx, p, limit)
+		m.Draft = body
+		return m, err
 	}
 	extended := p.Peek() == 'U' || p.Peek() == 'u'
 	if extended {
@@ -133,13 +138,9 @@ func (s *session) receiveBody(lit *wire.Literal) (*draft.Draft, error) {
 		body.Discard()
 		return nil, err
 	}
-	in := &nulFinder{r: lit}
-	_, err := io.Copy(body, in)
+	err := copyLiteral(body, lit)
 	if err == nil {
 		err = body.Finish()
-	}
-	if in.found && !lit.Binary && err == nil {
-		err = no("UNKNOWN-CTE", "The message has a NUL byte: it can be appended as a literal8 only (RFC 3516)")
 	}
 	if err != nil {
 		body.Discard()
@@ -149,6 +150,16 @@ func (s *session) receiveBody(lit *wire.Literal) (*draft.Draft, error) {
 		return nil, err
 	}
 	return body, nil
+}
+
+// copyLiteral adds an open literal to a draft.
+func copyLiteral(body *draft.Draft, lit *wire.Literal) error {
+	in := &nulFinder{r: lit}
+	_, err := io.Copy(body, in)
+	if in.found && !lit.Binary && err == nil {
+		err = no("UNKNOWN-CTE", "The message has a NUL byte: it can be appended as a literal8 only (RFC 3516)")
+	}
+	return err
 }
 
 // nulFinder passes bytes on and remembers whether there was a NUL.

@@ -28,6 +28,7 @@ func extensions() []extension {
 		{"ID", "RFC 2971", "id.go", anyState},
 		{"ENABLE", "RFC 5161", "enable.go", anyState},
 		{"BINARY", "RFC 3516", "fetchbody.go", in},
+		{"CATENATE", "RFC 4469", "catenate.go", in},
 		{"CHILDREN", "RFC 3348", "list.go", in},
 		{"COMPRESS=DEFLATE", "RFC 4978", "compress.go", in},
 		{"CONDSTORE", "RFC 7162", "store.go", in},

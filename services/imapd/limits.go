@@ -46,6 +46,10 @@ const (
 	// held in the spool until all of it is there.
 	maxAppendMessages = 1000
 	appendTotalFactor = 4 // times the largest message
+	// maxCatenateParts bounds CATENATE: a text before and behind each of the parts
+	// that a large message has. maxToldURL is how much of a bad URL is said back.
+	maxCatenateParts = 1000
+	maxToldURL       = 500
 	// maxFetchItems bounds one FETCH: the 20 items there are and some sections.
 	maxFetchItems = 100
 	// maxSectionDepth is the longest part number; message.Limits nests less.

@@ -51,7 +51,7 @@ func (c replace) run(ctx context.Context, s *session) error {
 		return err
 	}
 	c.p.SP()
-	m, err := s.receive(c.p, s.server.options.MaxSize)
+	m, err := s.receive(ctx, c.p, s.server.options.MaxSize)
 	if err != nil {
 		return err
 	}
