@@ -149,7 +149,6 @@ func (j *Journal) take() (batch []*request, closing bool) {
 	rest := copy(j.queue, j.queue[n:])
 	clear(j.queue[rest:])
 	j.queue = j.queue[:rest]
-	j.busy = len(batch) > 0
 	return batch, j.closing && rest == 0
 }
 

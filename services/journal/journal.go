@@ -98,7 +98,6 @@ type Journal struct {
 
 	mu    sync.Mutex
 	queue []*request // guarded by mu
-	busy  bool       // a batch is being committed; guarded by mu
 	// staged are the large bodies that no record names yet; guarded by mu. One
 	// whose record never comes stays in it until the next start.
 	staged  map[BodyRef]bool
