@@ -122,6 +122,9 @@ func (q *Queue) report(ctx context.Context, s *card) (waits bool, err error) {
 	for i := range it.To {
 		sending[i] = it.To[i].State == StateQueued && s.sending(it.To[i].Hop)
 	}
+	// A mailbox that is full may stay so: a report is tried as long as the message could
+	// have been (RFC 5321 §4.5.4.1), or it would be kept for ever.
+	patient := q.start(it).Add(2 * q.opts.Schedule(it.To[0].Hop).GiveUp)
 	q.mu.Unlock()
 	c := change{id: it.ID}
 	owed := report.Report{Reporting: q.opts.Hostname(), Arrival: it.Accepted, EnvelopeID: it.Wishes.EnvelopeID}
@@ -147,7 +150,7 @@ func (q *Queue) report(ctx context.Context, s *card) (waits bool, err error) {
 			continue // nobody bounces to the postmaster that mail to the postmaster bounced
 		}
 		err := q.post(ctx, it, owed, to, told)
-		if refusal, ok := errors.AsType[*mail.Refusal](err); ok && !refusal.Temporary() {
+		if refusal, ok := errors.AsType[*mail.Refusal](err); ok && (!refusal.Temporary() || patient.Before(time.Now())) {
 			q.log.Warn("queue: a report was refused", "item", it.ID, "to", to, "err", err)
 			continue
 		}

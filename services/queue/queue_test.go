@@ -445,6 +445,40 @@ func TestDoubleBounce(t *testing.T) {
 	})
 }
 
+// TestReportToFullMailbox: a sender whose mailbox stays full is given up in the end, and
+// the postmaster hears of it; if his is full too, the item ends all the same.
+func TestReportToFullMailbox(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, b *bench) {
+		b.remote.answer = refuse
+		full := []string{"alice"}
+		b.post.err = func(to mail.Address) error {
+			if slices.Contains(full, to.Local) {
+				return &mail.Refusal{Status: mail.Status4_2_2MailboxFull}
+			}
+			return nil
+		}
+		b.enqueue(item("alice@box.test", "bob@far.test"))
+		time.Sleep(9 * 24 * time.Hour)
+		synctest.Wait()
+		if n, got := b.q.Stats().Items, b.post.list(); n != 1 || len(got) != 0 {
+			t.Errorf("after nine days %d items, %d reports; want that it is still tried", n, len(got))
+		}
+		time.Sleep(2 * 24 * time.Hour)
+		synctest.Wait()
+		if n, got := b.q.Stats().Items, b.post.list(); n != 0 || len(got) != 1 || got[0].to != "postmaster@box.test" {
+			t.Errorf("after eleven days %d items, reports %+v; want one to the postmaster", n, got)
+		}
+		full = append(full, "postmaster")
+		b.enqueue(item("alice@box.test", "bob@far.test"))
+		time.Sleep(11 * 24 * time.Hour)
+		synctest.Wait()
+		if n, got := b.q.Stats().Items, b.post.list(); n != 0 || len(got) != 1 {
+			t.Errorf("with nobody to report to: %d items, %d reports; want none and no more", n, len(got))
+		}
+	})
+}
+
 // TestReportWaits: a report that could not be posted at once, and comes due while its
 // recipient is being sent again, waits for that, and the queue does nothing meanwhile.
 // What is known of another recipient of the same item does not wait.
