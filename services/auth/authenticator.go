@@ -35,6 +35,7 @@ type Directory interface {
 type Credential struct {
 	Login  mail.Login
 	Record Record
+	Access mail.Access // from where the password is taken
 }
 
 // Options are what an Authenticator needs; Key and Directory must be given.
@@ -43,6 +44,9 @@ type Options struct {
 	// Trusted reports whether an address is exempt from the count of failures
 	// per address. nil: none is.
 	Trusted func(netip.Addr) bool
+	// Local reports whether an address belongs to the office, for accounts that can be
+	// used from there only. nil: none does.
+	Local func(netip.Addr) bool
 	// ClearLoopback offers PLAIN and LOGIN without TLS to clients on this very
 	// machine: for development only.
 	ClearLoopback bool
@@ -76,6 +80,7 @@ type Authenticator struct {
 	directory Directory
 	key       *Key
 	trusted   func(netip.Addr) bool
+	local     func(netip.Addr) bool
 	clear     bool
 	// as in Options
 	certificate func() []byte
@@ -99,7 +104,7 @@ type Authenticator struct {
 // New makes an Authenticator.
 func New(directory Directory, o Options) *Authenticator {
 	a := &Authenticator{
-		directory: directory, key: o.Key, trusted: o.Trusted, clear: o.ClearLoopback, now: o.Now, log: o.Logger,
+		directory: directory, key: o.Key, trusted: o.Trusted, local: o.Local, clear: o.ClearLoopback, now: o.Now, log: o.Logger,
 		certificate: o.Certificate, bearer: o.Bearer,
 		cost:      usualCost(),
 		slots:     make(chan struct{}, argonSlots),
@@ -112,6 +117,9 @@ func New(directory Directory, o Options) *Authenticator {
 	rand.Read(a.hashKey[:])
 	if a.trusted == nil {
 		a.trusted = func(netip.Addr) bool { return false }
+	}
+	if a.local == nil {
+		a.local = func(netip.Addr) bool { return false }
 	}
 	if a.now == nil {
 		a.now = time.Now
@@ -137,18 +145,20 @@ func (a *Authenticator) hash(purpose string, parts ...string) recentKey {
 type attempt struct {
 	a       *Authenticator
 	peer    string // the address, or its /64
+	from    netip.Addr
 	trusted bool
 	login   string // in one spelling
 	known   bool   // the account exists
 	account mail.Login
 	record  Record
+	access  mail.Access
 	secrets *secrets
 }
 
 // begin looks the log-in name up, and refuses with mail.ErrTryLater who has to
 // wait. An unknown name makes an attempt like any other, which then fails.
 func (a *Authenticator) begin(ctx context.Context, peer netip.Addr, login string) (*attempt, error) {
-	t := &attempt{a: a, peer: groupOf(peer), trusted: a.trusted(peer.Unmap().WithZone(""))}
+	t := &attempt{a: a, peer: groupOf(peer), from: peer, trusted: a.trusted(peer.Unmap().WithZone(""))}
 	credential := Credential{}
 	err := error(mail.ErrNoAccount)
 	if len(login) <= maxLogin {
@@ -166,7 +176,7 @@ func (a *Authenticator) begin(ctx context.Context, peer netip.Addr, login string
 	case err != nil:
 		return nil, fmt.Errorf("auth: look up account: %w", err)
 	default:
-		t.known, t.account, t.record = true, credential.Login, credential.Record
+		t.known, t.account, t.record, t.access = true, credential.Login, credential.Record, credential.Access
 		t.login = canonicalLogin(t.account.Address.String())
 		if t.secrets, err = a.key.open(t.account.Address, t.record); err != nil {
 			return nil, fmt.Errorf("auth: account %s: %w", t.account.Account, err)
@@ -230,10 +240,17 @@ func (t *attempt) mayTry() error {
 	return nil
 }
 
-// succeeded remembers the place as the owner's.
-func (t *attempt) succeeded() mail.Login {
+// succeeded remembers the place as the owner's, if it is one from where the account
+// can be used: mail.ErrElsewhere otherwise. Every mechanism comes here once it has
+// found the secret to be right, and none says a word of it before: nobody else learns
+// who is bound to a network.
+func (t *attempt) succeeded() (mail.Login, error) {
+	if !t.access.From(t.from, t.a.local) {
+		t.a.log.Warn("log-in refused: not from this network", "peer", t.peer, "login", t.login)
+		return mail.Login{}, mail.ErrElsewhere
+	}
 	t.a.known.add(t.ownPlace(), t.a.now())
-	return t.account
+	return t.account, nil
 }
 
 // failed counts the failure. password is what was tried, "" where that is not
@@ -274,7 +291,8 @@ const impossible = "\x00"
 // USER and PASS, SASL PLAIN and LOGIN, and the pages. peer is the client's
 // address; the zero Addr counts as one client of its own.
 //
-// Errors: mail.ErrDenied when name or password is wrong, mail.ErrTryLater when
+// Errors: mail.ErrDenied when name or password is wrong, mail.ErrElsewhere when they
+// are right but not taken from there, mail.ErrTryLater when
 // there were too many failures or too many wait for their turn, ctx's error, or
 // the box's own trouble (a temporary failure).
 func (a *Authenticator) Password(ctx context.Context, peer netip.Addr, login, password string) (mail.Login, error) {
@@ -295,7 +313,7 @@ func (a *Authenticator) password(ctx context.Context, peer netip.Addr, login, pa
 	}
 	remembered := a.hash("success", t.login, prepared, string(t.record))
 	if t.known && possible && a.success.has(remembered, a.now()) {
-		return t.succeeded(), nil
+		return t.succeeded()
 	}
 	release, err := a.slot(ctx)
 	if err != nil {
@@ -309,7 +327,7 @@ func (a *Authenticator) password(ctx context.Context, peer netip.Addr, login, pa
 		return mail.Login{}, t.failed(mechanism, prepared)
 	}
 	a.success.add(remembered, a.now())
-	return t.succeeded(), nil
+	return t.succeeded()
 }
 
 // slot waits for a turn at argon2.

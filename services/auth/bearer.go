@@ -81,7 +81,7 @@ func (a *Authenticator) token(ctx context.Context, peer netip.Addr, name, token 
 	case err != nil || !t.known || owner != t.account.Account:
 		return mail.Login{}, t.failed(mechanismBearer, token)
 	}
-	return t.succeeded(), nil
+	return t.succeeded()
 }
 
 // parseBearer reads RFC 7628 §3.1's message:

@@ -114,7 +114,10 @@ func (x *scramExchange) final(message string) ([]byte, bool, error) {
 	case err != nil || !x.server.Valid() || !x.attempt.known:
 		return nil, false, x.attempt.failed(x.mechanism, "")
 	}
-	login := x.attempt.succeeded()
+	login, err := x.attempt.succeeded()
+	if err != nil {
+		return nil, false, err
+	}
 	if !sameIdentity(x.server.AuthzID(), x.server.Username(), login) {
 		return nil, false, mail.ErrDenied
 	}

@@ -79,7 +79,7 @@ func (k kind) String() string {
 		kindAddToken: "add token", kindRemoveToken: "remove token", kindRestore: "restore account", kindForget: "forget accounts",
 		kindSetDomain: "set domain", kindRemoveDomain: "remove domain", kindSetListing: "set address", kindRemoveListing: "remove address", kindSetRules: "set rules",
 		kindSetSigning: "set signing keys", kindSetContent: "set content rules", kindSetSpare: "set spare server", kindSetLimits: "set limits", kindSetRoute: "set route",
-		kindSetCollection: "set collection", kindRemoveCollection: "remove collection", kindSetBlockLists: "set block lists", kindSetReporting: "set reporting", kindSetSize: "set largest message", kindSetTrace: "set trace",
+		kindSetCollection: "set collection", kindRemoveCollection: "remove collection", kindSetBlockLists: "set block lists", kindSetReporting: "set reporting", kindSetSize: "set largest message", kindSetTrace: "set trace", kindSetAccess: "set access",
 	}
 	if name, ok := names[k]; ok {
 		return name

@@ -107,6 +107,7 @@
 //	23  set reporting      {domain (none: all others), no_dmarc, no_tls}
 //	24  set largest message {id, or domain, bytes (none: no bound)}
 //	25  set trace          {hide_clients}
+//	26  set access         {id, office, networks: [network]} (neither: from everywhere)
 //
 // A member is {account} or {local, domain}, a copy {to, in, out}. A record of a
 // kind that a program doesn't know stops it: mail would be refused, or go where it

@@ -25,7 +25,7 @@ import (
 // File is the index's name in the data directory.
 const File = "directory.db"
 
-// The index, format version 6. A value is its CRC32C (4 bytes, big-endian) and
+// The index, format version 7. A value is its CRC32C (4 bytes, big-endian) and
 // JSON; bbolt's pages carry no checksum of their own.
 //
 //	meta      version → number; lsn → up to where the journal is in here
@@ -46,10 +46,11 @@ const File = "directory.db"
 //	trace       "trace" → traceRecord
 //
 // Version 1 lacks those from domains on, version 2 those from signing on, version 3
-// routes, version 4 those behind, version 5 sizes and trace; they are added when it is opened. The number then keeps an older program from believing
+// routes, version 4 those behind, version 5 sizes and trace,
+// version 6 what accounts say of access; they are added when it is opened. The number then keeps an older program from believing
 // that there are none.
 const (
-	indexVersion   = 6
+	indexVersion   = 7
 	bucketMeta     = "meta"
 	bucketBox      = "box"
 	bucketAccounts = "accounts"

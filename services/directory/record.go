@@ -42,6 +42,7 @@ const (
 	kindSetReporting     kind = 23
 	kindSetSize          kind = 24
 	kindSetTrace         kind = 25
+	kindSetAccess        kind = 26
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -64,6 +65,7 @@ type (
 		Removed    time.Time      `json:"removed,omitzero"`
 		Quota      quotaRecord    `json:"quota,omitzero"`
 		Credential auth.Record    `json:"credential"`
+		Access     *accessRecord  `json:"access,omitempty"`
 		// Gone says that the mail of a removed account is gone for good, and with it
 		// the name and the credential; never in a record of the log.
 		Gone bool `json:"gone,omitempty"`
@@ -193,6 +195,13 @@ type (
 	// traceRecord is what the Received fields of the office's own mail say.
 	traceRecord struct {
 		HideClients bool `json:"hide_clients,omitempty"`
+	}
+	// accessRecord is from where an account's password is taken, in place of what held
+	// before; nothing in it: from everywhere.
+	accessRecord struct {
+		ID       mail.AccountID `json:"id"`
+		Office   bool           `json:"office,omitempty"`
+		Networks []netip.Prefix `json:"networks,omitempty"`
 	}
 	// limitsRecord is what an account (0: everybody who has no bounds of their own)
 	// may send in a day, in place of what held before; nothing in it: none is set.
@@ -368,6 +377,8 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[sizeRecord](text)
 	case kindSetTrace:
 		return decodeAs[traceRecord](text)
+	case kindSetAccess:
+		return decodeAs[accessRecord](text)
 	}
 	return nil, fmt.Errorf("directory: record of kind %d: %w", k, ErrNewer)
 }

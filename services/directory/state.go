@@ -119,6 +119,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setSize(&r)
 	case traceRecord:
 		touched, err = n.setTrace(&r)
+	case accessRecord:
+		touched, err = n.setAccess(&r)
 	case tokenRecord:
 		touched, err = n.addToken(&r)
 	case removeTokenRecord:

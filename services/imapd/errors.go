@@ -75,6 +75,8 @@ func answers() []struct {
 		{mail.ErrKeywords, Error{NO, "LIMIT", "This account has used too many different combinations of keywords; use ones that a message has already", nil}},
 		{mail.ErrTooMany, Error{NO, "LIMIT", "There are too many of these already", nil}},
 		{mail.ErrDenied, Error{NO, "AUTHENTICATIONFAILED", "Address or password is wrong", nil}},
+		// RFC 5530 §3: not AUTHENTICATIONFAILED, at which programs ask for the password.
+		{mail.ErrElsewhere, Error{NO, "CONTACTADMIN", "This account can't be used from this network; ask your administrator", nil}},
 		{mail.ErrTryLater, Error{NO, "UNAVAILABLE", "Too many attempts, try again later", nil}},
 		{auth.ErrNeedsTLS, Error{NO, "PRIVACYREQUIRED", "Start TLS first: a password never travels in the clear", nil}},
 		{auth.ErrMechanism, Error{NO, "CANNOT", "That log-in mechanism is not offered", nil}},

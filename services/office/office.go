@@ -278,7 +278,7 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return err
 	}
 	o.openAllowance()
-	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, ClearLoopback: o.options.Dev, Certificate: func() []byte { return o.certs.Leaf() }, Logger: o.log})
+	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, Local: o.lan.Local, ClearLoopback: o.options.Dev, Certificate: func() []byte { return o.certs.Leaf() }, Logger: o.log})
 	return nil
 }
 

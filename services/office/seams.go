@@ -179,6 +179,13 @@ func (p people) SetPassword(ctx context.Context, id mail.AccountID, password str
 	return p.Directory.SetPassword(ctx, id, password)
 }
 
+// SetAccess says from where an account can be used, and ends its sessions: who may go on
+// comes back.
+func (p people) SetAccess(ctx context.Context, id mail.AccountID, a mail.Access) error {
+	defer p.servers.drop(id)
+	return p.Directory.SetAccess(ctx, id, a)
+}
+
 // RemoveAccount removes an account and ends its sessions.
 func (p people) RemoveAccount(ctx context.Context, id mail.AccountID) error {
 	defer p.servers.drop(id)

@@ -112,8 +112,9 @@ func (o *Office) newServers() (*servers, error) {
 		}),
 	}
 	var err error
+	everybody := people{o.directory, o.store, s}
 	s.web, err = web.New(web.Options{
-		Box: box{o}, Accounts: people{o.directory, o.store, s}, Authenticator: o.auth, Tokens: tokens{o.directory}, Addresses: o.directory, Search: finder{o}, Archives: archives{o}, Health: doctor{o}, Sending: sentCounts{o}, Undo: undo{o}, Collector: o.collector, Sources: sourceBook{o}, Mover: o.movers(), Recoverable: o.store.Retention(), Certificates: o.certs, Machine: o.options.Machine,
+		Box: box{o}, Accounts: everybody, Access: everybody, Authenticator: o.auth, Tokens: tokens{o.directory}, Addresses: o.directory, Search: finder{o}, Archives: archives{o}, Health: doctor{o}, Sending: sentCounts{o}, Undo: undo{o}, Collector: o.collector, Sources: sourceBook{o}, Mover: o.movers(), Recoverable: o.store.Retention(), Certificates: o.certs, Machine: o.options.Machine,
 		DNS: published{o}, Queue: waiting{o.queue, o.directory},
 		Verdicts: verdicts{o}, Spares: o.directory, BlockLists: listBook{o}, Sizes: listBook{o}, Routes: routeBook{o}, Content: rulebook{o}, Decisions: heldMail{o},
 		Claim: o.claim, Local: o.lan.Local, Trusted: o.lan.Trusted, Names: o.names(), TLS: o.certs.TLSConfig("h2", "http/1.1"),

@@ -136,6 +136,8 @@ func commands() []command {
 		{"reports set", "DOMAIN WHICH --box https://ADDRESS --token-file FILE [--ca FILE]", "say which daily reports a domain (or all that have no setting of their own) gets, if it asks for them: both, dmarc, tls or none", reportsSet},
 		{"size list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list the largest messages of people and domains", sizeList},
 		{"size set", "WHO SIZE --box https://ADDRESS --token-file FILE [--ca FILE]", "bound the messages that a person (ADDRESS), or everybody of a domain without a bound of their own, sends and gets: SIZE is like 20M, or none", sizeSet},
+		{"access list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list who can't log in from everywhere", accessList},
+		{"access set", "ADDRESS FROM --box https://ADDRESS --token-file FILE [--ca FILE]", "say from where a person can log in, for mail and for the pages: anywhere, office (its own network), or networks such as office,192.0.2.0/24", accessSet},
 		{"trace", "[WHAT] --box https://ADDRESS --token-file FILE [--ca FILE]", "say whether other servers read in the Received field from which device in the office a message came; with WHAT, which is show or hide, set that", trace},
 		{"content show", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "print the rules on what is in a domain's mail", contentShow},
 		{"content set", "DOMAIN FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "make the rules in a file (- for standard input) those of a domain: hold, redact or refuse mail with card numbers, IBANs, words or patterns in it; boxctl help content shows such a file", contentSet},

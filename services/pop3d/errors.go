@@ -61,6 +61,9 @@ func replyTo(err error) *Error {
 	switch {
 	case errors.Is(err, mail.ErrDenied):
 		return &Error{Code: codeAuth, Text: "Address or password is wrong"}
+	case errors.Is(err, mail.ErrElsewhere):
+		// RFC 3206 §4 counts an invalid location among what AUTH stands for.
+		return &Error{Code: codeAuth, Text: "This account can't be used from this network; ask your administrator"}
 	case errors.Is(err, mail.ErrTryLater):
 		return &Error{Code: codeTemporary, Text: "Too many attempts, try again later"}
 	case errors.Is(err, auth.ErrNeedsTLS):

@@ -25,7 +25,7 @@ func pass(ctx context.Context, s *session, password string) error {
 
 // denied counts a log-in that failed.
 func (s *session) denied(err error) error {
-	if errors.Is(err, mail.ErrDenied) || errors.Is(err, mail.ErrTryLater) {
+	if errors.Is(err, mail.ErrDenied) || errors.Is(err, mail.ErrElsewhere) || errors.Is(err, mail.ErrTryLater) {
 		s.failures++
 		s.log.Info("log-in failed", "err", err)
 	}

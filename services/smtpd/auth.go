@@ -98,7 +98,7 @@ func (c *conn) next(exchange auth.Exchange, response []byte) (challenge []byte, 
 // authFailed counts guesses: after a few the connection ends, which costs an
 // honest client nothing but a new one.
 func (c *conn) authFailed(mechanism string, err error) error {
-	if !errors.Is(err, mail.ErrDenied) && !errors.Is(err, mail.ErrTryLater) {
+	if !errors.Is(err, mail.ErrDenied) && !errors.Is(err, mail.ErrElsewhere) && !errors.Is(err, mail.ErrTryLater) {
 		return err
 	}
 	c.log.Info("a log-in failed", "verb", "accept", "mechanism", mechanism, "err", err)

@@ -54,6 +54,8 @@ func replyTo(err error) *Error {
 		return &Error{504, mail.Status5_5_4BadParameter, "That mechanism is not offered", err}
 	case errors.Is(err, mail.ErrDenied):
 		return &Error{535, mail.Status5_7_8BadCredentials, "Address or password is wrong", err}
+	case errors.Is(err, mail.ErrElsewhere):
+		return &Error{535, mail.Status5_7_1NotPermitted, "This account can't be used from this network; ask your administrator", err}
 	case errors.Is(err, mail.ErrTryLater):
 		return &Error{454, mail.Status4_7_0TryLater, "Too many attempts, try again later", err}
 	case errors.Is(err, context.DeadlineExceeded):

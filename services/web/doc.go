@@ -66,6 +66,8 @@
 //	PUT    /api/reports                       {domain, dmarc, tls}: 204; administrator
 //	GET    /api/sizes                         {sizes: [{who (address or domain), bytes}], most}: the largest messages; administrator
 //	PUT    /api/sizes                         {who, bytes}: 204; 0: no bound of its own; administrator
+//	GET    /api/access                        {access: [{who, office, networks}]}: who can't log in from everywhere; administrator
+//	PUT    /api/access                        {who, office, networks}: 204, and his mail programs log in again; neither: everywhere; administrator
 //	GET    /api/trace                         {hide_clients}: whether Received leaves out people's devices; administrator
 //	PUT    /api/trace                         {hide_clients}: 204; administrator
 //	GET    /api/tokens                        all tokens with their owners, never their text; administrator

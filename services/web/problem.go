@@ -75,6 +75,8 @@ func problem(err error) *Problem {
 			WhatToDo: "Wait until it is done, then reload this page."}},
 		{mail.ErrDenied, Problem{Status: http.StatusUnauthorized, Field: "password", Message: "Address or password is wrong.",
 			WhatToDo: "Check both. Capital letters count in the password."}},
+		{mail.ErrElsewhere, Problem{Status: http.StatusForbidden, Field: "address", Message: "This account can't be used from this network.",
+			WhatToDo: "Use it from the office, or ask your administrator to allow this network."}},
 		{mail.ErrTryLater, Problem{Status: http.StatusTooManyRequests, Retry: time.Minute, Message: "Too many wrong passwords have been tried.",
 			WhatToDo: "Wait a minute, then try again."}},
 		{mail.ErrNoAccount, Problem{Status: http.StatusNotFound, Field: "address", Message: "There is nobody with this address.",

@@ -52,6 +52,7 @@ func (s *Server) SecureHandler() http.Handler {
 	s.spares(mux)
 	s.blockLists(mux)
 	s.sizes(mux)
+	s.access(mux)
 	s.routes(mux)
 	s.content(mux)
 	s.held(mux)

@@ -33,6 +33,7 @@ type Options struct {
 	Routes        Routes     // optional: without it nobody says which way mail goes
 	BlockLists    BlockLists // optional: without it there are no such settings
 	Sizes         Sizes      // optional: likewise
+	Access        Access     // optional: likewise
 	Spares        Spares     // optional: without it the box is nobody's spare server
 	Content       Content    // optional: without it there are no rules on contents
 	Decisions     Decisions  // optional: without it no mail waits for a decision

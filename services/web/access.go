@@ -1,0 +1,62 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/netip"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// Access is from where people can log in. Errors: mail.ErrNoAccount, a
+// *mail.RuleError, or the box's own trouble.
+type Access interface {
+	Accesses() []mail.PersonAccess
+	// SetAccess also ends the account's sessions in mail programs.
+	SetAccess(ctx context.Context, id mail.AccountID, a mail.Access) error
+}
+
+type accessJSON struct {
+	Who      string         `json:"who"` // an address
+	Office   bool           `json:"office"`
+	Networks []netip.Prefix `json:"networks"`
+}
+
+// access are the paths of this file.
+func (s *Server) access(mux *http.ServeMux) {
+	if s.opt.Access == nil {
+		return
+	}
+	mux.HandleFunc("GET /api/access", s.admin(s.getAccess))
+	mux.HandleFunc("PUT /api/access", s.admin(s.putAccess))
+}
+
+// getAccess is GET /api/access.
+func (s *Server) getAccess(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+	list := []accessJSON{}
+	for _, a := range s.opt.Access.Accesses() {
+		list = append(list, accessJSON{a.Who.String(), a.Office, append([]netip.Prefix{}, a.Networks...)})
+	}
+	s.reply(w, r, http.StatusOK, map[string]any{"access": list})
+	return nil
+}
+
+// putAccess is PUT /api/access: 204.
+func (s *Server) putAccess(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+	var in accessJSON
+	if err := decode(w, r, &in); err != nil {
+		return err
+	}
+	account, _, err := s.find(r.Context(), in.Who)
+	if err != nil {
+		return err
+	}
+	if err := s.opt.Access.SetAccess(r.Context(), account.ID, mail.Access{Office: in.Office, Networks: in.Networks}); err != nil {
+		return err
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "access set", slog.String("of", account.Address.String()), slog.Bool("office", in.Office),
+		slog.Any("networks", in.Networks), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusNoContent, nil)
+	return nil
+}
