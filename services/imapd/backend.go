@@ -33,6 +33,9 @@ type Account interface {
 	// Subscribe puts a name on the list of subscriptions or takes it off.
 	Subscribe(ctx context.Context, name string, on bool) error
 
+	// Quota is what the account takes up and what it may.
+	Quota(ctx context.Context) (mail.Usage, mail.Quota, error)
+
 	// UIDs lists all messages in ascending order, complete up to the ModSeq.
 	UIDs(ctx context.Context, mailbox mail.MailboxID) ([]mail.UID, mail.ModSeq, error)
 	// Rows yields what is known of the messages in set that exist, by UID. The

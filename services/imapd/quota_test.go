@@ -53,3 +53,37 @@ S: /.*RECENT/
 S: /j OK .*/
 `)
 }
+
+// TestGetQuota: what there is a bound for is told, in units rounded up.
+func TestGetQuota(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		quota mail.Quota
+		want  string
+	}{
+		{mail.Quota{Messages: 7}, "(MESSAGE 2 7)"},
+		{mail.Quota{Bytes: 1500}, "(STORAGE 1 2)"},
+		{mail.Quota{Bytes: 3 << 30, Messages: 5}, "(STORAGE 1 3145728 MESSAGE 2 5)"},
+		{mail.Quota{Messages: 1}, "(MESSAGE 2 1)"}, // lowered
+	} {
+		b := newBox(t)
+		b.put("INBOX", nilFlags(), "a\n\nb\n", "c\n\nd\n")
+		b.store.SetQuota(func(mail.AccountID) mail.Quota { return test.quota })
+		b.runner().Run(t, "get quota", `
+S: /\* OK .*/
+C: a LOGIN alice@example.test secret
+S: /a OK .*/
+C: b GETQUOTA ""
+S: * QUOTA "" `+test.want+`
+S: b OK GETQUOTA completed
+C: c GETQUOTAROOT inbox
+S: * QUOTAROOT INBOX ""
+S: * QUOTA "" `+test.want+`
+S: c OK GETQUOTAROOT completed
+C: d GETQUOTA other
+S: d NO [NONEXISTENT] There is no such quota root
+C: e SETQUOTA "" (MESSAGE 100)
+S: e NO [NOPERM] Only the administrator sets quotas
+`)
+	}
+}

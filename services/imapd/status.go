@@ -9,7 +9,7 @@ import (
 )
 
 // status is STATUS (RFC 9051 §6.3.11) with the items of RFC 7162, RFC 7889,
-// RFC 8438 and RFC 8474.
+// RFC 8438, RFC 8474 and RFC 9208.
 type status struct {
 	name  string
 	items []statusItem
@@ -32,7 +32,7 @@ func (p *parser) statusItems() []statusItem {
 	p.List(func() {
 		item := statusItem(p.Keyword())
 		switch item {
-		case "MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ", "MAILBOXID", "APPENDLIMIT":
+		case "MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "DELETED-STORAGE", "SIZE", "HIGHESTMODSEQ", "MAILBOXID", "APPENDLIMIT":
 		default:
 			p.Failf("STATUS has no item %.30s", string(item))
 		}
@@ -64,6 +64,13 @@ func (s *session) writeStatus(ctx context.Context, mailbox mail.Mailbox, items [
 			return err
 		}
 	}
+	reclaimable := int64(0)
+	if slices.Contains(items, "DELETED-STORAGE") {
+		var err error
+		if reclaimable, err = s.deletedStorage(ctx, mailbox); err != nil {
+			return err
+		}
+	}
 	s.w.Raw("* STATUS ")
 	s.w.Mailbox(mailbox.Name)
 	separator := " ("
@@ -83,6 +90,8 @@ func (s *session) writeStatus(ctx context.Context, mailbox mail.Mailbox, items [
 			s.w.Number(uint64(mailbox.Unseen))
 		case "DELETED":
 			s.w.Number(uint64(mailbox.Deleted))
+		case "DELETED-STORAGE":
+			s.w.Number(uint64(reclaimable))
 		case "SIZE":
 			s.w.Number(uint64(mailbox.Size))
 		case "HIGHESTMODSEQ":

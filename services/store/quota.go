@@ -18,6 +18,18 @@ func (s *Store) Usage(ctx context.Context, id mail.AccountID) (mail.Usage, error
 	return a.last.usage, nil
 }
 
+// Quota is what the account takes up and what it may.
+func (h *Account) Quota(context.Context) (mail.Usage, mail.Quota, error) {
+	if err := h.check(); err != nil {
+		return mail.Usage{}, mail.Quota{}, err
+	}
+	a := h.a
+	bound := a.store.quota(a.id)
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.last.usage, bound, nil
+}
+
 // fits says whether more may come into the account; a *mail.QuotaError if not.
 // It is asked on the commit goroutine, of the account as everything before it in
 // the batch leaves it: so however many come at once, what gets in is what there

@@ -298,3 +298,12 @@ func (s *Store) Usage(_ context.Context, id mail.AccountID) (mail.Usage, error) 
 	}
 	return a.usage(), nil
 }
+
+// Quota is what the account takes up and what it may.
+func (h *Account) Quota(context.Context) (mail.Usage, mail.Quota, error) {
+	defer h.s.mu.Unlock()
+	if err := h.lock(); err != nil {
+		return mail.Usage{}, mail.Quota{}, err
+	}
+	return h.a.usage(), h.s.quota(h.a.id), nil
+}

@@ -100,6 +100,9 @@ type Account interface {
 	// Subscribe puts the name on the list of subscriptions, or takes it off.
 	Subscribe(ctx context.Context, name string, on bool) error
 
+	// Quota says what the account takes up, exactly, and what it may.
+	Quota(ctx context.Context) (mail.Usage, mail.Quota, error)
+
 	// UIDs gives all of the mailbox, ascending, and the ModSeq up to which this
 	// is complete: the since of a first Changes.
 	UIDs(ctx context.Context, mailbox mail.MailboxID) ([]mail.UID, mail.ModSeq, error)

@@ -44,6 +44,13 @@ func (o *office[A]) usage(id mail.AccountID, want mail.Usage) {
 	if got != want {
 		o.Errorf("Usage(%s) = %+v; want %+v", id, got, want)
 	}
+	a, err := o.store.Account(o.ctx, id)
+	o.ok(err)
+	used, bound, err := a.Quota(o.ctx)
+	o.ok(err)
+	if used != want || bound != Quota(id) {
+		o.Errorf("Quota of %s = %+v of %+v; want %+v of %+v", id, used, bound, want, Quota(id))
+	}
 }
 
 func testQuota[A Account](o *office[A]) {

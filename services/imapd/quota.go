@@ -1,0 +1,144 @@
+package imapd
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// quotaUnit is what one of STORAGE is, in bytes (RFC 9208 §5.1).
+const quotaUnit = 1024
+
+// quotaRoot is the name of the account's quota root: one bound is over all of its
+// mailboxes. An account without a bound has no root, since a root has at least one
+// resource (RFC 9208 §8, quota-list).
+const quotaRoot = ""
+
+// getQuota is GETQUOTA (RFC 9208 §4.1.1).
+type getQuota struct{ root string }
+
+func parseGetQuota(p *parser) request {
+	p.SP()
+	return getQuota{p.AString()}
+}
+
+func (c getQuota) run(ctx context.Context, s *session) error {
+	used, bound, err := s.account.Quota(ctx)
+	if err != nil {
+		return fmt.Errorf("ask for the quota: %w", err)
+	}
+	if c.root != quotaRoot || bound == (mail.Quota{}) {
+		return no("NONEXISTENT", "There is no such quota root")
+	}
+	s.quota(used, bound)
+	return nil
+}
+
+// getQuotaRoot is GETQUOTAROOT (RFC 9208 §4.1.2).
+type getQuotaRoot struct{ name string }
+
+func parseGetQuotaRoot(p *parser) request {
+	p.SP()
+	return getQuotaRoot{p.Mailbox()}
+}
+
+func (c getQuotaRoot) run(ctx context.Context, s *session) error {
+	mailbox, err := s.account.Mailbox(ctx, c.name)
+	if err != nil {
+		return err
+	}
+	used, bound, err := s.account.Quota(ctx)
+	if err != nil {
+		return fmt.Errorf("ask for the quota: %w", err)
+	}
+	s.w.Raw("* QUOTAROOT ")
+	s.w.Mailbox(mailbox.Name)
+	if bound == (mail.Quota{}) {
+		s.w.CRLF()
+		return nil
+	}
+	s.w.SP()
+	s.w.AString(quotaRoot)
+	s.w.CRLF()
+	s.quota(used, bound)
+	return nil
+}
+
+// quota writes the QUOTA response (RFC 9208 §4.2.1): the resources with a bound.
+func (s *session) quota(used mail.Usage, bound mail.Quota) {
+	s.w.Raw("* QUOTA ")
+	s.w.AString(quotaRoot)
+	separator := " ("
+	resource := func(name string, used, bound int64) {
+		s.w.Raw(separator + name + " ")
+		s.w.Number(uint64(used))
+		s.w.SP()
+		s.w.Number(uint64(bound))
+		separator = " "
+	}
+	if bound.Bytes > 0 {
+		resource("STORAGE", quotaUnits(used.Bytes), quotaUnits(bound.Bytes))
+	}
+	if bound.Messages > 0 {
+		resource("MESSAGE", used.Messages, bound.Messages)
+	}
+	s.w.Raw(")\r\n")
+}
+
+// quotaUnits rounds up, what is used as what is allowed: nobody who keeps to the
+// bound is shown to be over it.
+func quotaUnits(bytes int64) int64 {
+	units := bytes / quotaUnit
+	if bytes%quotaUnit > 0 {
+		units++
+	}
+	return units
+}
+
+// maxQuotaResources is more than there are.
+const maxQuotaResources = 16
+
+// setQuota is SETQUOTA (RFC 9208 §4.1.3), which is not for clients: quotas are the
+// administrator's, so QUOTASET is not advertised and the answer is always NO.
+type setQuota struct{}
+
+func parseSetQuota(p *parser) request {
+	p.SP()
+	p.AString()
+	p.SP()
+	n := 0
+	p.List(func() {
+		if n++; n > maxQuotaResources {
+			p.Failf("more than %d resources", maxQuotaResources)
+		}
+		p.Atom()
+		p.SP()
+		p.Number64()
+	})
+	return setQuota{}
+}
+
+func (setQuota) run(context.Context, *session) error {
+	return no("NOPERM", "Only the administrator sets quotas")
+}
+
+// deletedStorage is what EXPUNGE would free in a mailbox, in bytes. Only the
+// messages that are deleted are looked at.
+func (s *session) deletedStorage(ctx context.Context, mailbox mail.Mailbox) (int64, error) {
+	if mailbox.Deleted == 0 {
+		return 0, nil
+	}
+	set, err := s.account.Search(ctx, mailbox.ID, hasFlag(mail.Deleted))
+	if err != nil {
+		return 0, fmt.Errorf("find deleted messages of mailbox %s: %w", mailbox.ID, err)
+	}
+	size := int64(0)
+	for row, err := range s.account.Rows(ctx, mailbox.ID, set) {
+		if err != nil {
+			return 0, fmt.Errorf("add up deleted messages of mailbox %s: %w", mailbox.ID, err)
+		}
+		size += row.Size
+	}
+	return size, nil
+}
