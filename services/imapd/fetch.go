@@ -201,7 +201,7 @@ func (f *fetchRun) one(ctx context.Context, seq mail.SeqNum, row *mail.Row) erro
 	for i, it := range f.items {
 		f.w.Raw(separator)
 		separator = " "
-		if err := f.write(it, row, opened, i); err != nil {
+		if err := f.writeItem(it, row, opened, i); err != nil {
 			if f.w.Err() != nil {
 				return f.w.Err()
 			}
@@ -244,6 +244,7 @@ type fetched struct {
 	message  *message.Stored
 	digest   *message.Digest
 	contents []content // by item; empty for those without
+	texts    [][]byte  // by item, instead of the digest (rendered.go)
 }
 
 func (o *fetched) close() {
@@ -255,6 +256,9 @@ func (o *fetched) close() {
 // open opens a message and looks up everything that may go wrong before the
 // first byte of its response is written.
 func (f *fetchRun) open(ctx context.Context, uid mail.UID) (fetched, error) {
+	if f.ahead != nil && f.ahead.texts != nil {
+		return fetched{texts: f.ahead.texts}, nil
+	}
 	if f.ahead != nil && f.ahead.read {
 		return fetched{digest: f.ahead.digest}, f.ahead.err
 	}

@@ -30,6 +30,7 @@ type aheadDigest struct {
 	row    mail.Row
 	read   bool
 	digest *message.Digest
+	texts  [][]byte // by item, where all of them were kept: then no digest is read
 	err    error
 }
 
@@ -42,6 +43,9 @@ func (f *fetchRun) readsAhead() bool {
 
 // answerAhead answers for messages, reading their digests together first.
 func (f *fetchRun) answerAhead(ctx context.Context, list []aheadDigest) error {
+	for i := range list {
+		f.lookUp(&list[i])
+	}
 	if len(list) > 1 {
 		f.readDigests(ctx, list)
 	}
@@ -72,6 +76,9 @@ func (f *fetchRun) readDigests(ctx context.Context, list []aheadDigest) {
 				}
 			}()
 			for i := r; i < len(list) && headers.Load() < aheadHeaders; i += readers {
+				if list[i].texts != nil {
+					continue
+				}
 				f.readDigest(ctx, &list[i])
 				if d := list[i].digest; d != nil {
 					headers.Add(d.HeaderLen)

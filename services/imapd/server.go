@@ -40,6 +40,7 @@ type Server struct {
 	panics   atomic.Int64
 	recent   recentMarks
 	buffers  wire.Buffers
+	rendered renderedTexts
 	deflated sync.Pool // of *bytes.Buffer: what COMPRESS is about to send
 
 	ctx context.Context // of every command; ends when sessions are cut

@@ -30,6 +30,10 @@ type Writer struct {
 	n    int
 	err  error
 	utf8 bool
+
+	recording bool
+	record    []byte // what has been written since Record, to one byte more than longest
+	longest   int
 }
 
 // NewWriter writes to dst out of buffers of the pool.
@@ -50,6 +54,27 @@ func (w *Writer) Flush() error {
 		w.buf = nil
 	}
 	return w.err
+}
+
+// Record keeps what is written from now on, Copy aside, until Recorded.
+func (w *Writer) Record(longest int) {
+	w.recording, w.record, w.longest = true, w.record[:0], longest
+}
+
+// Recorded ends what Record began and gives what was written; nil if that is
+// longer than asked for or the connection has failed. It is valid until the next Record.
+func (w *Writer) Recorded() []byte {
+	w.recording = false
+	if w.err != nil || len(w.record) > w.longest {
+		return nil
+	}
+	return w.record
+}
+
+func (w *Writer) note(text string) {
+	if w.recording {
+		w.record = append(w.record, text[:min(len(text), w.longest+1-len(w.record))]...)
+	}
 }
 
 // Err is the first error of the connection.
@@ -76,6 +101,7 @@ func (w *Writer) space() []byte {
 
 // Raw writes text as it is.
 func (w *Writer) Raw(text string) {
+	w.note(text)
 	for w.err == nil && len(text) > 0 {
 		n := copy(w.space(), text)
 		w.n += n
@@ -85,6 +111,9 @@ func (w *Writer) Raw(text string) {
 
 // Byte writes one byte.
 func (w *Writer) Byte(c byte) {
+	if w.recording {
+		w.note(string([]byte{c}))
+	}
 	if w.err == nil {
 		w.space()[0] = c
 		w.n++
@@ -103,7 +132,13 @@ func (w *Writer) Number(n uint64) {
 	w.bytes(strconv.AppendUint(digits[:0], n, 10))
 }
 
+// RawBytes writes text as it is.
+func (w *Writer) RawBytes(text []byte) { w.bytes(text) }
+
 func (w *Writer) bytes(b []byte) {
+	if w.recording {
+		w.note(string(b))
+	}
 	for w.err == nil && len(b) > 0 {
 		n := copy(w.space(), b)
 		w.n += n
