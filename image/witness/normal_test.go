@@ -17,12 +17,14 @@ var (
 	flags  = regexp.MustCompile(`((?:FLAGS|PERMANENTFLAGS) )\(([^()]*)\)`)
 	fetch  = regexp.MustCompile(`^(\* \d+ FETCH )\((.*)\)$`)
 	list   = regexp.MustCompile(`^(\* (?:LIST|LSUB) )\(([^()]*)\)(.*)$`)
+	group  = regexp.MustCompile(`\(\?P<\w+>([^()]*)\)`)
 	escape = regexp.MustCompile(`\\([\\.+*?()|\[\]{}^$/])`)
 )
 
 // plain is a line that a regular expression matches, as far as one can be told: patterns of dialogues are texts with
 // ".*" and "\d+" in them.
 func plain(pattern string) string {
+	pattern = group.ReplaceAllString(pattern, "$1")
 	for _, any := range []string{`\d+`, `.*`, `.+`} {
 		pattern = strings.ReplaceAll(pattern, any, "1")
 	}
@@ -95,6 +97,7 @@ func TestNormal(t *testing.T) {
 		{`* 3 FETCH (UID 3 FLAGS (\Seen \Answered) ENVELOPE ("a b" (NIL) NIL))`, `* 3 FETCH (ENVELOPE ("a b" (NIL) NIL) FLAGS (\Answered \Seen) UID 3)`},
 		{`* LIST (\Sent \HasNoChildren) "/" "Sent"`, `* LIST (\HasNoChildren \Sent) / Sent`},
 		{`+ idling`, `+`},
+		{plain(`\* OK \[UIDVALIDITY (?P<v>\d+)\] .*`), `* OK [UIDVALIDITY #]`},
 		{plain(`\* OK \[UIDNEXT \d+\] .*`), `* OK [UIDNEXT 1]`},
 	} {
 		got := normal(c[0])

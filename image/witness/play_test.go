@@ -18,7 +18,7 @@ import (
 // Times for answers: of a command that is to be ended, and of what comes by itself, which Dovecot looks for twice a
 // second.
 const (
-	answerTime = 5 * time.Second
+	answerTime = 6 * time.Second
 	quietTime  = 1200 * time.Millisecond
 )
 
@@ -30,6 +30,7 @@ type play struct {
 	name  string
 	conns map[int]*conn
 	found []difference
+	vars  map[string]string // what groups of the dialogue's patterns have caught
 }
 
 type conn struct {
@@ -45,7 +46,7 @@ func (d difference) String() string { return d.dialogue + " | " + d.command + " 
 
 // dialogue plays a file's exchanges and gives the differences.
 func (p *play) dialogue(d *mailtest.Dialogue) []difference {
-	p.conns = make(map[int]*conn)
+	p.conns, p.vars = make(map[int]*conn), make(map[string]string)
 	for _, e := range d.Exchanges() {
 		c := p.conns[e.Conn]
 		if c == nil {
@@ -69,6 +70,9 @@ func (p *play) dialogue(d *mailtest.Dialogue) []difference {
 
 func (p *play) exchange(c *conn, e mailtest.Exchange) {
 	command := shown(e.Send)
+	for name, value := range p.vars {
+		e.Send = bytes.ReplaceAll(e.Send, []byte("${"+name+"}"), []byte(value))
+	}
 	switch {
 	case e.Close:
 		c.gone = true
@@ -172,6 +176,7 @@ func (p *play) compare(command string, e mailtest.Exchange, got []string) {
 					break
 				}
 			}
+			p.catch(e.Patterns[i], got)
 			if matched {
 				continue
 			}
@@ -195,6 +200,25 @@ func (p *play) compare(command string, e mailtest.Exchange, got []string) {
 		tagged := !strings.HasPrefix(line, "*")
 		if left[line] > 0 && (tagged || !e.Skips) {
 			p.differs(command, "theirs: "+line)
+		}
+	}
+}
+
+// catch keeps what the named groups of a pattern match, whatever text for people follows their response code.
+func (p *play) catch(pattern string, got []string) {
+	if !strings.Contains(pattern, "(?P<") {
+		return
+	}
+	code, _, _ := strings.Cut(pattern, `\]`)
+	re, err := regexp.Compile(`^(?s:` + code + `)`)
+	if err != nil {
+		p.t.Fatalf("%s: pattern %q: %v", p.name, pattern, err)
+	}
+	for _, line := range got {
+		for i, value := range re.FindStringSubmatch(line) {
+			if name := re.SubexpNames()[i]; name != "" {
+				p.vars[name] = value
+			}
 		}
 	}
 }
