@@ -24,7 +24,7 @@ type live struct {
 	cuts       int // done and looked at
 	early      int // of starts
 	firmware   int // starts by firmware and loader
-	stalls     int // starts that were made once more, see one.start
+	stalls     int // starts that were made once more, see one.start, and looks that were given up, see one.look
 	operations int
 	faults     []problem
 	into       phases
@@ -46,7 +46,9 @@ func (p *proof) machine(t *testing.T) {
 		for i := range l.machines {
 			t.Run(fmt.Sprint(i+1), func(t *testing.T) {
 				t.Parallel()
-				l.run(t, i+1)
+				for disk := 0; l.run(t, i+1, disk) && disk < maxStalls; disk++ {
+					t.Logf("STALLED: machine %d begins anew", i+1)
+				}
 			})
 		}
 	})
@@ -96,6 +98,8 @@ type one struct {
 	*live
 	*box
 	number   int
+	disk     int // how often it has begun anew
+	stalled  bool
 	r        *rand.Rand
 	shm      string
 	validity map[string]uint32
@@ -105,35 +109,39 @@ type one struct {
 	times    stopwatch // since the last cut was looked at
 }
 
-// run has one machine cut until there are no cuts left, or something is wrong: then its disk is kept as it is.
-func (l *live) run(t *testing.T, number int) {
+// run has one machine cut until there are no cuts left, or something is wrong: then its disk is kept as it is. It reports
+// whether that was the emulator's doing.
+func (l *live) run(t *testing.T, number, disk int) (stalled bool) {
 	pace := betweenStarts()
 	m := &one{
-		live: l, box: newBox(t, filepath.Join(l.dir, fmt.Sprintf("machine%d", number)), l.cut, 0, &pace), number: number,
-		r: rand.New(rand.NewPCG(l.seed, 10+uint64(number))), shm: inMemory(t), validity: make(map[string]uint32), h: l.h, times: newStopwatch(),
+		live: l, box: newBox(t, filepath.Join(l.dir, fmt.Sprintf("machine%d", number+100*disk)), l.cut, 0, &pace), number: number, disk: disk,
+		r: rand.New(rand.NewPCG(l.seed, 10+uint64(number+100*disk))), shm: inMemory(t), validity: make(map[string]uint32), h: l.h, times: newStopwatch(),
 	}
 	for {
 		v, ok := m.look(t)
 		if !ok {
-			return
+			return m.stalled
 		}
 		if !l.take() {
 			break
 		}
 		if !m.load(t, v) {
-			return
+			return false
 		}
 		if m.r.IntN(3) == 0 && !m.again(t) {
-			return
+			return false
 		}
 	}
 	m.box.off(t)
+	return false
 }
 
 // firmwareShare is one in how many starts goes through firmware and loader, which take as long as everything else.
 const firmwareShare = 10
 
-// look starts the box after a cut and looks at everything.
+// look starts the box after a cut and looks at everything. Where the emulated processor stood still meanwhile and the box
+// could not answer for that reason, nothing is said of this cut: looking puts letters back, so that it can't be done once
+// more, and the machine begins anew.
 func (m *one) look(t *testing.T) (*view, bool) {
 	byFirmware := m.cuts%firmwareShare == firmwareShare-1
 	if err := m.start(t, byFirmware); err != nil {
@@ -144,10 +152,19 @@ func (m *one) look(t *testing.T) (*view, bool) {
 	m.removals = m.due()
 	v, problems := m.box.look(t, m.h.final(), m.removals, m.validity)
 	m.times.lap("look")
+	if line := stall(m.boot.Serial()); line != "" && len(problems) > 0 && !slices.ContainsFunc(problems, func(p problem) bool { return p.fault != broken }) {
+		m.stalled = true
+		m.live.mu.Lock()
+		m.stalls++
+		m.live.mu.Unlock()
+		t.Logf("STALLED: %s can't be looked at: the emulated processor stood still: %s: %v", m.name(), line, problems)
+		m.cut(t, m.r.Uint64())
+		return nil, false
+	}
 	ok := m.note(t, m.name(), problems, nil)
 	m.live.mu.Lock()
 	m.live.cuts++
-	if m.number > 1 && m.cuts == 0 {
+	if (m.number > 1 || m.disk > 0) && m.cuts == 0 {
 		m.live.cuts-- // the recording's, which the first machine counts
 	}
 	if byFirmware {
