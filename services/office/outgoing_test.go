@@ -164,6 +164,49 @@ func TestNoWayOut(t *testing.T) {
 	}
 }
 
+// TestBlackHole: servers that take connections and never say a word keep nobody else's
+// mail, however many messages wait for them.
+func TestBlackHole(t *testing.T) {
+	t.Parallel()
+	far, reach := newFar(t)
+	o := startOffice(t, t.TempDir(), reach)
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.13:%d", o.options.Outgoing.Port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	taken := make(chan net.Conn, 100)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			taken <- c
+		}
+	}()
+	far.world.Add(t, "hole.test.", "@ IN MX 10 mx\nmx IN A 127.0.0.13\n")
+	o.setUpNow(t, 0)
+	for i := range 50 {
+		if err := o.submit(t, fmt.Sprintf("person%d@hole.test", i), "Subject: swallowed\r\n\r\nhello\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := <-taken // they are being tried
+	defer func() { _ = c.Close() }()
+	if err := o.submit(t, "somebody@far.test", "Subject: beside\r\n\r\nhello\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "what goes elsewhere has gone", func() bool {
+		far.mu.Lock()
+		defer far.mu.Unlock()
+		return strings.Contains(strings.Join(far.got, "\n"), "Subject: beside")
+	})
+	if n := o.queue.Stats().Items; n != 50 {
+		t.Errorf("%d messages wait; want the 50 for those who don't answer", n)
+	}
+}
+
 // eventually waits for what other goroutines are about to do.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()

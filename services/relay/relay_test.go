@@ -168,6 +168,33 @@ func TestEqualServers(t *testing.T) {
 	})
 }
 
+// TestAliases: a domain that is another name for one is reached where that one's mail goes,
+// and a server may be given by an alias, which RFC 5321 §5.1 forbids and many do. What
+// leads in a circle, or to nothing, is told apart.
+func TestAliases(t *testing.T) {
+	t.Parallel()
+	for hop, test := range map[string]struct {
+		want  string
+		calls []string
+	}{
+		"www.aliases.test":    {"deferred 0 4.4.1", []string{"192.0.2.61:25"}},
+		"bare.aliases.test":   {"deferred 0 4.4.1", []string{"192.0.2.62:25"}},
+		"server.aliases.test": {"deferred 0 4.4.1", []string{"192.0.2.62:25"}},
+		"lost.aliases.test":   {"failed 0 5.1.2", nil},
+		"round.aliases.test":  {"deferred 0 4.4.3", nil},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.Add(t, "aliases.test", "www CNAME real\nreal MX 10 mx\nmx A 192.0.2.61\nbare CNAME host\nhost A 192.0.2.62\n"+
+				"server MX 10 name\nname CNAME host\nlost CNAME nothing\nround CNAME circle\ncircle CNAME round")
+			got := w.client(t).Send(t.Context(), job(hop, testMessage, "one"))
+			if fates(got) != test.want || !slices.Equal(w.called(), test.calls) {
+				t.Errorf("%s: got %s (%s), calls %v; want %s, %v", hop, fates(got), got[0].Reply.Text, w.called(), test.want, test.calls)
+			}
+		})
+	}
+}
+
 // TestTwoServersAtMost holds that a message is not offered to every server of a
 // domain that says "later".
 func TestTwoServersAtMost(t *testing.T) {
