@@ -64,6 +64,7 @@ func extensions() []extension {
 		{"THREAD=REFERENCES", "RFC 5256", "thread.go", in},
 		{"THREAD=REFS", "draft-ietf-morg-inthread", "thread.go", in},
 		{"UIDPLUS", "RFC 4315", "expunge.go", in},
+		{"UNAUTHENTICATE", "RFC 8437", "unauthenticate.go", in},
 		{"UNSELECT", "RFC 3691", "close.go", in},
 		{"UTF8=ACCEPT", "RFC 6855", "enable.go", in},
 		{"WITHIN", "RFC 5032", "searchkey.go", in},
@@ -80,7 +81,7 @@ func (s *session) capabilities() string {
 		}
 	}
 	if now == stranger {
-		if s.tls == nil && s.server.options.TLS != nil {
+		if s.tls == nil && s.server.options.TLS != nil && !s.compressed {
 			names = append(names, "STARTTLS")
 		}
 		if !s.clear() {

@@ -36,6 +36,7 @@ func commandTable() []command {
 		{name: "AUTHENTICATE", states: stranger, parse: parseAuthenticate},
 		{name: "LOGIN", states: stranger, parse: parseLogin},
 
+		{name: "UNAUTHENTICATE", states: in, parse: parseUnauthenticate},
 		{name: "ENABLE", states: in, parse: parseEnable},
 		{name: "NAMESPACE", states: in, parse: parseNamespace},
 		{name: "SELECT", states: in, parse: parseSelect(false)},

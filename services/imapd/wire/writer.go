@@ -46,6 +46,9 @@ func (w *Writer) SetDestination(dst io.Writer) { w.dst = dst }
 // by ENABLE (RFC 9051 §4.3, RFC 6855 §3).
 func (w *Writer) AllowUTF8() { w.utf8 = true }
 
+// ForbidUTF8 takes AllowUTF8 back.
+func (w *Writer) ForbidUTF8() { w.utf8 = false }
+
 // Flush writes what is buffered and gives the buffer back.
 func (w *Writer) Flush() error {
 	w.empty()

@@ -1,0 +1,33 @@
+package imapd
+
+import (
+	"context"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// unauthenticate is RFC 8437: the connection, with its TLS, is kept for somebody
+// else, and nothing of whoever was logged in.
+type unauthenticate struct{}
+
+func parseUnauthenticate(*parser) request { return unauthenticate{} }
+
+func (unauthenticate) run(_ context.Context, s *session) error {
+	s.log.Info("imap unauthenticate", "login", s.login.Address.String())
+	s.view = nil // as UNSELECT: nothing is expunged (§3)
+	left := s.login.Account
+	s.login, s.account = mail.Login{}, nil
+	s.server.releaseLogin(left)
+	s.server.desk.Own(s, 0) // Drop must not cut whoever comes next
+	// What ENABLE has turned on ends with the log-in (§4.1).
+	s.rev2, s.utf8, s.utf8Only, s.condstore, s.qresync = false, false, false, false, false
+	s.w.ForbidUTF8()
+	// failedLogins stays: changing identities is no way to get more guesses. The
+	// commands of a stranger count anew, or a pool of connections would run out.
+	s.commands = 0
+	s.log = s.server.options.Log.With("peer", s.peer.String())
+	s.conn.until(time.Now().Add(loginTime))
+	s.code = "CAPABILITY " + s.capabilities()
+	return nil
+}
