@@ -30,7 +30,6 @@ func extensions() []extension {
 		{"BINARY", "RFC 3516", "fetchbody.go", in},
 		{"CATENATE", "RFC 4469", "catenate.go", in},
 		{"CHILDREN", "RFC 3348", "list.go", in},
-		{"COMPRESS=DEFLATE", "RFC 4978", "compress.go", in},
 		{"CONDSTORE", "RFC 7162", "store.go", in},
 		{"CONTEXT=SEARCH", "RFC 5267", "context.go", in},
 		{"CONTEXT=SORT", "RFC 5267", "context.go", in},
@@ -81,7 +80,7 @@ func (s *session) capabilities() string {
 		}
 	}
 	if now == stranger {
-		if s.tls == nil && s.server.options.TLS != nil && !s.compressed {
+		if s.tls == nil && s.server.options.TLS != nil {
 			names = append(names, "STARTTLS")
 		}
 		if !s.clear() {

@@ -54,7 +54,6 @@ func commandTable() []command {
 		{name: "SETQUOTA", states: in, parse: parseSetQuota},
 		{name: "APPEND", states: in, parse: parseAppend, streams: true},
 		{name: "ESEARCH", states: in, parse: parseMultisearch},
-		{name: "COMPRESS", states: in, parse: parseCompress},
 		{name: "IDLE", states: in, parse: parseIdle},
 
 		{name: "CHECK", states: selected, parse: parseNoop},

@@ -41,7 +41,6 @@ type Server struct {
 	recent   recentMarks
 	buffers  wire.Buffers
 	rendered renderedTexts
-	deflated sync.Pool // of *bytes.Buffer: what COMPRESS is about to send
 
 	ctx context.Context // of every command; ends when sessions are cut
 	cut context.CancelFunc

@@ -13,8 +13,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"github.com/klauspost/compress/flate"
-
 	"github.com/sanduk-mail/sanduk/services/imapd/wire"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/reception"
@@ -52,15 +50,13 @@ type session struct {
 	condstore bool // the client has shown that it knows mod-sequences
 	qresync   bool // ENABLE QRESYNC
 
-	tag                 string // of the command that runs
-	code                string // response code of the tagged OK
-	ending              bool   // LOGOUT or BYE
-	startingTLS         bool   // the handshake comes after the tagged OK
-	startingCompression bool   // as startingTLS
-	compressed          bool   // COMPRESS is on
-	badCommands         int
-	failedLogins        int
-	commands            int // given before log-in
+	tag          string // of the command that runs
+	code         string // response code of the tagged OK
+	ending       bool   // LOGOUT or BYE
+	startingTLS  bool   // the handshake comes after the tagged OK
+	badCommands  int
+	failedLogins int
+	commands     int // given before log-in
 }
 
 func newSession(s *Server, nc net.Conn, mode Mode) *session {
@@ -150,10 +146,6 @@ func (s *session) end(err error) {
 			s.log.Warn("imap session ends", "err", err)
 		}
 		s.bye(e)
-		return
-	}
-	if _, ok := errors.AsType[flate.CorruptInputError](err); ok {
-		s.bye(&Error{Status: BYE, Text: "What came is not compressed as COMPRESS=DEFLATE asks"})
 		return
 	}
 	switch {
@@ -278,8 +270,6 @@ func (s *session) completed(ctx context.Context, tag, name string, late error) e
 		return late
 	case s.startingTLS:
 		return s.turnOnTLS(ctx)
-	case s.startingCompression:
-		return s.turnOnCompression()
 	}
 	return nil
 }

@@ -12,8 +12,6 @@ func parseStartTLS(*parser) request { return startTLS{} }
 
 func (startTLS) run(_ context.Context, s *session) error {
 	switch {
-	case s.compressed: // TLS goes below compression: RFC 4978 §3
-		return bad("TLS can't be turned on below compression")
 	case s.tls != nil:
 		return bad("TLS is on already")
 	case s.server.options.TLS == nil:
