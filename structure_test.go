@@ -96,7 +96,8 @@ func TestImportArrows(t *testing.T) {
 			forbid(within(s.dir, "services/mail") && strings.Contains(imported, "."), "the vocabulary has no I/O and no dependencies, so that everything can import it")
 			forbid(within(s.dir, servers...) && (isOurs && within(own, append(stores, "services/journal")...) || imported == bbolt),
 				"a protocol server says what it needs in an interface of its own, so that it can be tested on a model and served by another store")
-			forbid(imported == "github.com/miekg/dns" && !within(s.dir, "services/resolver"), "DNS is asked in one place, where answers are bounded, cached and proven")
+			forbid(imported == "github.com/miekg/dns" && !within(s.dir, "services/resolver", "platform/dnstls"),
+				"DNS is asked in one place, where answers are bounded, cached and proven; another only passes questions on")
 			forbid(imported == bbolt && !within(s.dir, append(stores, "services/collect")...), "one package owns each database file; others ask it")
 			for _, store := range stores {
 				forbid(within(s.dir, store) && isOurs && within(own, stores...) && !within(own, store), "indexes of the journal stand side by side and never know each other")
