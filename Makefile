@@ -5,6 +5,8 @@ export CGO_ENABLED ?= 0
 
 # make image FIRMWARE=no: without what is not free software (CPU microcode, network card firmware)
 FIRMWARE ?= yes
+# make image BOARD=uefi-arm64: another kind of machine (directories in board/)
+BOARD ?= pc-amd64
 # make fuzz FUZZTIME=5m
 FUZZTIME ?= 30s
 
@@ -43,14 +45,29 @@ check: ## format, vet, static analysis, unit tests: the quick loop
 	@scripts/check
 
 .PHONY: image
-image: web build/mkimage ## build/sanduk-pc-amd64.img, .efi, .update (FIRMWARE=no: without microcode and firmware)
+image: web build/mkimage ## build/sanduk-BOARD.img, .efi, .update (BOARD=uefi-arm64; FIRMWARE=no: without microcode and firmware)
 	@scripts/deps image
-	@build/mkimage $(firmware)
+	@build/mkimage -board $(BOARD) $(firmware)
+
+.PHONY: release
+release: web build/mkimage ## what people download: image with gzip, checksums, signature (KEY=secret minisign key TRUST=directory of *.pub; BOOTKEY, BOOTCERT as KEY, CERT of sign)
+	@scripts/deps image $(if $(BOOTKEY),sign)
+	@build/mkimage -board $(BOARD) $(firmware) -release $(if $(KEY),-key '$(KEY)' -trust '$(TRUST)') $(if $(BOOTKEY),-boot-key '$(BOOTKEY)' -boot-cert '$(BOOTCERT)')
+
+.PHONY: sign
+sign: web build/mkimage ## as image, signed for Secure Boot (KEY=private key CERT=certificate, both PEM files: make keys)
+	@test -n '$(KEY)' && test -n '$(CERT)' || { echo 'make sign KEY=private.pem CERT=certificate.pem (make keys makes them)' >&2; exit 2; }
+	@scripts/deps image sign
+	@build/mkimage -board $(BOARD) $(firmware) -boot-key '$(KEY)' -boot-cert '$(CERT)'
+
+.PHONY: keys
+keys: build/mkimage ## a key of your own for Secure Boot: build/secureboot/*.pem
+	@build/mkimage -new-boot-key build/secureboot
 
 .PHONY: hello
 hello: build/mkimage ## an image that only says hello, to measure against
 	@scripts/deps image
-	@build/mkimage -hello $(firmware)
+	@build/mkimage -board $(BOARD) -hello $(firmware)
 
 .PHONY: bench
 bench: ## all benchmarks; also writes build/bench.json

@@ -16,6 +16,10 @@ type Board struct {
 	Name string `json:"name"` // also the directory's name, and part of the image's file name
 	Arch string `json:"arch"` // Debian's architecture name, such as amd64
 
+	// MaxUKI bounds the unified kernel image, in MiB: two of them and a third that is being written must fit on the boot
+	// partition, and firmware reads it through slow drivers.
+	MaxUKI int `json:"max_uki"`
+
 	Kernel Kernel `json:"kernel"`
 	Loader Loader `json:"loader"`
 
@@ -139,6 +143,8 @@ func (b *Board) check() error {
 		return errors.New("name: lower-case letters, digits and hyphens only")
 	case !nameRE.MatchString(b.Arch):
 		return errors.New("arch is missing")
+	case b.MaxUKI <= 0:
+		return errors.New("max_uki is missing")
 	case b.Kernel.Package == "" || b.Kernel.Image == "":
 		return errors.New("kernel: package and image are needed")
 	case b.Loader.Package == "" || b.Loader.Loader == "" || b.Loader.Stub == "" || b.Loader.Path == "":

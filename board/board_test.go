@@ -40,7 +40,7 @@ func TestLoadEveryBoard(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
-	const good = `{"name":"x","arch":"amd64","kernel":{"package":"k","image":"vmlinuz"},
+	const good = `{"name":"x","arch":"amd64","max_uki":40,"kernel":{"package":"k","image":"vmlinuz"},
 		"loader":{"package":"l","loader":"/a","stub":"/b","path":"EFI/x"},"cmdline":[{"word":"quiet","why":"y"}]}`
 	tests := []struct {
 		name, json, modules, want string

@@ -7,8 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-	"regexp"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/board"
@@ -16,12 +16,10 @@ import (
 	"github.com/sanduk-mail/sanduk/image/disk"
 	"github.com/sanduk-mail/sanduk/image/initramfs"
 	"github.com/sanduk-mail/sanduk/image/manifest"
+	"github.com/sanduk-mail/sanduk/image/secureboot"
 	"github.com/sanduk-mail/sanduk/image/uki"
+	"github.com/sanduk-mail/sanduk/platform/update"
 )
-
-// MaxUKI is the budget for the unified kernel image: two of them and a third being written must fit on any stick, and
-// firmware reads it through slow drivers.
-const MaxUKI = 40 << 20
 
 // Options say what to build.
 type Options struct {
@@ -37,6 +35,11 @@ type Options struct {
 	Firmware bool // with microcode and device firmware, which are not free software
 	// Hello builds an image whose PID 1 only says hello, for measuring; its files are called hello-BOARD.
 	Hello bool
+	// Keys sign the update, and say which updates the box takes.
+	Keys Keys
+	// BootKey signs the loader and the kernel image for machines with Secure Boot; nil: they aren't signed.
+	BootKey *secureboot.Key
+	Schema  update.Schema // forms of the data that the services know
 	// Extra makes a test image: see the package's comment.
 	Extra []string
 	// CheckUnits refuses unit files that the box's supervisor would not understand.
@@ -53,21 +56,13 @@ type Result struct {
 	UKISize  int
 }
 
-// versionRE: a plus sign would be read as the loader's counter of tries, an underscore ends the name before it.
-var versionRE = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+([.~-][A-Za-z0-9.~-]*)?$`)
-
-// CheckVersion says whether a version can stand in a boot entry's file name.
-func CheckVersion(v string) error {
-	if !versionRE.MatchString(v) {
-		return fmt.Errorf("version %q: want something like 1.2.3 or 1.2.3-4-gabcdef", v)
-	}
-	return nil
-}
-
 // Build makes an image.
 func Build(ctx context.Context, o Options) (Result, error) {
-	if err := CheckVersion(o.Version); err != nil {
+	if err := update.Version(o.Version).Check(); err != nil {
 		return Result{}, err
+	}
+	if len(o.Keys.Trusted) == 0 {
+		return Result{}, errors.New("no keys: the box could never be updated")
 	}
 	o.Units = withExtra(o.Units, o.Root, o.Extra)
 	if err := o.CheckUnits(o.Units); err != nil {
@@ -80,7 +75,7 @@ func Build(ctx context.Context, o Options) (Result, error) {
 	if err := b.gather(ctx); err != nil {
 		return Result{}, err
 	}
-	return b.write()
+	return b.write(ctx)
 }
 
 // name is what the image is called: sanduk, unless it is for measuring or testing.
@@ -128,7 +123,7 @@ func (b *builder) gather(ctx context.Context) error {
 		return err
 	}
 	for _, step := range []func() error{
-		b.addModules, b.addTools, b.addFirmware, b.addMicrocode, b.addLicenses, b.addSystem,
+		b.addModules, b.addTools, b.addFirmware, b.addMicrocode, b.addLicenses, b.addSystem, b.addKeys,
 		func() error { return b.addPrograms(c.programs) },
 	} {
 		if err := step(); err != nil {
@@ -139,7 +134,7 @@ func (b *builder) gather(ctx context.Context) error {
 }
 
 // write makes the results out of what was gathered.
-func (b *builder) write() (Result, error) {
+func (b *builder) write(ctx context.Context) (Result, error) {
 	list, err := b.addManifest()
 	if err != nil {
 		return Result{}, err
@@ -166,8 +161,13 @@ func (b *builder) write() (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if len(kernel) > MaxUKI {
-		return Result{}, fmt.Errorf("the kernel image has %.1f MB, the budget is %d MB", float64(len(kernel))/(1<<20), MaxUKI>>20)
+	if b.BootKey != nil {
+		if loader, kernel, err = b.sign(ctx, loader, kernel); err != nil {
+			return Result{}, err
+		}
+	}
+	if len(kernel) > b.Board.MaxUKI<<20 {
+		return Result{}, fmt.Errorf("the kernel image has %.1f MB, the budget is %d MB", float64(len(kernel))/(1<<20), b.Board.MaxUKI)
 	}
 	out := func(ending string) string { return filepath.Join(b.Out, b.name()+"-"+b.Board.Name+ending) }
 	r := Result{
@@ -175,28 +175,34 @@ func (b *builder) write() (Result, error) {
 		Linux: out(".linux"), Initrd: out(".initrd"),
 		Version: b.Version, Firmware: b.Firmware, UKISize: len(kernel),
 	}
-	update, err := b.update(kernel)
+	bundle, err := b.bundle(kernel)
 	if err != nil {
 		return Result{}, err
 	}
 	for file, data := range map[string][]byte{
-		r.UKI: kernel, r.Update: update, r.Manifest: list, r.Linux: linux, r.Initrd: initrd,
+		r.UKI: kernel, r.Update: bundle, r.Manifest: list, r.Linux: linux, r.Initrd: initrd,
 	} {
 		if err := replace(file, data); err != nil {
 			return Result{}, err
 		}
 	}
-	err = disk.Write(r.Image, b.Board.Name+" "+b.Version, []disk.File{
+	files := []disk.File{
 		{Path: b.Board.Loader.Path, Data: loader},
 		{Path: EntryPath(b.Version), Data: kernel},
 		{Path: "loader/loader.conf", Data: []byte(loaderConf)},
-	})
-	return r, err
+	}
+	enrolment, err := b.enrolment(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	return r, disk.Write(r.Image, b.Board.Name+" "+b.Version, append(files, enrolment...))
 }
 
 // EntryPath is where the ESP has the kernel image of a version. The first image has no counter of tries: there is
 // nothing to go back to.
-func EntryPath(version string) string { return "EFI/Linux/sanduk_" + version + ".efi" }
+func EntryPath(version string) string {
+	return path.Join(update.Dir, update.FileName(update.Version(version)))
+}
 
 // loaderConf makes the loader start the newest entry at once. There is no loader/random-seed on the ESP, so the loader
 // never writes to the FAT except for its counters; the command line cannot be edited at the screen.

@@ -259,7 +259,7 @@ func skipAll(skip map[string]string, modules []string) bool {
 
 // addMicrocode makes the archive in which the kernel looks before it unpacks anything: plain, at the very front.
 func (b *builder) addMicrocode() error {
-	if !b.Firmware {
+	if !b.Firmware || len(b.Board.Firmware.Microcode) == 0 {
 		return nil
 	}
 	tree := initramfs.New()

@@ -40,7 +40,7 @@ func (b *builder) programs() []program {
 // compile builds the programs side by side; Go's own cache makes this quick when little has changed.
 func (b *builder) compile(ctx context.Context) ([]program, error) {
 	programs := b.programs()
-	dir, err := filepath.Abs(filepath.Join(b.Out, "bin"))
+	dir, err := filepath.Abs(filepath.Join(b.Out, "bin", b.Board.Arch))
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,8 @@
 package image
 
 import (
-	"archive/tar"
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -196,49 +193,4 @@ func forget(dir string, keep int) error {
 		entries = append(entries[:oldest], entries[oldest+1:]...)
 	}
 	return nil
-}
-
-// Description is the file "manifest.json" at the front of an update.
-type Description struct {
-	Format  int    `json:"format"`
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Board   string `json:"board"`
-	File    string `json:"file"` // the kernel image's name in the update and on the ESP
-	Size    int    `json:"size"`
-	SHA256  string `json:"sha256"`
-	// Development is true for an update that nobody signed. A box that asks for signatures refuses it.
-	Development bool `json:"development"`
-}
-
-// update returns a tar archive with the description and the kernel image.
-func (b *builder) update(kernel []byte) ([]byte, error) {
-	sum := sha256.Sum256(kernel)
-	d := Description{
-		Format: 1, Name: b.name(), Version: b.Version, Board: b.Board.Name,
-		File: filepath.Base(EntryPath(b.Version)), Size: len(kernel), SHA256: hex.EncodeToString(sum[:]),
-		Development: true,
-	}
-	text, err := json.MarshalIndent(d, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	var out bytes.Buffer
-	w := tar.NewWriter(&out)
-	for _, f := range []struct {
-		name string
-		data []byte
-	}{{"manifest.json", append(text, '\n')}, {d.File, kernel}} {
-		h := &tar.Header{Name: f.name, Mode: 0o644, Size: int64(len(f.data)), Format: tar.FormatUSTAR, ModTime: time.Unix(0, 0)}
-		if err := w.WriteHeader(h); err != nil {
-			return nil, err
-		}
-		if _, err := w.Write(f.data); err != nil {
-			return nil, err
-		}
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
 }

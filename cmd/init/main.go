@@ -9,19 +9,19 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/boot"
-	"github.com/sanduk-mail/sanduk/platform/clock"
 	"github.com/sanduk-mail/sanduk/platform/supervise"
+	"github.com/sanduk-mail/sanduk/platform/update"
 	"github.com/sanduk-mail/sanduk/services/units"
-)
-
-// Set by the image build (-ldflags "-X main.version=… -X main.built=…").
-var (
-	version = "development"
-	built   string // RFC 3339
 )
 
 // unitDir is in the image, which is signed and read-only: the unit files there were checked when it was built.
 const unitDir = "/etc/sanduk/units"
+
+// keyDir has the keys whose updates the image takes.
+const keyDir = "/etc/sanduk/update-keys"
+
+// releaseFile says what image this is.
+const releaseFile = "/etc/os-release"
 
 func main() {
 	if supervise.IsShim(os.Args) {
@@ -31,11 +31,17 @@ func main() {
 		fmt.Fprintln(os.Stderr, "init: this is the first process of a Sanduk box; it cannot be started by hand")
 		os.Exit(2)
 	}
-	cfg := boot.Config{Units: os.DirFS(unitDir), Version: version, Built: clock.Built(built)}
+	cfg := boot.Config{
+		Units: os.DirFS(unitDir), Keys: os.DirFS(keyDir), Schema: update.Schema(units.Schema()),
+	}
+	var err error
+	if cfg.Release, err = boot.ReadRelease(releaseFile); err != nil {
+		fmt.Fprintln(os.Stderr, "init:", err) // the box runs all the same, without updates
+	}
 	for _, p := range units.Probes() {
 		cfg.Probes = append(cfg.Probes, boot.Probe(p))
 	}
-	err := boot.Run(cfg)
+	err = boot.Run(cfg)
 	// Reached only when even the restart failed: PID 1 ends, the kernel panics
 	// and restarts by itself.
 	fmt.Fprintln(os.Stderr, "init:", err)

@@ -14,8 +14,11 @@ import (
 
 	"github.com/sanduk-mail/sanduk/platform/control"
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/platform/firewall"
 	"github.com/sanduk-mail/sanduk/platform/netconf"
 	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/lan"
+	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/office"
 	"github.com/sanduk-mail/sanduk/services/setup"
 )
@@ -158,6 +161,46 @@ func (m *machine) Settle(ctx context.Context, box directory.Box) error {
 		return err
 	}
 	return errors.Join(m.pid1.SetHostname(ctx, string(box.Hostname)), m.pid1.SetNetwork(ctx, network))
+}
+
+// Admit tells the packet filter whom to let in.
+func (m *machine) Admit(ctx context.Context, a lan.Admission) error {
+	if m.pid1 == nil {
+		return nil
+	}
+	policy, err := json.Marshal(filterPolicy(a))
+	if err != nil {
+		return err
+	}
+	return m.pid1.SetFirewall(ctx, policy)
+}
+
+// filterPolicy is an admission in ports.
+func filterPolicy(a lan.Admission) firewall.Policy {
+	p := firewall.Policy{SetUp: a.SetUp, Office: a.Office}
+	for _, door := range a.Doors {
+		p.Doors = append(p.Doors, firewall.Door{Ports: portsOf(door.Service, a.ExtraPort), Networks: door.Networks})
+	}
+	if a.Paths {
+		everybody := []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")}
+		p.Doors = append(p.Doors, firewall.Door{Ports: []uint16{80, 443}, Networks: everybody})
+	}
+	return p
+}
+
+// portsOf are a service's, as the socket units have them.
+func portsOf(s mail.Service, extra uint16) []uint16 {
+	switch s {
+	case mail.ServiceIMAP:
+		return []uint16{143, 993}
+	case mail.ServicePOP3:
+		return []uint16{110, 995}
+	}
+	ports := []uint16{465, 587}
+	if extra != 0 {
+		ports = append(ports, extra)
+	}
+	return ports
 }
 
 // networkJSON is the contract's "network" object.

@@ -7,7 +7,7 @@
 //	maild --dev --data DIR [--setup FILE]
 //
 // A box gives it nothing else. Retention, upkeep, segment and indexing are for
-// tests, where days have to pass in seconds; so are dns, dns-anchor, mx-port and ca,
+// tests, where days have to pass in seconds; so are memory, for a small box, and dns, dns-anchor, mx-port and ca,
 // where the world is a small one.
 package main
 
@@ -18,12 +18,14 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // the box has no zone files
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/sanduk-mail/sanduk/platform/clock"
+	"github.com/sanduk-mail/sanduk/platform/logbook"
 	"github.com/sanduk-mail/sanduk/services/office"
 )
 
@@ -42,6 +44,7 @@ func main() {
 	flag.DurationVar(&tuning.Upkeep, "upkeep", 0, "how often what is due is let go and its space given back (an hour)")
 	flag.Int64Var(&tuning.Segment, "segment", 0, "`bytes` of one file of the log (64 MiB)")
 	flag.DurationVar(&tuning.Indexing, "indexing", 0, "how long after a change mail is indexed for searches (a minute)")
+	memory := flag.Int64("memory", machineMemory(), "`bytes` of memory that the machine is taken to have")
 	var outgoing outgoingFlags
 	flag.StringVar(&outgoing.dns, "dns", "", "`host:port` of the DNS server that is asked (the system's)")
 	flag.StringVar(&outgoing.anchor, "dns-anchor", "", "`file` with the root's DS records that DNSSEC is proven from, with --dns (IANA's)")
@@ -52,10 +55,14 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	handler := logbook.ServiceHandler(os.Stderr, slog.LevelInfo) // as PID 1 keeps it
+	if *dev {
+		handler = slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo})
+	}
+	log := slog.New(handler)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, log, *dev, *data, *setup, tuning, outgoing); err != nil {
+	if err := run(ctx, log, *dev, *data, *setup, office.Memory(*memory), tuning, outgoing); err != nil {
 		log.Error("maild ends", "err", err)
 		fmt.Fprintln(os.Stderr, "maild:", err)
 		os.Exit(1)
@@ -64,7 +71,12 @@ func main() {
 
 // run is the wiring: sockets and machine from PID 1 or from the developer's
 // computer, one office between them.
-func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string, tuning office.Tuning, flags outgoingFlags) error {
+func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string, memory office.Memory, tuning office.Tuning, flags outgoingFlags) error {
+	if !dev {
+		if err := keepSecret(); err != nil {
+			return err
+		}
+	}
 	listeners, err := listen(dev)
 	if err != nil {
 		return err
@@ -81,10 +93,11 @@ func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string, tu
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return err
 	}
+	debug.SetMemoryLimit(memory.CollectorLimit(debug.SetMemoryLimit(-1)))
 	starting, started := context.WithCancel(ctx)
 	defer started()
 	go askForTime(starting, log)
-	o, err := office.Open(ctx, office.Options{Data: data, Version: version, Trusted: trusted, Built: clock.Built(built), Dev: dev, Machine: machine, Log: log, Tuning: tuning, DNS: dns, Outgoing: outgoing})
+	o, err := office.Open(ctx, office.Options{Data: data, Version: version, Trusted: trusted, Built: clock.Built(built), Dev: dev, Machine: machine, Sure: machine.sure(ctx, log), Computer: machine.computer(), Networking: machine.networking(), Watcher: machine.watcher(), Errands: machine.errands(), Log: log, Memory: memory, Tuning: tuning, DNS: dns, Outgoing: outgoing})
 	if err != nil {
 		return err
 	}
@@ -108,6 +121,15 @@ func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string, tu
 	}
 	go feedWatchdog(ctx, o.Alive, log)
 	return closeAfter(o, o.Serve(ctx, listeners))
+}
+
+// machineMemory is what the machine has, in bytes; 0 where it doesn't say.
+func machineMemory() int64 {
+	var info syscall.Sysinfo_t
+	if err := syscall.Sysinfo(&info); err != nil {
+		return 0
+	}
+	return int64(info.Totalram) * int64(info.Unit)
 }
 
 func closeAfter(o *office.Office, err error) error {

@@ -84,7 +84,7 @@ type maild struct {
 // startMaild starts it, set up for so many people.
 func startMaild(tb testing.TB, people int) *maild {
 	tb.Helper()
-	p := newProcess(tb, people)
+	p := newProcess(tb, people, "--memory", "536870912")
 	p.start()
 	c := dialSMTP(tb, p.addrs["smtp"]) // waits in the backlog until it is set up
 	c.close()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -12,24 +13,37 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/sanduk-mail/sanduk/platform/clock"
+	"github.com/sanduk-mail/sanduk/platform/firewall"
 	"github.com/sanduk-mail/sanduk/platform/mdns"
 	"github.com/sanduk-mail/sanduk/platform/netconf"
+	"golang.org/x/sys/unix"
 )
 
 // netd is the wiring: network → name and clock.
 type netd struct {
-	config, run, state, name string
+	config, policy, run, state, name string
 
 	log *slog.Logger
 
 	mu      sync.Mutex
 	chosen  []string // time servers from the settings; guarded by mu
 	offered []string // time servers from the network; guarded by mu
+
+	dns     []netip.Addr // from the settings; guarded by mu
+	dnsName string       // in their certificates; "" where they are asked in the clear; guarded by mu
+
+	admitted firewall.Policy // the last that could be read; guarded by mu
 }
 
 func (n *netd) serve(ctx context.Context) error {
+	// Nothing of its memory is to be read by others of its user, or written out when it dies.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
+		n.log.Warn("memory can be read by others of the user", "error", err)
+	}
 	config := n.settings(netconf.Config{Mode: netconf.ModeDHCP})
-	responder, manager, keeper, err := n.build(config)
+	n.readPolicy()
+	guard := n.guard()
+	responder, manager, keeper, err := n.build(config, guard)
 	if err != nil {
 		return err
 	}
@@ -40,6 +54,8 @@ func (n *netd) serve(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	wg.Go(func() { keeper.Run(ctx) })
+	wg.Go(func() { guard.Run(ctx) })
+	wg.Go(func() { n.answerDNS(ctx) })
 	wg.Go(func() { n.answerName(ctx, responder) })
 	wg.Go(func() {
 		for {
@@ -48,6 +64,8 @@ func (n *netd) serve(ctx context.Context) error {
 				return
 			case <-hup:
 				config = n.settings(config)
+				n.readPolicy()
+				guard.Look()
 				manager.Reload(ctx, config, hostname())
 				keeper.Kick()
 			}
@@ -58,8 +76,8 @@ func (n *netd) serve(ctx context.Context) error {
 	return err
 }
 
-// build makes the three parts and ties their callbacks together.
-func (n *netd) build(config netconf.Config) (*mdns.Responder, *netconf.Manager, *clock.Keeper, error) {
+// build makes the other parts and ties their callbacks together.
+func (n *netd) build(config netconf.Config, guard *firewall.Keeper) (*mdns.Responder, *netconf.Manager, *clock.Keeper, error) {
 	var manager *netconf.Manager
 	responder, err := mdns.New(mdns.Options{
 		Name: n.name, Log: n.log,
@@ -73,13 +91,17 @@ func (n *netd) build(config netconf.Config) (*mdns.Responder, *netconf.Manager, 
 		Config: config, Hostname: hostname(), RunDir: n.run, Log: n.log,
 		OnReady:  func() { n.notify(daemon.SdNotifyReady) },
 		OnStatus: func(line string) { n.notify("STATUS=" + line) },
-		OnAlive:  func() { n.notify(daemon.SdNotifyWatchdog) },
+		OnAlive: func() {
+			guard.Look()
+			n.notify(daemon.SdNotifyWatchdog)
+		},
 		OnChange: func(s netconf.Status) {
 			n.mu.Lock()
 			n.offered = s.NTP
 			n.mu.Unlock()
 			responder.SetInterfaces(interfaces(s))
 			keeper.Kick()
+			guard.Look()
 		},
 	})
 	return responder, manager, keeper, nil
@@ -117,6 +139,7 @@ func (n *netd) settings(last netconf.Config) netconf.Config {
 	}
 	n.mu.Lock()
 	n.chosen = config.NTP
+	n.dns, n.dnsName = config.DNS, config.DNSTLS
 	n.mu.Unlock()
 	return config
 }

@@ -33,6 +33,7 @@ var ErrNoNonFree = errors.New("the component non-free-firmware cannot be reached
 // Cache is a directory with apt's lists, packages and unpacked files.
 type Cache struct {
 	dir     string
+	arch    string
 	sources []Source
 	out     io.Writer
 	now     time.Time
@@ -55,6 +56,7 @@ type Package struct {
 // Options say where a Cache is and what it works with.
 type Options struct {
 	Dir     string    // the cache's own directory; made when missing
+	Arch    string    // Debian's name of the packages' architecture; one Dir holds those of one
 	Sources []Source  // from ReadSources
 	Out     io.Writer // progress, for a person
 	Now     time.Time // to tell how old the last choice is
@@ -71,7 +73,7 @@ func Open(o Options) (*Cache, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Cache{dir: dir, sources: o.Sources, out: o.Out, now: o.Now}, nil
+	return &Cache{dir: dir, arch: o.Arch, sources: o.Sources, out: o.Out, now: o.Now}, nil
 }
 
 // choice is the file packages.json.
@@ -305,6 +307,7 @@ func (c *Cache) run(ctx context.Context, program string, args ...string) ([]byte
 		"-o", "Dir::State::status=/dev/null", // what is installed here does not matter
 		"-o", "Dir::State::lists=" + filepath.Join(c.dir, "lists"),
 		"-o", "Dir::Cache=" + c.dir,
+		"-o", "APT::Architecture=" + c.arch, "-o", "APT::Architectures::=" + c.arch,
 		"-o", "APT::Sandbox::User=", // the lists belong to whoever builds
 		"-o", "Acquire::Languages=none",
 		"-o", "Acquire::Retries=3",

@@ -3,12 +3,15 @@ package boottest
 import (
 	"bufio"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/smtp"
 	"net/textproto"
+	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -97,6 +100,46 @@ func checkPorts(t *testing.T, b *vm.Boot) {
 			t.Errorf("%s greets with %q, %v, want %q", p.Name, line, err, want[p.Name])
 		}
 	}
+}
+
+// silentTime is long enough for a box under TCG to say something, were it to say anything.
+const silentTime = 8 * time.Second
+
+// checkWorld asks every port of the contract from a network that is not the office's: mail is taken there, and anything
+// else is as if there were no box. That nothing is heard, not even a connection that ends, shows that the packet filter
+// has kept it away; the services would have closed it.
+func checkWorld(t *testing.T, b *vm.Boot) {
+	t.Helper()
+	var asking sync.WaitGroup
+	for _, p := range run.Ports() {
+		asking.Go(func() {
+			conn, err := net.DialTimeout("tcp", b.WorldAddr(p.Guest), answerTime)
+			if err != nil {
+				t.Errorf("%s: QEMU does not take the connection: %v", p.Name, err)
+				return
+			}
+			defer conn.Close()
+			wait := silentTime
+			if p.Guest == 25 {
+				wait = answerTime
+			}
+			if p.Name == "http" {
+				fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: mail.%s\r\n\r\n", domain)
+			}
+			if err := conn.SetReadDeadline(time.Now().Add(wait)); err != nil {
+				t.Error(err)
+				return
+			}
+			line, err := bufio.NewReader(conn).ReadString('\n')
+			switch {
+			case p.Guest == 25 && !strings.HasPrefix(line, "220 "):
+				t.Errorf("from the world port 25 greets with %q, %v", line, err)
+			case p.Guest != 25 && !errors.Is(err, os.ErrDeadlineExceeded):
+				t.Errorf("from the world %s is heard: %q, %v", p.Name, line, err)
+			}
+		})
+	}
+	asking.Wait()
 }
 
 // send gives the box a message for Alice, as another server would, and returns nil once the box has taken it.

@@ -49,7 +49,7 @@ func greets(t *testing.T, b *vm.Boot, after string) {
 	t.Logf("%s: greeted after %v", after, time.Since(began).Round(time.Millisecond))
 }
 
-// TestTrouble ends and hangs the programs of a box that is in use, PID 1 last. Mail that was taken is there at the end.
+// TestTrouble tries what no service may do, then ends and hangs the programs of a box that is in use, PID 1 last. Mail that was taken is there at the end.
 func TestTrouble(t *testing.T) {
 	t.Parallel()
 	o := vm.Options{Image: artifact(t, troubleImage), Ports: map[int]int{troublePort: 0}}
@@ -65,6 +65,8 @@ func TestTrouble(t *testing.T) {
 	if err := send(b, "before the trouble"); err != nil {
 		t.Fatal(err)
 	}
+
+	checkConfinement(t, b)
 
 	makeTrouble(t, b, "kill maild")
 	greets(t, b, "maild killed")

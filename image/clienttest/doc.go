@@ -1,6 +1,9 @@
-// Package clienttest has the tests in which real mail programs use a box: swaks, curl, msmtp, mbsync, fetchmail, mutt, getmail, offlineimap,
-// openssl, a browser and boxctl, all from Debian's packages or this project, against the built image in a virtual
-// machine. It holds no code but for them.
+// Package clienttest has the tests in which real mail programs use a box: swaks, curl, msmtp, mbsync, fetchmail, mutt,
+// neomutt, alpine, getmail, offlineimap, Thunderbird, openssl, a browser and boxctl, all from Debian's packages or this project,
+// against the built image in a virtual machine. It holds no code but for them.
+//
+// Thunderbird runs on a screen that nobody looks at (Xvfb) and is driven from inside, by Marionette: the windows, the
+// connections and the order of things are its own.
 //
 // One box is started for all programs. Each program gets an account and a home directory of its own, finds the box by
 // its name in a hosts file that only it sees, and trusts the authority's certificate that the box offers for download:

@@ -97,16 +97,21 @@ func letters(t *testing.T, c *imapclient.Client, mailbox string) []letter {
 
 func fetch(t *testing.T, c *imapclient.Client, set imap.SeqSet) []letter {
 	t.Helper()
-	section := &imap.FetchItemBodySection{Peek: true}
-	found, err := c.Fetch(set, &imap.FetchOptions{UID: true, Flags: true, BodySection: []*imap.FetchItemBodySection{section}}).Collect()
+	all, err := fetchErr(c, set)
 	if err != nil {
 		t.Fatalf("FETCH: %v", err)
 	}
+	return all
+}
+
+func fetchErr(c *imapclient.Client, set imap.SeqSet) ([]letter, error) {
+	section := &imap.FetchItemBodySection{Peek: true}
+	found, err := c.Fetch(set, &imap.FetchOptions{UID: true, Flags: true, BodySection: []*imap.FetchItemBodySection{section}}).Collect()
 	var all []letter
 	for _, m := range found {
 		all = append(all, letter{m.UID, m.Flags, m.FindBodySection(section)})
 	}
-	return all
+	return all, err
 }
 
 // find returns the message whose received bytes are body, and checks what the box put in front.

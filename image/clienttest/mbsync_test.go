@@ -2,7 +2,6 @@ package clienttest
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -15,8 +14,8 @@ import (
 // mbsync keeps one account's folders and a Maildir the same.
 type mbsync struct {
 	*program
+	maildir
 	config string
-	local  string // whose account
 }
 
 func newMbsync(t *testing.T, o *office, local, service, security string) *mbsync {
@@ -50,50 +49,12 @@ Remove Both
 Expunge Both
 SyncState *
 `, hostname, o.port(service), at(local), password, security, o.caFile, p.home, p.home))
-	return &mbsync{p, config, local}
+	return &mbsync{p, maildir(filepath.Join(p.home, "mail")), config}
 }
 
 func (s *mbsync) sync(t *testing.T) {
 	t.Helper()
 	s.must(t, "", "mbsync", "-c", s.config, "-a")
-}
-
-// files are the messages of a folder: by file name, which has the flags in it, the text.
-func (s *mbsync) files(t *testing.T, folder string) map[string]string {
-	t.Helper()
-	all := make(map[string]string)
-	for _, dir := range []string{"new", "cur"} {
-		names, err := filepath.Glob(filepath.Join(s.home, "mail", folder, dir, "*"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range names {
-			all[name] = read(t, name)
-		}
-	}
-	return all
-}
-
-// holding returns the file with a text in it.
-func (s *mbsync) holding(t *testing.T, folder, text string) string {
-	t.Helper()
-	for name, body := range s.files(t, folder) {
-		if strings.Contains(body, text) {
-			return name
-		}
-	}
-	t.Fatalf("no file of %s holds %q", folder, text)
-	return ""
-}
-
-// mark gives a local message other flags, as a mail program does, by its name.
-func (s *mbsync) mark(t *testing.T, folder, text, flags string) {
-	t.Helper()
-	name := s.holding(t, folder, text)
-	base, _, _ := strings.Cut(filepath.Base(name), ":2,")
-	if err := os.Rename(name, filepath.Join(s.home, "mail", folder, "cur", base+":2,"+flags)); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // unmarked takes out the field by which mbsync finds a message again that it has just stored.
@@ -169,6 +130,44 @@ func testMbsync(t *testing.T, o *office, m *matrix) {
 		if n := len(s.files(t, "INBOX")); n != len(bodies) {
 			t.Errorf("%d files in INBOX; want %d", n, len(bodies))
 		}
+	})
+	m.try(t, "mbsync", "993: pull and change what another person has opened", func(t *testing.T) {
+		const folder = "Shared with mbsync"
+		theirs := "Other Users/" + at("alice") + "/" + folder
+		c := o.imap(t, "alice", password)
+		if err := c.Create(folder, nil).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		text := note("from alice")
+		put := c.Append(folder, int64(len(text)), nil)
+		if _, err := put.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := put.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := put.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		share := func(rights imap.RightSet) {
+			t.Helper()
+			if err := c.SetACL(folder, imap.RightsIdentifier(at(owner)), imap.RightModificationReplace, rights).Wait(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		share(imap.RightSet("lrswite"))
+		s.sync(t)
+		s.mark(t, theirs, "Subject: from alice\n", "FS")
+		write(t, filepath.Join(s.home, "mail", theirs, "cur", "1235.local:2,S"), strings.ReplaceAll(note("to alice"), "\r\n", "\n"))
+		s.sync(t)
+		all := o.count(t, "alice", folder, 2)
+		if l := all[0]; string(l.body) != text || !l.has(imap.FlagFlagged) || !l.has(imap.FlagSeen) {
+			t.Errorf("in alice's folder is %q with %v; want \\Flagged \\Seen", l.body, l.flags)
+		}
+		// What is taken away is out of reach at the next look, and the owner loses nothing by it.
+		share(imap.RightSet(""))
+		s.run(t, "mbsync", "-c", s.config, "-a")
+		o.count(t, "alice", folder, 2)
 	})
 	m.try(t, "mbsync", "143, STARTTLS: another account", func(t *testing.T) {
 		o.deliver(t, "second", note("for the second"))

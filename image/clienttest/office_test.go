@@ -26,7 +26,10 @@ const (
 
 // people have an account each: one for each program, so that programs can be tested side by side.
 func people() []string {
-	return []string{"alice", "swaks", "curl", "msmtp", "mbsync", "second", "fetchmail", "mutt", "getmail", "offlineimap", "bytes", "refused", "šaban"}
+	return []string{
+		"alice", "swaks", "curl", "msmtp", "mbsync", "second", "fetchmail", "mutt", "neomutt", "getmail",
+		"offlineimap", "alpine", "thunderbird", "bird", "step", "bytes", "refused", "šaban",
+	}
 }
 
 func at(local string) string { return local + "@" + domain }

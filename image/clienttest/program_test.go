@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,26 +55,10 @@ func (p *program) run(t *testing.T, stdin, name string, args ...string) result {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), programTime)
 	defer cancel()
-	script := `mount --bind "$0" /etc/hosts && exec "$@"`
-	if p.root != "" { // the clients' files are found there by the same names
-		script = fmt.Sprintf(`r=%s d=%s && mkdir -p $r$d && touch $r/etc/hosts && mount --rbind /dev $r/dev && mount --bind "$0" $r/etc/hosts && mount --bind $d $r$d && exec chroot $r /usr/bin/env -C %s "$@"`, p.root, p.o.dir, p.home)
-	}
-	inside := []string{"-c", script, p.o.hosts, name}
-	cmd := exec.CommandContext(ctx, "/bin/sh", append(inside, args...)...)
-	cmd.Dir = p.home
-	cmd.Env = append(os.Environ(), "HOME="+p.home, "FETCHMAILHOME="+p.home, "TERM=xterm", "LC_ALL=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+	cmd := p.command(ctx, name, args...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Setpgid: true}
-	// Some of them start others, which would hold the output open.
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = 10 * time.Second
-	if uid := os.Getuid(); uid != 0 {
-		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
-		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
-		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
-	}
 	began := time.Now()
 	err := cmd.Run()
 	took := time.Since(began).Round(time.Millisecond)
@@ -91,6 +76,83 @@ func (p *program) run(t *testing.T, stdin, name string, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), out.String()}
 }
 
+// command is a call of a program that has not been started.
+func (p *program) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	script := `mount --bind "$0" /etc/hosts && exec "$@"`
+	if p.root != "" { // the clients' files are found there by the same names
+		script = fmt.Sprintf(`r=%s d=%s && mkdir -p $r$d && touch $r/etc/hosts && mount --rbind /dev $r/dev && mount --rbind /proc $r/proc && mount --bind "$0" $r/etc/hosts && mount --bind $d $r$d && exec chroot $r /usr/bin/env -C %s "$@"`, p.root, p.o.dir, p.home)
+	}
+	inside := []string{"-c", script, p.o.hosts, name}
+	cmd := exec.CommandContext(ctx, "/bin/sh", append(inside, args...)...)
+	cmd.Dir = p.home
+	cmd.Env = append(os.Environ(), "HOME="+p.home, "FETCHMAILHOME="+p.home, "TERM=xterm", "LC_ALL=C.UTF-8", "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS, Setpgid: true}
+	// Some of them start others, which would hold the output open.
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = 10 * time.Second
+	if uid := os.Getuid(); uid != 0 {
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}
+	}
+	return cmd
+}
+
+// start starts a program that stays until the test ends, and is killed then with all that it started. Its output is in
+// a file, which is logged when the test fails.
+func (p *program) start(t *testing.T, name string, args ...string) (log string) {
+	t.Helper()
+	log = filepath.Join(p.home, filepath.Base(name)+".log")
+	out, err := os.Create(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background()) // the test's own ends before its clean-up
+	cmd := p.command(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait() // killed
+		out.Close()
+		if t.Failed() {
+			t.Logf("%s %s:\n%s", name, strings.Join(args, " "), shorten(read(t, log)))
+		}
+	})
+	return log
+}
+
+// killWhen starts a program and kills it without warning as soon as something is so, if it has not ended before.
+func (p *program) killWhen(t *testing.T, what string, so func() bool, name string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), programTime)
+	defer cancel()
+	cmd := p.command(ctx, name, args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // killed, or done before
+	}()
+	eventually(t, what, func() bool {
+		select {
+		case <-ended:
+			return true
+		default:
+			return so()
+		}
+	})
+	cancel()
+	<-ended
+	t.Logf("%s, killed: %s", name, cmd.ProcessState)
+}
+
 // must is run for a program that has to succeed.
 func (p *program) must(t *testing.T, stdin, name string, args ...string) string {
 	t.Helper()
@@ -99,6 +161,51 @@ func (p *program) must(t *testing.T, stdin, name string, args ...string) string 
 		t.Fatalf("%s ended with status %d", name, r.code)
 	}
 	return r.out
+}
+
+// step is what a program on a terminal has to show, and what is typed then.
+type step struct{ shown, typed string }
+
+// dialogue is must for a program that is typed at while it runs. It returns all that was to be seen.
+func (p *program) dialogue(t *testing.T, steps []step, name string, args ...string) string {
+	t.Helper()
+	log := filepath.Join(p.home, "screen")
+	out, err := os.Create(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), programTime)
+	defer cancel()
+	cmd := p.command(ctx, name, args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	from := 0
+	for _, s := range steps {
+		eventually(t, "the screen shows "+s.shown, func() bool {
+			seen := read(t, log)
+			if i := strings.Index(seen[from:], s.shown); i >= 0 {
+				from += i + len(s.shown)
+				return true
+			}
+			return ctx.Err() != nil || len(ended) > 0
+		})
+		_, _ = io.WriteString(in, s.typed) // if it has ended, that is told below
+	}
+	err = <-ended
+	seen := read(t, log)
+	if err != nil {
+		t.Fatalf("%s %s: %v, after:\n%s", name, strings.Join(args, " "), err, shorten(seen[max(0, from-2000):]))
+	}
+	return seen
 }
 
 // mustNot is run for a program that has to end with a status, and to say something that matters.

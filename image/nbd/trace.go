@@ -165,3 +165,14 @@ func (t *Trace) read(i int64) (write, error) {
 	}
 	return w, nil
 }
+
+// Touching lists the writes and trims that touch n bytes at off.
+func (t *Trace) Touching(off, n int64) []int64 {
+	var list []int64
+	for i, m := range t.moves {
+		if !m.flush && m.off < off+n && off < m.off+m.n {
+			list = append(list, int64(i))
+		}
+	}
+	return list
+}

@@ -28,6 +28,8 @@ import (
 
 	"github.com/sanduk-mail/sanduk/platform/supervise"
 	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/lan"
+	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/office"
 	"github.com/sanduk-mail/sanduk/services/units"
 )
@@ -37,6 +39,9 @@ const serveVariable = "SANDUK_RIVAL_SERVE"
 
 // relayVariable is the port of the server on relayHost to which mail for elsewhere goes; without it none does.
 const relayVariable = "SANDUK_RIVAL_RELAY"
+
+// unsignedVariable has the box leave signing to its provider.
+const unsignedVariable = "SANDUK_RIVAL_UNSIGNED"
 
 const password = "olive harbour 42 lamps"
 
@@ -122,6 +127,7 @@ const tidySignal = syscall.SIGUSR1
 
 // serveOffice is the box's mail service, as cmd/maild starts it.
 func serveOffice(ctx context.Context) error {
+	debug.SetMemoryLimit(office.Memory(0).CollectorLimit(debug.SetMemoryLimit(-1))) // as maild does
 	o, err := office.Open(ctx, office.Options{
 		Data: os.Args[1], Version: "bench", Dev: true, Machine: machine{},
 		Trusted: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Log: slog.New(slog.DiscardHandler),
@@ -135,6 +141,11 @@ func serveOffice(ctx context.Context) error {
 	}
 	if err := o.SetUpFromFile(ctx, setup); err != nil {
 		return errors.Join(err, o.Close())
+	}
+	if os.Getenv(unsignedVariable) != "" {
+		if err := o.SetSigning(ctx, mail.Signing{Domain: domain, Provider: true}); err != nil {
+			return errors.Join(err, o.Close())
+		}
 	}
 	listeners := make(map[string]net.Listener)
 	for _, name := range []string{"smtp", "submission", "submissions", "imap", "imaps", "pop3", "pop3s", "http", "https"} {
@@ -179,6 +190,7 @@ func (machine) Gateways() ([]netip.Addr, error)             { return nil, nil }
 func (machine) Addresses() []netip.Addr                     { return []netip.Addr{netip.MustParseAddr("127.0.0.1")} }
 func (machine) Show(context.Context, office.Screen) error   { return nil }
 func (machine) Settle(context.Context, directory.Box) error { return nil }
+func (machine) Admit(context.Context, lan.Admission) error  { return nil }
 func (machine) SetUpDone(context.Context) error             { return nil }
 
 // serveSink takes everything and keeps nothing.

@@ -24,7 +24,7 @@ type side struct {
 	tls          *tls.Config
 	cpu          func() time.Duration
 	memory       func() int64
-	tidy         func() // before memory is looked at for the first time
+	tidy         func() // before memory is looked at
 }
 
 // sides starts both, with empty mailboxes: the box, and Dovecot as Debian's packages set it up.

@@ -3,6 +3,7 @@ package vm
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,7 @@ type Boot struct {
 	said    *transcript
 	stderr  *bytes.Buffer
 	ports   map[int]int
+	world   map[int]int   // the same of the other network
 	ended   chan struct{} // closed when QEMU is gone
 	err     error         // QEMU's, valid once ended is closed
 	logFile *os.File
@@ -83,7 +85,7 @@ func (b *Boot) start(ctx context.Context, m *Machine) error {
 	}
 	defer controlListener.Close()
 
-	b.cmd = exec.Command(program, m.arguments(serial, control)...)
+	b.cmd = exec.Command(m.o.kind().program, m.arguments(serial, control)...)
 	b.cmd.Stderr = b.stderr
 	ownGroup(b.cmd)
 	if err := b.cmd.Start(); err != nil {
@@ -148,12 +150,20 @@ func (b *Boot) readPorts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	b.ports = make(map[int]int)
-	text := strings.ReplaceAll(string(raw), `\n`, "\n")
-	for _, m := range forward.FindAllStringSubmatch(text, -1) {
-		host, _ := strconv.Atoi(m[1])
-		guest, _ := strconv.Atoi(m[2])
-		b.ports[guest] = host
+	b.ports, b.world = make(map[int]int), make(map[int]int)
+	ports := b.ports
+	for line := range strings.Lines(strings.ReplaceAll(strings.ReplaceAll(string(raw), `\r`, ""), `\n`, "\n")) {
+		switch {
+		case strings.Contains(line, "(world):"):
+			ports = b.world
+		case strings.Contains(line, "(net):"):
+			ports = b.ports
+		}
+		if m := forward.FindStringSubmatch(line); m != nil {
+			host, _ := strconv.Atoi(m[1])
+			guest, _ := strconv.Atoi(m[2])
+			ports[guest] = host
+		}
 	}
 	return nil
 }
@@ -165,6 +175,11 @@ func (b *Boot) Addr(guest int) string {
 		return ""
 	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(host))
+}
+
+// WorldAddr is Addr through the guest's card in the other network.
+func (b *Boot) WorldAddr(guest int) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(b.world[guest]))
 }
 
 // WaitSerial waits until the serial port's text, from the start of this boot, matches re, and returns the match's
@@ -204,9 +219,42 @@ func (b *Boot) Screenshot(ctx context.Context, file string) error {
 	return err
 }
 
+// HardwareClock is what the machine's clock with the battery shows.
+func (b *Boot) HardwareClock(ctx context.Context) (time.Time, error) {
+	raw, err := b.control.do(ctx, "qom-get", map[string]any{"path": "/machine", "property": "rtc-time"})
+	if err != nil {
+		return time.Time{}, err
+	}
+	var at struct {
+		Year  int `json:"tm_year"` // from 1900
+		Month int `json:"tm_mon"`  // from 0
+		Day   int `json:"tm_mday"`
+		Hour  int `json:"tm_hour"`
+		Min   int `json:"tm_min"`
+		Sec   int `json:"tm_sec"`
+	}
+	if err := json.Unmarshal(raw, &at); err != nil {
+		return time.Time{}, fmt.Errorf("qemu: the hardware clock: %w", err)
+	}
+	return time.Date(1900+at.Year, time.Month(at.Month+1), at.Day, at.Hour, at.Min, at.Sec, 0, time.UTC), nil
+}
+
 // PressPower pushes the power button: the guest is asked to shut down.
 func (b *Boot) PressPower(ctx context.Context) error {
 	_, err := b.control.do(ctx, "system_powerdown", nil)
+	return err
+}
+
+// Cable plugs the network cable in or pulls it out.
+func (b *Boot) Cable(ctx context.Context, plugged bool) error {
+	_, err := b.control.do(ctx, "set_link", map[string]any{"name": "net", "up": plugged})
+	return err
+}
+
+// Unplug pulls out what hangs on USB: "stick0", "stick1", … as in Options.Sticks, or "disk", the machine's own where its
+// Controller is USB.
+func (b *Boot) Unplug(ctx context.Context, what string) error {
+	_, err := b.control.do(ctx, "device_del", map[string]any{"id": "plugged-" + what})
 	return err
 }
 

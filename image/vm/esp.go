@@ -22,6 +22,12 @@ func (m *Machine) PutESP(name string, data []byte) error {
 	return err
 }
 
+// MakeESPDir makes a directory on the EFI system partition; its parent must be there.
+func (m *Machine) MakeESPDir(name string) error {
+	_, err := m.mtool(nil, "mmd", "-D", "s", "::"+name)
+	return err
+}
+
 // RemoveESP removes a file from the EFI system partition; one that is not there is no error.
 func (m *Machine) RemoveESP(name string) error {
 	files, err := m.ListESP()

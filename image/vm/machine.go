@@ -5,20 +5,41 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 )
 
-// program is what runs a machine.
-const program = "qemu-system-x86_64"
+// Arch is the architecture of a machine, as Debian calls it.
+type Arch string
 
-// The firmware, from Debian's package ovmf: the code is shared and read only, the variables are each machine's own.
+// Architectures.
 const (
-	firmwareCode = "/usr/share/OVMF/OVMF_CODE_4M.fd"
-	firmwareVars = "/usr/share/OVMF/OVMF_VARS_4M.fd"
+	AMD64 Arch = "amd64"
+	ARM64 Arch = "arm64"
 )
+
+// kind is what QEMU needs for an architecture.
+type kind struct {
+	program string
+	machine string
+	// The firmware: the code is shared and read only, the variables are each machine's own.
+	code, vars string
+	pkg        string // Debian's package of the firmware
+}
+
+// kind of the machine. Secure firmware of PCs needs system management mode, in which alone it writes its variables.
+func (o *Options) kind() kind {
+	switch {
+	case o.Arch == ARM64:
+		return kind{"qemu-system-aarch64", "virt", "/usr/share/AAVMF/AAVMF_CODE.fd", "/usr/share/AAVMF/AAVMF_VARS.fd", "qemu-efi-aarch64"}
+	case o.SecureBoot:
+		return kind{"qemu-system-x86_64", "q35,smm=on", "/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd", "ovmf"}
+	}
+	return kind{"qemu-system-x86_64", "q35", "/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd", "ovmf"}
+}
 
 // Controller is what the disk hangs on.
 type Controller string
@@ -52,6 +73,7 @@ type Options struct {
 	// opens the file itself.
 	DiskURL string
 
+	Arch       Arch // "": AMD64. Others have virtio disks and cards only, no screen, and TCG
 	Accel      Accel
 	DiskSize   int64 // bytes the disk grows to; 0: 4 GiB
 	Memory     int   // MiB; 0: 512, the least a box has
@@ -59,11 +81,17 @@ type Options struct {
 	Controller Controller
 	NIC        NIC
 	Extra      []string // further raw disk images, written to as they are
+	Sticks     []string // the same, as USB sticks
 	Direct     *Direct
+	// SecureBoot gives firmware with Secure Boot, in setup mode: it enforces nothing before keys are enrolled.
+	SecureBoot bool
 	// Bare leaves out screen, keyboard and USB, whose drivers take seconds of an emulated start.
 	Bare bool
 	// Ports maps guest ports to ports on 127.0.0.1; 0 there takes a free one, different at each boot.
 	Ports map[int]int
+	// World gives the guest a second card, in another network with a router of its own, to which the same ports are
+	// forwarded: Boot.WorldAddr.
+	World bool
 	// Restrict cuts the guest off from everything but the forwarded ports: an office with its Internet line down.
 	Restrict bool
 	// IPv6Only takes IPv4 away from the user network. Port forwards need IPv4, so there are none then.
@@ -109,6 +137,9 @@ func New(o Options) (*Machine, error) {
 	}
 	if o.FalseStart == nil {
 		o.FalseStart = timerMissing()
+	}
+	if o.Arch == ARM64 {
+		o.Accel, o.Bare = TCG, true
 	}
 	if o.Accel == "" {
 		return nil, errors.New("vm: no acceleration chosen")
@@ -161,8 +192,9 @@ func (m *Machine) firmware() error {
 	if m.o.Direct != nil || exists(m.vars()) {
 		return nil
 	}
-	if err := CopySparse(m.vars(), firmwareVars); err != nil {
-		return fmt.Errorf("vm: firmware variables (Debian's package ovmf): %w", err)
+	k := m.o.kind()
+	if err := CopySparse(m.vars(), k.vars); err != nil {
+		return fmt.Errorf("vm: firmware variables (Debian's package %s): %w", k.pkg, err)
 	}
 	return nil
 }
@@ -206,9 +238,9 @@ func CopySparse(to, from string) error {
 
 // arguments is QEMU's command line for one boot; sockets are where QEMU finds serial port and control.
 func (m *Machine) arguments(serial, control string) []string {
-	o := m.o
+	o, k := m.o, m.o.kind()
 	a := []string{
-		"-name", "sanduk", "-machine", "q35", "-accel", o.Accel.option(), "-cpu", o.Accel.cpu(),
+		"-name", "sanduk", "-machine", k.machine, "-accel", o.Accel.option(), "-cpu", o.Accel.cpu(),
 		"-m", fmt.Sprint(o.Memory), "-smp", fmt.Sprint(o.CPUs),
 		"-nodefaults", "-no-user-config", "-display", "none", "-action", "reboot=shutdown,shutdown=pause", // see watch
 		"-chardev", "socket,id=serial,path=" + serial, "-serial", "chardev:serial",
@@ -226,8 +258,11 @@ func (m *Machine) arguments(serial, control string) []string {
 			a = append(a, "-initrd", d.Initrd)
 		}
 	} else {
+		if o.SecureBoot {
+			a = append(a, "-global", "driver=cfi.pflash01,property=secure,value=on")
+		}
 		a = append(a,
-			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+firmwareCode,
+			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+k.code,
 			"-drive", "if=pflash,unit=1,format=raw,file="+m.vars())
 	}
 	if exists(m.Disk()) {
@@ -235,6 +270,9 @@ func (m *Machine) arguments(serial, control string) []string {
 	}
 	for i, file := range o.Extra {
 		a = append(a, drive(fmt.Sprintf("extra%d", i), file, VirtioDisk)...)
+	}
+	for i, file := range o.Sticks {
+		a = append(a, drive(fmt.Sprintf("stick%d", i), file, USB)...)
 	}
 	if o.RTC != "" {
 		a = append(a, "-rtc", "base="+o.RTC)
@@ -249,7 +287,7 @@ func drive(id, file string, c Controller) []string {
 		VirtioDisk: "virtio-blk-pci,drive=" + id,
 		AHCI:       "ide-hd,drive=" + id, // q35's own controller is AHCI
 		NVMe:       "nvme,serial=" + id + ",drive=" + id,
-		USB:        "usb-storage,bus=usb.0,drive=" + id,
+		USB:        "usb-storage,bus=usb.0,id=plugged-" + id + ",drive=" + id,
 	}[c]
 	return append(a, "-device", device)
 }
@@ -265,12 +303,7 @@ func (m *Machine) network() []string {
 	if m.o.IPv6Only {
 		net += ",ipv4=off,ipv6=on"
 	} else {
-		guests := make([]int, 0, len(m.o.Ports))
-		for guest := range m.o.Ports {
-			guests = append(guests, guest)
-		}
-		slices.Sort(guests)
-		for _, guest := range guests {
+		for _, guest := range slices.Sorted(maps.Keys(m.o.Ports)) {
 			net += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:%d-:%d", m.o.Ports[guest], guest)
 		}
 	}
@@ -278,5 +311,13 @@ func (m *Machine) network() []string {
 	if m.o.NIC == E1000e {
 		model = "e1000e"
 	}
-	return []string{"-netdev", net, "-device", model + ",netdev=net,mac=52:54:00:53:44:4b"}
+	cards := []string{"-netdev", net, "-device", model + ",netdev=net,mac=52:54:00:53:44:4b"}
+	if m.o.World {
+		world := "user,id=world,net=10.0.9.0/24"
+		for _, guest := range slices.Sorted(maps.Keys(m.o.Ports)) {
+			world += fmt.Sprintf(",hostfwd=tcp:127.0.0.1:0-:%d", guest)
+		}
+		cards = append(cards, "-netdev", world, "-device", model+",netdev=world,mac=52:54:00:53:44:4c")
+	}
+	return cards
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -18,6 +19,7 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"github.com/sanduk-mail/sanduk/platform/console"
 	"github.com/sanduk-mail/sanduk/platform/control"
 	"github.com/sanduk-mail/sanduk/platform/disk"
 	"github.com/sanduk-mail/sanduk/platform/supervise"
@@ -81,24 +83,65 @@ func TestModulesLoadDependenciesOnce(t *testing.T) {
 	}
 }
 
+func TestModulesEmpty(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	m := &modules{log: slog.New(slog.DiscardHandler), files: map[string]*moduleFile{}, asked: map[string]bool{}}
+	if err := m.readDependencies(strings.NewReader("a.ko: b.ko\nb.ko:\ngone.ko:\n"), dir); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a.ko", "b.ko", "modules.dep"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("code"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := m.empty(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("empty = %v, want it to say which file was not there", err)
+	}
+	for name, want := range map[string]int64{"a.ko": 0, "b.ko": 0, "modules.dep": 4} {
+		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Size() != want {
+			t.Errorf("%s: %v, want it there with %d bytes", name, err, want)
+		}
+	}
+}
+
 func TestDriversForDisksComeFirst(t *testing.T) {
 	t.Parallel()
 	m := &modules{log: slog.New(slog.DiscardHandler), files: map[string]*moduleFile{}, asked: map[string]bool{}}
 	for name, path := range map[string]string{
-		"e1000e": "kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko", "evdev": "kernel/drivers/input/evdev.ko",
-		"ahci": "kernel/drivers/ata/ahci.ko", "virtio_pci": "kernel/drivers/virtio/virtio_pci.ko",
+		"e1000e": "kernel/drivers/net/ethernet/intel/e1000e/e1000e.ko", "softdog": "kernel/drivers/watchdog/softdog.ko",
+		"evdev": "kernel/drivers/input/evdev.ko",
+		"ahci":  "kernel/drivers/ata/ahci.ko", "virtio_pci": "kernel/drivers/virtio/virtio_pci.ko",
 		"usb_storage": "kernel/drivers/usb/storage/usb-storage.ko", "nvme": "kernel/drivers/nvme/host/nvme.ko",
 	} {
 		m.files[name] = &moduleFile{path: filepath.Join("/no/such", path)}
 	}
-	d := newDrivers(m)
-	d.add([]string{"evdev", "e1000e", "usb-storage", "ahci", "no_such", "nvme", "virtio_pci"})
-	var got []string
-	for name := d.next(); name != ""; name = d.next() {
-		got = append(got, name)
+	all := []string{"softdog", "e1000e", "evdev", "usb-storage", "ahci", "no_such", "nvme", "virtio_pci"}
+	take := func(d *drivers) (names []string) {
+		for name := d.next(); name != ""; name = d.next() {
+			names = append(names, name)
+		}
+		return names
 	}
-	if want := []string{"virtio_pci", "nvme", "ahci", "usb-storage", "evdev", "e1000e", "no_such"}; !slices.Equal(got, want) {
+	d := newDrivers(m)
+	d.add(all)
+	if got, want := take(d), []string{"virtio_pci", "nvme", "ahci", "usb-storage", "e1000e", "evdev", "softdog", "no_such"}; !slices.Equal(got, want) {
 		t.Errorf("order %q, want %q", got, want)
+	}
+	d.add(all)
+	d.hold()
+	if got := take(d); !slices.Equal(got, []string{"e1000e", "evdev"}) {
+		t.Errorf("with the disk found: %q, want network card and power button only", got)
+	}
+	d.rest()
+	select {
+	case <-d.idle:
+		t.Error("the queue passes for empty while some wait")
+	default:
+	}
+	d.release()
+	if got := take(d); len(got) != len(all)-2 || got[0] != "virtio_pci" {
+		t.Errorf("released: %q, want the others, disks first", got)
 	}
 	for path, want := range map[string]bool{"e1000e": true, "virtio_pci": true, "ahci": false, "evdev": false} {
 		if got := inOrder(m.files[path].path); got != want {
@@ -177,6 +220,10 @@ func TestParseUevent(t *testing.T) {
 	if got, ok := parseUevent([]byte(msg)); !ok || got != want {
 		t.Errorf("parseUevent = %+v, %v, want %+v", got, ok, want)
 	}
+	msg = "remove@/block/sdb\x00ACTION=remove\x00SUBSYSTEM=block\x00DEVNAME=sdb\x00DEVTYPE=disk\x00"
+	if got, ok := parseUevent([]byte(msg)); !ok || got.Device != "sdb" || !got.wholeDisk() {
+		t.Errorf("parseUevent = %+v, %v, want a whole disk", got, ok)
+	}
 	for _, bad := range []string{"", "libudev\x00\xfe\xed", "add@/x\x00", "x\x00ACTION=add"} {
 		if got, ok := parseUevent([]byte(bad)); ok {
 			t.Errorf("parseUevent(%q) = %+v, want it refused", bad, got)
@@ -238,6 +285,31 @@ func TestLoaderPartition(t *testing.T) {
 	}
 	if got, err := loaderPartition(name); err == nil {
 		t.Errorf("a cut variable gave %v", got)
+	}
+}
+
+func TestCounted(t *testing.T) {
+	t.Parallel()
+	name := filepath.Join(t.TempDir(), "variable")
+	if counted(name, "1.2.3") {
+		t.Error("on trial without the loader's variable")
+	}
+	for path, want := range map[string]bool{
+		`\EFI\Linux\sanduk_1.2.3+2-1.efi`: true,
+		`\EFI\Linux\sanduk_1.2.4+0-3.efi`: false, // the firmware refused it, and came here
+		`\EFI\Linux\something.efi`:        true,
+		"":                                true,
+	} {
+		b := bytes.NewBuffer([]byte{6, 0, 0, 0})
+		if err := binary.Write(b, binary.LittleEndian, append(utf16.Encode([]rune(path)), 0)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got := counted(name, "1.2.3"); got != want {
+			t.Errorf("%q: on trial %v, want %v", path, got, want)
+		}
 	}
 }
 
@@ -363,5 +435,41 @@ func TestOnlyTheFirstRequestCounts(t *testing.T) {
 	case a := <-m.stop:
 		t.Errorf("second action %v", a)
 	case <-time.After(time.Millisecond):
+	}
+}
+
+// TestKeysOfTheConsole: what a key can't do is said where it was pressed, and nothing else happens.
+func TestKeysOfTheConsole(t *testing.T) {
+	t.Parallel()
+	m := &Machine{log: slog.New(slog.DiscardHandler), stop: make(chan Action, 1)}
+	m.updates = &updates{m: m} // started without a boot partition
+	refused, ok := errors.AsType[*console.Refusal](standing{m}.GoBack(t.Context()))
+	if !ok || refused.Text != sentence(errNoUpdate.(*control.Error).Text) {
+		t.Errorf("the previous version on a box without one: %v, want what the page says", refused)
+	}
+	select {
+	case a := <-m.stop:
+		t.Errorf("the box goes %v all the same", a)
+	default:
+	}
+}
+
+// TestKeepCheck: of many checks the first ones and the newest are kept.
+func TestKeepCheck(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "log")
+	for i := 1; i <= maxChecks+2; i++ {
+		if err := keepCheck(dir, fmt.Appendf(nil, "check %d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) != maxChecks {
+		t.Errorf("%d files, %v; want %d", len(files), err, maxChecks)
+	}
+	for name, want := range map[string]string{"check-1.txt": "check 1", "check-8.txt": "check 10"} {
+		if got, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v; want %q", name, got, err, want)
+		}
 	}
 }

@@ -26,6 +26,7 @@ func (m *Machine) openConsoles(ctx context.Context) error {
 	}
 	var terminals []console.Terminal
 	var serial []io.Writer
+	var desks []*console.Desk
 	for name := range strings.FieldsSeq(string(active)) {
 		tty, err := console.OpenTTY("/dev/"+name, true)
 		if err != nil {
@@ -40,7 +41,11 @@ func (m *Machine) openConsoles(ctx context.Context) error {
 			terminals = append(terminals, console.NewLines(line, "sanduk"))
 			serial = append(serial, line)
 		}
-		m.spawn(func() { m.obeyKeys(ctx, tty) })
+		number := len(terminals) - 1
+		desks = append(desks, &console.Desk{
+			Box: standing{m}, Events: console.Events(ctx, tty), Offered: m.keys, Words: name != "tty0",
+			Show: func(v console.View) { m.screen.Overlay(number, v) },
+		})
 	}
 	if len(serial) > 0 {
 		m.serial = io.MultiWriter(serial...)
@@ -49,6 +54,9 @@ func (m *Machine) openConsoles(ctx context.Context) error {
 		m.say("%-9s %5d ms", p.Name, p.MS)
 	}
 	m.screen = console.New(m.log, terminals...)
+	for _, d := range desks {
+		m.spawn(func() { d.Run(ctx) })
+	}
 	m.spawn(func() { m.screen.Run(ctx) })
 	m.spawn(func() { m.refreshScreen(ctx) })
 	return nil
@@ -88,42 +96,6 @@ func (w *lineWriter) run(ctx context.Context) {
 	}
 }
 
-// obeyKeys acts on the keys of one terminal.
-func (m *Machine) obeyKeys(ctx context.Context, tty io.Reader) {
-	var confirm console.Confirm
-	keys := console.Keys(ctx, tty)
-	var over <-chan time.Time
-	for {
-		select {
-		case key, ok := <-keys:
-			if !ok {
-				return
-			}
-			do, prompt := confirm.Press(key, time.Now())
-			m.setPrompt(prompt)
-			over = time.After(confirm.Waiting(time.Now()))
-			if !do {
-				continue
-			}
-			if key == console.KeyPowerOff {
-				m.request(PowerOff, "key")
-			} else {
-				m.request(Reboot, "key")
-			}
-		case <-over:
-			over = nil
-			m.setPrompt("")
-		}
-	}
-}
-
-func (m *Machine) setPrompt(prompt string) {
-	m.mu.Lock()
-	m.prompt = prompt
-	m.mu.Unlock()
-	m.show()
-}
-
 // screenEvery is how often the screen is brought up to date with what changes
 // by itself (addresses, units).
 const screenEvery = time.Second
@@ -147,11 +119,30 @@ func (m *Machine) show() {
 	}
 }
 
+// keys are those that do something now.
+func (m *Machine) keys() []console.Key {
+	m.mu.Lock()
+	furnished := m.furnished
+	m.mu.Unlock()
+	var list []console.Key
+	if furnished {
+		list = append(list, console.KeyNetwork)
+	}
+	list = append(list, console.KeyRestart, console.KeyPowerOff)
+	if m.updates.status().Previous != "" {
+		list = append(list, console.KeyPrevious)
+	}
+	list = append(list, console.KeySupport)
+	if m.own != nil && furnished && (m.own.Disk.Removable || system().OnUSB(m.own.Disk.Name)) {
+		list = append(list, console.KeyInstall)
+	}
+	return append(list, console.KeyReset)
+}
+
 // picture is what the consoles show now.
 func (m *Machine) picture() console.State {
 	s := console.State{
-		Product: product, Version: m.cfg.Version,
-		Keys: []console.Key{console.KeyRestart, console.KeyPowerOff},
+		Product: product, Version: string(m.cfg.Release.Version), Keys: m.keys(),
 	}
 	var name string
 	s.Network, s.Problems, name = networkFacts()
@@ -161,11 +152,21 @@ func (m *Machine) picture() console.State {
 	if m.furnished {
 		s.Disk = diskFact(dataDir)
 	}
+	lost := m.attached.problem()
+	if lost != "" {
+		s.Disk = "" // how much room it had is no news
+	}
+	if also := m.attached.also(); also != "" {
+		s.Disk = strings.TrimPrefix(s.Disk+". Also connected: "+also, ". ")
+	}
 	degraded := m.supervisor != nil && m.supervisor.Degraded()
 	s.Host, s.Fingerprint, s.Progress = m.pushed.Hostname, m.pushed.Fingerprint, m.pushed.Progress
-	s.Code, s.Prompt = m.pushed.ClaimCode, m.prompt
-	if s.Code != "" && len(s.URLs) > 0 {
-		s.QR = s.URLs[0] + "/#" + s.Code
+	s.Code = m.pushed.ClaimCode
+	if len(s.URLs) > 0 {
+		s.QR = s.URLs[0]
+		if s.Code != "" {
+			s.QR += "/#" + s.Code
+		}
 	}
 	s.Mail = m.pushed.State
 	s.Problems = append(slices.Clone(m.notes), s.Problems...)
@@ -178,6 +179,9 @@ func (m *Machine) picture() console.State {
 		s.URLs, s.QR = nil, ""
 	case !m.answered:
 		s.Health = console.Starting
+	case lost != "":
+		s.Health = console.Degraded
+		s.Problems = append([]string{lost}, s.Problems...)
 	case degraded:
 		s.Health = console.Degraded
 		s.Problems = append(s.Problems, "A part of the box keeps failing. The page \"Box\" says which; a restart (F2) may help.")

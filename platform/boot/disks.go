@@ -40,6 +40,12 @@ func loaderPartition(variable string) (disk.GUID, error) {
 	if err != nil {
 		return disk.GUID{}, fmt.Errorf("boot disk: loader variable: %w", err)
 	}
+	return disk.ParseGUID(loaderText(data))
+}
+
+// loaderText is the value of a variable of the loader's, as the kernel shows it: attributes, then UTF-16 that ends with
+// a zero.
+func loaderText(data []byte) string {
 	const attributes = 4 // bytes before the value, efivarfs
 	var units []uint16
 	for i := attributes; i+1 < len(data); i += 2 {
@@ -49,7 +55,7 @@ func loaderPartition(variable string) (disk.GUID, error) {
 		}
 		units = append(units, u)
 	}
-	return disk.ParseGUID(string(utf16.Decode(units)))
+	return string(utf16.Decode(units))
 }
 
 // openBootDisk finds the own disk, mounts its boot partition and takes over
@@ -63,7 +69,15 @@ func (m *Machine) openBootDisk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if m.drivers != nil {
+		m.drivers.hold()
+	}
 	m.log.Info("boot disk found", "disk", m.own.Disk.Name, "model", m.own.Disk.Model, "serial", m.own.Disk.Serial)
+	present, err := system().Disks()
+	if err != nil {
+		m.log.Warn("disks not listed", "err", err)
+	}
+	m.attached.begin(m.own.Disk, present)
 	f, err := system().Open(m.own.Disk, false)
 	if err != nil {
 		return fmt.Errorf("boot disk: %w", err)
@@ -73,15 +87,19 @@ func (m *Machine) openBootDisk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Mail can do without: a damaged boot partition is a note, not the end.
-	if err := m.readBootPartition(); err != nil {
-		m.log.Error("boot partition not usable", "err", err)
-		m.note("The boot partition is damaged: the box runs, but may not start again. Install the image again soon; the mail stays.")
-	}
+	m.spawn(func() {
+		defer close(m.espRead)
+		// Mail can do without: a damaged boot partition is a note, not the end.
+		if err := m.readBootPartition(); err != nil {
+			m.log.Error("boot partition not usable", "err", err)
+			m.note("The boot partition is damaged: the box runs, but may not start again. Install the image again soon; the mail stays.")
+		}
+	})
 	return nil
 }
 
 func (m *Machine) readBootPartition() error {
+	m.need(espModules)
 	if err := disk.MountESP(m.espDevice, espDir); err != nil {
 		return err
 	}
@@ -106,14 +124,14 @@ func (m *Machine) openDataDisk(ctx context.Context) error {
 		return &disk.RecoveryError{Text: "The disk is write-protected or cannot be opened.", Err: err}
 	}
 	defer func() { _ = f.Close() }() // every write was synced
-	k := kernelDisk{file: f, disk: m.own.Disk, tools: m.tools}
+	k := kernelDisk{file: f, disk: m.own.Disk, tools: m.tools, need: func() { m.need(dataModules) }, feed: m.feed}
 	data, err := disk.Ensure(ctx, f, m.own.Table, k, m.log)
 	if err != nil {
 		return err
 	}
-	mended := false
+	var checked disk.Checked
 	if !data.Created {
-		if mended, err = m.tools.Check(ctx, data.Path); err != nil {
+		if checked, err = m.tools.Check(ctx, data.Path); err != nil {
 			return err
 		}
 	}
@@ -123,16 +141,44 @@ func (m *Machine) openDataDisk(ctx context.Context) error {
 			m.note("The disk is larger than before, but the room for mail could not be enlarged.")
 		}
 	}
+	m.need(dataModules)
 	if err := disk.MountData(data.Path, dataDir); err != nil {
 		return err
 	}
 	if err := checkSkeleton(dataDir); err != nil {
 		return err
 	}
-	if mended {
+	if checked.Mended {
+		if err := keepCheck(logDir, checked.Said); err != nil {
+			m.log.Error("what the disk check said is not kept", "err", err)
+		}
 		m.note("The disk was damaged and has been repaired; some mail may be missing. Make a backup now: the disk may be failing.")
 	}
 	return m.furnishData()
+}
+
+// maxChecks is how many checks that mended something are kept: the first ones, which say
+// how it began, and in the last place always the newest.
+const maxChecks = 8
+
+// keepCheck keeps what e2fsck said, in a file of its own of the directory dir, which is
+// made if it is missing.
+func keepCheck(dir string, said []byte) error {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	files, err := durable.NewOS(dir)
+	if err != nil {
+		return err
+	}
+	name := ""
+	for i := 1; i <= maxChecks; i++ {
+		name = fmt.Sprintf("check-%d.txt", i)
+		if _, err := files.Stat(name); errors.Is(err, os.ErrNotExist) {
+			break
+		}
+	}
+	return errors.Join(durable.ReplaceBytes(files, name, 0o640, said), files.Close())
 }
 
 // checkSkeleton: the mail's directory is made together with the file system, so
@@ -154,6 +200,8 @@ type kernelDisk struct {
 	file  *os.File
 	disk  disk.Disk
 	tools disk.Tools
+	need  func() // loads what mounting needs
+	feed  func() // the watchdog
 }
 
 func (k kernelDisk) Partition(number int, e disk.Entry) (string, error) {
@@ -162,6 +210,11 @@ func (k kernelDisk) Partition(number int, e disk.Entry) (string, error) {
 
 func (k kernelDisk) Format(ctx context.Context, path, label string) error {
 	return k.tools.Format(ctx, path, label)
+}
+
+func (k kernelDisk) Discard(_ context.Context, path string) error {
+	k.need()
+	return disk.Discard(path, dataDir, []string{"private", "box", "net"}, k.feed)
 }
 
 // furnishData makes the directories and begins to use them: log, name, time.
@@ -197,6 +250,10 @@ func (m *Machine) furnishData() error {
 	m.boxFS = box
 	if err := m.seedRandom(); err != nil {
 		m.log.Warn("random seed not used", "err", err)
+	}
+	reload := func() error { return m.supervisor.Reload(networkUnit) }
+	if m.network, err = openNetwork(box, reload, m.log); err != nil {
+		m.log.Error("network settings that were on trial are still in use", "err", err)
 	}
 	m.useSavedTime()
 	m.useHostname()

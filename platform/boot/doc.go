@@ -13,6 +13,11 @@
 // restarted from its keys; or, where mail can do without it (the watchdog, a
 // console, the boot partition's extras), it is noted and the start goes on.
 //
+// Disks that come and go while the box runs are told of in words (attached.go):
+// the others stand on the consoles' line about disks; when the own one goes, the
+// state is "degraded" and the first problem says what to do. Nothing mounts it
+// again while the box runs: the old mount stays dead, a restart is the way.
+//
 // Durable: what the control verbs promise (control package). At the end of an
 // orderly stop the data disk is unmounted, or at least read-only and synced.
 //

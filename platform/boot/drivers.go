@@ -16,17 +16,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// No device asks for these. The start cannot go on without fileSystems: they
-// are what is mounted, and what these ask the kernel for by name while they are.
-// otherModules are the events of keys and buttons, and the place for last words.
+// No device asks for these: what is mounted, with what these ask the kernel for
+// by name while they are; the packet filter; the events of keys and buttons; the
+// place for last words; VLANs.
 const (
-	fileSystems  = "ext4 vfat nls_cp437 nls_ascii efivarfs"
-	otherModules = "evdev efi_pstore"
+	variableModules = "efivarfs"
+	dataModules     = "ext4"
+	espModules      = "vfat nls_cp437 nls_ascii"
+	filterModules   = "nf_tables nft_ct nft_limit"
+	otherModules    = "evdev efi_pstore 8021q"
 )
 
-// loadModules loads the file systems, and begins to load what the devices ask
-// for. The start does not wait for these: it waits for the one disk it needs
-// (disk.Locate), while slower devices are still being looked at.
+// loadModules begins to load what the devices ask for, and the file systems. The
+// start does not wait for them here but where it needs one: for the one disk
+// (disk.Locate), and for a file system before it is mounted (need).
 func (m *Machine) loadModules(ctx context.Context) error {
 	var uts unix.Utsname
 	if err := unix.Uname(&uts); err != nil {
@@ -52,16 +55,26 @@ func (m *Machine) loadModules(ctx context.Context) error {
 	}
 	m.spawn(func() { m.watchDevices(ctx, events) })
 	m.spawn(func() {
-		m.drivers.ask(scanModaliases("/sys"))
+		m.drivers.ask(scanModaliases("/sys", "pci")) // what disks hang on
+		m.spawn(func() { m.drivers.run(ctx, m.spawn) })
+		m.drivers.ask(scanModaliases("/sys", "*"))
 		m.drivers.add(strings.Fields(otherModules))
-		m.drivers.run(ctx, m.spawn)
 	})
 	m.spawn(func() { m.openWatchdog(ctx) })
-	for name := range strings.FieldsSeq(fileSystems) {
-		mods.load(name)
-	}
+	m.spawn(func() { m.need(dataModules + " " + espModules + " " + filterModules) })
+	m.need(variableModules)
 	m.mountLate()
 	return nil
+}
+
+// need returns when modules are loaded, or cannot be.
+func (m *Machine) need(names string) {
+	if m.drivers == nil {
+		return // everything is built into the kernel
+	}
+	for name := range strings.FieldsSeq(names) {
+		m.drivers.modules.load(name)
+	}
 }
 
 // drivers is the queue of modules to load for devices. One after another: where
@@ -71,9 +84,11 @@ type drivers struct {
 	wake    chan struct{} // something was added; capacity 1
 	idle    chan struct{} // closed when the queue was empty for the first time
 	seen    atomic.Int64  // counts devices that appeared
+	waited  bool          // the slow drivers' turn has come; only run looks at it
 
 	mu      sync.Mutex
 	waiting []string // modules; guarded by mu
+	held    bool     // only the urgent ones now; guarded by mu
 }
 
 func newDrivers(m *modules) *drivers {
@@ -84,12 +99,51 @@ func newDrivers(m *modules) *drivers {
 // look for devices that are not there.
 const driverPatience = 250 * time.Millisecond
 
+// recognizeTime is what the start needs at most to recognize its disk
+// (disk.Locate); recognizePoll is how often that is looked at.
+const (
+	recognizeTime = 150 * time.Millisecond
+	recognizePoll = 5 * time.Millisecond
+)
+
+// awaitDisk gives the start time to look at a disk that a quick driver has
+// brought. If it is the one, the slow drivers can wait.
+func (d *drivers) awaitDisk(sysfs string) {
+	for began := time.Now(); time.Since(began) < recognizeTime; time.Sleep(recognizePoll) {
+		if disks, err := os.ReadDir(filepath.Join(sysfs, "block")); err != nil || len(disks) == 0 {
+			return
+		}
+		d.mu.Lock()
+		held := d.held
+		d.mu.Unlock()
+		if held {
+			return
+		}
+	}
+}
+
+// slow says whether a module is the first of the drivers that take long, with
+// all that they bring along.
+func (d *drivers) slow(name string) bool {
+	u := d.modules.urgency(name)
+	if d.waited || u < slices.Index(strings.Fields(diskDrivers), firstSlow) || u >= soon {
+		return false
+	}
+	d.waited = true
+	return true
+}
+
 // run loads what was added, and what will be, until ctx ends.
 func (d *drivers) run(ctx context.Context, spawn func(func())) {
 	var loaded []string
 	began := time.Now()
 	for {
 		name := d.next()
+		if name != "" && d.slow(name) {
+			d.awaitDisk("/sys")
+			d.add([]string{name})
+			name = d.next()
+		}
 		if name != "" {
 			loaded = append(loaded, name)
 			done := make(chan struct{})
@@ -107,17 +161,27 @@ func (d *drivers) run(ctx context.Context, spawn func(func())) {
 			d.modules.log.Info("drivers loaded", "modules", strings.Join(loaded, " "), "ms", time.Since(began).Milliseconds())
 			loaded = nil
 		}
-		select {
-		case <-d.idle:
-		default:
-			close(d.idle)
-		}
+		d.rest()
 		select {
 		case <-d.wake:
 			began = time.Now()
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// rest notes that the queue is empty.
+func (d *drivers) rest() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.waiting) > 0 {
+		return // held
+	}
+	select {
+	case <-d.idle:
+	default:
+		close(d.idle)
 	}
 }
 
@@ -131,47 +195,94 @@ func (d *drivers) add(names []string) {
 	d.mu.Lock()
 	d.waiting = append(d.waiting, names...)
 	d.mu.Unlock()
+	d.stir()
+}
+
+// holdTime bounds how long the less urgent drivers wait for the services.
+const holdTime = 5 * time.Second
+
+// hold has the less urgent drivers wait until release, or for holdTime: once the
+// disk is found, the processors are for what is on it.
+func (d *drivers) hold() {
+	d.mu.Lock()
+	d.held = true
+	d.mu.Unlock()
+	time.AfterFunc(holdTime, d.release)
+}
+
+func (d *drivers) release() {
+	d.mu.Lock()
+	d.held = false
+	d.mu.Unlock()
+	d.stir()
+}
+
+func (d *drivers) stir() {
 	select {
 	case d.wake <- struct{}{}:
 	default:
 	}
 }
 
-// next takes the most urgent module from the queue, "" when it is empty.
+// next takes the most urgent module from the queue, "" when there is none to be
+// loaded now.
 func (d *drivers) next() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(d.waiting) == 0 {
 		return ""
 	}
+	urgency := func(name string) int {
+		if u := d.modules.urgency(name); !d.held || u == soon {
+			return u
+		}
+		return 2 * soon // the disk is there
+	}
 	best := 0
 	for i, name := range d.waiting {
-		if d.modules.urgency(name) < d.modules.urgency(d.waiting[best]) {
+		if urgency(name) < urgency(d.waiting[best]) {
 			best = i
 		}
 	}
 	name := d.waiting[best]
+	if d.held && urgency(name) != soon {
+		return ""
+	}
 	d.waiting = slices.Delete(d.waiting, best, best+1)
 	return name
 }
 
 // diskDrivers are where the kernel keeps what a disk may hang on, the quick
 // ones first. The start waits for a disk and for nothing else.
-const diskDrivers = "virtio block nvme hv xen pci scsi message mmc ata usb"
+const (
+	diskDrivers = "virtio block nvme hv xen pci scsi message mmc ata usb"
+	firstSlow   = "scsi"
+)
 
-// urgency orders modules: what a disk may need comes first.
+// soon is the urgency of what is not held back when the disk has been found: the
+// network, and the power button, which people press when they like. It is above
+// the number of diskDrivers.
+const soon = 100
+
+// urgency orders modules: what a disk may need comes first, then what is wanted
+// soon.
 func (m *modules) urgency(name string) int {
-	kinds := strings.Fields(diskDrivers)
+	const last = soon + 1
 	f := m.files[moduleName(name)]
 	if f == nil {
-		return len(kinds)
+		return last
 	}
-	for i, kind := range kinds {
+	for i, kind := range strings.Fields(diskDrivers) {
 		if strings.Contains(f.path, "/drivers/"+kind+"/") {
 			return i
 		}
 	}
-	return len(kinds)
+	for _, kind := range []string{networkDrivers, "/drivers/acpi/button", "/drivers/input/evdev"} {
+		if strings.Contains(f.path, kind) {
+			return soon
+		}
+	}
+	return last
 }
 
 // The time without any new device after which no further one is expected, and
@@ -196,9 +307,9 @@ func (m *Machine) settle() {
 	}
 }
 
-// scanModaliases reads what the devices known now ask for.
-func scanModaliases(sysfs string) []string {
-	files, err := filepath.Glob(filepath.Join(sysfs, "bus/*/devices/*/modalias"))
+// scanModaliases reads what the devices known now on a bus ask for; "*": on all.
+func scanModaliases(sysfs, bus string) []string {
+	files, err := filepath.Glob(filepath.Join(sysfs, "bus", bus, "devices/*/modalias"))
 	if err != nil {
 		return nil // only for a bad pattern
 	}

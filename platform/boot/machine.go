@@ -14,12 +14,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sanduk-mail/sanduk/platform/clock"
 	"github.com/sanduk-mail/sanduk/platform/console"
 	"github.com/sanduk-mail/sanduk/platform/control"
 	"github.com/sanduk-mail/sanduk/platform/disk"
 	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/platform/logbook"
 	"github.com/sanduk-mail/sanduk/platform/supervise"
+	"github.com/sanduk-mail/sanduk/platform/update"
 	"github.com/sanduk-mail/sanduk/platform/watchdog"
 )
 
@@ -42,16 +44,18 @@ const (
 const (
 	hostnameFile = "hostname"
 	networkFile  = "network.json"
+	firewallFile = "firewall.json"
 	clockFile    = "clock"
 	seedFile     = "random-seed"
 )
 
 // Config is what main knows.
 type Config struct {
-	Units   fs.FS     // *.service, *.socket
-	Version string    // of the image, for the screen
-	Built   time.Time // floor of the clock; zero: unknown
-	Probes  []Probe   // what "answering" means for a socket
+	Units   fs.FS // *.service, *.socket
+	Release Release
+	Probes  []Probe // what "answering" means for a socket
+	Keys    fs.FS   // *.pub, whose updates are taken
+	Schema  update.Schema
 }
 
 // Machine is the box while PID 1 runs.
@@ -72,10 +76,19 @@ type Machine struct {
 	dog   atomic.Pointer[watchdog.Device] // nil: none, or not yet
 	tuned chan struct{}                   // closed when the kernel's settings are made
 
+	espRead chan struct{}    // closed when what stood on the boot partition has been read
+	parsed  chan parsedUnits // capacity 1
+
 	own       *disk.Own // nil: not found
 	espDevice string    // "" when not known
 	boxFS     durable.FS
 	espMu     sync.Mutex // one at a time writes the boot partition
+
+	updates   *updates
+	physician physician
+	attached  attached
+	network   *network // nil: no data disk
+	errands   *errands
 
 	serial io.Writer // where plain lines go
 	screen *console.Console
@@ -86,12 +99,14 @@ type Machine struct {
 	mu        sync.Mutex // guards all below
 	phases    []control.Phase
 	problem   *disk.RecoveryError // set: recovery
+	secure    bool                // the firmware starts only what is signed
 	notes     []string            // what a person should look at, in sentences
 	pushed    control.ConsoleArgs // what maild wants shown
 	stopping  bool
-	answered  bool // the probe got every answer
-	furnished bool // the data disk is mounted and in use
-	prompt    string
+	answered  bool            // the probe has ended
+	silent    error           // set: which ports gave no answer, or a wrong one
+	furnished bool            // the data disk is mounted and in use
+	timeFrom  clock.Source    // whom the clock was taken from
 	buttons   map[string]bool // power buttons listened to
 }
 
@@ -120,8 +135,12 @@ func Run(cfg Config) error {
 		children: supervise.NewChildren(),
 		stop:     make(chan Action, 1),
 		tuned:    make(chan struct{}),
+		espRead:  make(chan struct{}),
+		parsed:   make(chan parsedUnits, 1),
 		serial:   io.Discard,
+		errands:  newErrands(),
 	}
+	m.updates = &updates{m: m}
 	m.tools = disk.Tools{Runner: feeding{m}, Log: m.log, Scratch: sandukDir, Dir: toolDir, Skeleton: []string{mailDir}}
 	defer m.crashed()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -78,6 +78,18 @@ func moduleName(path string) string {
 	return strings.ReplaceAll(name, "-", "_")
 }
 
+// empty gives back the memory of the modules' files, which lie in it as all of the image does, once the kernel takes no
+// more. Their names stay: who asks for one still learns from the kernel that it must not be.
+func (m *modules) empty() error {
+	var first error
+	for _, f := range m.files {
+		if err := os.Truncate(f.path, 0); err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
 // resolve returns the modules for modaliases that were not asked for before.
 func (m *modules) resolve(modaliases []string) []string {
 	m.mu.Lock()
@@ -102,6 +114,10 @@ func (m *modules) resolve(modaliases []string) []string {
 // line on the screen; nor is a module that is built into the kernel.
 func (m *modules) load(name string) {
 	err := m.insert(moduleName(name))
+	if errors.Is(err, unix.EPERM) {
+		m.log.Warn("new hardware is used from the next start on", "module", name)
+		return
+	}
 	if err != nil && !errors.Is(err, unix.ENODEV) && !errors.Is(err, os.ErrNotExist) {
 		m.log.Warn("module not loaded", "module", name, "err", err)
 	}
@@ -121,7 +137,7 @@ func (m *modules) insert(name string) error {
 				return
 			}
 		}
-		if m.tuned != nil && strings.Contains(f.path, "/drivers/net/") {
+		if m.tuned != nil && strings.Contains(f.path, networkDrivers) {
 			<-m.tuned
 		}
 		options := "async_probe"
@@ -133,6 +149,9 @@ func (m *modules) insert(name string) error {
 	return f.err
 }
 
+// networkDrivers is where the kernel keeps those of network cards.
+const networkDrivers = "/drivers/net/"
+
 // inOrder says whether a module's devices must be found in the order in which
 // they are plugged in: network cards are named by it, and those of a virtual
 // machine hang on its own bus.
@@ -142,7 +161,7 @@ func (m *modules) insert(name string) error {
 // disk controller without disks. The others are loaded with async_probe, and
 // nobody waits for anybody.
 func inOrder(path string) bool {
-	return strings.Contains(path, "/drivers/net/") || strings.Contains(path, "/drivers/virtio/")
+	return strings.Contains(path, networkDrivers) || strings.Contains(path, "/drivers/virtio/")
 }
 
 func insertFile(path, options string) error {

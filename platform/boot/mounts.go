@@ -51,6 +51,7 @@ func (m *Machine) mountAll(context.Context) error {
 		defer close(m.tuned)
 		applySysctls(m.log.Warn)
 	})
+	m.spawn(m.parseUnits)
 	for _, dir := range []string{dataDir, espDir, sandukDir, setupDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("mounts: %w", err)
@@ -116,6 +117,12 @@ func sysctls() map[string]string {
 		"fs/protected_fifos":               "2",
 		"fs/protected_regular":             "2",
 		"user/max_user_namespaces":         "0",
+		"kernel/randomize_va_space":        "2",
+		"kernel/io_uring_disabled":         "2", // Linux 6.6
+		"vm/unprivileged_userfaultfd":      "0",
+		"net/core/bpf_jit_harden":          "2",
+		"dev/tty/ldisc_autoload":           "0",
+		"dev/tty/legacy_tiocsti":           "0", // Linux 6.2
 		// Every line of the kernel's below an error would draw over the screen.
 		"kernel/printk": "4 4 1 7",
 		// The backlog in which connections wait while a service restarts.

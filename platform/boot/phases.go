@@ -24,6 +24,7 @@ func (m *Machine) phaseList() []phase {
 		{"clock", m.setClockFloor},
 		{"boot disk", m.openBootDisk},
 		{"data disk", m.openDataDisk},
+		{"updates", m.openUpdates},
 		{"sockets", m.openSockets},
 		{"services", m.prepareServices},
 		{"lock down", m.lockDown},

@@ -125,6 +125,7 @@ func (m *Machine) shutDown(action Action, stopServices context.CancelFunc, super
 	stopServices()
 	<-supervised // the loop in there feeds the watchdog until its own deadline
 	m.log.Info("services stopped")
+	m.writeHardwareClock()
 	m.feed()
 	if err := m.book.Sync(); err != nil {
 		m.say("log not synced: %v", err)

@@ -4,10 +4,24 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/supervise"
 )
+
+// parsedUnits is what the unit files say.
+type parsedUnits struct {
+	units supervise.Units
+	err   error
+}
+
+// parseUnits reads the unit files while the start waits for devices.
+func (m *Machine) parseUnits() {
+	var p parsedUnits
+	p.units, p.err = supervise.LoadUnits(m.cfg.Units)
+	m.parsed <- p
+}
 
 // openSockets opens every listening socket; from here on clients are not
 // refused, they wait.
@@ -15,10 +29,12 @@ func (m *Machine) openSockets(context.Context) error {
 	if m.recovering() {
 		return nil
 	}
-	var err error
-	if m.units, err = supervise.LoadUnits(m.cfg.Units); err != nil {
-		return err
+	parsed := <-m.parsed
+	if parsed.err != nil {
+		return parsed.err
 	}
+	m.units = parsed.units
+	var err error
 	m.listeners, err = supervise.OpenSockets(m.units.Sockets)
 	return err
 }
@@ -46,6 +62,8 @@ func (m *Machine) prepareServices(ctx context.Context) error {
 	units := m.units
 	if m.recovering() {
 		units = supervise.Units{} // nothing to run, but the heartbeat goes on
+	} else {
+		<-m.espRead // maild looks there for a set-up file
 	}
 	supervisor := supervise.New(supervise.Config{
 		Units: units, Starter: m.runner, Log: m.log, Heartbeat: m.feed,
@@ -59,8 +77,16 @@ func (m *Machine) prepareServices(ctx context.Context) error {
 // watchOver starts what accompanies the running services.
 func (m *Machine) watchOver(ctx context.Context) {
 	m.spawn(func() { m.listenSignals(ctx) })
+	m.spawn(func() { m.keepKernelLog(ctx) })
+	m.spawn(func() {
+		if m.drivers != nil {
+			<-m.drivers.idle // the firmware's place needs one
+		}
+		m.keepCrashes(crashDir)
+	})
 	m.listenButtons(ctx)
 	m.spawn(func() { m.reportReady(ctx) })
+	m.spawn(func() { m.updates.prove(ctx) })
 }
 
 // idleAfter is when the memory in use is reported: what the start needed for a
@@ -81,11 +107,16 @@ func (m *Machine) reportReady(ctx context.Context) {
 	m.say("ready in %d ms", m.uptime().Milliseconds())
 	m.log.Info("ready", "ms", m.uptime().Milliseconds())
 	m.probeAll(ctx)
+	if m.drivers != nil {
+		m.drivers.release()
+	}
 	select {
 	case <-time.After(idleAfter):
 	case <-ctx.Done():
 		return
 	}
+	m.closeKernel()
+	debug.FreeOSMemory() // what the start needed is not needed again
 	memory, err := readMemory("/proc/meminfo")
 	if err != nil {
 		m.log.Warn("memory unknown", "err", err)

@@ -13,7 +13,11 @@ import (
 // uevent is the kernel's word about a device.
 type uevent struct {
 	Action, Subsystem, Modalias, Device string
+	Type                                string // of a block device: "disk", "partition"
 }
+
+// wholeDisk says whether it is about a disk rather than a part of one.
+func (e uevent) wholeDisk() bool { return e.Subsystem == "block" && e.Type == "disk" }
 
 // maxUevent bounds a message in bytes (UEVENT_BUFFER_SIZE is 2048, plus the
 // header).
@@ -60,13 +64,15 @@ func parseUevent(msg []byte) (uevent, bool) {
 			e.Modalias = value
 		case "DEVNAME":
 			e.Device = value
+		case "DEVTYPE":
+			e.Type = value
 		}
 	}
 	return e, e.Action != ""
 }
 
-// watchDevices loads modules for devices that appear later, and listens to
-// power buttons that do.
+// watchDevices loads modules for devices that appear later, listens to power
+// buttons that do, and tells of disks that come and go.
 func (m *Machine) watchDevices(ctx context.Context, events *os.File) {
 	stop := context.AfterFunc(ctx, func() { _ = events.Close() })
 	defer stop()
@@ -79,16 +85,25 @@ func (m *Machine) watchDevices(ctx context.Context, events *os.File) {
 		if err != nil {
 			// ENOBUFS: some were lost. Looking at everything again finds them.
 			m.log.Warn("device events lost", "err", err)
-			m.drivers.ask(scanModaliases("/sys"))
+			m.drivers.ask(scanModaliases("/sys", "*"))
 			continue
 		}
 		e, ok := parseUevent(buf[:n])
+		if ok && e.Action == "remove" && e.wholeDisk() {
+			m.tellDisk(m.attached.unplugged(e.Device), e.Device)
+		}
 		if !ok || e.Action != "add" {
 			continue
+		}
+		if e.wholeDisk() {
+			m.diskCame(e.Device)
 		}
 		m.drivers.seen.Add(1)
 		if e.Modalias != "" {
 			m.drivers.ask([]string{e.Modalias})
+		}
+		if e.Subsystem == "block" {
+			m.spawn(func() { m.updates.lookAtStick(e.Device, true) })
 		}
 		if e.Subsystem == "input" && strings.HasPrefix(e.Device, "input/event") {
 			m.listenButton(ctx, e.Device)

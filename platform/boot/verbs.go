@@ -13,6 +13,7 @@ import (
 	"github.com/sanduk-mail/sanduk/platform/clock"
 	"github.com/sanduk-mail/sanduk/platform/control"
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/platform/firewall"
 	"github.com/sanduk-mail/sanduk/platform/netconf"
 	"github.com/sanduk-mail/sanduk/platform/supervise"
 )
@@ -33,15 +34,27 @@ func (m *Machine) openControl(ctx context.Context) error {
 		any = append(any, uint32(account.UID))
 	}
 	server, err := control.Listen(control.SocketPath, map[control.Verb]control.Rule{
-		control.VerbStatus:    {Users: any, Handle: m.verbStatus},
-		control.VerbNetwork:   {Users: mail, Handle: m.verbNetwork},
-		control.VerbHostname:  {Users: mail, Handle: m.verbHostname},
-		control.VerbClock:     {Users: mail, Handle: m.verbClock},
-		control.VerbDisks:     {Users: mail, Handle: m.verbDisks},
-		control.VerbReboot:    {Users: mail, Handle: m.verbEnd(Reboot)},
-		control.VerbPowerOff:  {Users: mail, Handle: m.verbEnd(PowerOff)},
-		control.VerbConsole:   {Users: mail, Handle: m.verbConsole},
-		control.VerbSetupDone: {Users: mail, Handle: m.verbSetupDone},
+		control.VerbStatus:       {Users: any, Handle: m.verbStatus},
+		control.VerbNetwork:      {Users: mail, Handle: m.verbNetwork},
+		control.VerbKeepNetwork:  {Users: mail, Handle: m.verbKeepNetwork},
+		control.VerbNetworkState: {Users: mail, Handle: m.verbNetworkState},
+		control.VerbFirewall:     {Users: mail, Handle: m.verbFirewall},
+		control.VerbHostname:     {Users: mail, Handle: m.verbHostname},
+		control.VerbClock:        {Users: mail, Handle: m.verbClock},
+		control.VerbTime:         {Users: any, Handle: m.verbTime},
+		control.VerbLog:          {Users: mail, Handle: m.verbLog},
+		control.VerbSensors:      {Users: mail, Handle: m.verbSensors},
+		control.VerbDiskHealth:   {Users: mail, Handle: m.verbDiskHealth},
+		control.VerbDisks:        {Users: mail, Handle: m.verbDisks},
+		control.VerbReboot:       {Users: mail, Handle: m.verbEnd(Reboot)},
+		control.VerbPowerOff:     {Users: mail, Handle: m.verbEnd(PowerOff)},
+		control.VerbConsole:      {Users: mail, Handle: m.verbConsole},
+		control.VerbSetupDone:    {Users: mail, Handle: m.verbSetupDone},
+		control.VerbUpdate:       {Users: mail, Handle: m.verbUpdate},
+		control.VerbGoBack:       {Users: mail, Handle: m.verbGoBack},
+		control.VerbFactoryReset: {Users: mail, Handle: m.verbFactoryReset},
+		control.VerbErrand:       {Users: mail, Handle: m.errands.verbNext},
+		control.VerbErrandDone:   {Users: mail, Handle: m.errands.verbDone},
 	}, m.log)
 	if err != nil {
 		return err
@@ -55,7 +68,7 @@ func (m *Machine) openControl(ctx context.Context) error {
 }
 
 func (m *Machine) verbStatus(context.Context, json.RawMessage) (any, error) {
-	s := control.Status{Version: m.cfg.Version, UptimeMS: m.uptime().Milliseconds(), Time: time.Now()}
+	s := control.Status{Version: string(m.cfg.Release.Version), UptimeMS: m.uptime().Milliseconds(), Time: time.Now()}
 	s.Hostname, _ = os.Hostname() // "" when the kernel does not say
 	memory, err := readMemory("/proc/meminfo")
 	if err != nil {
@@ -82,9 +95,10 @@ func (m *Machine) verbStatus(context.Context, json.RawMessage) (any, error) {
 			Memory: m.runner.Memory(u.Unit),
 		})
 	}
+	s.Update = m.updates.status()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	s.Boot = m.phases
+	s.Boot, s.SecureBoot = m.phases, m.secure
 	switch {
 	case m.stopping:
 		s.State = "stopping"
@@ -92,6 +106,8 @@ func (m *Machine) verbStatus(context.Context, json.RawMessage) (any, error) {
 		s.State, s.Problem = "recovery", m.problem.Text
 	case !m.answered:
 		s.State = "starting"
+	case m.attached.problem() != "":
+		s.State, s.Problem = "degraded", m.attached.problem()
 	case m.supervisor.Degraded():
 		s.State = "degraded"
 	default:
@@ -103,21 +119,21 @@ func (m *Machine) verbStatus(context.Context, json.RawMessage) (any, error) {
 // errNoData is for verbs that store something while the data disk is not there.
 var errNoData = control.Invalid("the data disk is not in use; restart the box first")
 
-func (m *Machine) verbNetwork(_ context.Context, raw json.RawMessage) (any, error) {
-	var args control.NetworkArgs
+func (m *Machine) verbFirewall(_ context.Context, raw json.RawMessage) (any, error) {
+	var args control.FirewallArgs
 	if err := control.Strict(raw, &args); err != nil {
 		return nil, err
 	}
-	if _, err := netconf.ParseConfig(args.Network); err != nil {
+	if _, err := firewall.Parse(args.Policy); err != nil {
 		return nil, control.Invalid("%v", err)
 	}
 	if m.boxFS == nil {
 		return nil, errNoData
 	}
-	if err := durable.ReplaceBytes(m.boxFS, networkFile, 0o644, args.Network); err != nil {
+	if err := durable.ReplaceBytes(m.boxFS, firewallFile, 0o644, args.Policy); err != nil {
 		return nil, err
 	}
-	m.log.Info("network settings changed")
+	m.log.Info("what the packet filter lets in changed")
 	return nil, m.supervisor.Reload(networkUnit)
 }
 
@@ -149,15 +165,20 @@ func (m *Machine) verbClock(_ context.Context, raw json.RawMessage) (any, error)
 	if err := control.Strict(raw, &args); err != nil {
 		return nil, err
 	}
-	if s, err := clock.ReadState("/run/netd/clock.json"); err == nil && s.Trusted {
+	if s, err := clock.ReadState(clockState); err == nil && s.Trusted {
 		return nil, control.Invalid("the box has the right time from a time server already")
 	}
 	t := time.UnixMilli(args.UnixMilli)
-	if floor, _ := clock.Floor(t, m.cfg.Built, time.Time{}); !floor.Equal(t) {
+	if floor, _ := clock.Floor(t, m.cfg.Release.Built, time.Time{}); !floor.Equal(t) {
 		return nil, control.Invalid("that cannot be the right time: %s", t.UTC().Format(time.DateTime))
 	}
 	m.log.Info("clock set by the administrator", "was", time.Now(), "now", t)
-	return nil, clock.Set(t)
+	if err := clock.Set(t); err != nil {
+		return nil, err
+	}
+	m.takeTime(clock.SourceAdmin)
+	m.writeHardwareClock()
+	return nil, nil
 }
 
 func (m *Machine) verbDisks(context.Context, json.RawMessage) (any, error) {

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func date(year int) time.Time { return time.Date(year, 6, 1, 12, 0, 0, 0, time.UTC) }
@@ -40,6 +42,36 @@ func TestFloor(t *testing.T) {
 		if got, source := Floor(test.rtc, test.built, test.saved); !got.Equal(test.want) || source != test.source {
 			t.Errorf("%s: got %v from the %s, want %v from the %s", test.name, got, source, test.want, test.source)
 		}
+	}
+}
+
+func TestSure(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		source Source
+		up     time.Duration
+		want   bool
+	}{
+		{SourceServers, 0, true},
+		{SourceAdmin, 0, true},
+		{SourceRTC, 0, false},
+		{SourceRTC, patience, true},
+		{SourceBuild, 1000 * time.Hour, false},
+		{SourceSaved, 1000 * time.Hour, false},
+		{"", 1000 * time.Hour, false},
+	} {
+		if got := Sure(test.source, test.up); got != test.want {
+			t.Errorf("Sure(%q, %v) = %v, want %v", test.source, test.up, got, test.want)
+		}
+	}
+}
+
+func TestHardwareTime(t *testing.T) {
+	t.Parallel()
+	got := *hardwareTime(time.Date(2026, time.November, 23, 1, 2, 3, 4, time.FixedZone("", 2*60*60)))
+	want := unix.RTCTime{Sec: 3, Min: 2, Hour: 23, Mday: 22, Mon: 10, Year: 126, Wday: 0, Yday: 325}
+	if got != want {
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 }
 

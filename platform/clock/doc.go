@@ -8,8 +8,7 @@
 //
 // Trust: SNTP is not signed. Several servers are asked at once and a majority
 // must agree; a time before the build or long after it is refused. Mail goes on
-// with an untrusted clock; what depends on certificates may wait for
-// [State.Trusted].
+// with an untrusted clock; whether dates may be judged by it says [Sure].
 //
 // Durability: [WriteSaved] returns when the time is on disk. The State file lives
 // below /run and is lost on purpose.

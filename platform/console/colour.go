@@ -20,7 +20,7 @@ const squareRunes = "█▀▄"
 
 // labels begin the rows that labelled made.
 func labels() []string {
-	return []string{labelCode, labelCertificate, labelNetwork, labelDisk, labelMail}
+	return []string{labelCode, labelOwnCode, labelCertificate, labelNetwork, labelDisk, labelMail}
 }
 
 // paint adds colours to a picture that Render made. The characters and their
@@ -101,11 +101,11 @@ func (b *brush) paintText(text string) string {
 		return colourStrong + text
 	}
 	for _, label := range labels() {
-		if strings.HasPrefix(trimmed, label+" ") {
+		if strings.HasPrefix(trimmed, label+"  ") {
 			at := strings.Index(text, label) + len(label)
 			value := colourText
 			b.last = colourText
-			if label == labelCode {
+			if label == labelCode || label == labelOwnCode {
 				value = colourStrong
 			}
 			return colourLabel + text[:at] + value + text[at:]

@@ -23,15 +23,17 @@ type Console struct {
 	terminals []Terminal
 	log       *slog.Logger
 
-	mu    sync.Mutex
+	wake []chan struct{} // one per terminal, capacity 1
+
+	mu    sync.Mutex // guards all below
 	state State
-	shown bool            // Show was called at least once
-	wake  []chan struct{} // one per terminal, capacity 1
+	views []View // one per terminal
+	shown bool   // Show was called at least once
 }
 
 // New returns a Console for terminals. It shows nothing until [Console.Run].
 func New(log *slog.Logger, terminals ...Terminal) *Console {
-	c := &Console{terminals: terminals, log: log}
+	c := &Console{terminals: terminals, log: log, views: make([]View, len(terminals))}
 	for range terminals {
 		c.wake = append(c.wake, make(chan struct{}, 1))
 	}
@@ -44,11 +46,24 @@ func (c *Console) Show(s State) {
 	c.mu.Lock()
 	c.state, c.shown = s, true
 	c.mu.Unlock()
-	for _, w := range c.wake {
-		select {
-		case w <- struct{}{}:
-		default:
-		}
+	for i := range c.wake {
+		c.poke(i)
+	}
+}
+
+// Overlay sets what the terminal with that number, in the order of [New], shows
+// beside the State. Like Show, it never blocks and is safe for concurrent use.
+func (c *Console) Overlay(terminal int, v View) {
+	c.mu.Lock()
+	c.views[terminal] = v
+	c.mu.Unlock()
+	c.poke(terminal)
+}
+
+func (c *Console) poke(terminal int) {
+	select {
+	case c.wake[terminal] <- struct{}{}:
+	default:
 	}
 }
 
@@ -56,12 +71,12 @@ func (c *Console) Show(s State) {
 // nor Run's return.
 func (c *Console) Run(ctx context.Context) {
 	for i, t := range c.terminals {
-		go c.serve(ctx, t, c.wake[i])
+		go c.serve(ctx, t, i)
 	}
 	<-ctx.Done()
 }
 
-func (c *Console) serve(ctx context.Context, t Terminal, wake <-chan struct{}) {
+func (c *Console) serve(ctx context.Context, t Terminal, number int) {
 	ticker := time.NewTicker(redraw)
 	defer ticker.Stop()
 	failed := false
@@ -70,12 +85,13 @@ func (c *Console) serve(ctx context.Context, t Terminal, wake <-chan struct{}) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-wake:
+		case <-c.wake[number]:
 		case <-ticker.C:
 			show = t.Refresh
 		}
 		c.mu.Lock()
 		state, shown := c.state, c.shown
+		state.View = c.views[number]
 		c.mu.Unlock()
 		if !shown {
 			continue

@@ -109,11 +109,18 @@ func TestSizes(t *testing.T) {
 		Network: slices.Repeat([]string{"eth0  " + strings.Repeat("y", 100)}, 40), Disk: "\n\n\n", Mail: "\t",
 		Keys: slices.Repeat([]Key{KeyRestart, KeyPowerOff}, 20), Progress: strings.Repeat("z ", 200),
 	}
+	page := Panel{
+		Title: strings.Repeat("T", 200), Text: slices.Repeat([]string{strings.Repeat("word ", 60)}, 9), Choices: slices.Repeat([]string{strings.Repeat("c", 200)}, 9),
+		Problem: "\x1b[2J", Field: strings.Repeat("f ", 60), Input: strings.Repeat("i", maxInput), Code: strings.Repeat("code-", 50), QR: strings.Repeat("q", 60), Foot: strings.Repeat("F ", 90),
+	}
 	all := samples()
 	all["hard"] = hard
 	hard.QR = strings.Repeat("q", 60)
 	all["hard with code"] = hard
 	all["empty"] = State{}
+	hard.Panel = &page
+	all["hard page"] = hard
+	all["empty page"] = State{View: View{Panel: &Panel{}}}
 	for name, s := range all {
 		for _, size := range [][2]int{{80, 25}, {80, 24}, {40, 10}, {39, 9}, {100, 37}, {128, 48}, {240, 67}, {132, 12}, {50, 60}, {1, 1}, {20, 4}} {
 			lines := Render(s, size[0], size[1])
@@ -195,48 +202,73 @@ func TestSquareCode(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	t.Parallel()
-	for input, want := range map[string][]Key{
-		"\x1b[[B":                  {KeyRestart},
-		"\x1bOQ":                   {KeyRestart},
-		"\x1b[12~":                 {KeyRestart},
-		"\x1b[[C":                  {KeyPowerOff},
-		"\x1bOR\x1b[13~":           {KeyPowerOff, KeyPowerOff},
-		"hello\x1b[A\x1b[[Bworld":  {KeyRestart},
-		"\x1b[[A\x1b[[D\x1b[[E":    nil,
-		"\x1b[1;5A\x1b[24~\x1bOP":  nil,
-		"\x1b\x1b[[B":              {KeyRestart},
-		"\x1b[99999999999\x1b[[B":  {KeyRestart},
-		"OQ[[B[12~":                nil,
-		"\x1bx[[B":                 nil,
-		"\x1b[1\x1b[[B\x1b[1\x1bO": {KeyRestart},
+	for input, want := range map[string]string{
+		"\x1b[[B":                  "<F2>",
+		"\x1bOQ":                   "<F2>",
+		"\x1b[12~":                 "<F2>",
+		"\x1b[[C":                  "<F3>",
+		"\x1bOR\x1b[13~":           "<F3><F3>",
+		"he\x1b[A\x1b[[Blo":        "he<F2>lo",
+		"\x1b[[D\x1bOS\x1b[14~":    "<F4><F4><F4>",
+		"\x1b[[A\x1b[[E\x1b[20~":   "<F1><F5><F9>",
+		"\x1b1\x1b9\x1b8\x1b[15~":  "<F1><F9><F8><F5>",
+		"\x1b[1;5A\x1b[24~\x1bOP":  "<F1>",
+		"\x1b\x1b[[B":              "<F2>",
+		"\x1b[99999999999\x1b[[B":  "99999<F2>",
+		"OQ[[B[12~":                "OQ[[B[12~",
+		"\x1bx[[B":                 "[[B",
+		"\x1b[1\x1b[[B\x1b[1\x1bO": "<F2>",
+		"a\x7f\x08\r\n\x03":        "a<Back><Back><Enter><Enter><Esc>",
+		"\x00\x07ü\xff\t":          "",
 	} {
 		var r keyReader
-		var got []Key
+		var got strings.Builder
 		for _, b := range []byte(input) {
-			if k := r.feed(b); k != 0 {
-				got = append(got, k)
+			if e, ok := r.feed(b); ok {
+				got.WriteString(typed(e))
 			}
 		}
-		if !slices.Equal(got, want) {
-			t.Errorf("%q: got %v, want %v", input, got, want)
+		if got.String() != want {
+			t.Errorf("%q: got %q, want %q", input, got.String(), want)
 		}
 	}
 }
 
-func TestKeysChannel(t *testing.T) {
-	t.Parallel()
-	r, w := io.Pipe()
-	keys := Keys(t.Context(), r)
-	if _, err := io.WriteString(w, "\x1b[[C"); err != nil {
-		t.Fatal(err)
-	}
-	if k := <-keys; k != KeyPowerOff {
-		t.Errorf("got %v, want %v", k, KeyPowerOff)
-	}
-	w.Close()
-	if _, ok := <-keys; ok {
-		t.Error("channel open after the terminal's end")
-	}
+func TestEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		events := Events(t.Context(), r)
+		write := func(text string) {
+			t.Helper()
+			if _, err := io.WriteString(w, text); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("\x1b[[")
+		time.Sleep(escapeWait / 2)
+		write("C")
+		if e := <-events; e.Key != KeyPowerOff {
+			t.Errorf("a key in two parts: got %v, want F3", e)
+		}
+		write("\x1b")
+		if e := <-events; e.Key != KeyBack {
+			t.Errorf("a lone escape: got %v, want Esc", e)
+		}
+		write("\x1b[")
+		time.Sleep(2 * escapeWait)
+		write("x")
+		if e := <-events; e.Rune != 'x' {
+			t.Errorf("behind half a key: got %v, want x", e)
+		}
+		write(strings.Repeat("y", 10*maxTyped))
+		synctest.Wait()
+		if n := len(events); n != maxTyped {
+			t.Errorf("%d events wait, want %d", n, maxTyped)
+		}
+		w.Close()
+		for range events { // ends when the terminal has
+		}
+	})
 }
 
 func FuzzKeys(f *testing.F) {
@@ -244,7 +276,9 @@ func FuzzKeys(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var r keyReader
 		for _, c := range b {
-			r.feed(c)
+			if e, ok := r.feed(c); ok && e.Key == 0 && (e.Rune < ' ' || e.Rune > '~') {
+				t.Fatalf("%q became %v", c, e)
+			}
 			if len(r.seq) > maxSequence {
 				t.Fatalf("%d bytes held", len(r.seq))
 			}
@@ -274,6 +308,10 @@ func TestConfirm(t *testing.T) {
 		t.Errorf("prompt stands for %v more, want %v", got, confirmWithin-time.Second)
 	}
 	press(KeyRestart, confirmWithin-1, true)
+	press(KeyPrevious, 0, false)
+	press(KeyPowerOff, time.Second, false) // another key is no yes
+	press(KeyPrevious, time.Second, false)
+	press(KeyPrevious, time.Second, true)
 	if got := c.Waiting(now); got != 0 {
 		t.Errorf("prompt stands for %v after it was obeyed", got)
 	}

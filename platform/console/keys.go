@@ -9,20 +9,45 @@ import (
 // Key is a key that does something. Other keys are never shown.
 type Key int
 
+// The keys: those that the frame shows, then those within a dialogue.
 const (
-	KeyRestart  Key = iota + 1 // F2
+	KeyNetwork  Key = iota + 1 // F1
+	KeyRestart                 // F2
 	KeyPowerOff                // F3
+	KeyPrevious                // F4
+	KeySupport                 // F5
+	KeyInstall                 // F8
+	KeyReset                   // F9
+	KeyEnter
+	KeyBack  // Esc, or Ctrl-C
+	KeyErase // Backspace
 )
 
-// String is how the key stands on the screen.
+// String is how the key stands in the frame; "" for those that do not.
 func (k Key) String() string {
 	switch k {
+	case KeyNetwork:
+		return "F1 Network"
 	case KeyRestart:
 		return "F2 Restart"
 	case KeyPowerOff:
 		return "F3 Power off"
+	case KeyPrevious:
+		return "F4 Previous"
+	case KeySupport:
+		return "F5 Support"
+	case KeyInstall:
+		return "F8 Install"
+	case KeyReset:
+		return "F9 Reset"
 	}
 	return ""
+}
+
+// Event is what somebody typed: a key, or, where Key is 0, a character.
+type Event struct {
+	Key  Key
+	Rune rune // printable ASCII
 }
 
 const (
@@ -31,37 +56,84 @@ const (
 	maxSequence = 8
 	// confirmWithin is how long the first press counts.
 	confirmWithin = 5 * time.Second
+	// escapeWait tells Esc from the beginning of another key: at 9600 bits a second
+	// those follow within 5 ms.
+	escapeWait = 200 * time.Millisecond
+	// maxTyped is how many events wait to be looked at; what comes quicker than a
+	// person types is lost.
+	maxTyped = 64
 )
 
-// keyReader finds function keys in what a terminal sends. Feed it byte by byte;
-// it holds at most maxSequence of them.
+// sequences are what terminals send for function keys, behind the escape: Linux
+// console, xterm, VT220, and, as firmware on serial lines has it, the digit.
+func sequence(s string) Key {
+	switch s {
+	case "[[A", "OP", "[11~", "1":
+		return KeyNetwork
+	case "[[B", "OQ", "[12~", "2":
+		return KeyRestart
+	case "[[C", "OR", "[13~", "3":
+		return KeyPowerOff
+	case "[[D", "OS", "[14~", "4":
+		return KeyPrevious
+	case "[[E", "[15~", "5":
+		return KeySupport
+	case "[19~", "8":
+		return KeyInstall
+	case "[20~", "9":
+		return KeyReset
+	}
+	return 0
+}
+
+// keyReader finds keys in what a terminal sends. Feed it byte by byte; it holds at
+// most maxSequence of them.
 type keyReader struct {
 	seq []byte
 }
 
-// feed takes the next byte and returns the key that it completes, or 0.
-func (r *keyReader) feed(b byte) Key {
+// feed takes the next byte and returns the event that it completes, if any.
+func (r *keyReader) feed(b byte) (Event, bool) {
 	const escape = 0x1B
 	if b == escape {
 		r.seq = append(r.seq[:0], b)
-		return 0
+		return Event{}, false
 	}
 	if len(r.seq) == 0 {
-		return 0 // letters do nothing
+		return plain(b)
 	}
 	r.seq = append(r.seq, b)
-	switch string(r.seq[1:]) {
-	case "[[B", "OQ", "[12~": // Linux console, xterm, VT220
+	if k := sequence(string(r.seq[1:])); k != 0 {
 		r.seq = r.seq[:0]
-		return KeyRestart
-	case "[[C", "OR", "[13~":
-		r.seq = r.seq[:0]
-		return KeyPowerOff
+		return Event{Key: k}, true
 	}
 	if len(r.seq) >= maxSequence || ended(r.seq) {
 		r.seq = r.seq[:0]
 	}
-	return 0
+	return Event{}, false
+}
+
+// alone takes that nothing came behind an escape for a while.
+func (r *keyReader) alone() (Event, bool) {
+	was := len(r.seq)
+	r.seq = r.seq[:0]
+	return Event{Key: KeyBack}, was == 1
+}
+
+// plain is a byte outside of sequences.
+func plain(b byte) (Event, bool) {
+	const ctrlC, backspace, del = 0x03, 0x08, 0x7F
+	switch {
+	case b == '\r' || b == '\n':
+		return Event{Key: KeyEnter}, true
+	case b == ctrlC:
+		return Event{Key: KeyBack}, true
+	case b == backspace || b == del:
+		return Event{Key: KeyErase}, true
+	case b >= ' ' && b <= '~':
+		return Event{Rune: rune(b)}, true
+	}
+	return Event{}, false
 }
 
 // ended reports whether seq is a complete sequence of another key: "ESC x",
@@ -80,32 +152,63 @@ func ended(seq []byte) bool {
 	}
 }
 
-// Keys reads function keys from a terminal until ctx ends or the terminal does;
-// then the channel is closed. Keys that nobody takes are dropped. When ctx ends
-// while a read is under way, the goroutine stays in it until the terminal yields
-// or is closed.
-func Keys(ctx context.Context, tty io.Reader) <-chan Key {
-	keys := make(chan Key, 1)
+// Events reads what is typed at a terminal until ctx ends or the terminal does; then
+// the channel is closed. Events that nobody takes are dropped. When ctx ends while a
+// read is under way, a goroutine stays in it until the terminal yields or is closed.
+func Events(ctx context.Context, tty io.Reader) <-chan Event {
+	chunks := make(chan []byte)
 	go func() {
-		defer close(keys)
-		var r keyReader
-		buf := make([]byte, 64)
-		for ctx.Err() == nil {
+		defer close(chunks)
+		for {
+			buf := make([]byte, 64)
 			n, err := tty.Read(buf)
-			for _, b := range buf[:n] {
-				if k := r.feed(b); k != 0 {
-					select {
-					case keys <- k:
-					default:
-					}
-				}
+			select {
+			case chunks <- buf[:n]:
+			case <-ctx.Done():
+				return
 			}
 			if err != nil {
 				return
 			}
 		}
 	}()
-	return keys
+	events := make(chan Event, maxTyped)
+	go collect(ctx, chunks, events)
+	return events
+}
+
+// collect makes events of bytes.
+func collect(ctx context.Context, chunks <-chan []byte, events chan<- Event) {
+	defer close(events)
+	give := func(e Event, ok bool) {
+		if !ok {
+			return
+		}
+		select {
+		case events <- e:
+		default:
+		}
+	}
+	var r keyReader
+	for {
+		var alone <-chan time.Time
+		if len(r.seq) > 0 {
+			alone = time.After(escapeWait)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-alone:
+			give(r.alone())
+		case chunk, ok := <-chunks:
+			if !ok {
+				return
+			}
+			for _, b := range chunk {
+				give(r.feed(b))
+			}
+		}
+	}
 }
 
 // Confirm asks for every key twice: what the keys do stops everybody's mail.
@@ -116,7 +219,7 @@ type Confirm struct {
 }
 
 // Press takes a key. do is true at the second press within five seconds; else
-// prompt is what to show ([State.Prompt]) until [Confirm.Waiting] is over.
+// prompt is what to show ([View.Prompt]) until [Confirm.Waiting] is over.
 func (c *Confirm) Press(k Key, now time.Time) (do bool, prompt string) {
 	if k == c.key && now.Sub(c.since) < confirmWithin {
 		*c = Confirm{}
@@ -128,6 +231,8 @@ func (c *Confirm) Press(k Key, now time.Time) (do bool, prompt string) {
 		return false, "Press F2 again to restart the box."
 	case KeyPowerOff:
 		return false, "Press F3 again to switch the box off."
+	case KeyPrevious:
+		return false, "Press F4 again to restart with the version before this one. Mail stays."
 	}
 	*c = Confirm{}
 	return false, ""

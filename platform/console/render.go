@@ -63,7 +63,7 @@ func renderPanel(s State, width, height int) []string {
 // what is known about the machine; exactly height rows.
 func renderBody(s State, width, height int) []string {
 	foot := machineBlocks(s, width)
-	code := fittingCode(s.QR, width, height)
+	code := fittingCode(s.square(), width, height)
 	need := essential(s, code, width)
 	if need > height && code != nil {
 		code = nil
@@ -147,6 +147,14 @@ func fittingCode(payload string, width, height int) []string {
 	return code
 }
 
+// square is the text of the square code.
+func (s State) square() string {
+	if s.Panel != nil {
+		return s.Panel.QR
+	}
+	return s.QR
+}
+
 // block is a few rows that belong together; when room is short the blocks with
 // the highest rank go first.
 type block struct {
@@ -156,6 +164,9 @@ type block struct {
 
 // textBlocks lists what is to be read, in order.
 func textBlocks(s State, width int, square bool) []block {
+	if s.Panel != nil {
+		return panelBlocks(s.Panel, width)
+	}
 	blocks := []block{{0, indented(headlineMark, s.headline(), width)}}
 	add := func(rank int, rows ...string) {
 		if len(rows) > 0 {
@@ -166,10 +177,10 @@ func textBlocks(s State, width int, square bool) []block {
 		add(1+i, indented(problemMark, p, width)...)
 	}
 	add(3, wrap(s.Progress, width)...)
-	var urls []string
 	if len(s.URLs) > 0 && (s.Health == Running || s.Health == Degraded) {
-		urls = wrap("Mail and settings, on any computer in this network:", width)
+		add(2, wrap("Mail and settings, on any computer in this network:", width)...)
 	}
+	var urls []string
 	for _, u := range s.URLs {
 		urls = append(urls, indented("   ", u, width)...)
 	}
@@ -187,7 +198,7 @@ func textBlocks(s State, width int, square bool) []block {
 func machineBlocks(s State, width int) []block {
 	var blocks []block
 	if s.Fingerprint != "" {
-		blocks = append(blocks, block{5, labelled(labelCertificate, s.Fingerprint, width)})
+		blocks = append(blocks, block{5, labelledHalves(labelCertificate, s.Fingerprint, width)})
 	}
 	var rows []string
 	for i, n := range s.Network {
@@ -208,6 +219,7 @@ func machineBlocks(s State, width int) []block {
 // What stands before facts.
 const (
 	labelCode        = "Set-up code"
+	labelOwnCode     = "Code" // of a dialogue
 	labelCertificate = "Certificate"
 	labelNetwork     = "Network"
 	labelDisk        = "Disk"
@@ -221,6 +233,19 @@ func labelled(label, text string, width int) []string {
 	}
 	column := max(labelWidth, utf8.RuneCountInString(label)+2)
 	return indented(fit(label, column), text, width)
+}
+
+// labelledHalves is labelled for a fingerprint: where one row is too short for
+// it, two of the same length are easier to compare than a long and a short one.
+func labelledHalves(label, text string, width int) []string {
+	pairs := strings.Split(text, ":")
+	column := max(labelWidth, utf8.RuneCountInString(label)+2)
+	if len(pairs) < 2 || utf8.RuneCountInString(text) <= width-column {
+		return labelled(label, text, width)
+	}
+	half := (len(pairs) + 1) / 2
+	first := strings.Join(pairs[:half], ":") + ":"
+	return append(labelled(label, first, width), indented(strings.Repeat(" ", column), strings.Join(pairs[half:], ":"), width)...)
 }
 
 // indented puts lead before the first row and as much space before the others.
@@ -298,17 +323,27 @@ func topBorder(s State, inner int) string {
 	return "┌" + l + strings.Repeat("─", inner-utf8.RuneCountInString(l+r)) + r + "┐"
 }
 
-// bottomBorder shows the keys, or the prompt in their place.
+// bottomBorder shows the keys, or the prompt in their place. Where the frame is too
+// narrow for all, they stand closer.
 func bottomBorder(s State, inner int) string {
 	text := drawable(s.Prompt)
-	if text == "" {
+	switch {
+	case text != "":
+	case s.Panel != nil:
+		text = drawable(s.Panel.Foot)
+	default:
 		var names []string
 		for _, k := range s.Keys {
 			if n := k.String(); n != "" {
 				names = append(names, n)
 			}
 		}
-		text = strings.Join(names, "   ")
+		for gap := 3; gap > 0; gap-- {
+			text = strings.Join(names, strings.Repeat(" ", gap))
+			if utf8.RuneCountInString(text) <= inner-borderWidth {
+				break
+			}
+		}
 	}
 	if n := inner - borderWidth; utf8.RuneCountInString(text) > n {
 		text = fit(text, n)

@@ -7,7 +7,7 @@ func samples() map[string]State {
 		Fingerprint: "7F:2A:09:C4:11:5B:EE:90:3D:77:A1:0C",
 		Network:     []string{"eth0  1 Gbit/s, DHCP, 192.168.1.20"},
 		Disk:        "1.8 TB, 3 % used, healthy",
-		Keys:        []Key{KeyRestart, KeyPowerOff},
+		Keys:        []Key{KeyNetwork, KeyRestart, KeyPowerOff, KeyPrevious, KeySupport, KeyReset},
 	}
 	with := func(change func(*State)) State {
 		s := base

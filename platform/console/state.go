@@ -47,8 +47,8 @@ type State struct {
 
 	// Keys are the keys that work here, in the order to show them.
 	Keys []Key
-	// Prompt replaces the keys for a moment: "Press F2 again to restart."
-	Prompt string
+	// View is what this terminal alone shows; see [Console.Overlay].
+	View
 }
 
 // mail is the line about mail, or nothing where the headline says it already.

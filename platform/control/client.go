@@ -134,6 +134,30 @@ func (c *Client) SetNetwork(ctx context.Context, network json.RawMessage) error 
 	return c.call(ctx, VerbNetwork, NetworkArgs{Network: network}, nil)
 }
 
+// TryNetwork is SetNetwork for as long as nobody says that the box is reached: those from
+// before come back by themselves unless KeepNetwork is called in time.
+func (c *Client) TryNetwork(ctx context.Context, network json.RawMessage) error {
+	return c.call(ctx, VerbNetwork, NetworkArgs{Network: network, Trial: true}, nil)
+}
+
+// KeepNetwork says that settings on trial work.
+func (c *Client) KeepNetwork(ctx context.Context) error {
+	return c.call(ctx, VerbKeepNetwork, nil, nil)
+}
+
+// Network tells the settings and whether they are on trial.
+func (c *Client) Network(ctx context.Context) (NetworkState, error) {
+	var s NetworkState
+	err := c.call(ctx, VerbNetworkState, nil, &s)
+	return s, err
+}
+
+// SetFirewall stores what the packet filter lets in, in the form of
+// platform/firewall's Policy, and applies it.
+func (c *Client) SetFirewall(ctx context.Context, policy json.RawMessage) error {
+	return c.call(ctx, VerbFirewall, FirewallArgs{Policy: policy}, nil)
+}
+
 // SetHostname stores the box's name and applies it.
 func (c *Client) SetHostname(ctx context.Context, name string) error {
 	return c.call(ctx, VerbHostname, HostnameArgs{Hostname: name}, nil)
@@ -157,6 +181,12 @@ func (c *Client) Reboot(ctx context.Context) error { return c.call(ctx, VerbRebo
 // PowerOff asks for an orderly power-off; the reply comes before it begins.
 func (c *Client) PowerOff(ctx context.Context) error { return c.call(ctx, VerbPowerOff, nil, nil) }
 
+// FactoryReset has the next start erase everything, and restarts. On return nothing can
+// stop it any more.
+func (c *Client) FactoryReset(ctx context.Context) error {
+	return c.call(ctx, VerbFactoryReset, nil, nil)
+}
+
 // PushConsole replaces what the screen shows about the mail service.
 func (c *Client) PushConsole(ctx context.Context, a ConsoleArgs) error {
 	return c.call(ctx, VerbConsole, a, nil)
@@ -166,3 +196,14 @@ func (c *Client) PushConsole(ctx context.Context, a ConsoleArgs) error {
 // holds passwords and is used once. It is durable on return; calling it again
 // is harmless.
 func (c *Client) SetupDone(ctx context.Context) error { return c.call(ctx, VerbSetupDone, nil, nil) }
+
+// InstallUpdate asks for the installation of UpdateFile. It returns as soon as the update is accepted or refused for what
+// it says of itself; the writing goes on, and Status tells how.
+func (c *Client) InstallUpdate(ctx context.Context) error { return c.call(ctx, VerbUpdate, nil, nil) }
+
+// GoBack makes the version before the one that the next start brings, and returns it.
+func (c *Client) GoBack(ctx context.Context) (version string, err error) {
+	var r GoBackReply
+	err = c.call(ctx, VerbGoBack, nil, &r)
+	return r.Version, err
+}

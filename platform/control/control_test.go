@@ -17,6 +17,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/platform/logbook"
 )
 
 func golden() map[string]any {
@@ -36,17 +38,28 @@ func golden() map[string]any {
 		return r
 	}
 	return map[string]any{
-		"request-status":     request(VerbStatus, nil),
-		"request-network":    request(VerbNetwork, NetworkArgs{Network: json.RawMessage(`{"mode":"static","address":"192.168.1.20/24"}`)}),
-		"request-hostname":   request(VerbHostname, HostnameArgs{Hostname: "mail.example.test"}),
-		"request-clock":      request(VerbClock, ClockArgs{UnixMilli: 1795330800000}),
-		"request-disks":      request(VerbDisks, nil),
-		"request-reboot":     request(VerbReboot, nil),
-		"request-poweroff":   request(VerbPowerOff, nil),
-		"request-console":    request(VerbConsole, ConsoleArgs{State: "waiting", Hostname: "h", ClaimCode: "a-b-c-1", Fingerprint: "7F:2A", Progress: "1 of 2"}),
-		"request-setup-done": request(VerbSetupDone, nil),
-		"reply-empty":        Reply{Version: Version},
-		"reply-error":        Reply{Version: Version, Error: &Error{Code: CodeDenied, Text: "no"}},
+		"request-status":        request(VerbStatus, nil),
+		"request-try-network":   request(VerbNetwork, NetworkArgs{Network: json.RawMessage(`{"mode":"dhcp"}`), Trial: true}),
+		"reply-network":         Reply{Version: Version, Data: args(NetworkState{Network: json.RawMessage(`{"mode":"dhcp"}`), TrialMS: 90000, WentBack: true})},
+		"request-firewall":      request(VerbFirewall, FirewallArgs{Policy: json.RawMessage(`{"set_up":true}`)}),
+		"request-network":       request(VerbNetwork, NetworkArgs{Network: json.RawMessage(`{"mode":"static","address":"192.168.1.20/24"}`)}),
+		"request-hostname":      request(VerbHostname, HostnameArgs{Hostname: "mail.example.test"}),
+		"request-clock":         request(VerbClock, ClockArgs{UnixMilli: 1795330800000}),
+		"request-disks":         request(VerbDisks, nil),
+		"request-reboot":        request(VerbReboot, nil),
+		"request-factory-reset": request(VerbFactoryReset, nil),
+		"request-poweroff":      request(VerbPowerOff, nil),
+		"request-console":       request(VerbConsole, ConsoleArgs{State: "waiting", Hostname: "h", ClaimCode: "a-b-c-1", Fingerprint: "7F:2A", Progress: "1 of 2"}),
+		"request-setup-done":    request(VerbSetupDone, nil),
+		"request-time":          request(VerbTime, nil),
+		"request-errand":        request(VerbErrand, nil),
+		"request-errand-done":   request(VerbErrandDone, ErrandResult{ID: 7, Code: "a-b-c-1000", Administrators: []string{"admin@example.test"}, Minutes: 30}),
+		"reply-time":            Reply{Version: Version, Data: args(Time{Sure: true, Source: "time servers", Problem: "p"})},
+		"request-log":           request(VerbLog, LogArgs{After: logbook.Position{File: 7, Offset: 99}, Back: 5}),
+		"reply-log":             Reply{Version: Version, Data: args(LogPage{Lines: []json.RawMessage{json.RawMessage(`{"msg":"m"}`)}, Next: logbook.Position{File: 7, Offset: 110}, Lost: true})},
+		"reply-sensors":         Reply{Version: Version, Data: args([]Sensor{{Name: "cpu", Celsius: 47.5, Critical: 100}})},
+		"reply-empty":           Reply{Version: Version},
+		"reply-error":           Reply{Version: Version, Error: &Error{Code: CodeDenied, Text: "no"}},
 		"reply-status": Reply{Version: Version, Data: args(Status{
 			Version: "1.0.0", State: "running", Hostname: "mail", UptimeMS: 5, Time: when, Watchdog: "i6300ESB timer",
 			Units:     []Unit{{Name: "maild.service", State: "ready", Required: true, Degraded: true, Text: "t", LastEnd: "e", Starts: 2, Since: when, Memory: 7}},

@@ -28,16 +28,26 @@ type Verb string
 
 // The verbs.
 const (
-	VerbStatus    Verb = "status"     // → Status
-	VerbNetwork   Verb = "network"    // NetworkArgs
-	VerbHostname  Verb = "hostname"   // HostnameArgs
-	VerbClock     Verb = "clock"      // ClockArgs
-	VerbDisks     Verb = "disks"      // → []Disk
-	VerbReboot    Verb = "reboot"     //
-	VerbPowerOff  Verb = "poweroff"   //
-	VerbConsole   Verb = "console"    // ConsoleArgs
-	VerbSetupDone Verb = "setup-done" // erases the provisioning file
+	VerbStatus       Verb = "status"        // → Status
+	VerbNetwork      Verb = "network"       // NetworkArgs
+	VerbKeepNetwork  Verb = "keep-network"  // ends a trial of network settings well
+	VerbNetworkState Verb = "network-state" // → NetworkState
+	VerbFirewall     Verb = "firewall"      // FirewallArgs
+	VerbHostname     Verb = "hostname"      // HostnameArgs
+	VerbClock        Verb = "clock"         // ClockArgs
+	VerbDisks        Verb = "disks"         // → []Disk
+	VerbReboot       Verb = "reboot"        //
+	VerbPowerOff     Verb = "poweroff"      //
+	VerbConsole      Verb = "console"       // ConsoleArgs
+	VerbSetupDone    Verb = "setup-done"    // erases the provisioning file
+	VerbUpdate       Verb = "update"        // installs UpdateFile; how it goes is in Status.Update
+	VerbGoBack       Verb = "go-back"       // → GoBackReply: the version before starts next
+	VerbFactoryReset Verb = "factory-reset" // erases everything at the next start, which is now
 )
+
+// UpdateFile is where maild puts an update for PID 1 to read. Whoever may write there can offer an update, and no
+// more: it counts by its signature.
+const UpdateFile = "/data/private/offered.update"
 
 // Request is one line from the client.
 type Request struct {
@@ -84,6 +94,20 @@ func Invalid(format string, args ...any) error {
 // "network" object.
 type NetworkArgs struct {
 	Network json.RawMessage `json:"network"`
+	Trial   bool            `json:"trial,omitempty"` // they go back by themselves unless VerbKeepNetwork comes in time
+}
+
+// NetworkState is what becomes of network settings.
+type NetworkState struct {
+	Network  json.RawMessage `json:"network"`
+	TrialMS  int64           `json:"trial_ms,omitempty"`  // until those from before come back
+	WentBack bool            `json:"went_back,omitempty"` // the last ones were not confirmed
+}
+
+// FirewallArgs holds what the packet filter lets in, in the form of
+// platform/firewall's Policy.
+type FirewallArgs struct {
+	Policy json.RawMessage `json:"policy"`
 }
 
 // HostnameArgs names the box.
@@ -120,6 +144,46 @@ type Status struct {
 	Time      time.Time `json:"time"`
 	Watchdog  string    `json:"watchdog,omitempty"` // the device's name, "" none
 	Addresses []string  `json:"addresses"`
+	Update    Update    `json:"update"`
+	// SecureBoot is true when the firmware starts only what somebody has signed whom it knows.
+	SecureBoot bool `json:"secure_boot,omitempty"`
+}
+
+// UpdateState is how far an update is.
+type UpdateState string
+
+// The states.
+const (
+	UpdateNone       UpdateState = ""           // none was asked for since the start
+	UpdateInstalling UpdateState = "installing" // it is being written
+	UpdateInstalled  UpdateState = "installed"  // the next start tries it
+	UpdateRefused    UpdateState = "refused"    // Problem says why
+)
+
+// Update is what is known of the box's versions.
+type Update struct {
+	State    UpdateState `json:"state,omitempty"`
+	Version  string      `json:"version,omitempty"`  // that State is about
+	Problem  string      `json:"problem,omitempty"`  // in the user's words
+	OnTrial  bool        `json:"on_trial,omitempty"` // the version that runs has not proved itself yet
+	Schema   int         `json:"schema,omitempty"`   // form of the data that the services may write
+	Previous string      `json:"previous,omitempty"` // version that can be gone back to
+	Last     *Outcome    `json:"last,omitempty"`     // how the last update ended
+	Keys     []string    `json:"keys,omitempty"`     // names of the keys whose updates are taken
+}
+
+// Outcome is how an update, or a way back, ended.
+type Outcome struct {
+	Time   time.Time `json:"time"`
+	From   string    `json:"from"`
+	To     string    `json:"to"`
+	Well   bool      `json:"well"`             // To runs and has proved itself
+	Reason string    `json:"reason,omitempty"` // in a sentence
+}
+
+// GoBackReply names the version that the next start brings.
+type GoBackReply struct {
+	Version string `json:"version"`
 }
 
 // Unit is one service.

@@ -18,6 +18,7 @@
 //	  (used)     "sanduk-data-new"  our file system, used    Ensure: rename only
 //	made         "sanduk-data"      our file system          Check (e2fsck), then mount
 //	lost         "sanduk-data"      no file system           recovery mode; nothing is written
+//	to be erased "sanduk-data-reset" anything                Ensure: erases it, syncs, renames to "being made"
 //
 // mke2fs runs in exactly one state, "being made". It is reached only by
 // creating the entry, and left before the partition is mounted for the first
@@ -26,6 +27,16 @@
 // is never overwritten whatever the GPT says (a stale backup GPT could still
 // say "-new"), and a freshly flashed image whose free space begins with the
 // data file system of its predecessor takes that over, mail and all.
+//
+// A factory reset is MarkReset, which renames the entry; the next start, before anything
+// is mounted, discards the partition and overwrites with zeros its first 16 MiB and
+// 1 MiB at each copy of the super block. What else stood on the disk is gone where the
+// disk forgets what is discarded; elsewhere somebody with the right tools may find pieces.
+//
+// Install makes another disk one to start from: the boot partition is copied and read
+// back, the table written last, with identifiers of its own. A data partition on it is
+// kept or, with everything else, made unfindable first; the disk's first start makes a
+// new one.
 //
 // # Identifiers
 //

@@ -10,6 +10,7 @@ import (
 const (
 	DataName      = "sanduk-data"
 	dataNameNew   = "sanduk-data-new"
+	dataNameReset = "sanduk-data-reset"
 	dataLabel     = "sanduk-data" // of the file system
 	minDataSize   = 64 << 20      // bytes; below this ext4 leaves no room for mail
 	growThreshold = 64 << 20      // bytes; a smaller gain is not worth a resize
@@ -40,6 +41,9 @@ type Machine interface {
 	// Format makes an empty ext4 file system on the partition at path, with
 	// the label given, and syncs it.
 	Format(ctx context.Context, path, label string) error
+	// Discard has the disk forget what stands in the partition at path, as well as it can;
+	// the beginning is overwritten afterwards in any case.
+	Discard(ctx context.Context, path string) error
 }
 
 // Data is the data partition, ready for Check and mounting.
@@ -76,6 +80,11 @@ func Ensure(ctx context.Context, dev Device, t *Table, m Machine, log *slog.Logg
 	}
 	if d.Path, err = m.Partition(number, t.Entries[number-1]); err != nil {
 		return nil, &RecoveryError{Text: "The kernel does not accept the data partition.", Err: err}
+	}
+	if t.Entries[number-1].Name == dataNameReset {
+		if err := t.reset(ctx, dev, number, d.Path, m, log); err != nil {
+			return nil, err
+		}
 	}
 	if t.Entries[number-1].Name == dataNameNew {
 		if d.Created, err = t.finish(ctx, dev, number, d.Path, m, log); err != nil {
@@ -115,7 +124,7 @@ func (t *Table) individualize() bool {
 func (t *Table) findData() (int, error) {
 	found := 0
 	for i, e := range t.Entries {
-		if !e.used() || e.Name != DataName && e.Name != dataNameNew {
+		if !e.used() || e.Name != DataName && e.Name != dataNameNew && e.Name != dataNameReset {
 			continue
 		}
 		if found != 0 {

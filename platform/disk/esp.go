@@ -94,10 +94,16 @@ func (t Tools) EraseFromESP(ctx context.Context, device, dir, name string) error
 	if _, err := os.Stat(filepath.Join(dir, name)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	return t.ChangeESP(ctx, device, dir, func() error { return durable.Erase(filepath.Join(dir, name)) })
+}
+
+// ChangeESP calls fn while the boot partition, mounted at dir, can be written. Before that it is unmounted and checked,
+// and afterwards mounted read-only anew, so that what is read then comes from the disk. fn leaves no file of it open.
+func (t Tools) ChangeESP(ctx context.Context, device, dir string, fn func() error) error {
 	if err := unix.Unmount(dir, 0); err != nil {
 		return fmt.Errorf("disk: unmount boot partition: %w", err)
 	}
-	err := t.writeESP(ctx, device, dir, func() error { return durable.Erase(filepath.Join(dir, name)) })
+	err := t.writeESP(ctx, device, dir, fn)
 	return errors.Join(err, MountESP(device, dir))
 }
 

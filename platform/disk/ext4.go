@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -119,12 +120,21 @@ const (
 // an hour, and interrupting it would only mean to begin again.
 const checkTimeout = 12 * time.Hour
 
+// Checked is how a check went.
+type Checked struct {
+	// Mended: more than the usual traces of a power cut had to be put right, so that
+	// something may be missing.
+	Mended bool
+	// Said is all that e2fsck wrote when more than its first attempt was needed: from it
+	// somebody who knows the file system can tell what became of which file.
+	Said []byte
+}
+
 // Check makes the data file system sound: a torn super block first, then what
 // e2fsck may mend without asking (-p), then everything (-y), then from the copies
 // of the super block.
-// A *RecoveryError means that it stays unmounted. mended says that more than
-// the usual traces of a power cut had to be put right: something may be missing.
-func (t Tools) Check(ctx context.Context, path string) (mended bool, err error) {
+// A *RecoveryError means that it stays unmounted; what e2fsck said is returned also then.
+func (t Tools) Check(ctx context.Context, path string) (done Checked, err error) {
 	attempts := [][]string{{"-p"}, {"-f", "-y"}}
 	for _, block := range []int{32768, 98304, 163840} { // sparse_super's first groups at 4 KiB blocks
 		attempts = append(attempts, []string{"-f", "-y", "-b", strconv.Itoa(block), "-B", "4096"})
@@ -141,18 +151,23 @@ func (t Tools) Check(ctx context.Context, path string) (mended bool, err error) 
 	for i, args := range attempts {
 		out, exit, err := t.Runner.Run(ctx, supervise.Tool{Path: filepath.Join(t.Dir, "e2fsck"), Args: append(args, path)})
 		if err != nil {
-			return false, &RecoveryError{Text: "The disk check cannot be run.", Err: err}
+			return done, &RecoveryError{Text: "The disk check cannot be run.", Err: err}
 		}
+		done.Said = fmt.Appendf(done.Said, "e2fsck %s: %v\n%s\n", strings.Join(args, " "), exit, out)
 		if exit.Signal == 0 && exit.Code&^fsckGood == 0 {
+			if i == 0 {
+				done.Said = nil
+			}
 			if exit.Code != 0 || i > 0 {
 				t.Log.Warn("data file system mended", "attempt", i+1, "status", exit.Code, "output", lastLine(out))
 			}
-			return i > 0, nil
+			done.Mended = i > 0
+			return done, nil
 		}
 		last = fmt.Errorf("e2fsck %v: %s", exit, lastLine(out))
 		t.Log.Error("data file system not sound", "attempt", i+1, "err", last)
 	}
-	return false, &RecoveryError{Text: "The disk with your mail is damaged, and the check could not mend it. Nothing was erased. Switch off and have the disk copied before anything else is tried.", Err: last}
+	return done, &RecoveryError{Text: "The disk with your mail is damaged, and the check could not mend it. Nothing was erased. Switch off and have the disk copied before anything else is tried.", Err: last}
 }
 
 // Grow makes the file system as large as its partition; it must have been

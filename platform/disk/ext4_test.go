@@ -100,19 +100,23 @@ func TestCheckMends(t *testing.T) {
 	}
 	t.Run("sound", func(t *testing.T) {
 		t.Parallel()
-		if mended, err := tools.Check(t.Context(), newVolume(t, tools)); err != nil || mended {
-			t.Errorf("mended %v, %v, want nothing to mend", mended, err)
+		if done, err := tools.Check(t.Context(), newVolume(t, tools)); err != nil || done.Mended || done.Said != nil {
+			t.Errorf("%+v, %v, want nothing to mend", done, err)
 		}
 	})
 	t.Run("super block gone", func(t *testing.T) {
 		t.Parallel()
 		name := newVolume(t, tools)
 		wipe(t, name, 0, 4096)
-		if mended, err := tools.Check(t.Context(), name); err != nil || !mended {
-			t.Fatalf("mended %v, %v, want it mended", mended, err)
+		done, err := tools.Check(t.Context(), name)
+		if err != nil || !done.Mended {
+			t.Fatalf("mended %v, %v, want it mended", done.Mended, err)
 		}
 		if s := superOf(t, name, readSuperblock); s == nil || s.Label != dataLabel {
 			t.Errorf("super block after the check: %+v, want it back from its copy", s)
+		}
+		if !bytes.Contains(done.Said, []byte("e2fsck -p: ")) || !bytes.Contains(done.Said, []byte("-b 32768")) && !bytes.Contains(done.Said, []byte("-f -y")) {
+			t.Errorf("what e2fsck said is not kept:\n%s", done.Said)
 		}
 	})
 	t.Run("nothing left", func(t *testing.T) {

@@ -46,15 +46,12 @@ func (d *memoryDisk) sector(n uint64) []byte {
 
 func (d *memoryDisk) ReadAt(p []byte, off int64) (int, error) {
 	size := int64(d.geometry.SectorSize)
-	for i := range p {
+	for i := 0; i < len(p); {
 		at := off + int64(i)
 		if uint64(at/size) >= d.geometry.Sectors {
 			return i, errors.New("read beyond the disk")
 		}
-		if i == 0 || at%size == 0 {
-			n := copy(p[i:], d.sector(uint64(at / size))[at%size:])
-			_ = n
-		}
+		i += copy(p[i:], d.sector(uint64(at / size))[at%size:])
 	}
 	return len(p), nil
 }
@@ -155,9 +152,10 @@ func (d *memoryDisk) putSuperblock(start uint64, label string, blocks uint32, mo
 // fakeMachine formats by writing a few sectors and a super block last, as
 // mke2fs does, and refuses to format what holds data.
 type fakeMachine struct {
-	disk    *memoryDisk
-	formats int
-	entry   Entry
+	disk     *memoryDisk
+	formats  int
+	discards int
+	entry    Entry
 }
 
 func (m *fakeMachine) Partition(number int, e Entry) (string, error) {
@@ -178,6 +176,11 @@ func (m *fakeMachine) Format(_ context.Context, _, label string) error {
 		return err
 	}
 	return m.disk.Sync()
+}
+
+func (m *fakeMachine) Discard(context.Context, string) error {
+	m.discards++
+	return errors.New("this disk doesn't forget")
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -59,8 +59,8 @@ func TestMendTorn(t *testing.T) {
 		"second half new": append(bytes.Clone(before[:512]), after[512:]...),
 	} {
 		put(torn)
-		if mended, err := tools.Check(t.Context(), name); err != nil || mended {
-			t.Errorf("%s: the check says mended %v, %v; want no damage", what, mended, err)
+		if done, err := tools.Check(t.Context(), name); err != nil || done.Mended {
+			t.Errorf("%s: the check says mended %v, %v; want no damage", what, done.Mended, err)
 		}
 		if mended, err := MendTorn(name); err != nil || mended {
 			t.Errorf("%s: after the check it is mended %v, %v; want nothing to do", what, mended, err)

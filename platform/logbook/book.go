@@ -187,6 +187,13 @@ func (b *Book) Sync() error {
 	return b.file.Sync()
 }
 
+// OnDisk says whether what is synced is on a disk; otherwise it is in memory.
+func (b *Book) OnDisk() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.file != nil
+}
+
 // detach goes back to memory because of err.
 func (b *Book) detach(err error) {
 	b.closeFile()

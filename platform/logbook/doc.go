@@ -11,6 +11,10 @@
 // stack, a library that prints) is wrapped whole. The unit's name is set
 // by the keeper of the log, so a service cannot speak in another's name.
 //
+// What looks like a secret, by the name of its field or the words in front of it, is
+// left out before a line is kept (redact.go). [Book.Read] gives the log to those who
+// pass it on, from a place that they remember.
+//
 // Before the data disk is there, lines are kept in memory, the oldest dropped
 // first; [Book.Attach] writes them out. When the disk stops taking them the
 // log goes back to memory and counts what it lost.

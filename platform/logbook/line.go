@@ -96,6 +96,7 @@ func frame(unit string, line []byte, now time.Time) []byte {
 	line = bytes.TrimSpace(line)
 	var out bytes.Buffer
 	if isObject(line) {
+		line = redactObject(line)
 		// No line holds a raw line end: JSON forbids them inside strings, and
 		// between tokens the reader has cut there.
 		members := bytes.TrimSpace(line[:len(line)-1])
@@ -107,7 +108,7 @@ func frame(unit string, line []byte, now time.Time) []byte {
 		out.WriteString(`{"time":`)
 		out.Write(quote(now.UTC().Format(time.RFC3339Nano)))
 		out.WriteString(`,"level":"INFO","msg":"output","line":`)
-		out.Write(quote(string(line)))
+		out.Write(quote(redactText(string(line))))
 		out.WriteByte(',')
 	}
 	out.WriteString(`"unit":`)

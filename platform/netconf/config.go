@@ -28,6 +28,8 @@ const (
 	// maxTimeServers bounds the list of NTP servers from any one source; four
 	// are enough to outvote a liar.
 	maxTimeServers = 4
+	// maxVLAN is the highest number of a VLAN; 4095 is reserved (IEEE 802.1Q).
+	maxVLAN = 4094
 	// maxHostLen is the longest DNS name in text form (RFC 1035 §2.3.4).
 	maxHostLen = 253
 )
@@ -39,6 +41,9 @@ type Config struct {
 	// Interface names the card that gets the static address. Empty: the first
 	// one with a cable, and the address follows the cable to another card.
 	Interface string `json:"interface,omitempty"`
+	// VLAN is the number that the office's packets carry on the cable (IEEE 802.1Q), 1 to
+	// 4094; 0: none. It holds for Interface, or for every card.
+	VLAN uint16 `json:"vlan,omitempty"`
 	// Address with its prefix length, IPv4 or IPv6, for instance 192.168.1.20/24.
 	Address netip.Prefix `json:"address,omitzero"`
 	// Gateway of the same family as Address; may be left out.
@@ -48,6 +53,9 @@ type Config struct {
 	Gateway6 netip.Addr   `json:"gateway6,omitzero"`
 	// DNS servers replace those the network offers; at most three.
 	DNS []netip.Addr `json:"dns,omitempty"`
+	// DNSTLS is the name in the certificates of those servers: they are asked over TLS (RFC
+	// 7858) then, and in no other way.
+	DNSTLS string `json:"dns_tls,omitempty"`
 	// NTP servers (names or addresses) come before those the network offers.
 	NTP []string `json:"ntp,omitempty"`
 }
@@ -70,11 +78,13 @@ func (e *ConfigError) Error() string {
 type rawConfig struct {
 	Mode      string   `json:"mode"`
 	Interface string   `json:"interface"`
+	VLAN      int      `json:"vlan"`
 	Address   string   `json:"address"`
 	Gateway   string   `json:"gateway"`
 	Address6  string   `json:"address6"`
 	Gateway6  string   `json:"gateway6"`
 	DNS       []string `json:"dns"`
+	DNSTLS    string   `json:"dns_tls"`
 	NTP       []string `json:"ntp"`
 }
 
@@ -147,9 +157,22 @@ func (raw rawConfig) config() (Config, error) {
 	if !validInterface(c.Interface) {
 		return Config{}, &ConfigError{"interface", fmt.Sprintf("%q can't be the name of a network card.", clip(c.Interface))}
 	}
+	if raw.VLAN < 0 || raw.VLAN > maxVLAN {
+		return Config{}, &ConfigError{"vlan", fmt.Sprintf("%d is not the number of a VLAN: it is from 1 to %d.", raw.VLAN, maxVLAN)}
+	}
+	c.VLAN = uint16(raw.VLAN)
 	if c.DNS, err = parseDNS(raw.DNS); err != nil {
 		return Config{}, err
 	}
+	if raw.DNSTLS != "" {
+		switch {
+		case !validHost(raw.DNSTLS):
+			return Config{}, &ConfigError{"dns_tls", fmt.Sprintf("%q is not the name of a DNS server, as it stands in its certificate.", clip(raw.DNSTLS))}
+		case len(c.DNS) == 0:
+			return Config{}, &ConfigError{"dns_tls", "DNS over TLS needs the addresses of the servers too."}
+		}
+	}
+	c.DNSTLS = raw.DNSTLS
 	if c.NTP, err = parseNTP(raw.NTP); err != nil {
 		return Config{}, err
 	}

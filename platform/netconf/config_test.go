@@ -22,6 +22,9 @@ func TestParseConfig(t *testing.T) {
 		{"IPv6", `{"mode":"static","address":"fd00::20/64","gateway":"fe80::1","dns":["fd00::1"]}`, "ok"},
 		{"both", `{"mode":"static","address":"10.0.0.2/8","address6":"fd00::20/64","gateway6":"fd00::1"}`, "ok"},
 		{"card", `{"mode":"static","interface":"enp1s0","address":"10.0.0.2/8"}`, "ok"},
+		{"DNS over TLS", `{"dns":["9.9.9.9"],"dns_tls":"dns.example.test"}`, "ok"},
+		{"VLAN", `{"mode":"dhcp","vlan":7}`, "ok"},
+		{"VLAN of a card", `{"mode":"static","interface":"eth1","vlan":4094,"address":"10.0.0.2/8"}`, "ok"},
 		{"time servers", `{"ntp":["ntp.example.test","192.168.1.1"]}`, "ok"},
 		{"point to point", `{"mode":"static","address":"10.0.0.0/31","gateway":"10.0.0.1"}`, "ok"},
 
@@ -30,6 +33,11 @@ func TestParseConfig(t *testing.T) {
 		{"two values", `{} {}`, ""},
 		{"wrong type", `{"dns":"192.168.1.1"}`, "dns"},
 		{"unknown field", `{"netmask":"255.255.255.0"}`, "netmask"},
+		{"DNS over TLS of nobody", `{"dns_tls":"dns.example.test"}`, "dns_tls"},
+		{"DNS over TLS of no name", `{"dns":["9.9.9.9"],"dns_tls":"a b"}`, "dns_tls"},
+		{"reserved VLAN", `{"vlan":4095}`, "vlan"},
+		{"VLAN below nothing", `{"vlan":-1}`, "vlan"},
+		{"VLAN by name", `{"vlan":"office"}`, "vlan"},
 		{"unknown mode", `{"mode":"pppoe"}`, "mode"},
 		{"dhcp with address", `{"mode":"dhcp","address":"192.168.1.20/24"}`, "address"},
 		{"static without address", `{"mode":"static"}`, "address"},
@@ -64,7 +72,7 @@ func TestParseConfig(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if again, err := ParseConfig(b); err != nil || again.Address != c.Address || again.Gateway != c.Gateway {
+				if again, err := ParseConfig(b); err != nil || again.Address != c.Address || again.Gateway != c.Gateway || again.VLAN != c.VLAN || again.DNSTLS != c.DNSTLS {
 					t.Errorf("written as %s, read as %+v, %v; want %+v", b, again, err, c)
 				}
 				return

@@ -15,6 +15,12 @@ type Link struct {
 	Up      bool // switched on by us
 	Carrier bool // a cable with a live other end
 	MTU     int
+
+	// A VLAN is a card of its own, on top of another: its number, and that one's index and
+	// name. Of real cards they are zero.
+	VLAN   uint16
+	Parent int
+	On     string
 }
 
 // kernelAddress is one address on a card.
@@ -37,8 +43,12 @@ type route struct {
 // kernel is what the manager asks of the operating system. All methods are
 // called from the manager's goroutine only.
 type kernel interface {
-	// links lists wired cards in the order of their index.
+	// links lists wired cards, and VLANs on them, in the order of their index.
 	links() ([]Link, error)
+	// tag makes a VLAN on top of a card; changed is called when it is there.
+	tag(l Link, vlan uint16) error
+	// untag removes a VLAN.
+	untag(Link) error
 	// up switches a card on, with sane IPv6 settings.
 	up(Link) error
 	setMTU(l Link, mtu int) error

@@ -219,6 +219,7 @@ func (m *Manager) look(ctx context.Context) {
 		m.options.Log.Error("can't list network cards", "error", err)
 		return
 	}
+	links = m.tagged(links)
 	m.match(links[:min(len(links), maxCards)])
 	m.placeStatic()
 	m.learn()
@@ -282,7 +283,7 @@ func (m *Manager) placeStatic() {
 func (m *Manager) findHolder() *card {
 	if m.config.Interface != "" {
 		for _, c := range m.cards {
-			if c.link.Name == m.config.Interface {
+			if c.link.Name == m.config.Interface || c.link.VLAN != 0 && c.link.On == m.config.Interface {
 				return c
 			}
 		}
@@ -431,7 +432,11 @@ func (c *card) fault(log *slog.Logger, err error) {
 // publish writes and tells what changed.
 func (m *Manager) publish() {
 	s := m.status()
-	if content := resolvConf(s.DNS); content != m.last.resolv {
+	asked := s.DNS
+	if m.config.DNSTLS != "" {
+		asked = []netip.Addr{StubAddress()} // which asks them over TLS
+	}
+	if content := resolvConf(asked); content != m.last.resolv {
 		err := m.write("resolv.conf", content)
 		m.written(err, func() { m.last.resolv = content })
 	}

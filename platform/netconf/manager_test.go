@@ -26,6 +26,7 @@ type fakeKernel struct {
 	changed func()
 	told    func(rdnss)
 	writes  int // changes made by the manager
+	made    int // VLANs
 }
 
 func newFakeKernel(cards int) *fakeKernel {
@@ -38,6 +39,11 @@ func newFakeKernel(cards int) *fakeKernel {
 		k.cards = append(k.cards, l)
 	}
 	return k
+}
+
+// card is the one of that index.
+func (k *fakeKernel) card(l Link) *Link {
+	return &k.cards[slices.IndexFunc(k.cards, func(c Link) bool { return c.Index == l.Index })]
 }
 
 // edit changes the machine from outside.
@@ -63,12 +69,29 @@ func (k *fakeKernel) links() ([]Link, error) {
 	return slices.Clone(k.cards), nil
 }
 
+func (k *fakeKernel) tag(l Link, vlan uint16) error {
+	return k.write(func() {
+		v := l
+		k.made++
+		v.Index, v.Name, v.VLAN, v.Parent, v.On, v.Up = 3+k.made, vlanName(l.Name, vlan), vlan, l.Index, l.Name, false
+		k.cards = append(k.cards, v)
+	})
+}
+
+func (k *fakeKernel) untag(l Link) error {
+	return k.write(func() {
+		k.cards = slices.DeleteFunc(k.cards, func(c Link) bool { return c.Index == l.Index })
+		delete(k.addrs, l.Index)
+		delete(k.rts, l.Index)
+	})
+}
+
 func (k *fakeKernel) up(l Link) error {
-	return k.write(func() { k.cards[l.Index-2].Up = true })
+	return k.write(func() { k.card(l).Up = true })
 }
 
 func (k *fakeKernel) setMTU(l Link, mtu int) error {
-	return k.write(func() { k.cards[l.Index-2].MTU = mtu })
+	return k.write(func() { k.card(l).MTU = mtu })
 }
 
 func (k *fakeKernel) addresses(l Link) ([]kernelAddress, error) {

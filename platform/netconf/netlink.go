@@ -34,20 +34,53 @@ func (k netlinkKernel) links() ([]Link, error) {
 	for _, l := range all {
 		a := l.Attrs()
 		// Real cards are "device"; "veth" is a container's idea of one.
-		if t := l.Type(); t != "device" && t != "veth" {
+		vlan, isVLAN := l.(*netlink.Vlan)
+		if t := l.Type(); t != "device" && t != "veth" && !isVLAN {
 			continue
 		}
 		if a.EncapType != "ether" || a.Flags&net.FlagLoopback != 0 || a.MasterIndex != 0 || len(a.HardwareAddr) != 6 {
 			continue
 		}
-		list = append(list, Link{
+		link := Link{
 			Index: a.Index, Name: a.Name, MAC: a.HardwareAddr, MTU: a.MTU,
 			Up:      a.Flags&net.FlagUp != 0,
 			Carrier: a.Flags&net.FlagUp != 0 && a.RawFlags&unix.IFF_LOWER_UP != 0,
-		})
+		}
+		if isVLAN {
+			link.VLAN, link.Parent = uint16(vlan.VlanId), a.ParentIndex
+		}
+		list = append(list, link)
+	}
+	for i := range list {
+		if j := slices.IndexFunc(list, func(l Link) bool { return l.Index == list[i].Parent }); j >= 0 {
+			list[i].On = list[j].Name
+		}
 	}
 	slices.SortFunc(list, func(a, b Link) int { return a.Index - b.Index })
 	return list, nil
+}
+
+func (k netlinkKernel) tag(l Link, vlan uint16) error {
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.ParentIndex = vlanName(l.Name, vlan), l.Index
+	err := netlink.LinkAdd(&netlink.Vlan{LinkAttrs: attrs, VlanId: int(vlan), VlanProtocol: netlink.VLAN_PROTOCOL_8021Q})
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("make VLAN %d on %s: %w", vlan, l.Name, err)
+	}
+	return nil
+}
+
+// vlanName is the usual name; a card's can be too long for it.
+func vlanName(card string, vlan uint16) string {
+	number := fmt.Sprintf(".%d", vlan)
+	return card[:min(len(card), unix.IFNAMSIZ-1-len(number))] + number
+}
+
+func (k netlinkKernel) untag(l Link) error {
+	if err := netlink.LinkDel(device(l)); err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("remove VLAN %d from %s: %w", l.VLAN, l.On, err)
+	}
+	return nil
 }
 
 func (k netlinkKernel) up(l Link) error {

@@ -7,6 +7,10 @@ import (
 	"strings"
 )
 
+// StubAddress is where programs of this machine ask when DNS goes over TLS: platform/dnstls
+// listens there, on port 53.
+func StubAddress() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 53}) }
+
 // resolvConf is the content of resolv.conf for these servers.
 func resolvConf(servers []netip.Addr) string {
 	var b strings.Builder

@@ -91,7 +91,7 @@ func (s Status) Lines() []string {
 // well. A card without a cable is a problem only when no card has one.
 func (s Status) Problems() []string {
 	if len(s.Cards) == 0 {
-		return []string{"No network card was found."}
+		return []string{"No network card was found. Plug in a USB network adapter, or put in another card."}
 	}
 	var list []string
 	cable := false

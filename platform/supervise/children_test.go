@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 	switch role := os.Getenv(roleVariable); role {
 	case "":
 		os.Exit(m.Run())
+	case "layer":
+		playLayer(os.Getenv(layerVariable))
 	case "server":
 		playServer()
 	case "impostor":

@@ -11,6 +11,7 @@
 //
 //	what   spec.go, parse.go, load.go   a unit file's meaning, as plain data
 //	how    runner.go, shim.go, cgroup.go, children.go, sockets.go, notify.go
+//	       view.go, landlock.go, seccomp.go, calls.go   what it may see, open and ask for
 //	when   conditions.go                After=, readiness, the order of shutdown
 //	again  backoff.go                   1 s, 2 s, 4 s … 60 s; degraded
 //
@@ -32,6 +33,14 @@
 //
 // Concurrency: Children, Runner and Supervisor's exported methods may be used
 // from any goroutine. Run is called once.
+//
+// Confinement: the shim takes each restriction upon itself in the order in which
+// the earlier do not forbid the later (shim.go, becomeService): limits, own mount
+// view, capabilities, groups, user, no_new_privs, Landlock, system calls, exec. A
+// layer that cannot be put on ends the start; only a Landlock older than we know
+// is logged and gone on without, since the mount view stands. Directives mean
+// what systemd.exec(5) says, and ReadOnlyPaths= more: once any path is named,
+// nothing is seen but what is.
 //
 // Protocols: sd_listen_fds(3), sd_notify(3), sd_watchdog_enabled(3) (the
 // manager's side), cgroups v2.

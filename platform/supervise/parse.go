@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -162,7 +163,26 @@ func parseService(name UnitName, r io.Reader) (Service, error) {
 		return Service{}, &UnitError{File: name, Section: "Service", Directive: "AmbientCapabilities",
 			Err: errors.New("asks for more than CapabilityBoundingSet= leaves")}
 	}
-	return s, nil
+	return s, checkLayers(&s)
+}
+
+// checkLayers refuses a unit whose layers would not hold each other up.
+func checkLayers(s *Service) error {
+	c := &s.Confine
+	wrong := func(directive, why string) error {
+		return &UnitError{File: s.Name, Section: "Service", Directive: directive, Err: errors.New(why)}
+	}
+	switch calls := c.Calls; {
+	case len(calls.Allow) == 0 && (len(calls.Families) > 0 || calls.Namespaces || calls.NoNewCode):
+		return wrong("SystemCallFilter", "missing; what restricts single calls is part of it")
+	case len(calls.Allow) > 0 && !slices.Contains(calls.Allow, "execve"):
+		return wrong("SystemCallFilter", "lacks execve, without which the service cannot be started")
+	case len(calls.Allow) > 0 && !c.NoNewPrivileges, c.Paths.Limited() && !c.NoNewPrivileges:
+		return wrong("NoNewPrivileges", "must be yes with SystemCallFilter= or paths")
+	case c.Paths.Limited() && !slices.Contains(c.Paths.Exec, s.Exec[0]):
+		return wrong("ExecPaths", "lacks the program of ExecStart=")
+	}
+	return nil
 }
 
 // serviceTable is the fixed list of what may stand in a *.service file.
@@ -191,6 +211,19 @@ func serviceTable(s *Service) map[string]setter {
 		"Service.TasksMax":                 into(&c.TasksMax, func(v string) (int64, error) { return parseNumber(v, 1, 1<<22) }),
 		"Service.RuntimeDirectory":         into(&c.RuntimeDirectory, parseRunName),
 		"Service.RuntimeDirectoryMode":     into(&c.RuntimeMode, parseOctal),
+		"Service.ProtectSystem":            only("strict"), // on the box the image is read-only for everybody
+		"Service.ReadOnlyPaths":            addPaths(&c.Paths.Read),
+		"Service.ReadWritePaths":           addPaths(&c.Paths.Write),
+		"Service.InaccessiblePaths":        addPaths(&c.Paths.Hidden),
+		"Service.NoExecPaths":              only("/"),
+		"Service.ExecPaths":                addPaths(&c.Paths.Exec),
+		"Service.PrivateDevices":           into(&c.Paths.Devices, parseBool),
+		"Service.SystemCallFilter":         parseCalls(&c.Calls.Allow),
+		"Service.SystemCallArchitectures":  only("native"),
+		"Service.SystemCallErrorNumber":    only("EPERM"),
+		"Service.RestrictAddressFamilies":  once(into(&c.Calls.Families, parseFamilies)),
+		"Service.RestrictNamespaces":       into(&c.Calls.Namespaces, parseBool),
+		"Service.MemoryDenyWriteExecute":   into(&c.Calls.NoNewCode, parseBool),
 		"Service.Restart":                  choose(&s.Restart, map[string]RestartPolicy{"no": RestartNo, "on-failure": RestartOnFailure, "always": RestartAlways}),
 		"Service.RestartSec":               into(&s.RestartDelay, parseSpan),
 		"Service.RestartPreventExitStatus": addExits(&s.RestartPreventExits),
@@ -245,6 +278,23 @@ func addExits(dst *[]int) setter {
 			}
 			*dst = append(*dst, int(n))
 		}
+		return nil
+	}
+}
+
+// addPaths collects clean absolute paths over several lines.
+func addPaths(dst *[]string) setter {
+	return func(v string) error {
+		words, err := parseWords(v)
+		if err != nil {
+			return err
+		}
+		for _, w := range words {
+			if _, err := parsePath(w); err != nil {
+				return err
+			}
+		}
+		*dst = append(*dst, words...)
 		return nil
 	}
 }

@@ -70,6 +70,9 @@ func (r *Runner) Start(s *Service) (Process, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := os.MkdirAll(r.viewDir(), 0o700); err != nil {
+		return nil, err
+	}
 	p := &process{unit: s.Name, cgroups: cgroups(r.Cgroups), notify: notify, notices: make(chan Notice)}
 	if err := r.fork(s, account, p); err != nil {
 		notify.close()
@@ -78,6 +81,10 @@ func (r *Runner) Start(s *Service) (Process, error) {
 	go p.readNotices()
 	return p, nil
 }
+
+// viewDir is empty; each service's shim builds its view on it, where no other
+// process sees it.
+func (r *Runner) viewDir() string { return filepath.Join(r.RunDir, "sanduk", "view") }
 
 func (r *Runner) account(s *Service) (Account, error) {
 	if s.Confine.User == "" {
@@ -169,6 +176,7 @@ func (r *Runner) shimConfig(s *Service, a Account, sockets []Socket, notifyPath 
 		NoNew: s.Confine.NoNewPrivileges, UMask: s.Confine.UMask,
 		NOFILE: s.Confine.LimitNOFILE, Core: s.Confine.LimitCORE,
 		Watchdog: s.WatchdogEvery > 0,
+		View:     r.viewDir(), Paths: s.Confine.Paths, Calls: s.Confine.Calls,
 	}
 	c.Env = append(append(c.Env, r.Environment...), s.Environment...)
 	if limit := s.Confine.Memory.Of(r.TotalMemory); limit > 0 { // after the unit's own: the first counts

@@ -28,8 +28,11 @@ const (
 	ExitGroup        = 216
 	ExitUser         = 217
 	ExitCapabilities = 218
-	ExitNoPrivileges = 228
+	ExitNoPrivileges = 227
 	ExitChdir        = 200
+	ExitNamespace    = 226
+	ExitSeccomp      = 228
+	ExitLandlock     = 245 // systemd has none
 )
 
 // shimConfig is the shim's only argument, as JSON.
@@ -48,6 +51,9 @@ type shimConfig struct {
 	Core     *uint64
 	Listen   []string // names of the descriptors from 3 on
 	Watchdog bool
+	View     string // empty directory on which the service's view is built
+	Paths    Paths
+	Calls    Calls
 }
 
 // ShimError is why the shim could not become the service.
@@ -91,14 +97,16 @@ func becomeService(arg string) error {
 		do   func() error
 	}{
 		{ExitLimits, c.setLimits},
+		{ExitNamespace, c.enterView},
 		{ExitChdir, c.enterDirectory},
 		{ExitCapabilities, c.dropBounding},
 		{ExitGroup, c.setGroups},
 		{ExitUser, c.setUser},
 		{ExitCapabilities, c.setCapabilities},
 		{ExitNoPrivileges, c.setNoNewPrivileges},
-		// Landlock and seccomp rules belong here, last: they would forbid the
-		// steps above.
+		// Last: they would forbid the steps above.
+		{ExitLandlock, c.restrictPaths},
+		{ExitSeccomp, c.restrictCalls},
 	}
 	for _, s := range steps {
 		if err := s.do(); err != nil {
@@ -125,6 +133,27 @@ func (c *shimConfig) setLimits() error {
 		}
 	}
 	return nil
+}
+
+func (c *shimConfig) enterView() error {
+	if c.View == "" || !c.Paths.Limited() {
+		return nil
+	}
+	return enterView(c.View, c.Paths)
+}
+
+func (c *shimConfig) restrictPaths() error {
+	if !c.Paths.Limited() {
+		return nil
+	}
+	return restrictPaths(c.Paths, os.Stderr)
+}
+
+func (c *shimConfig) restrictCalls() error {
+	if len(c.Calls.Allow) == 0 {
+		return nil
+	}
+	return restrictCalls(c.Calls)
 }
 
 func (c *shimConfig) enterDirectory() error {

@@ -52,6 +52,8 @@ type Confinement struct {
 	TasksMax            int64  // 0: none
 	RuntimeDirectory    string // one name below /run, "" none
 	RuntimeMode         uint32 // permission bits of RuntimeDirectory
+	Paths               Paths
+	Calls               Calls
 }
 
 // MemoryLimit is MemoryMax=: bytes, or a share of the machine's memory.

@@ -58,6 +58,8 @@ func newCostlyPeople(t testing.TB, c cost) *people {
 	return p
 }
 
+func (p *people) HasAPOP() bool { return false }
+
 func (p *people) set(t testing.TB, address, password string) {
 	t.Helper()
 	a, err := mail.ParseAddress(address)

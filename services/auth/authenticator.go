@@ -29,6 +29,8 @@ type Directory interface {
 	// zero where the name is none: all spellings of a name that nobody has must
 	// count as one and have one fake salt, as all those of an account do.
 	Credential(ctx context.Context, login string) (Credential, error)
+	// HasAPOP reports whether any account can be opened by APOP. It must not wait.
+	HasAPOP() bool
 }
 
 // Credential is an account with the record of its password.
@@ -36,6 +38,7 @@ type Credential struct {
 	Login  mail.Login
 	Record Record
 	Access mail.Access // from where the password is taken
+	APOP   []byte      // secret, sealed for PurposeAPOP; nil: APOP does not open the account
 }
 
 // Options are what an Authenticator needs; Key and Directory must be given.
@@ -50,14 +53,17 @@ type Options struct {
 	// ClearLoopback offers PLAIN and LOGIN without TLS to clients on this very
 	// machine: for development only.
 	ClearLoopback bool
-	// Certificate gives the certificate in DER that the box shows in TLS, for
-	// the channel binding tls-server-end-point. nil: that kind is not known. It
-	// may be called by any number of goroutines.
-	Certificate func() []byte
+	// Certificate gives the certificate in DER that the box shows in TLS to clients
+	// that ask for a name ("" for none), for the channel binding
+	// tls-server-end-point. nil: that kind is not known. It may be called by any
+	// number of goroutines.
+	Certificate func(serverName string) []byte
 	// Bearer checks tokens; nil: OAUTHBEARER is not offered.
 	Bearer Bearer
-	Now    func() time.Time // nil: time.Now
-	Logger *slog.Logger     // nil: nothing is logged
+	// Certificates knows whose a client's certificate is; nil: EXTERNAL is not offered.
+	Certificates Certificates
+	Now          func() time.Time // nil: time.Now
+	Logger       *slog.Logger     // nil: nothing is logged
 }
 
 // Work on passwords at one time. Two slots hold 38 MiB of argon2, and with what
@@ -83,8 +89,9 @@ type Authenticator struct {
 	local     func(netip.Addr) bool
 	clear     bool
 	// as in Options
-	certificate func() []byte
-	bearer      Bearer
+	certificate  func(serverName string) []byte
+	bearer       Bearer
+	certificates Certificates
 
 	now  func() time.Time
 	log  *slog.Logger
@@ -105,7 +112,7 @@ type Authenticator struct {
 func New(directory Directory, o Options) *Authenticator {
 	a := &Authenticator{
 		directory: directory, key: o.Key, trusted: o.Trusted, local: o.Local, clear: o.ClearLoopback, now: o.Now, log: o.Logger,
-		certificate: o.Certificate, bearer: o.Bearer,
+		certificate: o.Certificate, bearer: o.Bearer, certificates: o.Certificates,
 		cost:      usualCost(),
 		slots:     make(chan struct{}, argonSlots),
 		addresses: newCounter(addressFadesEvery),
@@ -152,6 +159,7 @@ type attempt struct {
 	account mail.Login
 	record  Record
 	access  mail.Access
+	apop    []byte
 	secrets *secrets
 }
 
@@ -176,7 +184,7 @@ func (a *Authenticator) begin(ctx context.Context, peer netip.Addr, login string
 	case err != nil:
 		return nil, fmt.Errorf("auth: look up account: %w", err)
 	default:
-		t.known, t.account, t.record, t.access = true, credential.Login, credential.Record, credential.Access
+		t.known, t.account, t.record, t.access, t.apop = true, credential.Login, credential.Record, credential.Access, credential.APOP
 		t.login = canonicalLogin(t.account.Address.String())
 		if t.secrets, err = a.key.open(t.account.Address, t.record); err != nil {
 			return nil, fmt.Errorf("auth: account %s: %w", t.account.Account, err)

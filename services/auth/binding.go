@@ -64,7 +64,7 @@ func (a *Authenticator) binding(kind string, state *tls.ConnectionState) (scram.
 		if a.certificate == nil {
 			break
 		}
-		leaf, err := x509.ParseCertificate(a.certificate())
+		leaf, err := x509.ParseCertificate(a.certificate(state.ServerName))
 		if err != nil {
 			return none, fmt.Errorf("bind to the certificate: %w", err)
 		}

@@ -91,7 +91,7 @@ func TestPlus(t *testing.T) {
 	t.Parallel()
 	p := newPeople(t)
 	certificate := testCertificate(t)
-	a := p.authenticator(Options{Certificate: func() []byte { return certificate.Certificate[0] }})
+	a := p.authenticator(Options{Certificate: func(string) []byte { return certificate.Certificate[0] }})
 	bare := p.authenticator(Options{}) // knows no certificate
 	const exporter, endPoint = scram.ChannelBindingTLSExporter, scram.ChannelBindingTLSServerEndpoint
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {

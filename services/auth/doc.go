@@ -18,6 +18,9 @@
 // SCRAM verifier resists guessing worse than argon2id does; it is the seal that
 // protects it.
 //
+// POP3's APOP needs a secret that can be read back. Whoever has it turned on for an
+// account gets one that the box has made, for nothing else ([Authenticator.APOP]).
+//
 // # Guessing
 //
 // Failures are counted per client address (IPv6: per /64) and per account, for
@@ -52,14 +55,14 @@
 // # Left out
 //
 // The channel binding tls-unique: TLS 1.3 has none, and before it the value
-// can be made the same on two connections (RFC 9266 §1). EXTERNAL: no listener
-// asks for a client's certificate. The "authorization identity" of SASL may only
+// can be made the same on two connections (RFC 9266 §1). A certificate counts by
+// its fingerprint alone; the box's authority issues none to clients. The "authorization identity" of SASL may only
 // repeat the log-in name: there is no acting for others. A client that resumes a
 // TLS session from before the box's certificate was renewed and binds to
 // tls-server-end-point is refused until it shakes hands anew; tls-exporter does
 // not know the certificate.
 //
-// Standards: RFC 4422 (SASL), 4616 (PLAIN), 5802 and 7677 (SCRAM), 5929 and 9266
+// Standards: RFC 4422 (SASL, and EXTERNAL in its appendix A), 4616 (PLAIN), 5802 and 7677 (SCRAM), 5929 and 9266
 // (channel bindings), 7628 (OAUTHBEARER), 4013 (SASLprep), 9106 (argon2). LOGIN
 // follows draft-murchison-sasl-login-00.
 package auth

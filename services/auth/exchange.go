@@ -30,17 +30,18 @@ type Exchange interface {
 
 // The mechanisms' registered names.
 const (
-	mechanismSHA256 = "SCRAM-SHA-256"
-	mechanismSHA1   = "SCRAM-SHA-1"
-	mechanismPlain  = "PLAIN"
-	mechanismLogin  = "LOGIN"
-	mechanismBearer = "OAUTHBEARER"
+	mechanismSHA256   = "SCRAM-SHA-256"
+	mechanismSHA1     = "SCRAM-SHA-1"
+	mechanismPlain    = "PLAIN"
+	mechanismLogin    = "LOGIN"
+	mechanismBearer   = "OAUTHBEARER"
+	mechanismExternal = "EXTERNAL"
 )
 
 // Mechanisms lists what is offered on a session with or without TLS, best first.
 // The -PLUS mechanisms bind to TLS, and PLAIN and LOGIN send the password itself
 // (RFC 4616 §4; the exception is Options.ClearLoopback), as OAUTHBEARER sends a
-// token (RFC 7628 §3): they need TLS.
+// token (RFC 7628 §3): they need TLS. EXTERNAL is not among them: see External.
 func (a *Authenticator) Mechanisms(tls bool) []string {
 	var list []string
 	if tls {
@@ -73,6 +74,11 @@ func (a *Authenticator) Start(mechanism string, peer netip.Addr, state *tls.Conn
 			return nil, ErrNeedsTLS
 		}
 		return &scramExchange{a: a, peer: peer, mechanism: strings.TrimSuffix(mechanism, plusSuffix), plus: true, state: state}, nil
+	case mechanismExternal:
+		if !a.External(state) {
+			return nil, ErrMechanism
+		}
+		return &externalExchange{a: a, peer: peer, state: state}, nil
 	case mechanismBearer:
 		switch {
 		case a.bearer == nil:

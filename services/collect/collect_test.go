@@ -321,7 +321,18 @@ func TestSchedule(t *testing.T) {
 		p.mu.Lock()
 		p.refuse = "-ERR [SYS/TEMP] later"
 		p.mu.Unlock()
+		first, _ := p.counted()
 		expect("out of order", 24*time.Hour, 24, 36)
+		// Twice as long each time, give or take what keeps boxes apart, up to an hour.
+		p.mu.Lock()
+		tries := p.began[first:]
+		p.mu.Unlock()
+		for i, want := range []time.Duration{5, 10, 20, 40, 60, 60, 60} {
+			want *= time.Minute
+			if got := tries[i+1].Sub(tries[i]); got < want*9/10 || got > want*11/10+time.Second {
+				t.Errorf("after failure %d it is tried again after %v; want about %v", i+1, got, want)
+			}
+		}
 		cancel()
 		<-done
 		b.close()

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mailtest"
 )
@@ -21,12 +22,13 @@ type popProvider struct {
 	password string
 	caps     []string // besides UIDL and USER
 	noUIDL   bool
-	refuse   string // a log-in's reply, instead of the password's
-	drop     int    // the connection is cut after so many replies; 0: never
-	replies  int    // guarded by mu
-	sessions int    // guarded by mu
-	onQuit   func() // when messages are deleted
-	quitLost bool   // the connection goes between the deletion and its reply
+	refuse   string      // a log-in's reply, instead of the password's
+	drop     int         // the connection is cut after so many replies; 0: never
+	replies  int         // guarded by mu
+	sessions int         // guarded by mu
+	began    []time.Time // sessions; guarded by mu
+	onQuit   func()      // when messages are deleted
+	quitLost bool        // the connection goes between the deletion and its reply
 }
 
 type popMail struct{ uidl, text string }
@@ -89,6 +91,7 @@ func (p *popProvider) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	p.mu.Lock()
 	p.sessions++
+	p.began = append(p.began, time.Now())
 	d := &popDialogue{p: p, w: bufio.NewWriter(conn), view: slices.Clone(p.mail), deleted: map[int]bool{}}
 	p.mu.Unlock()
 	if d.reply("+OK ready\r\n") != nil {

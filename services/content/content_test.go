@@ -1,12 +1,14 @@
 package content
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -174,6 +176,59 @@ func TestLook(t *testing.T) {
 	inner := "Content-Type: message/rfc822\r\n\r\nSubject: x\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString([]byte("5555 5555 5555 4444"))
 	if f := s.mustLook(t, Internal, inner); len(f.Matches) != 1 {
 		t.Errorf("in an enclosed message: %+v", f)
+	}
+}
+
+// TestDocuments: a rule on text is for attached documents too; one that can't be read is named, and lets its message pass.
+func TestDocuments(t *testing.T) {
+	t.Parallel()
+	docx := func(text string) []byte {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		w, err := z.Create("word/document.xml")
+		if err == nil {
+			_, err = io.WriteString(w, text)
+		}
+		if err := errors.Join(err, z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	attached := func(raw []byte) string {
+		return "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nsee below\r\n--b\r\nContent-Disposition: attachment; filename=cards.docx\r\n" +
+			"Content-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString(raw) + "\r\n--b--\r\n"
+	}
+	s := set(t, everywhere(mail.ContentRefuse, "card"))
+	f := s.mustLook(t, Out, attached(docx("<w:p><w:t>5555 5555 </w:t><w:t>5555 4444</w:t></w:p>")))
+	if len(f.Matches) != 1 || f.Matches[0].Places[0] != InDocument || f.Unread != nil {
+		t.Errorf("a card's number in a document: %+v", f)
+	}
+	f = s.mustLook(t, Out, attached([]byte("\xd0\xcf\x11\xe0 locked")))
+	if len(f.Matches) > 0 || !slices.Equal(f.Unread, []string{"cards.docx"}) || f.Partial != "" {
+		t.Errorf("a document with a password: %+v, want it named", f)
+	}
+	if f.Blind != "" {
+		t.Errorf("it waits for the rule %q, which doesn't say so", f.Blind)
+	}
+	hold := everywhere(mail.ContentRefuse, "card")
+	hold.Unreadable = mail.ContentHold
+	if f := set(t, hold).mustLook(t, Out, attached([]byte("\xd0\xcf\x11\xe0 locked"))); f.Blind != hold.Name {
+		t.Errorf("a rule that has it wait: %+v", f)
+	}
+	if f := set(t, hold).mustLook(t, Out, attached(docx("<w:p>x</w:p>"))); f.Blind != "" {
+		t.Errorf("a document that can be read: %+v", f)
+	}
+	refuse, names := hold, hold
+	refuse.Unreadable, names.Names = mail.ContentRefuse, true
+	for _, r := range []mail.ContentRule{refuse, names} {
+		if _, err := Compile([]mail.ContentRule{r}); err == nil {
+			t.Errorf("%+v is taken", r)
+		}
+	}
+	only := everywhere(mail.ContentRefuse, "card")
+	only.Header = true
+	if f := set(t, only).mustLook(t, Out, attached(docx("5555555555554444"))); len(f.Matches) > 0 {
+		t.Errorf("a rule that is for the header alone: %+v", f)
 	}
 }
 

@@ -41,7 +41,7 @@ const (
 	Internal
 )
 
-// Place is where something was found, in words: "text", "header", "name".
+// Place is where something was found, in words: "text", "header", "name", "document".
 type Place string
 
 // The places.
@@ -49,6 +49,8 @@ const (
 	InText   Place = "text"
 	InHeader Place = "header"
 	InName   Place = "name"
+	// InDocument is the text of an attached document: a rule on text is for it too.
+	InDocument Place = "document"
 )
 
 // Match is what one rule found in a message.
@@ -63,6 +65,12 @@ type Match struct {
 type Finding struct {
 	Matches []Match // of the rules that found what they ask for, in their order
 	Partial string  // in words, why not all of it was looked at; "" if all was
+	// Unread are the names of documents that couldn't be looked into, or not to their end: they are damaged, too large,
+	// of before 2007, or have a password. The first few.
+	Unread []string
+	// Blind is the name of the first rule that has a message wait for such documents;
+	// "" if there are none, or no rule does.
+	Blind string
 }
 
 // Strictest is the first match of the strictest action: refuse before hold before
@@ -98,7 +106,7 @@ func (r *rule) holds(way Way) bool {
 // Look says what the rules find in a message that goes this way. r holds the message.
 // Errors are those of reading it, and of ctx.
 func (s *Set) Look(ctx context.Context, way Way, d *message.Digest, r io.ReaderAt) (Finding, error) {
-	l := look{ctx: ctx, digest: d, r: r, until: time.Now().Add(MaxTime)}
+	l := look{ctx: ctx, digest: d, r: r, until: time.Now().Add(MaxTime), slot: s.slot}
 	for i := range s.rules {
 		if s.rules[i].holds(way) {
 			l.tallies = append(l.tallies, tally{rule: &s.rules[i]})
@@ -111,11 +119,14 @@ func (s *Set) Look(ctx context.Context, way Way, d *message.Digest, r io.ReaderA
 	if err != nil && !errors.Is(err, errBound) {
 		return Finding{}, fmt.Errorf("look for content: %w", err)
 	}
-	var f Finding
+	f := Finding{Unread: l.unread}
 	if err != nil {
 		f.Partial = l.bound
 	}
 	for _, t := range l.tallies {
+		if len(f.Unread) > 0 && f.Blind == "" && t.rule.Text && t.rule.Unreadable == mail.ContentHold {
+			f.Blind = t.rule.Name
+		}
 		if t.count >= t.rule.Least {
 			f.Matches = append(f.Matches, Match{Rule: t.rule.ContentRule, Count: t.count, Places: t.places, Sample: t.sample})
 		}
@@ -131,7 +142,9 @@ type look struct {
 	until   time.Time
 	tallies []tally
 	read    int64
-	bound   string // which was met
+	bound   string   // which was met
+	unread  []string // documents that couldn't be
+	slot    chan struct{}
 }
 
 type tally struct {
@@ -160,10 +173,13 @@ func (l *look) all() error {
 		if name := p.Filename(); name != "" {
 			l.text(InName, name, 0, len(name))
 		}
+		if err := l.document(p); err != nil {
+			return err
+		}
 		if !p.IsText() {
 			continue
 		}
-		if err := l.part(p); err != nil {
+		if err := l.stream(InText, message.NewTextReader(p, l.r)); err != nil {
 			return err
 		}
 	}
@@ -188,9 +204,8 @@ func (l *look) header() error {
 	return nil
 }
 
-// part looks at a text, window by window.
-func (l *look) part(p *message.Part) error {
-	text := message.NewTextReader(p, l.r)
+// stream looks at a text, window by window.
+func (l *look) stream(where Place, text io.Reader) error {
 	buf := make([]byte, 0, before+window)
 	own := 0 // where in buf the text begins that has not been looked at
 	for {
@@ -216,7 +231,7 @@ func (l *look) part(p *message.Part) error {
 				to-- // matches begin where characters do
 			}
 		}
-		l.text(InText, string(buf), own, to)
+		l.text(where, string(buf), own, to)
 		if last {
 			return nil
 		}
@@ -230,7 +245,7 @@ func (l *look) part(p *message.Part) error {
 func (l *look) text(where Place, text string, from, to int) {
 	for i := range l.tallies {
 		t := &l.tallies[i]
-		if where == InText && !t.rule.Text || where == InHeader && !t.rule.Header || where == InName && !t.rule.Names {
+		if (where == InText || where == InDocument) && !t.rule.Text || where == InHeader && !t.rule.Header || where == InName && !t.rule.Names {
 			continue
 		}
 		for j := range t.rule.matchers {

@@ -37,7 +37,10 @@ type rule struct {
 }
 
 // Set is rules ready for use.
-type Set struct{ rules []rule }
+type Set struct {
+	rules []rule
+	slot  chan struct{} // held by who has a document open
+}
 
 // Compile makes rules ready. The error is a *mail.RuleError that says in words what is
 // wrong with which of them.
@@ -45,7 +48,7 @@ func Compile(rules []mail.ContentRule) (*Set, error) {
 	if len(rules) > MaxRules {
 		return nil, &mail.RuleError{Field: "rules", Text: fmt.Sprintf("A domain can have %d rules at most", MaxRules), Err: mail.ErrTooMany}
 	}
-	s := &Set{}
+	s := &Set{slot: make(chan struct{}, 1)}
 	names := map[string]bool{}
 	for _, r := range rules {
 		c, err := compile(r)
@@ -78,6 +81,10 @@ func compile(r mail.ContentRule) (rule, error) {
 		return c, errors.New("what others have written is not changed: hold or refuse it")
 	case r.Action != mail.ContentHold && r.Action != mail.ContentRedact && r.Action != mail.ContentRefuse:
 		return c, errors.New("say what is done: hold, redact or refuse")
+	case r.Unreadable != "" && r.Unreadable != mail.ContentPass && r.Unreadable != mail.ContentHold:
+		return c, errors.New("say what is done when an attached document can't be read: hold or pass")
+	case r.Unreadable == mail.ContentHold && !c.Text:
+		return c, errors.New("it does not look into documents: only rules on text do")
 	case c.Least < 1 || c.Least > maxLeast:
 		return c, fmt.Errorf("the least number of places is from 1 to %d", maxLeast)
 	case len(r.Words) > maxWords:

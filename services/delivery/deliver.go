@@ -123,7 +123,7 @@ func (m *Mailroom) Deliver(ctx context.Context, envelope *mail.Envelope, body *d
 		return m.full(envelope, body, len(targets)+len(x.outside), fmt.Errorf("deliver %s: %w", envelope.ID, err))
 	}
 	m.fullness.takes(targets)
-	m.log.Info("message delivered", "verb", "commit", "id", envelope.ID, "mailboxes", len(targets), "outside", len(x.outside), "took", time.Since(began))
+	m.log.Info("message delivered", "verb", "commit", "id", envelope.ID, "mailboxes", len(targets), "outside", len(x.outside), "inside", x.from.inside(), "took", time.Since(began), x.into(), body.Describe(envelope))
 	return nil
 }
 

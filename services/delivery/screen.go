@@ -81,6 +81,6 @@ func (m *Mailroom) screen(x *expansion, fields string) (kept bool, err error) {
 	if err := m.screener.Keep(x.ctx, x.envelope, Stay{Fields: fields, Collected: x.collected, Round: x.round}, s.Keep, x.body); err != nil {
 		return false, fmt.Errorf("keep %s: %w", x.envelope.ID, err)
 	}
-	m.log.Info("message waits for a decision", "verb", "commit", "id", x.envelope.ID, "why", s.Keep)
+	m.log.Info("message waits for a decision", "verb", "commit", "id", x.envelope.ID, "why", s.Keep, x.body.Describe(x.envelope))
 	return true, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"time"
 
@@ -39,7 +40,7 @@ func (m *Mailroom) postponed(x *expansion, fields string) (bool, error) {
 	if err := m.shelf.Postpone(x.ctx, x.envelope, Stay{Fields: fields}, x.body); err != nil {
 		return false, fmt.Errorf("postpone %s: %w", x.envelope.ID, err)
 	}
-	m.log.Info("message waits for its time", "verb", "commit", "id", x.envelope.ID, "until", x.envelope.Wishes.HoldUntil)
+	m.log.Info("message waits for its time", "verb", "commit", "id", x.envelope.ID, "until", x.envelope.Wishes.HoldUntil, x.body.Describe(x.envelope))
 	return true, nil
 }
 
@@ -91,7 +92,7 @@ func (m *Mailroom) Resume(ctx context.Context, envelope *mail.Envelope, stay Sta
 		return m.full(envelope, body, len(targets)+len(x.outside), fmt.Errorf("resume %s: %w", envelope.ID, err))
 	}
 	m.fullness.takes(targets)
-	m.log.Info("message that waited delivered", "verb", "commit", "id", envelope.ID, "message", stay.Message, "mailboxes", len(targets), "outside", len(x.outside))
+	m.log.Info("message that waited delivered", "verb", "commit", "id", envelope.ID, "message", stay.Message, "mailboxes", len(targets), "outside", len(x.outside), "inside", x.from.inside(), x.into(), body.Describe(envelope))
 	return nil
 }
 
@@ -134,6 +135,22 @@ func (x *expansion) copyRest(stay Stay) error {
 	}
 	maps.Copy(x.sent, before.sent)
 	return x.copyOut()
+}
+
+// maxInto is how many mailboxes of a message are named for the trace.
+const maxInto = 50
+
+// into says for the trace whose mailboxes the message was put into.
+func (x *expansion) into() slog.Attr {
+	folder := "INBOX"
+	if x.envelope.Judgement.Junk {
+		folder = "Junk"
+	}
+	names := make([]string, 0, min(len(x.local), maxInto))
+	for _, in := range x.local[:cap(names)] {
+		names = append(names, in.to.String())
+	}
+	return slog.Group("private", "account", names, "folder", folder)
 }
 
 // targets are the mailboxes that get the message, with what stands in front of it there.

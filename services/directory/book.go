@@ -12,6 +12,7 @@ import (
 
 // compile works out once, at a change, what readers ask for with every recipient.
 func (v *view) compile() {
+	v.certificates, v.apop = v.owners(), v.hasAPOP()
 	v.book = make(map[mail.Address]*mail.Listing, len(v.listings))
 	for a, r := range v.listings {
 		if e := v.listing(r, false); len(e.Members) > 0 || e.Kind == mail.ListingGroup {

@@ -266,7 +266,7 @@ func (b *testBox) summary() string {
 		if err != nil {
 			b.t.Errorf("Rules(%s): %v", a.ID, err)
 		}
-		text += fmt.Sprintf("%+v\n", rules)
+		text += fmt.Sprintf("%+v %v %v\n", rules, b.Shares(a.ID), b.Received(a.ID))
 		text += fmt.Sprintf("%d %s %q %v %s %x %v\n", a.ID, a.Address, a.Name, a.Admin, a.Created.Format(time.RFC3339), c.Record[:8], tokens)
 	}
 	listings, err := b.Listings(ctx)

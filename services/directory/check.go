@@ -22,6 +22,7 @@ type Report struct {
 	Removed  int
 	Tokens   int
 	Problems []string // one sentence each; empty when all is well
+	Unsigned []string // domains whose signing is left to their provider, which is no problem
 	Locked   int      // people among these whose password is of no use: the box key is another
 }
 
@@ -61,6 +62,7 @@ func (d *Directory) Check(ctx context.Context) (Report, error) {
 		report.problem("the list of people (mail/directory.db) is damaged: %v", err)
 	}
 	report.invariants(d.key, v.state)
+	slices.Sort(report.Unsigned)
 	report.Problems = slices.Compact(slices.Sorted(slices.Values(report.Problems)))
 	return report, nil
 }
@@ -149,6 +151,9 @@ func (s *state) flat() map[string][]byte {
 	if s.blockLists != nil {
 		add("block lists", s.blockLists)
 	}
+	if s.admission != nil {
+		add("whom the box lets in", s.admission)
+	}
 	for name, r := range s.reporting {
 		add("reports to "+string(name), r)
 	}
@@ -157,6 +162,9 @@ func (s *state) flat() map[string][]byte {
 	}
 	if s.trace != nil {
 		add("what Received says", s.trace)
+	}
+	for id := range s.shares.given {
+		add(fmt.Sprintf("what %s shares", id), s.shares.records(id))
 	}
 	for hash, t := range s.tokens {
 		add(fmt.Sprintf("token %x", hash[:4]), t)
@@ -211,6 +219,12 @@ func (r *Report) invariants(key *auth.Key, s *state) {
 		r.problem("%v", err)
 	}
 	for _, record := range s.signing {
+		if record.Provider {
+			r.Unsigned = append(r.Unsigned, string(record.Domain))
+		}
+		if len(record.Keys) == 0 {
+			continue
+		}
 		if _, err := record.open(key.Open); err != nil {
 			r.Locked++
 			r.problem("mail can't be signed: %v", err)
@@ -221,6 +235,9 @@ func (r *Report) invariants(key *auth.Key, s *state) {
 			r.Locked++
 			r.problem("mail to %s can't be sent: %v", cmp.Or(string(record.Domain), "other servers"), err)
 		}
+	}
+	for _, problem := range s.oddShares() {
+		r.problem("%s", problem)
 	}
 	for hash, t := range s.tokens {
 		if _, err := s.live(t.Owner); err != nil {

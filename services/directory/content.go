@@ -24,7 +24,7 @@ func (d *Directory) SetContent(ctx context.Context, name string, rules []mail.Co
 	for _, r := range rules {
 		record.Rules = append(record.Rules, contentRuleRecord{
 			Name: r.Name, In: r.In, Out: r.Out, Internal: r.Internal, Text: r.Text, Header: r.Header, Names: r.Names,
-			Ready: r.Ready, Pattern: r.Pattern, Words: r.Words, Least: r.Least, Action: string(r.Action),
+			Ready: r.Ready, Pattern: r.Pattern, Words: r.Words, Least: r.Least, Action: string(r.Action), Unreadable: string(r.Unreadable),
 		})
 	}
 	if err := d.begin(ctx); err != nil {
@@ -54,7 +54,7 @@ func (r *contentRecord) shown() []mail.ContentRule {
 	for i, c := range r.Rules {
 		rules[i] = mail.ContentRule{
 			Name: c.Name, In: c.In, Out: c.Out, Internal: c.Internal, Text: c.Text, Header: c.Header, Names: c.Names,
-			Ready: c.Ready, Pattern: c.Pattern, Words: c.Words, Least: c.Least, Action: mail.ContentAction(c.Action),
+			Ready: c.Ready, Pattern: c.Pattern, Words: c.Words, Least: c.Least, Action: mail.ContentAction(c.Action), Unreadable: mail.ContentAction(c.Unreadable),
 		}
 	}
 	return rules

@@ -62,6 +62,9 @@ func TestJournalIsCut(t *testing.T) {
 		func() error { return b.SetSigningKeys(ctx, "example.test", []byte("the office's keys")) },
 		func() error { return b.RemoveDomain(ctx, "c.test") },
 		func() error { return b.RemoveDomain(ctx, "b.test") },
+		func() error { return b.SetShares(ctx, 2, []mail.Share{share(2, 4, 3, "lrs"), share(2, 4, 0, "l")}) },
+		func() error { return b.SetShares(ctx, 3, []mail.Share{share(3, 1, 2, "lrswipkxtea")}) },
+		func() error { return b.SetShares(ctx, 2, []mail.Share{share(2, 4, 0, "")}) },
 		func() error { return b.RemoveAccount(ctx, 3) },
 		func() error { _, err := b.RestoreAccount(ctx, 3, mail.Address{}, ""); return err },
 	} {
@@ -274,6 +277,9 @@ func FuzzDecodeRecord(f *testing.F) {
 	for k := kindSetUp; k <= kindSetSigning; k++ {
 		f.Add(uint8(k), []byte("\x01{}"))
 	}
+	f.Add(uint8(kindSetShares), []byte(`{"owner":1,"mailbox":2,"grants":[{"rights":"lr"}]}`))
+	f.Add(uint8(kindSetFactor), []byte(`{"id":1,"secret":"AAEC"}`))
+	f.Add(uint8(kindSetAdmission), []byte(`{"office":["10.0.0.0/8"],"doors":[{"service":"imap","networks":["::/0"]}]}`))
 	f.Add(uint8(kindAddAccount), []byte(`{"id":3,"local":"a","domain":"b.test"}`))
 	f.Fuzz(func(t *testing.T, k uint8, payload []byte) {
 		record, err := decodeRecord(kind(k), payload)

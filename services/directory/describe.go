@@ -59,7 +59,7 @@ func hide(content any) {
 	case map[string]any:
 		for key, value := range c {
 			switch key {
-			case "credential", "password", "hash", "keys":
+			case "credential", "password", "hash", "keys", "secret", "apop", "factor":
 				c[key] = secret
 			default:
 				hide(value)
@@ -78,8 +78,9 @@ func (k kind) String() string {
 		kindSetUp: "set up", kindAddAccount: "add account", kindChangeAccount: "change account", kindRemoveAccount: "remove account",
 		kindAddToken: "add token", kindRemoveToken: "remove token", kindRestore: "restore account", kindForget: "forget accounts",
 		kindSetDomain: "set domain", kindRemoveDomain: "remove domain", kindSetListing: "set address", kindRemoveListing: "remove address", kindSetRules: "set rules",
-		kindSetSigning: "set signing keys", kindSetContent: "set content rules", kindSetSpare: "set spare server", kindSetLimits: "set limits", kindSetRoute: "set route",
-		kindSetCollection: "set collection", kindRemoveCollection: "remove collection", kindSetBlockLists: "set block lists", kindSetReporting: "set reporting", kindSetSize: "set largest message", kindSetTrace: "set trace", kindSetAccess: "set access",
+		kindSetSigning: "set signing", kindSetContent: "set content rules", kindSetSpare: "set spare server", kindSetLimits: "set limits", kindSetRoute: "set route",
+		kindSetCollection: "set collection", kindRemoveCollection: "remove collection", kindSetBlockLists: "set block lists", kindSetAdmission: "set admission", kindSetReporting: "set reporting", kindSetSize: "set largest message", kindSetTrace: "set trace", kindSetAccess: "set access",
+		kindSetLeave: "set POP3 leave", kindSetAPOP: "set APOP secret", kindSetFactor: "set second factor", kindSetCertificate: "set certificate", kindSetLoginDelay: "set POP3 log-in delay", kindSetShares: "set shares",
 	}
 	if name, ok := names[k]; ok {
 		return name

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +62,9 @@ type Directory struct {
 	// seen is the LSN that the index has. Guarded by turn.
 	seen journal.LSN
 
+	watching sync.Mutex
+	watchers map[chan struct{}]bool // of shares; guarded by watching
+
 	odd []string // what was found odd when opening; never changed afterwards
 }
 
@@ -76,6 +80,9 @@ type view struct {
 	contentRules map[domain.Name][]mail.ContentRule
 	ways         routes // with their passwords opened
 	window       mail.Window
+	certificates map[mail.Fingerprint]mail.AccountID
+	apop         bool                            // anybody has a secret for it
+	received     map[mail.AccountID][]mail.Share // by grantee, 0: anyone
 }
 
 // Open brings the index up to the end of the journal and takes both over: Close
@@ -84,7 +91,7 @@ type view struct {
 // What in the journal can't be read or doesn't fit is reported to the log and by
 // Check, and passed over: a box with one damaged record still has its mail.
 func Open(ctx context.Context, index *Index, j *journal.Journal, o Options) (*Directory, error) {
-	d := &Directory{index: index, journal: j, key: o.Key, mailboxes: o.Mailboxes, now: o.Now, log: o.Logger, turn: make(chan struct{}, 1)}
+	d := &Directory{index: index, journal: j, key: o.Key, mailboxes: o.Mailboxes, now: o.Now, log: o.Logger, turn: make(chan struct{}, 1), watchers: map[chan struct{}]bool{}}
 	if d.now == nil {
 		d.now = time.Now
 	}
@@ -156,6 +163,9 @@ func (d *Directory) recover(ctx context.Context) error {
 		}
 		d.seen = end
 	}
+	if anew && len(d.journal.Damage()) > 0 {
+		d.distrustShares(ctx)
+	}
 	return d.adopt(ctx)
 }
 
@@ -175,7 +185,8 @@ func (d *Directory) replay(s *state, r journal.Record) (*state, error) {
 // install makes s what readers see.
 func (d *Directory) install(s *state) {
 	v := &view{state: s}
-	if old := d.current.Load(); old != nil && old.box == s.box {
+	old := d.current.Load()
+	if old != nil && old.box == s.box {
 		v.shown = old.shown
 	} else if s.box != nil {
 		var err error
@@ -183,9 +194,15 @@ func (d *Directory) install(s *state) {
 			d.log.Error("directory: a password at the provider can't be opened", "err", err)
 		}
 	}
+	if old != nil && old.shares == s.shares {
+		v.received = old.received
+	} else {
+		v.received = s.shares.receive()
+	}
 	v.compile()
 	d.openRoutes(v)
 	d.current.Store(v)
+	d.announceShares(old, v)
 }
 
 // begin waits for the turn to change the directory; end gives it back.

@@ -20,7 +20,8 @@
 // come up as if nothing had been: without its set-up it does not start ([ErrLost]),
 // for a new one would be anybody's. Mail whose owner is not known any more gets an
 // account "recovered-aN", without a password, and its number is not given again.
-// Who was removed, of which the mailboxes tell, is removed again.
+// Who was removed, of which the mailboxes tell, is removed again. All shares of
+// mailboxes end, since what is lost may be that one was taken back.
 //
 // # Accounts and their mailboxes
 //
@@ -84,6 +85,16 @@
 // the box's settings; aliases of domains don't stand in it, since nobody can have
 // an address of his own there.
 //
+// # Shares
+//
+// An account can open its mailboxes to others, each to some people or to anyone on
+// the box, with the rights of RFC 4314; see [Directory.SetShares]. They are kept by
+// numbers, of the mailbox too, so that a rename leaves them and a new mailbox of an
+// old name has none. Those of a removed account, given and got, sleep until it is
+// restored or forgotten; those of a deleted mailbox until that comes back, or is gone
+// for good and [Directory.ForgetMailbox] is told. Package sharing knows what mailboxes
+// there are and enforces the rights.
+//
 // # Records
 //
 // A payload is one version byte, 1, and JSON; its field names are in record.go and
@@ -96,7 +107,7 @@
 //	12  set listing        {local, domain, kind: alias|shared|group, name, members, who: (anybody)|office|members|named, named, created}
 //	13  remove listing     {local, domain}
 //	14  set rules          {id, forward, keep, local_only, send_as, copies}
-//	15  set signing keys   {domain, keys (dkim.Keys.Encode, sealed)}
+//	15  set signing        {domain, keys (dkim.Keys.Encode, sealed), provider (signs in the box's place)}
 //	16  set content rules  {domain, rules: [{name, in, out, internal, text, header, names, ready, pattern, words, least, action}]}
 //	17  set spare server   {domain, recipients (none: all), gone}, or {servers}: the office's own
 //	18  set limits         {id (none: everybody's), messages, recipients}
@@ -108,6 +119,13 @@
 //	24  set largest message {id, or domain, bytes (none: no bound)}
 //	25  set trace          {hide_clients}
 //	26  set access         {id, office, networks: [network]} (neither: from everywhere)
+//	27  set POP3 leave     {id, days} (none: mail that was fetched stays until somebody deletes it)
+//	28  set APOP secret    {id, secret (sealed; none: it ends)}
+//	29  set certificate    {id, sha256, name, added, or gone}
+//	30  set shares         {owner, mailbox (its number in the owner's account), grants: [{to (none: anyone), rights (letters; none: it ends)}]},
+//	                       or {owner, mailbox, gone}: the mailbox is gone for good; {gone} with owner and mailbox 0: all shares end
+//	32  set POP3 log-in delay {id, seconds}
+//	42  set second factor  {id, secret (totp's text, sealed; none: it ends)}
 //
 // A member is {account} or {local, domain}, a copy {to, in, out}. A record of a
 // kind that a program doesn't know stops it: mail would be refused, or go where it

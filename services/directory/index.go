@@ -25,7 +25,7 @@ import (
 // File is the index's name in the data directory.
 const File = "directory.db"
 
-// The index, format version 7. A value is its CRC32C (4 bytes, big-endian) and
+// The index, format version 9. A value is its CRC32C (4 bytes, big-endian) and
 // JSON; bbolt's pages carry no checksum of their own.
 //
 //	meta      version → number; lsn → up to where the journal is in here
@@ -41,16 +41,20 @@ const File = "directory.db"
 //	limits    number of the account, and 0 → limitsRecord
 //	routes    "." and name, and "window" → routeRecord
 //	blocklists  "lists" → blockListsRecord
+//	admission   "admission" → admissionRecord
 //	reporting   "." and name → reportingRecord
 //	sizes       "." and name, or "@" and number of the account → sizeRecord
 //	trace       "trace" → traceRecord
+//	shares      number of the owner → list of sharesRecord, by mailbox
 //
 // Version 1 lacks those from domains on, version 2 those from signing on, version 3
 // routes, version 4 those behind, version 5 sizes and trace,
-// version 6 what accounts say of access; they are added when it is opened. The number then keeps an older program from believing
-// that there are none.
+// version 6 what accounts say of access, version 7 what they say of POP3 and certificates, version 8 shares,
+// version 9 admission; they are added
+// when it is opened. The number then keeps an older program from believing that there
+// are none.
 const (
-	indexVersion   = 7
+	indexVersion   = 10
 	bucketMeta     = "meta"
 	bucketBox      = "box"
 	bucketAccounts = "accounts"
@@ -68,6 +72,8 @@ const (
 	bucketReporting  = "reporting"
 	bucketSizes      = "sizes"
 	bucketTrace      = "trace"
+	bucketShares     = "shares"
+	bucketAdmission  = "admission"
 )
 
 const (
@@ -224,7 +230,7 @@ func createIndex(path string) (err error) {
 
 // wipe empties the index.
 func wipe(tx *bbolt.Tx) error {
-	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes, bucketBlockLists, bucketReporting, bucketSizes, bucketTrace} {
+	for _, name := range []string{bucketMeta, bucketBox, bucketAccounts, bucketTokens, bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes, bucketBlockLists, bucketReporting, bucketSizes, bucketTrace, bucketShares, bucketAdmission} {
 		if err := tx.DeleteBucket([]byte(name)); err != nil && !errors.Is(err, berrors.ErrBucketNotFound) {
 			return err
 		}
@@ -250,7 +256,7 @@ func (ix *Index) checkVersion() error {
 		return err
 	}
 	return ix.update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes, bucketBlockLists, bucketReporting, bucketSizes, bucketTrace} {
+		for _, name := range []string{bucketDomains, bucketListings, bucketRules, bucketSigning, bucketContent, bucketSpares, bucketLimits, bucketRoutes, bucketBlockLists, bucketReporting, bucketSizes, bucketTrace, bucketShares, bucketAdmission} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -354,6 +360,9 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 		if err := each(tx, bucketBlockLists, func(r *blockListsRecord) { s.blockLists = r }); err != nil {
 			return err
 		}
+		if err := each(tx, bucketAdmission, func(r *admissionRecord) { s.admission = r }); err != nil {
+			return err
+		}
 		if err := each(tx, bucketReporting, func(r *reportingRecord) { s.reporting[r.Domain] = r }); err != nil {
 			return err
 		}
@@ -361,6 +370,9 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 			return err
 		}
 		if err := each(tx, bucketTrace, func(r *traceRecord) { s.trace = r }); err != nil {
+			return err
+		}
+		if err := each(tx, bucketShares, s.putShares); err != nil {
 			return err
 		}
 		return each(tx, bucketTokens, func(t *tokenRecord) {
@@ -380,6 +392,15 @@ func (s *state) put(a *accountRecord) {
 	s.next = max(s.next, a.ID+1)
 	if a.Removed.IsZero() {
 		s.addresses[a.address()] = a.ID
+	}
+}
+
+// putShares adds what one account shares as the index has it.
+func (s *state) putShares(list *[]sharesRecord) {
+	for i := range *list {
+		if next, err := s.shares.with(&(*list)[i]); err == nil { // else Check tells
+			s.shares = next
+		}
 	}
 }
 
@@ -460,6 +481,10 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 		if s.blockLists != nil {
 			return put(tx, e.bucket, e.key, s.blockLists)
 		}
+	case bucketAdmission:
+		if s.admission != nil {
+			return put(tx, e.bucket, e.key, s.admission)
+		}
 	case bucketReporting:
 		if r := s.reporting[domain.Name(e.key[1:])]; r != nil {
 			return put(tx, e.bucket, e.key, r)
@@ -471,6 +496,10 @@ func saveEntry(tx *bbolt.Tx, s *state, e entry) error {
 	case bucketTrace:
 		if s.trace != nil {
 			return put(tx, e.bucket, e.key, s.trace)
+		}
+	case bucketShares:
+		if list := s.shares.records(mail.AccountID(binary.BigEndian.Uint32(e.key))); len(list) > 0 {
+			return put(tx, e.bucket, e.key, list)
 		}
 	case bucketTokens:
 		if r := s.tokens[tokenHash(e.key)]; r != nil {
@@ -535,6 +564,9 @@ func (s *state) entries() []entry {
 	if s.blockLists != nil {
 		all = append(all, entry{bucketBlockLists, blockListsKey()})
 	}
+	if s.admission != nil {
+		all = append(all, entry{bucketAdmission, admissionKey()})
+	}
 	for name := range s.reporting {
 		all = append(all, entry{bucketReporting, spareKey(name)})
 	}
@@ -543,6 +575,9 @@ func (s *state) entries() []entry {
 	}
 	if s.trace != nil {
 		all = append(all, entry{bucketTrace, traceKey()})
+	}
+	for id := range s.shares.given {
+		all = append(all, entry{bucketShares, accountKey(id)})
 	}
 	for hash := range s.tokens {
 		all = append(all, entry{bucketTokens, hash[:]})

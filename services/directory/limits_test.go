@@ -22,7 +22,7 @@ func TestGoldenPolicies(t *testing.T) {
 	}
 	v := &view{state: s}
 	v.compile()
-	if got, want := fmt.Sprint(v.contentRules), "map[example.test:[{Cards false true true true false false [card]  [] 2 redact} {Old true false false false true true [] x+ [a b] 0 hold}]]"; got != want {
+	if got, want := fmt.Sprint(v.contentRules), "map[example.test:[{Cards false true true true false false [card]  [] 2 redact } {Old true false false false true true [] x+ [a b] 0 hold }]]"; got != want {
 		t.Errorf("content rules = %s; want %s", got, want)
 	}
 }
@@ -66,7 +66,7 @@ func TestSetContent(t *testing.T) {
 	t.Parallel()
 	b := newOffice(t)
 	ctx := t.Context()
-	rules := []mail.ContentRule{{Name: "Cards", Out: true, Ready: []string{"card"}, Action: mail.ContentRefuse}}
+	rules := []mail.ContentRule{{Name: "Cards", Out: true, Ready: []string{"card"}, Action: mail.ContentRefuse, Unreadable: mail.ContentHold}}
 	if err := errors.Join(b.SetDomain(ctx, mail.Domain{Name: "c.test"}), b.SetDomain(ctx, mail.Domain{Name: "also.test", AliasOf: "c.test"}), b.SetContent(ctx, "C.test", rules)); err != nil {
 		t.Fatal(err)
 	}

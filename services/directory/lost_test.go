@@ -134,3 +134,56 @@ func TestRemovalIsLost(t *testing.T) {
 		t.Errorf("bob, who was removed, is there: %v", err)
 	}
 }
+
+// TestEndOfShareIsLost: who may no longer read a mailbox does not read it again by a
+// damaged disk.
+func TestEndOfShareIsLost(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		record, index bool // is lost
+		want          mail.Rights
+	}{
+		"the record": {true, false, 0}, "the index": {false, true, mail.RightRead}, "both": {true, true, 0},
+	} {
+		b := newOffice(t)
+		ctx := t.Context()
+		give := func(to mail.AccountID, rights mail.Rights) {
+			t.Helper()
+			if err := b.SetShares(ctx, 1, []mail.Share{{Owner: 1, Mailbox: 7, To: to, Rights: rights}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		bob := b.mustAdd("bob@example.test").ID
+		give(2, 0) // the first record of its kind is the one that is lost
+		give(bob, mail.RightRead)
+		if !test.record && test.index {
+			give(2, mail.RightRead)
+		}
+		b.stop()
+		if test.record {
+			b.spoil(kindSetShares)
+		}
+		if test.index {
+			if err := os.Remove(filepath.Join(b.path, File)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			b.start()
+			if got := b.Rights(1, 7, 2); got != test.want {
+				t.Errorf("%s lost: alice has %q; want %q", name, got, test.want)
+			}
+			if got, kept := b.Rights(1, 7, bob), !test.record || !test.index; (got == mail.RightRead) != kept {
+				t.Errorf("%s lost: bob has %q; kept: %t", name, got, kept)
+			}
+			b.stop()
+		}
+		b.start()
+		give(2, mail.RightRead)
+		b.stop()
+		b.start()
+		if got := b.Rights(1, 7, 2); got != mail.RightRead {
+			t.Errorf("%s lost: shared again, alice has %q", name, got)
+		}
+	}
+}

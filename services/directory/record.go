@@ -43,6 +43,13 @@ const (
 	kindSetSize          kind = 24
 	kindSetTrace         kind = 25
 	kindSetAccess        kind = 26
+	kindSetLeave         kind = 27
+	kindSetAPOP          kind = 28
+	kindSetCertificate   kind = 29
+	kindSetShares        kind = 30
+	kindSetLoginDelay    kind = 32
+	kindSetAdmission     kind = 34
+	kindSetFactor        kind = 42
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -56,16 +63,21 @@ type (
 		Accounts []accountRecord `json:"accounts"`
 	}
 	accountRecord struct {
-		ID         mail.AccountID `json:"id"`
-		Local      string         `json:"local"`
-		Domain     domain.Name    `json:"domain"`
-		Name       string         `json:"name,omitempty"`
-		Admin      bool           `json:"admin,omitempty"`
-		Created    time.Time      `json:"created"`
-		Removed    time.Time      `json:"removed,omitzero"`
-		Quota      quotaRecord    `json:"quota,omitzero"`
-		Credential auth.Record    `json:"credential"`
-		Access     *accessRecord  `json:"access,omitempty"`
+		ID           mail.AccountID      `json:"id"`
+		Local        string              `json:"local"`
+		Domain       domain.Name         `json:"domain"`
+		Name         string              `json:"name,omitempty"`
+		Admin        bool                `json:"admin,omitempty"`
+		Created      time.Time           `json:"created"`
+		Removed      time.Time           `json:"removed,omitzero"`
+		Quota        quotaRecord         `json:"quota,omitzero"`
+		Credential   auth.Record         `json:"credential"`
+		Access       *accessRecord       `json:"access,omitempty"`
+		Leave        *int                `json:"leave,omitempty"` // days, see leaveRecord
+		Certificates []certificateRecord `json:"certificates,omitempty"`
+		APOP         []byte              `json:"apop,omitempty"`        // sealed
+		Factor       []byte              `json:"factor,omitempty"`      // sealed
+		LoginDelay   int                 `json:"login_delay,omitempty"` // seconds
 		// Gone says that the mail of a removed account is gone for good, and with it
 		// the name and the credential; never in a record of the log.
 		Gone bool `json:"gone,omitempty"`
@@ -135,11 +147,12 @@ type (
 		SendAs    []memberRecord `json:"send_as,omitempty"`
 		Copies    []copyRecord   `json:"copies,omitempty"`
 	}
-	// signingRecord is the keys by which a domain's mail is signed, in place of those
-	// it had.
+	// signingRecord is the keys by which a domain's mail is signed, and whether the box
+	// does that at all, in place of what was before.
 	signingRecord struct {
-		Domain domain.Name `json:"domain"`
-		Keys   []byte      `json:"keys"` // dkim.Keys.Encode, sealed by auth.Key.Seal
+		Domain   domain.Name `json:"domain"`
+		Keys     []byte      `json:"keys,omitempty"` // dkim.Keys.Encode, sealed by auth.Key.Seal
+		Provider bool        `json:"provider,omitempty"`
 	}
 	// contentRecord is all rules on what is in a domain's mail, in place of those of
 	// before.
@@ -160,6 +173,8 @@ type (
 		Words    []string `json:"words,omitempty"`
 		Least    int      `json:"least,omitempty"`
 		Action   string   `json:"action"` // hold, redact, refuse
+		// Unreadable is hold or pass; "", as records of before have it, is pass.
+		Unreadable string `json:"unreadable,omitempty"`
 	}
 	// spareRecord makes this box a spare server of a domain, or ends that; without a
 	// domain it says which servers are the office's own spare ones.
@@ -178,6 +193,16 @@ type (
 	blockListRecord struct {
 		Zone   domain.Name `json:"zone"`
 		Refuse bool        `json:"refuse,omitempty"`
+	}
+	// admissionRecord is whom the box lets in, in place of what held before.
+	admissionRecord struct {
+		Office []netip.Prefix `json:"office,omitempty"`
+		Doors  []doorRecord   `json:"doors,omitempty"`
+		Paths  bool           `json:"paths,omitempty"`
+	}
+	doorRecord struct {
+		Service  mail.Service   `json:"service"`
+		Networks []netip.Prefix `json:"networks"`
 	}
 	// reportingRecord is which daily reports a domain (none: all that have no setting of
 	// their own) does not get, in place of what held before.
@@ -202,6 +227,50 @@ type (
 		ID       mail.AccountID `json:"id"`
 		Office   bool           `json:"office,omitempty"`
 		Networks []netip.Prefix `json:"networks,omitempty"`
+	}
+	// leaveRecord is how long mail that was fetched by POP3 stays in INBOX; without
+	// days: until somebody deletes it.
+	leaveRecord struct {
+		ID   mail.AccountID `json:"id"`
+		Days *int           `json:"days,omitempty"`
+	}
+	// factorRecord is the second factor, in place of what held before; none: it ends.
+	factorRecord struct {
+		ID     mail.AccountID `json:"id"`
+		Secret []byte         `json:"secret,omitempty"` // sealed
+	}
+	// apopRecord is the secret for APOP, in place of what held before; none: it ends.
+	apopRecord struct {
+		ID     mail.AccountID `json:"id"`
+		Secret []byte         `json:"secret,omitempty"` // sealed by auth.Key.Seal
+	}
+	// certificateRecord is one by which programs log in to an account, or the end of that.
+	certificateRecord struct {
+		ID     mail.AccountID `json:"id"`
+		SHA256 []byte         `json:"sha256"`
+		Name   string         `json:"name,omitempty"`
+		Added  time.Time      `json:"added,omitzero"`
+		Gone   bool           `json:"gone,omitempty"`
+	}
+	// loginDelayRecord is the least time between two log-ins by POP3, 0 for none.
+	loginDelayRecord struct {
+		ID      mail.AccountID `json:"id"`
+		Seconds int            `json:"seconds,omitempty"`
+	}
+	// sharesRecord is what the named ones may do with a mailbox, each in place of what
+	// held for him before; who is not named keeps what he has.
+	sharesRecord struct {
+		Owner   mail.AccountID `json:"owner"`
+		Mailbox mail.MailboxID `json:"mailbox"`
+		Grants  []grantRecord  `json:"grants,omitempty"`
+		// Gone says that the mailbox is gone for good, and all grants with it; without an
+		// owner, that all grants on the box end.
+		Gone bool `json:"gone,omitempty"`
+	}
+	// grantRecord is one's: of an account by its number, or of every account.
+	grantRecord struct {
+		To     mail.AccountID `json:"to,omitempty"`     // none: anyone
+		Rights string         `json:"rights,omitempty"` // letters (RFC 4314 §2.1); none: it ends
 	}
 	// limitsRecord is what an account (0: everybody who has no bounds of their own)
 	// may send in a day, in place of what held before; nothing in it: none is set.
@@ -379,6 +448,20 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[traceRecord](text)
 	case kindSetAccess:
 		return decodeAs[accessRecord](text)
+	case kindSetLeave:
+		return decodeAs[leaveRecord](text)
+	case kindSetFactor:
+		return decodeAs[factorRecord](text)
+	case kindSetAPOP:
+		return decodeAs[apopRecord](text)
+	case kindSetCertificate:
+		return decodeAs[certificateRecord](text)
+	case kindSetShares:
+		return decodeAs[sharesRecord](text)
+	case kindSetLoginDelay:
+		return decodeAs[loginDelayRecord](text)
+	case kindSetAdmission:
+		return decodeAs[admissionRecord](text)
 	}
 	return nil, fmt.Errorf("directory: record of kind %d: %w", k, ErrNewer)
 }

@@ -15,7 +15,7 @@ const maxSigning = 64 << 10
 // there are none. It waits for nothing. The error says that the box key is another.
 func (d *Directory) SigningKeys(name domain.Name) ([]byte, error) {
 	r := d.current.Load().signing[name]
-	if r == nil {
+	if r == nil || len(r.Keys) == 0 {
 		return nil, nil
 	}
 	return r.open(d.key.Open)
@@ -34,8 +34,30 @@ func (d *Directory) SetSigningKeys(ctx context.Context, name domain.Name, keys [
 		return err
 	}
 	defer d.end()
-	r := signingRecord{Domain: name}
+	r := signingRecord{Domain: name, Provider: d.SignedByProvider(name)}
 	r.Keys = d.key.Seal(r.purpose(), string(keys))
+	return d.commit(ctx, kindSetSigning, r)
+}
+
+// SignedByProvider reports whether the box leaves it to the office's provider to sign a
+// domain's mail. It waits for nothing.
+func (d *Directory) SignedByProvider(name domain.Name) bool {
+	r := d.current.Load().signing[name]
+	return r != nil && r.Provider
+}
+
+// SetSignedByProvider says whether the provider signs a domain's mail, and the box
+// doesn't. The domain is one that SetSigningKeys takes; its keys stay. Durable and
+// visible on return. Errors: ErrNotSetUp, mail.ErrNoDomain.
+func (d *Directory) SetSignedByProvider(ctx context.Context, name domain.Name, provider bool) error {
+	if err := d.begin(ctx); err != nil {
+		return err
+	}
+	defer d.end()
+	r := signingRecord{Domain: name, Provider: provider}
+	if had := d.current.Load().signing[name]; had != nil {
+		r.Keys = had.Keys
+	}
 	return d.commit(ctx, kindSetSigning, r)
 }
 
@@ -59,5 +81,8 @@ func (s *state) setSigning(r *signingRecord) ([]entry, error) {
 		return nil, fmt.Errorf("directory: domain %s: %w", r.Domain, mail.ErrNoDomain)
 	}
 	s.signing[r.Domain] = r
+	if len(r.Keys) == 0 && !r.Provider {
+		delete(s.signing, r.Domain) // as it is without a record
+	}
 	return []entry{{bucketSigning, []byte(r.Domain)}}, nil
 }

@@ -100,3 +100,53 @@ func TestGoldenSigning(t *testing.T) {
 		t.Errorf("behind the end of b.test: %v, %v", next.signing, err)
 	}
 }
+
+// TestSignedByProvider: it is set beside the keys, whichever comes first, holds behind a
+// start and without an index, and goes with its domain.
+func TestSignedByProvider(t *testing.T) {
+	t.Parallel()
+	b := newOffice(t)
+	ctx := t.Context()
+	want := func(name domain.Name, provider bool, keys string) {
+		t.Helper()
+		if got := b.SignedByProvider(name); got != provider {
+			t.Errorf("%s is signed by the provider: %v; want %v", name, got, provider)
+		}
+		if got, err := b.SigningKeys(name); string(got) != keys || err != nil {
+			t.Errorf("keys of %s: %q, %v; want %q", name, got, err, keys)
+		}
+	}
+	if err := b.SetSignedByProvider(ctx, "elsewhere.test", true); !errors.Is(err, mail.ErrNoDomain) {
+		t.Errorf("a foreign domain: %v; want ErrNoDomain", err)
+	}
+	if err := b.SetDomain(ctx, mail.Domain{Name: "b.test", AliasOf: "example.test"}); err != nil {
+		t.Fatal(err)
+	}
+	err := errors.Join(
+		b.SetSignedByProvider(ctx, "example.test", true), b.SetSigningKeys(ctx, "example.test", []byte("k")),
+		b.SetSigningKeys(ctx, "mail.example.test", []byte("m")), b.SetSignedByProvider(ctx, "mail.example.test", true), b.SetSignedByProvider(ctx, "mail.example.test", false),
+		b.SetSignedByProvider(ctx, "b.test", true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		want("example.test", true, "k")
+		want("mail.example.test", false, "m")
+		want("b.test", true, "")
+		if report, err := b.Check(ctx); err != nil || strings.Join(report.Unsigned, " ") != "b.test example.test" {
+			t.Errorf("check: %+v, %v; want b.test and example.test unsigned", report, err)
+		}
+		b.check()
+		b.stop()
+		b = newBox(t, b.path)
+	}
+	if err := b.SetSignedByProvider(ctx, "b.test", false); err != nil {
+		t.Fatal(err)
+	}
+	want("b.test", false, "")
+	if err := errors.Join(b.SetSignedByProvider(ctx, "b.test", true), b.RemoveDomain(ctx, "b.test")); err != nil {
+		t.Fatal(err)
+	}
+	want("b.test", false, "")
+	b.check()
+}

@@ -21,7 +21,7 @@ type state struct {
 	listings  map[mail.Address]*listingRecord // canonical, of addresses that are no account's own
 	domains   map[domain.Name]*domainRecord   // of domains that have settings, and aliases
 	rules     map[mail.AccountID]*rulesRecord // also of removed accounts, for a restore
-	signing   map[domain.Name]*signingRecord  // of domains that sign, and of the box's name
+	signing   map[domain.Name]*signingRecord  // of domains that sign or leave it to the provider, and of the box's name
 	content   map[domain.Name]*contentRecord
 	spares    map[domain.Name]*spareRecord   // of others' domains; "": the office's own spare servers
 	limits    map[mail.AccountID]mail.Limits // of what is sent; 0: everybody's
@@ -29,9 +29,11 @@ type state struct {
 	tokens    map[tokenHash]*tokenRecord
 
 	blockLists *blockListsRecord                // nil: none
+	admission  *admissionRecord                 // nil: nobody
 	reporting  map[domain.Name]*reportingRecord // of others' domains; "": all that have none
 	sizes      map[string]*sizeRecord           // by sizeRecord.key
 	trace      *traceRecord                     // nil: as usual
+	shares     *shareBook                       // never nil, never changed
 
 	next   mail.AccountID // the number that the next new account gets
 	keeper mail.AccountID // the administrator who has been there longest; gets postmaster's mail
@@ -60,6 +62,7 @@ func emptyState() *state {
 		tokens:    map[tokenHash]*tokenRecord{},
 		reporting: map[domain.Name]*reportingRecord{},
 		sizes:     map[string]*sizeRecord{},
+		shares:    &shareBook{},
 		next:      1,
 	}
 }
@@ -70,7 +73,7 @@ func (s *state) apply(record any) (*state, []entry, error) {
 	n := &state{
 		lsn: s.lsn, box: s.box, accounts: maps.Clone(s.accounts), addresses: maps.Clone(s.addresses), listings: maps.Clone(s.listings),
 		domains: maps.Clone(s.domains), rules: maps.Clone(s.rules), signing: maps.Clone(s.signing), content: maps.Clone(s.content), spares: maps.Clone(s.spares), limits: maps.Clone(s.limits), routes: maps.Clone(s.routes), tokens: maps.Clone(s.tokens), next: s.next,
-		blockLists: s.blockLists, reporting: maps.Clone(s.reporting), sizes: maps.Clone(s.sizes), trace: s.trace,
+		blockLists: s.blockLists, admission: s.admission, reporting: maps.Clone(s.reporting), sizes: maps.Clone(s.sizes), trace: s.trace, shares: s.shares,
 	}
 	var touched []entry
 	var err error
@@ -113,6 +116,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.removeCollection(&r)
 	case blockListsRecord:
 		touched, err = n.setBlockLists(&r)
+	case admissionRecord:
+		touched, err = n.setAdmission(&r)
 	case reportingRecord:
 		touched, err = n.setReporting(&r)
 	case sizeRecord:
@@ -121,6 +126,18 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setTrace(&r)
 	case accessRecord:
 		touched, err = n.setAccess(&r)
+	case leaveRecord:
+		touched, err = n.setLeave(&r)
+	case factorRecord:
+		touched, err = n.setFactor(&r)
+	case apopRecord:
+		touched, err = n.setAPOP(&r)
+	case certificateRecord:
+		touched, err = n.setCertificate(&r)
+	case sharesRecord:
+		touched, err = n.setShares(&r)
+	case loginDelayRecord:
+		touched, err = n.setLoginDelay(&r)
 	case tokenRecord:
 		touched, err = n.addToken(&r)
 	case removeTokenRecord:
@@ -203,14 +220,15 @@ func (s *state) change(r *changeRecord) ([]entry, error) {
 	return []entry{{bucketAccounts, accountKey(r.ID)}}, nil
 }
 
-// remove keeps the account's record, so that it can be restored; its tokens go.
+// remove keeps the account's record, so that it can be restored; its tokens,
+// certificates and APOP secret go.
 func (s *state) remove(r *removeRecord) ([]entry, error) {
 	old, err := s.live(r.ID)
 	if err != nil {
 		return nil, err
 	}
 	a := *old
-	a.Removed = r.At
+	a.Removed, a.Certificates, a.APOP = r.At, nil, nil
 	if !r.Keep {
 		a.Credential = nil
 	}
@@ -274,7 +292,7 @@ func (s *state) forget(r *forgetRecord) ([]entry, error) {
 			return nil, err
 		}
 		a := *old
-		a.Name, a.Credential, a.Gone = "", nil, true
+		a.Name, a.Credential, a.Factor, a.Gone = "", nil, nil, true
 		s.accounts[id] = &a
 		touched = append(touched, entry{bucketAccounts, accountKey(id)})
 		if _, set := s.limits[id]; set {
@@ -282,7 +300,7 @@ func (s *state) forget(r *forgetRecord) ([]entry, error) {
 			touched = append(touched, entry{bucketLimits, accountKey(id)})
 		}
 	}
-	return append(touched, s.unlink(r.IDs)...), nil
+	return append(append(touched, s.unlink(r.IDs)...), s.unshare(r.IDs)...), nil
 }
 
 func (s *state) addToken(r *tokenRecord) ([]entry, error) {

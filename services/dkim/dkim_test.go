@@ -384,6 +384,17 @@ kind._domainkey    TXT "k=mldsa; p=`+public+`"
 			t.Errorf("key %s, %q: got %+v, want %s with %q", test.selector, test.extra, results, test.want, test.reason)
 		}
 	}
+	for _, extra := range []string{fmt.Sprintf("t=%d; x=%d;", now-100, now-50), fmt.Sprintf("t=%d;", now+7200)} {
+		m, err := Open(strings.NewReader(signed("ok", extra)), int64(len(signed("ok", extra))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Undated = true
+		results, err := Verify(t.Context(), n.Client(), m, 1)
+		if err != nil || len(results) != 1 || results[0].Word != Pass {
+			t.Errorf("%q, dates not judged: got %+v, %v, want pass", extra, results, err)
+		}
+	}
 	many := verify(t, n.Client(), strings.Repeat("DKIM-Signature: x\r\n", 50)+sign(t, k, text))
 	if len(many) != 11 || many[10].Word != Policy {
 		t.Errorf("52 signatures: got %d results", len(many))

@@ -29,6 +29,9 @@ var ErrHeader = errors.New("the message's header is too long to be checked")
 
 // Message is a message that is judged or signed. Its header is in memory.
 type Message struct {
+	// Undated has the dates of signatures not judged: the box is not sure of its clock.
+	Undated bool
+
 	fields []field
 	body   *io.SectionReader
 }

@@ -200,9 +200,9 @@ func (s *Signature) result(m *Message) Result {
 		r.Word, r.Reason = Policy, "The signature is made with SHA-1, which can be forged"
 	case s.Algorithm != "rsa-sha256" && s.Algorithm != "ed25519-sha256":
 		r.Word, r.Reason = Neutral, "The signature is of an unknown kind"
-	case !s.expires.IsZero() && now.After(s.expires):
+	case !m.Undated && !s.expires.IsZero() && now.After(s.expires):
 		r.Word, r.Reason = Fail, "The signature ended on "+s.expires.UTC().Format("2 January 2006")
-	case s.time.After(now.Add(maxSkew)):
+	case !m.Undated && s.time.After(now.Add(maxSkew)):
 		r.Word, r.Reason = PermError, "The signature is dated in the future"
 	case !s.expires.IsZero() && s.expires.Before(s.time):
 		r.Word, r.Reason = PermError, "The signature ended before it was made"

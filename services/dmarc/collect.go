@@ -2,22 +2,19 @@ package dmarc
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/services/daybook"
 )
 
 // Bounds of what is collected. Over them outcomes are counted as left out: a
 // report is a courtesy, and must not cost the office its memory.
 const (
-	maxDomains = 2000 // for each day
-	maxRows    = 500  // for each domain and day
-	maxDays    = 3    // that wait to be reported
+	maxRows = 500 // for each domain and day; daybook bounds these
 	// maxTotal rows of all domains and days: some twenty megabytes. Whoever makes rows
 	// up, by a new selector in each message, comes to this one first.
 	maxTotal = 20_000
@@ -93,8 +90,8 @@ type Counted struct {
 // Collector gathers outcomes by domain and day.
 type Collector struct {
 	mu   sync.Mutex
-	days map[string]map[string]*tally // by day, then policy domain
-	rows int                          // in all of them
+	book daybook.Book[tally] // by policy domain
+	rows int                 // in all of it
 }
 
 // tally is a report that is being gathered.
@@ -105,9 +102,7 @@ type tally struct {
 }
 
 // NewCollector makes an empty one.
-func NewCollector() *Collector {
-	return &Collector{days: make(map[string]map[string]*tally)}
-}
+func NewCollector() *Collector { return &Collector{} }
 
 // Add counts one message. Domains that want no reports are passed over.
 func (c *Collector) Add(o Observation) {
@@ -144,67 +139,36 @@ func (c *Collector) Add(o Observation) {
 // tally finds or makes the tally of a policy's domain and day; nil over the
 // bounds.
 func (c *Collector) tally(at time.Time, found Found) *tally {
-	day := at.UTC().Format(time.DateOnly)
-	domains := c.days[day]
-	if domains == nil {
-		if len(c.days) >= maxDays {
-			oldest := slices.Min(slices.Collect(maps.Keys(c.days)))
-			for _, t := range c.days[oldest] {
-				c.rows -= len(t.rows)
-			}
-			delete(c.days, oldest)
-		}
-		domains = make(map[string]*tally)
-		c.days[day] = domains
-	}
-	t := domains[found.Domain]
-	if t == nil && len(domains) < maxDomains {
+	return c.book.Entry(at, found.Domain, func() *tally {
 		r := found.Record
-		t = &tally{published: Published{found.Domain, r.Policy, r.Subdomains, r.StrictDKIM, r.StrictSPF, r.Failures, r.Reports}, rows: make(map[string]*Counted)}
-		domains[found.Domain] = t
-	}
-	return t
+		return &tally{published: Published{found.Domain, r.Policy, r.Subdomains, r.StrictDKIM, r.StrictSPF, r.Failures, r.Reports}, rows: make(map[string]*Counted)}
+	}, func(t *tally) { c.rows -= len(t.rows) })
 }
 
 // Due gives the reports of the days that are over, in order, and forgets none:
 // Done does, when they have been sent.
 func (c *Collector) Due(now time.Time) []*Report {
-	today := now.UTC().Format(time.DateOnly)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.reports(func(day string) bool { return day < today })
+	return reports(c.book.Before(now))
 }
 
-func (c *Collector) reports(wanted func(day string) bool) []*Report {
+// reports are copies: outcomes go on being counted.
+func reports(tallies []daybook.Dated[tally]) []*Report {
 	var list []*Report
-	for day, domains := range c.days {
-		if !wanted(day) {
-			continue
+	for _, d := range tallies {
+		r := &Report{Published: d.Entry.published, Day: d.Day, LeftOut: d.Entry.leftOut}
+		for _, row := range d.Entry.rows {
+			r.Rows = append(r.Rows, *row)
 		}
-		begin, err := time.Parse(time.DateOnly, day)
-		if err != nil {
-			continue // it was written by Format
-		}
-		for _, t := range domains {
-			r := &Report{Published: t.published, Day: begin, LeftOut: t.leftOut}
-			for _, row := range t.rows {
-				r.Rows = append(r.Rows, *row)
+		slices.SortFunc(r.Rows, func(a, b Counted) int {
+			if a.Count != b.Count {
+				return b.Count - a.Count
 			}
-			slices.SortFunc(r.Rows, func(a, b Counted) int {
-				if a.Count != b.Count {
-					return b.Count - a.Count
-				}
-				return a.Source.Compare(b.Source)
-			})
-			list = append(list, r)
-		}
+			return a.Source.Compare(b.Source)
+		})
+		list = append(list, r)
 	}
-	slices.SortFunc(list, func(a, b *Report) int {
-		if n := a.Day.Compare(b.Day); n != 0 {
-			return n
-		}
-		return strings.Compare(a.Published.Domain, b.Published.Domain)
-	})
 	return list
 }
 
@@ -212,61 +176,36 @@ func (c *Collector) reports(wanted func(day string) bool) []*Report {
 func (c *Collector) Done(r *Report) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	day := r.Day.Format(time.DateOnly)
-	if t := c.days[day][r.Published.Domain]; t != nil {
+	if t := c.book.Remove(r.Day, r.Published.Domain); t != nil {
 		c.rows -= len(t.rows)
 	}
-	delete(c.days[day], r.Published.Domain)
-	if len(c.days[day]) == 0 {
-		delete(c.days, day)
-	}
 }
-
-// collectorVersion begins an encoded Collector; JSON follows.
-const collectorVersion = 1
-
-// ErrCollector says that bytes are no Collector, or of a later version.
-var ErrCollector = errors.New("not collected DMARC results that this version can read")
 
 // Encode gives everything collected, to be stored.
 func (c *Collector) Encode() []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	text, err := json.Marshal(c.reports(func(string) bool { return true }))
-	if err != nil {
-		panic(err) // strings, numbers and addresses only
-	}
-	return append([]byte{collectorVersion}, text...)
+	return daybook.Encode(reports(c.book.All()))
 }
 
-// DecodeCollector reads what Encode gave. The error is ErrCollector.
+// DecodeCollector reads what Encode gave. The error is daybook.ErrVersion.
 func DecodeCollector(data []byte) (*Collector, error) {
-	var list []*Report
-	if len(data) == 0 || data[0] != collectorVersion {
-		return nil, ErrCollector
-	}
-	if err := json.Unmarshal(data[1:], &list); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCollector, err)
+	list, err := daybook.Decode[Report](data)
+	if err != nil {
+		return nil, fmt.Errorf("DMARC results: %w", err)
 	}
 	c := NewCollector()
 	for _, r := range list {
-		if r == nil {
-			return nil, ErrCollector
-		}
-		day := r.Day.UTC().Format(time.DateOnly)
-		if c.days[day] == nil {
-			c.days[day] = make(map[string]*tally)
-		}
 		t := &tally{published: r.Published, rows: make(map[string]*Counted), leftOut: r.LeftOut}
 		for _, row := range r.Rows {
 			key, err := json.Marshal(row.Row)
 			if err != nil {
-				return nil, ErrCollector
+				return nil, fmt.Errorf("DMARC results: %w: %w", daybook.ErrVersion, err)
 			}
 			t.rows[string(key)] = &Counted{row.Row, row.Count}
 			c.rows++
 		}
-		c.days[day][r.Published.Domain] = t
+		c.book.Put(r.Day, r.Published.Domain, t)
 	}
 	return c, nil
 }

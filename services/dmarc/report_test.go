@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/services/daybook"
 )
 
 func verdict(domain string, reports ...string) *Verdict {
@@ -135,8 +137,8 @@ func TestGoldenCollector(t *testing.T) {
 	if !reflect.DeepEqual(got.Due(next), want.Due(next)) || !bytes.Equal(got.Encode(), data) {
 		t.Errorf("got %+v, want %+v", got.Due(next), want.Due(next))
 	}
-	if _, err := DecodeCollector([]byte("\x02[]")); !errors.Is(err, ErrCollector) {
-		t.Errorf("a later version: got %v, want ErrCollector", err)
+	if _, err := DecodeCollector([]byte("\x02[]")); !errors.Is(err, daybook.ErrVersion) {
+		t.Errorf("a later version: got %v, want daybook.ErrVersion", err)
 	}
 }
 
@@ -157,8 +159,8 @@ func TestCollectorBounds(t *testing.T) {
 			t.Error("the oldest day was kept")
 		}
 	}
-	if len(days) != maxDays {
-		t.Errorf("got %d days, want %d", len(days), maxDays)
+	if len(days) != daybook.MaxDays {
+		t.Errorf("got %d days, want %d", len(days), daybook.MaxDays)
 	}
 	c = NewCollector()
 	for i := range maxRows + 10 {

@@ -41,6 +41,9 @@ func (c appendCommand) run(ctx context.Context, s *session) error {
 	}()
 	left := s.server.options.MaxSize * appendTotalFactor
 	for {
+		if len(messages) >= s.server.messageLimit() {
+			return s.tooMany()
+		}
 		if len(messages) >= maxAppendMessages {
 			return no("LIMIT", "%d messages at once are the most", maxAppendMessages)
 		}
@@ -58,7 +61,8 @@ func (c appendCommand) run(ctx context.Context, s *session) error {
 	if c.p.CRLF(); c.p.Err() != nil {
 		return c.p.Err()
 	}
-	appended, err := s.account.Append(ctx, mailbox.ID, messages)
+	s.heard()
+	appended, err := await(s, func() (mail.Appended, error) { return s.account.Append(ctx, mailbox.ID, messages) })
 	if errors.Is(err, mail.ErrNoMailbox) {
 		return no("TRYCREATE", "The mailbox has just been removed")
 	}

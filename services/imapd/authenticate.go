@@ -50,6 +50,9 @@ func isBase64(c byte) bool {
 // mechanisms are those that this connection may use.
 func (s *session) mechanisms() []string {
 	offered := s.server.options.Auth.Mechanisms(s.tls != nil)
+	if s.server.options.Auth.External(s.tls) {
+		offered = append(slices.Clone(offered), "EXTERNAL")
+	}
 	if s.clear() {
 		return offered
 	}

@@ -32,12 +32,15 @@ type Account interface {
 	DeleteMailbox(ctx context.Context, id mail.MailboxID) error
 	// Subscribe puts a name on the list of subscriptions or takes it off.
 	Subscribe(ctx context.Context, name string, on bool) error
+	// Annotate changes what is written on a mailbox, all or nothing. mail.ErrTooMany
+	// when there is no room.
+	Annotate(ctx context.Context, id mail.MailboxID, changes []mail.Annotation) error
 
 	// Quota is what the account takes up and what it may.
 	Quota(ctx context.Context) (mail.Usage, mail.Quota, error)
 
-	// UIDs lists all messages in ascending order, complete up to the ModSeq.
-	UIDs(ctx context.Context, mailbox mail.MailboxID) ([]mail.UID, mail.ModSeq, error)
+	// UIDs are all messages, complete up to the ModSeq.
+	UIDs(ctx context.Context, mailbox mail.MailboxID) (mail.UIDSet, mail.ModSeq, error)
 	// Rows yields what is known of the messages in set that exist, by UID. The
 	// consumer may be slow.
 	Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error]
@@ -73,6 +76,33 @@ type Ranker interface {
 	Relevance(ctx context.Context, mailbox mail.MailboxID, query mail.Query) (map[mail.UID]float64, error)
 }
 
+// Sharer is an Account in which the mailboxes of others are seen too, and whose own
+// can be opened to others (RFC 4314). Rights are asked at every call: one that is taken
+// away ends at once, with mail.ErrNoRight or, without RightLookup, mail.ErrNoMailbox.
+type Sharer interface {
+	// Rights are what this log-in may do in a mailbox; in one of its own all of it.
+	Rights(ctx context.Context, id mail.MailboxID) (mail.Rights, error)
+	// Foreign reports whether a mailbox is somebody else's.
+	Foreign(id mail.MailboxID) bool
+	// Grants are who may do what there, the owner first.
+	Grants(ctx context.Context, id mail.MailboxID) ([]mail.Grant, error)
+	// Grant gives one identifier these rights in the place of those it had, durable on
+	// return; no rights at all take it off the list. mail.ErrTooMany bounds the list.
+	Grant(ctx context.Context, id mail.MailboxID, g mail.Grant) error
+	// Adjust is Grant with the rights that the identifier has at that moment, and these more
+	// or fewer: two at once both count.
+	Adjust(ctx context.Context, id mail.MailboxID, identifier string, more, fewer mail.Rights) error
+	// Known is the identifier by which Grants would name somebody: mail.Anyone, or the
+	// address of an account. mail.ErrNoSuchAddress when that is nobody.
+	Known(ctx context.Context, identifier string) (string, error)
+	// QuotaOf is Quota of the account whose mailbox it is.
+	QuotaOf(ctx context.Context, id mail.MailboxID) (owner string, used mail.Usage, bound mail.Quota, err error)
+}
+
+// OthersPrefix stands before the names of mailboxes of others: then follow the owner's
+// address and the name there.
+const OthersPrefix = "Other Users" + string(mail.Delimiter)
+
 // Authenticator decides who a client is; *auth.Authenticator is one.
 type Authenticator interface {
 	// Password checks what LOGIN sends.
@@ -81,6 +111,9 @@ type Authenticator interface {
 	Clear(peer netip.Addr, tls bool) bool
 	// Mechanisms that may be used with or without TLS, best first.
 	Mechanisms(tls bool) []string
+	// External reports whether EXTERNAL may be used too: the client has shown a
+	// certificate that somebody here has.
+	External(state *tls.ConnectionState) bool
 	// Start begins one, of a name in upper case.
 	Start(mechanism string, peer netip.Addr, state *tls.ConnectionState) (auth.Exchange, error)
 }

@@ -116,17 +116,29 @@ func BenchmarkSelect(b *testing.B) {
 }
 
 // BenchmarkIdleMemory measures what a connection in IDLE costs, both its ends
-// and the network in memory included.
+// and the network in memory included; and one that NOTIFY tells of 200 mailboxes.
 func BenchmarkIdleMemory(b *testing.B) {
 	const connections = 100
 	x := newBox(b)
-	for _, secure := range []bool{false, true} {
-		b.Run(fmt.Sprintf("tls=%v", secure), func(b *testing.B) {
+	for i := range 194 { // beside the six that there are
+		if _, err := x.account.CreateMailbox(b.Context(), fmt.Sprintf("Projects/%d", i), mail.RoleNone); err != nil {
+			b.Fatal(err)
+		}
+	}
+	const notify = "NOTIFY SET (SELECTED (MessageNew (FLAGS) MessageExpunge FlagChange)) (PERSONAL (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))"
+	for _, how := range []struct {
+		name, command, until string
+		secure               bool
+	}{
+		{"tls=false", "IDLE", "+ idling\r\n", false}, {"tls=true", "IDLE", "+ idling\r\n", true},
+		{"notify/tls=false", notify, "c OK ", false}, {"notify/tls=true", notify, "c OK ", true},
+	} {
+		b.Run(how.name, func(b *testing.B) {
 			for b.Loop() {
 				before := memoryInUse()
 				conns := make([]net.Conn, connections)
 				for i := range conns {
-					conns[i] = idleConn(b, x, secure)
+					conns[i] = idleConn(b, x, how.secure, how.command, how.until)
 				}
 				time.Sleep(10 * time.Millisecond) // until all of them wait
 				b.ReportMetric(float64(memoryInUse()-before)/connections, "B/conn")
@@ -146,8 +158,8 @@ func memoryInUse() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// idleConn logs in, selects INBOX and says IDLE.
-func idleConn(b *testing.B, x *box, secure bool) net.Conn {
+// idleConn logs in, selects INBOX and gives a command, then it waits.
+func idleConn(b *testing.B, x *box, secure bool, command, until string) net.Conn {
 	b.Helper()
 	listener := x.plain
 	if secure {
@@ -160,11 +172,11 @@ func idleConn(b *testing.B, x *box, secure bool) net.Conn {
 	if secure {
 		c = tls.Client(c, x.clientTLS)
 	}
-	if _, err := io.WriteString(c, "a LOGIN alice@example.test secret\r\nb SELECT INBOX\r\nc IDLE\r\n"); err != nil {
+	if _, err := io.WriteString(c, "a LOGIN alice@example.test secret\r\nb SELECT INBOX\r\nc "+command+"\r\n"); err != nil {
 		b.Fatal(err)
 	}
 	out := ""
-	for buf := make([]byte, 4096); !strings.Contains(out, "+ idling\r\n"); {
+	for buf := make([]byte, 4096); !strings.Contains(out, until); {
 		n, err := c.Read(buf)
 		if err != nil {
 			b.Fatal(err)

@@ -30,6 +30,7 @@ type box struct {
 	t         testing.TB
 	store     *memstore.Store
 	account   Account // alice's
+	rights    acl
 	spool     *draft.Spool
 	server    *Server
 	plain     *mailtest.Listener // as on port 143
@@ -78,7 +79,13 @@ func newBox(t testing.TB, change ...func(*Options)) *box {
 	}
 	b.serverTLS, b.clientTLS = mailtest.TLS(t)
 	options := Options{
-		Open:    func(ctx context.Context, id mail.AccountID) (Account, error) { return b.store.Account(ctx, id) },
+		Open: func(ctx context.Context, id mail.AccountID) (Account, error) {
+			account, err := b.store.Account(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			return b.rights.open(account), nil
+		},
 		Auth:    &fakeAuth{clear: true},
 		Draft:   b.spool.New,
 		MaxSize: testMaxSize,
@@ -175,6 +182,8 @@ func (f *fakeAuth) Password(_ context.Context, _ netip.Addr, login, password str
 	}
 	return mail.Login{Account: alice, Address: mail.Address{Local: "alice", Domain: "example.test"}}, nil
 }
+
+func (f *fakeAuth) External(*tls.ConnectionState) bool { return false }
 
 func (f *fakeAuth) Mechanisms(bool) []string { return []string{"SCRAM-SHA-256", "PLAIN", "LOGIN"} }
 

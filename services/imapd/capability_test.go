@@ -29,8 +29,8 @@ func TestCapabilities(t *testing.T) {
 		t.Errorf("greeting: got %q, want %q", got, want)
 	}
 
-	s := &session{server: b.server, account: b.account}
-	want = append(advertised(user), fmt.Sprintf("APPENDLIMIT=%d", testMaxSize))
+	s := &session{server: b.server, account: b.account, sharing: lent{}}
+	want = append(advertised(user), fmt.Sprintf("APPENDLIMIT=%d", testMaxSize), "MESSAGELIMIT=1000000")
 	if got := strings.Fields(s.capabilities()); !slices.Equal(got, want) {
 		t.Errorf("after log-in: got %q, want %q", got, want)
 	}
@@ -82,7 +82,7 @@ func TestCapabilityTable(t *testing.T) {
 // changing tells the capabilities that are not in the server's table, because
 // they hang on the connection and the options.
 func changing(name string) bool {
-	return slices.Contains([]string{"STARTTLS", "LOGINDISABLED", "AUTH=", "APPENDLIMIT"}, name)
+	return slices.Contains([]string{"STARTTLS", "LOGINDISABLED", "AUTH=", "APPENDLIMIT", "MESSAGELIMIT="}, name)
 }
 
 // advertised is the capability table's own answer for a state.

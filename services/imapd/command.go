@@ -18,6 +18,7 @@ type command struct {
 	name    string // upper case; "UID X" for a UID command
 	states  state  // in which it may be given
 	hold    bool   // EXPUNGE may not be told with it (RFC 9051 §7.5.1)
+	numbers bool   // it takes or tells numbers of messages
 	streams bool   // its run reads the rest of the command itself
 	parse   func(p *parser) request
 }
@@ -49,26 +50,35 @@ func commandTable() []command {
 		{name: "LIST", states: in, parse: parseList},
 		{name: "LSUB", states: in, parse: parseLsub},
 		{name: "STATUS", states: in, parse: parseStatus},
+		{name: "GETMETADATA", states: in, parse: parseGetMetadata},
+		{name: "SETMETADATA", states: in, parse: parseSetMetadata},
+		{name: "GETACL", states: in, parse: parseGetACL},
+		{name: "SETACL", states: in, parse: parseSetACL},
+		{name: "DELETEACL", states: in, parse: parseDeleteACL},
+		{name: "LISTRIGHTS", states: in, parse: parseListRights},
+		{name: "MYRIGHTS", states: in, parse: parseMyRights},
 		{name: "GETQUOTA", states: in, parse: parseGetQuota},
 		{name: "GETQUOTAROOT", states: in, parse: parseGetQuotaRoot},
 		{name: "SETQUOTA", states: in, parse: parseSetQuota},
 		{name: "APPEND", states: in, parse: parseAppend, streams: true},
 		{name: "ESEARCH", states: in, parse: parseMultisearch},
+		{name: "COMPRESS", states: in, parse: parseCompress},
 		{name: "IDLE", states: in, parse: parseIdle},
+		{name: "NOTIFY", states: in, parse: parseNotify},
 
 		{name: "CHECK", states: selected, parse: parseNoop},
 		{name: "CLOSE", states: selected, parse: parseClose},
 		{name: "UNSELECT", states: selected, parse: parseUnselect},
 		{name: "EXPUNGE", states: selected, parse: parseExpunge},
-		{name: "SEARCH", states: selected, parse: parseSearch(false), hold: true},
-		{name: "SORT", states: selected, parse: parseSort(false), hold: true},
+		{name: "SEARCH", states: selected, parse: parseSearch(false), hold: true, numbers: true},
+		{name: "SORT", states: selected, parse: parseSort(false), hold: true, numbers: true},
 		{name: "CANCELUPDATE", states: selected, parse: parseCancelUpdate},
-		{name: "THREAD", states: selected, parse: parseThread(false), hold: true},
-		{name: "FETCH", states: selected, parse: parseFetch(false), hold: true},
-		{name: "STORE", states: selected, parse: parseStore(false), hold: true},
-		{name: "COPY", states: selected, parse: parseCopy(false)},
-		{name: "MOVE", states: selected, parse: parseMove(false)},
-		{name: "REPLACE", states: selected, parse: parseReplace(false), streams: true},
+		{name: "THREAD", states: selected, parse: parseThread(false), hold: true, numbers: true},
+		{name: "FETCH", states: selected, parse: parseFetch(false), hold: true, numbers: true},
+		{name: "STORE", states: selected, parse: parseStore(false), hold: true, numbers: true},
+		{name: "COPY", states: selected, parse: parseCopy(false), numbers: true},
+		{name: "MOVE", states: selected, parse: parseMove(false), numbers: true},
+		{name: "REPLACE", states: selected, parse: parseReplace(false), streams: true, numbers: true},
 		{name: "UID REPLACE", states: selected, parse: parseReplace(true), streams: true},
 		{name: "UID SEARCH", states: selected, parse: parseSearch(true)},
 		{name: "UID SORT", states: selected, parse: parseSort(true)},

@@ -2,7 +2,9 @@ package imapd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 
@@ -37,7 +39,7 @@ func (s *session) follow(c *search, r result, by []sortKey) {
 	if by != nil && r.order == nil {
 		r.order = []mail.UID{}
 	}
-	s.view.live[s.tag] = &liveResult{tag: s.tag, search: search{byUID: c.byUID, query: c.query}, by: by, result: r}
+	s.view.live[s.tag] = &liveResult{tag: s.tag, search: search{byUID: c.byUID, query: c.query, followItems: c.followItems}, by: by, result: r}
 }
 
 // noUpdate says that a result is not followed, or no more.
@@ -140,10 +142,12 @@ func (l *liveResult) place(s *session, name string, told bool, i int, uid mail.U
 }
 
 // liveAdditions tells what comes into the results that are followed, when the
-// client knows the messages.
-func (s *session) liveAdditions(ctx context.Context) {
+// client knows the messages. Of those above last, which are new to it, it is first
+// told what UPDATE asked for (RFC 5465 §7). Its error ends the session: a literal was
+// broken off.
+func (s *session) liveAdditions(ctx context.Context, last mail.UID) error {
 	if len(s.view.live) == 0 {
-		return
+		return nil
 	}
 	for _, l := range s.view.followed() {
 		matched := without(s.view.known(l.matched), s.view.gone)
@@ -155,10 +159,18 @@ func (s *session) liveAdditions(ctx context.Context) {
 			s.unfollow(l, "The result has become too large to be followed", nil)
 			continue
 		}
-		if err := l.add(ctx, s, matched); err != nil {
+		err := s.fetchUnasked(ctx, l.search.followItems, within(matched, mail.UIDSet{{First: last + 1, Last: math.MaxUint32}}))
+		if err == nil {
+			err = l.add(ctx, s, matched)
+		}
+		if errors.Is(err, errHangUp) {
+			return err
+		}
+		if err != nil {
 			s.unfollow(l, "The search can't be followed just now", err)
 		}
 	}
+	return nil
 }
 
 // add puts messages into the result and tells so (RFC 5267 §4.3.3).

@@ -34,6 +34,9 @@ func (c copyCommand) run(ctx context.Context, s *session) error {
 		if err := s.writable(); err != nil {
 			return err
 		}
+		if err := s.allow(ctx, s.view.mailbox, removing); err != nil {
+			return err
+		}
 	}
 	set, err := s.messages(ctx, c.set, c.byUID)
 	if err != nil {
@@ -47,10 +50,16 @@ func (c copyCommand) run(ctx context.Context, s *session) error {
 		return nil
 	}
 	transfer := s.account.Copy
-	if c.move {
-		transfer = s.account.Move
+	limited := s.limited(set)
+	switch {
+	case c.move:
+		set, transfer = limited, s.account.Move
+	case s.lowest != 0: // COPY is all or nothing
+		err := s.tooMany()
+		s.lowest = 0 // it stands in the answer
+		return err
 	}
-	copied, err := transfer(ctx, s.view.mailbox, set, to.ID)
+	copied, err := await(s, func() (mail.Copied, error) { return transfer(ctx, s.view.mailbox, set, to.ID) })
 	if err != nil {
 		return err
 	}
@@ -101,6 +110,13 @@ func (s *session) target(ctx context.Context, name string) (mail.Mailbox, error)
 	to, err := s.account.Mailbox(ctx, name)
 	if errors.Is(err, mail.ErrNoMailbox) {
 		return mail.Mailbox{}, no("TRYCREATE", "There is no such mailbox")
+	}
+	if err != nil {
+		return to, err
+	}
+	err = s.allow(ctx, to.ID, mail.RightInsert)
+	if errors.Is(err, mail.ErrNoMailbox) {
+		err = no("TRYCREATE", "There is no such mailbox")
 	}
 	return to, err
 }

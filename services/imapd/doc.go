@@ -17,8 +17,8 @@
 // lives in a draft until then.
 //
 // Concurrent: a Server and its Accounts serve any number of connections, each in
-// its own goroutine; IDLE has a second one that pushes. A panic ends its
-// connection, is logged and counted (Server.Panics).
+// its own goroutine; IDLE, and NOTIFY between commands, have a second one that
+// pushes. A panic ends its connection, is logged and counted (Server.Panics).
 //
 // Errors: one type, Error, turned into a response at one place, replyTo. What is
 // not foreseen is NO [UNAVAILABLE] for the client and a line in the log.
@@ -36,5 +36,7 @@
 // Not as a standard has it: lines must end in CR LF, a bare one ends the
 // connection, so that nobody can argue where a command begins. SELECT leaves
 // out [UNSEEN] in very large mailboxes, as RFC 3501 allows. \Recent lives in
-// memory (recent.go).
+// memory (recent.go). MULTIAPPEND takes fewer messages than MESSAGELIMIT says, and
+// ESEARCH in several mailboxes looks at each as a whole (messagelimit.go). There
+// are no annotations: NOTIFY takes their events, and nothing comes of them.
 package imapd

@@ -45,6 +45,9 @@ func (c enable) run(ctx context.Context, s *session) error {
 				return err
 			}
 			s.qresync = true
+		case name == "UIDONLY" && !s.uidOnly && !s.leftOut(name):
+			on = append(on, name)
+			s.enableUIDOnly()
 		}
 	}
 	if s.utf8 {

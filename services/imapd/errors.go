@@ -66,6 +66,7 @@ func answers() []struct {
 		{mail.ErrNoMailbox, Error{NO, "NONEXISTENT", "There is no such mailbox", nil}},
 		{mail.ErrMailboxExists, Error{NO, "ALREADYEXISTS", "A mailbox of that name exists already", nil}},
 		{mail.ErrMailboxName, Error{NO, "CANNOT", "That is not a possible mailbox name", nil}},
+		{mail.ErrNoRight, Error{NO, "NOPERM", "The owner of that mailbox has not allowed this", nil}},
 		{mail.ErrMailboxInUse, Error{NO, "CANNOT", "That mailbox can't be removed", nil}},
 		{mail.ErrNoMessage, Error{NO, "EXPUNGEISSUED", "Some of the messages are no longer there", nil}},
 		// RFC 5530 §3, CORRUPTION: trying again does not help.

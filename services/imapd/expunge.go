@@ -24,16 +24,21 @@ func (c expunge) run(ctx context.Context, s *session) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
+	if err := s.allow(ctx, s.view.mailbox, mail.RightExpunge); err != nil {
+		return err
+	}
 	set := s.view.everything()
 	if c.some {
 		if set, _ = s.view.resolve(c.set, true); set == nil {
 			set = mail.UIDSet{}
 		}
+		set = s.limited(set) // EXPUNGE has no limit (RFC 9738 §3.1)
 	}
 	removed := mail.UIDSet{}
 	if len(set) > 0 {
 		var err error
-		if removed, err = s.account.Expunge(ctx, s.view.mailbox, set, true); err != nil {
+		removed, err = await(s, func() (mail.UIDSet, error) { return s.account.Expunge(ctx, s.view.mailbox, set, true) })
+		if err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,7 @@ type fetch struct {
 	set          wire.NumSet
 	byUID        bool
 	items        []fetchItem
+	uidImplied   bool // the first item, UID, is there without having been asked for
 	changedSince *mail.ModSeq
 	vanished     bool    // tell what is gone since then
 	part         *partOf // only these of them
@@ -33,7 +34,7 @@ func parseFetch(byUID bool) func(*parser) request {
 			p.List(func() { c.modifier(p) })
 		}
 		if c.byUID && !c.asks("UID") {
-			c.items = slices.Insert(c.items, 0, fetchItem{name: "UID"})
+			c.items, c.uidImplied = slices.Insert(c.items, 0, fetchItem{name: "UID"}), true
 		}
 		if c.vanished && c.changedSince == nil {
 			p.Failf("VANISHED goes with CHANGEDSINCE only")
@@ -77,6 +78,9 @@ func (c fetch) run(ctx context.Context, s *session) error {
 	if c.vanished && !s.qresync {
 		return bad("ENABLE QRESYNC comes first") // RFC 7162 §3.2.6
 	}
+	if s.uidOnly && c.uidImplied {
+		c.items = c.items[1:]
+	}
 	if c.asks("MODSEQ") {
 		if err := s.enableCondstore(ctx); err != nil {
 			return err
@@ -88,6 +92,9 @@ func (c fetch) run(ctx context.Context, s *session) error {
 		}
 	}
 	if c.part != nil {
+		if limit := s.server.messageLimit(); v.messages.len() > limit && c.part.last-c.part.first >= int64(limit) {
+			return s.tooMany() // RFC 9738 §3.1
+		}
 		var err error
 		if set, err = c.narrow(ctx, s, set); err != nil {
 			return err
@@ -95,13 +102,20 @@ func (c fetch) run(ctx context.Context, s *session) error {
 	}
 	run := fetchRun{fetch: c, session: s}
 	run.plan()
-	err := run.all(ctx, set)
+	rights, err := s.rights(ctx, v.mailbox)
+	if err != nil {
+		return err
+	}
+	run.setsSeen = run.setsSeen && rights.Has(mail.RightSeen) // RFC 4314 §4: reading does not fail for it
+	set = s.limited(set)
+	err = run.fromLast(ctx, set)
 	if len(run.seen) > 0 {
 		// One change for all of them, when they have been sent: what a client
 		// that was cut off never got stays unread. The update that ends the
 		// command tells it.
 		_, e := s.account.SetFlags(context.WithoutCancel(ctx), v.mailbox, run.seen, mail.FlagsAdd, mail.Flags{System: mail.Seen}, nil)
 		switch {
+		case denied(e): // since just now
 		case errors.Is(e, mail.ErrNoSpace), errors.Is(e, mail.ErrReadOnly):
 			// On such a disk reading still works: they stay unread.
 			s.log.Warn("messages can't be marked as seen", "mailbox", v.mailbox.String(), "err", e)
@@ -149,10 +163,13 @@ func (f *fetchRun) plan() {
 func (f *fetchRun) all(ctx context.Context, set mail.UIDSet) error {
 	var waiting []aheadDigest
 	readsAhead := f.readsAhead()
+	walked, goal := 0, f.view.count(set)
 	for row, err := range f.account.Rows(ctx, f.view.mailbox, set) {
 		if err != nil {
 			return fmt.Errorf("read index of mailbox %s: %w", f.view.mailbox, err)
 		}
+		walked++
+		f.working(walked, goal)
 		seq := f.view.seq(row.UID)
 		if seq == 0 || f.changedSince != nil && row.ModSeq <= *f.changedSince {
 			continue
@@ -195,12 +212,11 @@ func (f *fetchRun) one(ctx context.Context, seq mail.SeqNum, row *mail.Row) erro
 		f.tellKeywords(row.Flags)
 		f.view.tell(row)
 	}
-	f.w.Raw("* ")
-	f.w.Number(uint64(seq))
-	separator := " FETCH ("
+	f.fetchStart(seq, row.UID)
 	for i, it := range f.items {
-		f.w.Raw(separator)
-		separator = " "
+		if i > 0 {
+			f.w.SP()
+		}
 		if err := f.writeItem(it, row, opened, i); err != nil {
 			if f.w.Err() != nil {
 				return f.w.Err()

@@ -1,7 +1,6 @@
 package imapd
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
@@ -28,7 +27,7 @@ func TestFetchAhead(t *testing.T) {
 	}
 	told := regexp.MustCompile(`(?m)^\* \d+ FETCH .*\r$`)
 	fetch := func(commands string) []string {
-		c := &fuzzConn{in: bytes.NewReader([]byte("x LOGIN alice@example.test secret\r\ny SELECT INBOX\r\n" + commands))}
+		c := &fuzzConn{in: strings.NewReader("x LOGIN alice@example.test secret\r\ny SELECT INBOX\r\n" + commands)}
 		newSession(b.server, c, Mode{}).Serve()
 		return told.FindAllString(c.out.String(), -1)
 	}

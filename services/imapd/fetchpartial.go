@@ -11,26 +11,24 @@ import (
 // §3.4). It counts those that exist and, with CHANGEDSINCE, have changed since: a
 // client then gets as many as it asked for.
 func (c fetch) narrow(ctx context.Context, s *session, set mail.UIDSet) (mail.UIDSet, error) {
-	var uids []mail.UID
+	var found mail.UIDSet
 	if c.changedSince == nil {
-		for _, r := range without(set, s.view.gone) {
-			from, to := s.view.span(r.First, r.Last)
-			uids = append(uids, s.view.uids[from:to]...)
-		}
+		found = s.view.known(without(set, s.view.gone))
 	} else {
 		for row, err := range s.account.Rows(ctx, s.view.mailbox, set) {
 			if err != nil {
 				return nil, fmt.Errorf("read index of mailbox %s: %w", s.view.mailbox, err)
 			}
 			if row.ModSeq > *c.changedSince && s.view.seq(row.UID) != 0 {
-				uids = append(uids, row.UID)
+				found = found.Add(row.UID)
 			}
 		}
 	}
-	from, to := c.part.of(len(uids))
+	counted := numbered(found)
+	from, to := c.part.of(counted.len())
 	narrowed := mail.UIDSet{} // never nil, which might mean all
-	for _, uid := range uids[from:to] {
-		narrowed = narrowed.Add(uid)
+	for i := from; i < to; i++ {
+		narrowed = narrowed.Add(counted.uid(mail.SeqNum(i + 1)))
 	}
 	return narrowed, nil
 }

@@ -18,16 +18,21 @@ func commonKeywords() []string {
 }
 
 // flagsResponse tells which flags there are and which can be kept (RFC 9051
-// §7.3.5, §7.1 PERMANENTFLAGS): all, and new keywords too, unless read-only.
+// §7.3.5, §7.1 PERMANENTFLAGS): all, and new keywords too, unless read-only; in a mailbox
+// of somebody else those that the rights allow (RFC 4314 §5.1.1).
 func (s *session) flagsResponse() {
 	system := systemFlags()
 	names := strings.Join(append(system[:], s.view.keywords...), " ")
 	s.w.Raw("* FLAGS (" + names + ")\r\n")
-	if s.view.readOnly {
+	if s.view.readOnly || s.view.rights&flagRights == 0 {
 		s.untagged("PERMANENTFLAGS ()", "No flags can be changed here")
 		return
 	}
-	s.untagged("PERMANENTFLAGS ("+names+` \*)`, "These flags are kept")
+	kept := flagsAllowed(s.view.rights)
+	if s.view.rights.Has(mail.RightWrite) {
+		kept = append(append(kept, s.view.keywords...), `\*`)
+	}
+	s.untagged("PERMANENTFLAGS ("+strings.Join(kept, " ")+")", "These flags are kept")
 }
 
 // tellKeywords names keywords that the client has not heard of in a new FLAGS

@@ -76,7 +76,7 @@ func FuzzCommand(f *testing.F) {
 
 // fuzzConn gives a session its input, and end of file when that is used up.
 type fuzzConn struct {
-	in  *bytes.Reader
+	in  io.Reader
 	out bytes.Buffer
 }
 
@@ -96,13 +96,21 @@ func FuzzSession(f *testing.F) {
 	for i := range lines {
 		f.Add(byte(2), []byte(strings.Join(lines[i:min(i+5, len(lines))], "\r\n")+"\r\n"))
 	}
+	for i := range lines {
+		f.Add(byte(3), []byte(lines[i]+"\r\n"))
+	}
+	f.Add(byte(4), []byte("\x00\x00\x00\xff\xff\x01\x00\x00\xff\xff"))
 	f.Add(byte(0), []byte("a LOGIN {3+}\r\nabc {3}\r\nabc\r\n"))
 	f.Add(byte(1), []byte("a APPEND INBOX (\\Seen) {3+}\r\nabc ~{3+}\r\na\x00b\r\n"))
 	f.Fuzz(func(t *testing.T, state byte, input []byte) {
 		b := newBox(t)
 		b.fixture()
-		script := []string{"", "x LOGIN alice@example.test secret\r\n", "x LOGIN alice@example.test secret\r\ny SELECT INBOX\r\n"}[state%3]
-		c := &fuzzConn{in: bytes.NewReader(append([]byte(script), input...))}
+		const login, open, compress = "x LOGIN alice@example.test secret\r\n", "y SELECT INBOX\r\n", "z COMPRESS DEFLATE\r\n"
+		script, in := []string{"", login, login + open, login + open + compress, login + compress}[state%5], input
+		if state%5 == 3 { // as a client would say it; in the last state it is garbage
+			in = deflated(t, string(input))
+		}
+		c := &fuzzConn{in: io.MultiReader(strings.NewReader(script), bytes.NewReader(in))}
 		s := newSession(b.server, c, Mode{})
 		s.Serve()
 		if out := c.out.String(); !strings.HasPrefix(out, "* OK ") {
@@ -117,24 +125,29 @@ func FuzzPattern(f *testing.F) {
 	f.Add("a%b*", "aXb/c")
 	f.Add("%/%", "a/b")
 	f.Add("***%%%", "")
+	f.Add("%x", "INBOX")
+	f.Add("in%/A", "INBOX/a")
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		if len(pattern) > 12 || len(name) > 12 {
 			return
 		}
-		if got, want := matches(pattern, name), matchesObviously(pattern, name); got != want {
+		if got, want := matches(pattern, name), matchesObviously(pattern, name, 0); got != want {
 			t.Errorf("matches(%q, %q): got %v, want %v", pattern, name, got, want)
 		}
 	})
 }
 
-func matchesObviously(pattern, name string) bool {
+// matchesObviously goes from place at of a name on. INBOX, as a name or above others,
+// fits in any case of letters (RFC 9051 §5.1).
+func matchesObviously(pattern, full string, at int) bool {
+	name := full[at:]
 	if pattern == "" {
 		return name == ""
 	}
 	switch pattern[0] {
 	case '*', '%':
 		for i := 0; i <= len(name); i++ {
-			if matchesObviously(pattern[1:], name[i:]) {
+			if matchesObviously(pattern[1:], full, at+i) {
 				return true
 			}
 			if i < len(name) && pattern[0] == '%' && name[i] == mail.Delimiter {
@@ -143,5 +156,9 @@ func matchesObviously(pattern, name string) bool {
 		}
 		return false
 	}
-	return name != "" && name[0] == pattern[0] && matchesObviously(pattern[1:], name[1:])
+	same := name != "" && name[0] == pattern[0]
+	if above, _, _ := strings.Cut(full, string(mail.Delimiter)); above == mail.Inbox && at < len(mail.Inbox) {
+		same = strings.EqualFold(name[:1], pattern[:1])
+	}
+	return same && matchesObviously(pattern[1:], full, at+1)
 }

@@ -37,7 +37,11 @@ func parseID(p *parser) request {
 func (c idCommand) run(_ context.Context, s *session) error {
 	attrs := make([]any, 0, 2)
 	for i := 0; i < len(c.fields); i += 2 {
-		if name := strings.ToLower(c.fields[i]); name == "name" || name == "version" {
+		name := strings.ToLower(c.fields[i])
+		if name == "name" {
+			s.without = withoutFor(c.fields[i+1])
+		}
+		if name == "name" || name == "version" {
 			attrs = append(attrs, slog.String("client_"+name, clipped(c.fields[i+1])))
 		}
 	}

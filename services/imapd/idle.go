@@ -2,6 +2,7 @@ package imapd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -16,26 +17,36 @@ func parseIdle(*parser) request { return idle{} }
 
 func (idle) run(ctx context.Context, s *session) error {
 	s.w.Raw("+ idling\r\n")
-	if s.view == nil {
+	if !s.notifying() && (s.view == nil || s.muted()) {
 		if err := s.w.Flush(); err != nil {
 			return err
 		}
 		return s.readDone()
 	}
-	watch := s.account.Watch()
-	defer watch.Close()
+	wake, stop := s.wake()
+	defer stop()
 	// After Watch, so that nothing falls between.
-	if err := s.update(ctx, true); err != nil {
+	if err := s.news(ctx, true); err != nil {
 		return err
 	}
 	if err := s.w.Flush(); err != nil {
 		return err
 	}
-	return s.push(ctx, watch.C)
+	return s.push(ctx, wake, s.readDone, func(ctx context.Context) error { return s.pushed(ctx, true) })
 }
 
-// push waits for DONE while a second goroutine owns the writer and the view.
-func (s *session) push(ctx context.Context, wake <-chan struct{}) error {
+// wake is woken after each change of the account until stop is called.
+func (s *session) wake() (wake <-chan struct{}, stop func()) {
+	if s.notifying() {
+		return s.notify.watch.C, func() {}
+	}
+	watch := s.account.Watch()
+	return watch.C, watch.Close
+}
+
+// push waits for the client to say something, which read reads, while a second
+// goroutine owns the writer and the view, and tells what happens.
+func (s *session) push(ctx context.Context, wake <-chan struct{}, read func() error, tell func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var pusher sync.WaitGroup
@@ -50,15 +61,15 @@ func (s *session) push(ctx context.Context, wake <-chan struct{}) error {
 				s.conn.interrupt() // the other one need not wait any longer
 			}
 		}()
-		pushErr = s.pushChanges(ctx, wake)
+		pushErr = s.pushChanges(ctx, wake, tell)
 	})
-	err := s.readDone()
+	err := read()
 	cancel()
 	pusher.Wait()
 	if pushPanic != "" {
 		panic(pushPanic) // the session's own recovery counts and logs it
 	}
-	if pushErr != nil && s.w.Err() == nil && replyTo(pushErr).Status != BYE {
+	if pushErr != nil && !errors.Is(pushErr, errHangUp) && s.w.Err() == nil && replyTo(pushErr).Status != BYE {
 		// The reading has been broken off, so the session can't go on.
 		return &Error{BYE, "UNAVAILABLE", "The server can't follow the mailbox just now, please come back", pushErr}
 	}
@@ -69,7 +80,7 @@ func (s *session) push(ctx context.Context, wake <-chan struct{}) error {
 }
 
 // pushChanges tells what happens until ctx ends.
-func (s *session) pushChanges(ctx context.Context, wake <-chan struct{}) error {
+func (s *session) pushChanges(ctx context.Context, wake <-chan struct{}, tell func(context.Context) error) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -79,7 +90,7 @@ func (s *session) pushChanges(ctx context.Context, wake <-chan struct{}) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := s.update(context.WithoutCancel(ctx), true); err != nil {
+		if err := tell(context.WithoutCancel(ctx)); err != nil {
 			return err
 		}
 		if err := s.w.Flush(); err != nil {

@@ -71,6 +71,12 @@ const (
 	// client shows a few lists at a time, and each change is looked at for each.
 	maxLive        = 8
 	maxLiveResults = 250_000
+	// maxEventGroups bounds NOTIFY, of which each change is held against each group.
+	// maxNotified is how many mailboxes one session watches: what it knows of them
+	// takes up some 100 bytes for each, and they are looked through after each
+	// change.
+	maxEventGroups = 100
+	maxNotified    = 5000
 	// maxSources bounds what ESEARCH names to look in.
 	maxSources = 1000
 	// maxThreadDepth is how far above a message its thread's ancestors are looked
@@ -86,6 +92,9 @@ const (
 	// maxToldKeywords is how many keywords FLAGS names: it is sent again for each
 	// new one, and a mailbox may have one for every message.
 	maxToldKeywords = 300
+	// maxMetadataEntries bounds what one GETMETADATA or SETMETADATA names; more than a
+	// mailbox can have.
+	maxMetadataEntries = 100
 	// maxUses bounds CREATE's special uses, of which one can be had.
 	maxUses = 10
 	// maxEnable bounds the names in one ENABLE.

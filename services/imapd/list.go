@@ -11,7 +11,8 @@ import (
 )
 
 // list is LIST (RFC 9051 §6.3.9) with LIST-EXTENDED (RFC 5258), LIST-STATUS
-// (RFC 5819) and SPECIAL-USE (RFC 6154).
+// (RFC 5819), LIST-METADATA (RFC 9590), LIST-MYRIGHTS (RFC 8440) and SPECIAL-USE
+// (RFC 6154).
 type list struct {
 	extended  bool
 	reference string
@@ -22,6 +23,8 @@ type list struct {
 	// what to tell beside the name; children and special uses always are
 	tellSubscribed bool
 	status         []statusItem // nil: no STATUS
+	metadata       *metadataQuery
+	myRights       bool
 }
 
 func parseList(p *parser) request {
@@ -82,7 +85,7 @@ func (c *list) selectionOptions(p *parser) {
 	}
 }
 
-// returnOptions reads the list behind RETURN (RFC 5258 §3.2, RFC 5819 §2).
+// returnOptions reads the list behind RETURN (RFC 5258 §3.2, RFC 5819 §2, RFC 9590 §3).
 func (c *list) returnOptions(p *parser) {
 	p.List(func() {
 		switch option := p.Keyword(); option {
@@ -92,6 +95,12 @@ func (c *list) returnOptions(p *parser) {
 		case "STATUS":
 			p.SP()
 			c.status = p.statusItems()
+		case "MYRIGHTS":
+			c.myRights = true
+		case "METADATA":
+			p.SP()
+			c.metadata = &metadataQuery{maxSize: -1}
+			c.metadata.read(p)
 		default:
 			p.Failf("LIST can't return %.30s", option)
 		}
@@ -122,13 +131,40 @@ func (c list) run(ctx context.Context, s *session) error {
 			continue
 		}
 		s.listLine(e, c)
-		if e.mailbox != nil && c.status != nil {
-			if err := s.writeStatus(ctx, *e.mailbox, c.status); err != nil {
-				return err
-			}
+		if err := c.tell(ctx, s, e.mailbox); err != nil {
+			return err
 		}
 	}
+	if c.metadata != nil {
+		s.code = c.metadata.code()
+	}
 	return nil
+}
+
+// tell writes what was asked of a mailbox beside its name. Of one that may not be read,
+// or is just gone, there is nothing to tell (RFC 5819 §2, RFC 8440 §3).
+func (c list) tell(ctx context.Context, s *session, m *mail.Mailbox) error {
+	if m == nil {
+		return nil
+	}
+	if c.myRights {
+		if err := s.writeMyRights(ctx, m); err != nil && !denied(err) {
+			return err
+		}
+	}
+	if c.metadata == nil && c.status == nil {
+		return nil
+	}
+	if readable, err := s.readable(ctx, m.ID); !readable {
+		return err
+	}
+	if c.metadata != nil {
+		s.metadata(m.Name, annotationsOf(*m, false), c.metadata)
+	}
+	if c.status == nil {
+		return nil
+	}
+	return s.writeStatus(ctx, *m, c.status)
 }
 
 // fits reports whether a name matches one of the patterns.

@@ -31,6 +31,9 @@ type modelClient struct {
 
 	// Of a client with QRESYNC: what it takes along from one SELECT to the next.
 	qresync     bool
+	notified    bool // NOTIFY tells it things between commands too
+	archived    int  // messages in Archive, as NOTIFY has told
+	uidOnly     bool // knows its messages by UID alone: those it has not heard of stand last, in no order
 	uidValidity string
 	highest     mail.ModSeq // up to which it knows everything
 	seen        mail.ModSeq // highest that this command has told
@@ -64,7 +67,16 @@ func newModelClient(t *testing.T, b *box, seed uint64) *modelClient {
 	if c.qresync = c.random.IntN(2) == 0 || seed == 1; c.qresync {
 		c.do("ENABLE QRESYNC")
 	}
+	if c.uidOnly = seed >= 4; c.uidOnly {
+		c.do("ENABLE UIDONLY")
+	}
 	c.do("SELECT INBOX")
+	switch c.notified = seed%3 == 2; {
+	case c.notified && c.uidOnly:
+		c.do("NOTIFY SET STATUS (SELECTED (MessageNew (FLAGS) MessageExpunge FlagChange)) (MAILBOXES (Archive) (MessageNew MessageExpunge))")
+	case c.notified: // numbers stay what they are between commands
+		c.do("NOTIFY SET STATUS (SELECTED-DELAYED (MessageNew (FLAGS) MessageExpunge FlagChange)) (PERSONAL (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange))")
+	}
 	return c
 }
 
@@ -111,7 +123,7 @@ func (c *modelClient) do(command string) string {
 	}
 }
 
-var untaggedNumber = regexp.MustCompile(`^\* (\d+) (EXISTS|RECENT|EXPUNGE|FETCH)(?: \((.*)\))?$`)
+var untaggedNumber = regexp.MustCompile(`^\* (\d+) (EXISTS|RECENT|EXPUNGE|FETCH|UIDFETCH)(?: \((.*)\))?$`)
 
 // untagged takes one untagged response in.
 func (c *modelClient) untagged(command, line string) {
@@ -119,6 +131,9 @@ func (c *modelClient) untagged(command, line string) {
 	if m := vanishedLineOf.FindStringSubmatch(line); m != nil {
 		c.vanished(command, m[1] != "", m[2])
 		return
+	}
+	if m := archiveStatus.FindStringSubmatch(line); m != nil {
+		c.archived, _ = strconv.Atoi(m[1])
 	}
 	m := untaggedNumber.FindStringSubmatch(line)
 	if m == nil {
@@ -142,8 +157,8 @@ func (c *modelClient) untagged(command, line string) {
 			c.messages = append(c.messages, modelMessage{})
 		}
 	case "EXPUNGE":
-		if c.qresync {
-			c.t.Errorf("EXPUNGE after ENABLE QRESYNC; so far:\n%s", c.tail())
+		if c.qresync || c.uidOnly {
+			c.t.Errorf("EXPUNGE after ENABLE QRESYNC or UIDONLY; so far:\n%s", c.tail())
 		}
 		if word, _, _ := strings.Cut(command, " "); word == "FETCH" || word == "STORE" || word == "SEARCH" {
 			c.t.Errorf("EXPUNGE during %s; so far:\n%s", command, c.tail())
@@ -153,7 +168,13 @@ func (c *modelClient) untagged(command, line string) {
 			return
 		}
 		c.messages = slices.Delete(c.messages, n-1, n)
+	case "UIDFETCH":
+		c.settle()
+		c.fetched(c.named(mail.UID(n)), m[3])
 	case "FETCH":
+		if c.uidOnly {
+			c.t.Errorf("FETCH after ENABLE UIDONLY; so far:\n%s", c.tail())
+		}
 		c.settle()
 		if n < 1 || n > len(c.messages) {
 			c.t.Errorf("FETCH %d of %d messages; so far:\n%s", n, len(c.messages), c.tail())
@@ -165,6 +186,7 @@ func (c *modelClient) untagged(command, line string) {
 
 var (
 	vanishedLineOf = regexp.MustCompile(`^\* VANISHED (\(EARLIER\) )?([\d:,]+)$`)
+	archiveStatus  = regexp.MustCompile(`^\* STATUS Archive .*MESSAGES (\d+)`)
 	statusCode     = regexp.MustCompile(`\[(HIGHESTMODSEQ|UIDVALIDITY) (\d+)\]`)
 	modSeqItem     = regexp.MustCompile(`MODSEQ \((\d+)\)`)
 )
@@ -200,7 +222,7 @@ func (c *modelClient) settle() {
 // vanished takes out what is gone. A UID that the client does not know yet is that
 // of one of the messages that stand where it belongs and were not told.
 func (c *modelClient) vanished(command string, earlier bool, set string) {
-	if word, _, _ := strings.Cut(command, " "); !c.qresync || !earlier && (word == "FETCH" || word == "STORE" || word == "SEARCH") {
+	if word, _, _ := strings.Cut(command, " "); !c.qresync && !c.uidOnly || !earlier && (word == "FETCH" || word == "STORE" || word == "SEARCH") {
 		c.t.Errorf("VANISHED during %s; so far:\n%s", command, c.tail())
 	}
 	if !earlier {
@@ -215,6 +237,13 @@ func (c *modelClient) vanished(command string, earlier bool, set string) {
 		}
 		for uid := mail.UID(from); uid <= mail.UID(to); uid++ {
 			i := slices.IndexFunc(c.messages, func(m modelMessage) bool { return m.uid == uid })
+			if i < 0 && !earlier && c.uidOnly {
+				i = slices.IndexFunc(c.messages, func(m modelMessage) bool { return m.uid == 0 })
+				if i < 0 {
+					c.t.Errorf("VANISHED %d, which is not there; so far:\n%s", uid, c.tail())
+					return
+				}
+			}
 			if i < 0 && !earlier {
 				i = slices.IndexFunc(c.messages, func(m modelMessage) bool { return m.uid > uid })
 				if i < 0 {
@@ -232,9 +261,30 @@ func (c *modelClient) vanished(command string, earlier bool, set string) {
 	}
 }
 
+// named is the message of a UID, which may be one of those not heard of yet.
+func (c *modelClient) named(uid mail.UID) *modelMessage {
+	i := slices.IndexFunc(c.messages, func(m modelMessage) bool { return m.uid == 0 || m.uid >= uid })
+	if !c.uidOnly || i < 0 {
+		c.t.Errorf("UIDFETCH %d, which is not there; so far:\n%s", uid, c.tail())
+		return new(modelMessage)
+	}
+	if c.messages[i].uid != uid {
+		if c.messages[len(c.messages)-1].uid != 0 {
+			c.t.Errorf("UIDFETCH %d, and all are known; so far:\n%s", uid, c.tail())
+			return new(modelMessage)
+		}
+		c.messages = slices.Insert(c.messages[:len(c.messages)-1], i, modelMessage{uid: uid})
+	}
+	return &c.messages[i]
+}
+
 // resync leaves the mailbox and comes back to it, with what the client knows.
 func (c *modelClient) resync() {
-	c.do([]string{"UNSELECT", "UNSELECT", "CLOSE", "NOOP"}[c.random.IntN(4)])
+	leave := c.random.IntN(4)
+	if c.notified { // else it is told things before SELECT comes to pass
+		leave %= 3
+	}
+	c.do([]string{"UNSELECT", "UNSELECT", "CLOSE", "NOOP"}[leave])
 	// Messages whose UIDs it has not heard of, and all behind them, are new to it.
 	if i := slices.IndexFunc(c.messages, func(m modelMessage) bool { return m.uid == 0 }); i >= 0 {
 		c.messages = c.messages[:i]
@@ -251,7 +301,7 @@ func (c *modelClient) resync() {
 	if c.random.IntN(2) == 0 {
 		known = ""
 	}
-	if c.random.IntN(2) == 0 {
+	if c.random.IntN(2) == 0 || c.uidOnly {
 		match = ""
 	}
 	c.resynced = false
@@ -290,6 +340,10 @@ func (c *modelClient) step() {
 		c.do("NOOP")
 		return
 	}
+	if c.uidOnly {
+		c.stepByUID()
+		return
+	}
 	n := 1 + c.random.IntN(len(c.messages))
 	last := min(len(c.messages), n+c.random.IntN(3))
 	set := fmt.Sprintf("%d:%d", n, last)
@@ -301,7 +355,7 @@ func (c *modelClient) step() {
 	case 5:
 		c.do("EXPUNGE")
 	case 6:
-		c.do("COPY " + set + " INBOX")
+		c.do("COPY " + set + []string{" INBOX", " Archive"}[c.random.IntN(2)])
 	case 7:
 		c.do("MOVE " + strconv.Itoa(n) + " INBOX")
 	case 8:
@@ -317,13 +371,46 @@ func (c *modelClient) step() {
 	}
 }
 
+// stepByUID gives one random command, of those that need no numbers.
+func (c *modelClient) stepByUID() {
+	n := c.random.IntN(len(c.messages))
+	last := min(len(c.messages)-1, n+c.random.IntN(3))
+	if c.messages[last].uid == 0 {
+		c.do("UID FETCH 1:* FLAGS")
+		return
+	}
+	set := fmt.Sprintf("%d:%d", c.messages[n].uid, c.messages[last].uid)
+	switch c.random.IntN(10) {
+	case 0, 1:
+		c.do("UID FETCH " + set + " (UID FLAGS)")
+	case 2, 3, 4:
+		c.storeRandom(set, n+1, last+1)
+	case 5:
+		c.do("EXPUNGE")
+	case 6:
+		c.do("UID COPY " + set + " INBOX")
+	case 7:
+		c.do("UID MOVE " + set + []string{" INBOX", " Archive"}[c.random.IntN(2)])
+	case 8:
+		c.do("UID SEARCH UNSEEN")
+	case 9:
+		c.do("APPEND INBOX (\\Seen) {3+}\r\nx\r\n")
+	}
+}
+
 // storeRandom changes flags in one of the forms of STORE.
 func (c *modelClient) storeRandom(set string, first, last int) {
 	flag := []string{`\Seen`, `\Deleted`, `\Flagged`, "$Work"}[c.random.IntN(4)]
 	op := mail.FlagOp(c.random.IntN(3))
 	item := []string{"FLAGS", "+FLAGS", "-FLAGS"}[op]
-	if c.random.IntN(2) == 0 {
-		c.do("STORE " + set + " " + item + " (" + flag + ")")
+	store := "STORE "
+	if c.uidOnly {
+		store = "UID STORE "
+	}
+	// What comes from NOTIFY while a silent change is on its way can be from before or
+	// after it: no client knows, so none that is notified is silent.
+	if c.notified || c.random.IntN(2) == 0 {
+		c.do(store + set + " " + item + " (" + flag + ")")
 		return
 	}
 	// Silently: the client takes it for done, and corrects that by what it hears.
@@ -332,14 +419,21 @@ func (c *modelClient) storeRandom(set string, first, last int) {
 		m.flags = op.Apply(m.flags, mail.NewFlags(flag))
 		m.known = m.known || op == mail.FlagsReplace
 	}
-	c.do("STORE " + set + " " + item + ".SILENT (" + flag + ")")
+	c.do(store + set + " " + item + ".SILENT (" + flag + ")")
 }
 
 // compare is a sync point: afterwards the view equals the store.
 func (c *modelClient) compare(b *box) {
 	c.do("NOOP")
+	if there := int(b.mailbox("Archive").Total); c.notified && c.archived != there {
+		c.t.Errorf("the client has been told of %d messages in Archive, the store has %d; so far:\n%s", c.archived, there, c.tail())
+	}
+	unknown := slices.ContainsFunc(c.messages, func(m modelMessage) bool { return m.uid == 0 || !m.known })
+	if c.uidOnly && unknown {
+		c.do("UID FETCH 1:* FLAGS")
+	}
 	for i, m := range c.messages {
-		if m.uid == 0 || !m.known {
+		if !c.uidOnly && (m.uid == 0 || !m.known) {
 			c.do(fmt.Sprintf("FETCH %d (UID FLAGS)", i+1))
 		}
 	}
@@ -374,7 +468,7 @@ func TestModel(t *testing.T) {
 	}
 	b := newBox(t)
 	b.fixture()
-	clients := make([]*modelClient, 4)
+	clients := make([]*modelClient, 6)
 	for i := range clients {
 		clients[i] = newModelClient(t, b, uint64(i))
 	}

@@ -2,7 +2,6 @@ package imapd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,13 +25,14 @@ type searchSource struct {
 type sourceKind string
 
 const (
-	sourceSelected   sourceKind = "SELECTED"
-	sourceInboxes    sourceKind = "INBOXES"
-	sourcePersonal   sourceKind = "PERSONAL"
-	sourceSubscribed sourceKind = "SUBSCRIBED"
-	sourceSubtree    sourceKind = "SUBTREE"
-	sourceSubtreeOne sourceKind = "SUBTREE-ONE"
-	sourceMailboxes  sourceKind = "MAILBOXES"
+	sourceSelected        sourceKind = "SELECTED"
+	sourceSelectedDelayed sourceKind = "SELECTED-DELAYED" // of NOTIFY only
+	sourceInboxes         sourceKind = "INBOXES"
+	sourcePersonal        sourceKind = "PERSONAL"
+	sourceSubscribed      sourceKind = "SUBSCRIBED"
+	sourceSubtree         sourceKind = "SUBTREE"
+	sourceSubtreeOne      sourceKind = "SUBTREE-ONE"
+	sourceMailboxes       sourceKind = "MAILBOXES"
 )
 
 func parseMultisearch(p *parser) request {
@@ -74,9 +74,20 @@ func parseMultisearch(p *parser) request {
 
 // source reads one filter.
 func (c *multisearch) source(p *parser) {
+	s := p.mailboxFilter()
+	if p.Err() == nil && s.kind == sourceSelectedDelayed {
+		p.Failf("ESEARCH can't look in %.30s", string(s.kind))
+	}
+	if c.sources = append(c.sources, s); len(c.sources) > maxSources {
+		p.Failf("more than %d places to search", maxSources)
+	}
+}
+
+// mailboxFilter reads a filter: which mailboxes are meant.
+func (p *parser) mailboxFilter() searchSource {
 	s := searchSource{kind: sourceKind(p.Keyword())}
 	switch s.kind {
-	case sourceSelected, sourceInboxes, sourcePersonal, sourceSubscribed:
+	case sourceSelected, sourceSelectedDelayed, sourceInboxes, sourcePersonal, sourceSubscribed:
 	case sourceSubtree, sourceSubtreeOne, sourceMailboxes:
 		p.SP()
 		if p.Peek() != '(' {
@@ -90,11 +101,31 @@ func (c *multisearch) source(p *parser) {
 			s.names = append(s.names, p.Mailbox())
 		})
 	default:
-		p.Failf("ESEARCH can't look in %.30s", string(s.kind))
+		p.Failf("there are no mailboxes called %.30s", string(s.kind))
 	}
-	if c.sources = append(c.sources, s); len(c.sources) > maxSources {
-		p.Failf("more than %d places to search", maxSources)
+	return s
+}
+
+// ofSelected reports whether the filter means the selected mailbox.
+func (s *searchSource) ofSelected() bool {
+	return s.kind == sourceSelected || s.kind == sourceSelectedDelayed
+}
+
+// matches reports whether the filter means a mailbox, as one that is not selected.
+func (s *searchSource) matches(name string, subscribed bool) bool {
+	switch s.kind {
+	case sourcePersonal:
+		return !strings.HasPrefix(name, OthersPrefix)
+	case sourceInboxes:
+		return name == mail.Inbox
+	case sourceSubscribed:
+		return subscribed
+	case sourceMailboxes:
+		return slices.Contains(s.names, name)
+	case sourceSubtree, sourceSubtreeOne:
+		return s.holds(name)
 	}
+	return false
 }
 
 func (c *multisearch) onlySelected() bool {
@@ -108,6 +139,9 @@ func (c multisearch) run(ctx context.Context, s *session) (err error) {
 	if s.view != nil {
 		defer c.forget(s, &err)
 	}
+	if c.seqs && s.uidOnly {
+		return uidRequired()
+	}
 	if !c.knownCharset() {
 		return no("BADCHARSET (US-ASCII UTF-8)", "That charset is not known here")
 	}
@@ -120,15 +154,11 @@ func (c multisearch) run(ctx context.Context, s *session) (err error) {
 	if err != nil {
 		return fmt.Errorf("list mailboxes to search: %w", err)
 	}
-	chosen, err := c.chosen(ctx, s)
-	if err != nil {
-		return err
-	}
 	for i := range mailboxes {
-		if !chosen(&mailboxes[i]) {
+		if !c.chosen(s, &mailboxes[i]) {
 			continue
 		}
-		if err := c.one(ctx, s, &mailboxes[i]); err != nil && !errors.Is(err, mail.ErrNoMailbox) {
+		if err := c.one(ctx, s, &mailboxes[i]); err != nil && !denied(err) {
 			return err
 		}
 		if err := s.w.Err(); err != nil {
@@ -138,39 +168,11 @@ func (c multisearch) run(ctx context.Context, s *session) (err error) {
 	return nil
 }
 
-// chosen tells the mailboxes that the filters mean. Names of which there is no
-// mailbox mean none.
-func (c *multisearch) chosen(ctx context.Context, s *session) (func(*mail.Mailbox) bool, error) {
-	names := map[string]bool{}
-	var subtrees []searchSource
-	personal := false
-	for _, source := range c.sources {
-		switch source.kind {
-		case sourcePersonal:
-			personal = true
-		case sourceInboxes:
-			names[mail.Inbox] = true
-		case sourceMailboxes:
-			for _, name := range source.names {
-				names[name] = true
-			}
-		case sourceSubscribed:
-			subscribed, err := s.account.Subscriptions(ctx)
-			if err != nil {
-				return nil, fmt.Errorf("list subscriptions to search: %w", err)
-			}
-			for _, name := range subscribed {
-				names[name] = true
-			}
-		case sourceSubtree, sourceSubtreeOne:
-			subtrees = append(subtrees, source)
-		}
-	}
-	selected := slices.ContainsFunc(c.sources, func(s searchSource) bool { return s.kind == sourceSelected })
-	return func(m *mail.Mailbox) bool {
-		return personal || names[m.Name] || selected && s.view.mailbox == m.ID ||
-			slices.ContainsFunc(subtrees, func(source searchSource) bool { return source.holds(m.Name) })
-	}, nil
+// chosen reports whether one of the filters means a mailbox.
+func (c *multisearch) chosen(s *session, m *mail.Mailbox) bool {
+	return slices.ContainsFunc(c.sources, func(source searchSource) bool {
+		return source.kind == sourceSelected && m.ID == s.current() || source.matches(m.Name, m.Subscribed)
+	})
 }
 
 // holds reports whether a mailbox is one of the subtree's: the one that is named, and
@@ -197,7 +199,7 @@ func (c *multisearch) one(ctx context.Context, s *session, m *mail.Mailbox) erro
 		of = s
 	}
 	c.query = c.keys(of)
-	uids, err := s.account.Search(ctx, m.ID, c.query)
+	uids, err := await(s, func() (mail.UIDSet, error) { return s.account.Search(ctx, m.ID, c.query) })
 	if err != nil {
 		return fmt.Errorf("search mailbox %s: %w", m.ID, err)
 	}

@@ -118,10 +118,10 @@ func (q *resync) matched(v *view) mail.UID {
 	defer stop()
 	for seq := range q.seqs.All() {
 		uid, ok := nextUID()
-		if !ok || int64(seq) > int64(len(v.uids)) {
+		if !ok || int64(seq) > int64(v.messages.len()) {
 			break
 		}
-		if v.uids[seq-1] == uid {
+		if v.messages.uid(seq) == uid {
 			best = uid
 		}
 	}
@@ -193,7 +193,7 @@ func (s *session) tellVanished(set mail.UIDSet, earlier bool) {
 // §3.2.5): removals wait, or news could not be told. It comes before the tagged
 // response.
 func (s *session) tellUntold(failed bool) {
-	if s.view != nil && (s.qresync && len(s.view.gone) > 0 || s.condstore && failed) {
+	if s.view != nil && (s.qresync && len(s.view.gone) > 0 || s.condstore && (failed || s.view.behind)) {
 		s.untagged("HIGHESTMODSEQ "+decimal(max(1, s.view.settled)), "Later changes have not all been told")
 	}
 }
@@ -202,13 +202,12 @@ func (s *session) tellUntold(failed bool) {
 func (v *view) absent(set mail.UIDSet) mail.UIDSet {
 	var left mail.UIDSet
 	for _, r := range set {
-		from, to := v.span(r.First, r.Last)
 		first := r.First
-		for _, uid := range v.uids[from:to] {
-			if uid > first {
-				left = append(left, mail.Range[mail.UID]{First: first, Last: uid - 1})
+		for known := range v.messages.parts(r) {
+			if known.First > first {
+				left = append(left, mail.Range[mail.UID]{First: first, Last: known.First - 1})
 			}
-			first = uid + 1
+			first = known.Last + 1
 		}
 		if first <= r.Last && first != 0 {
 			left = append(left, mail.Range[mail.UID]{First: first, Last: r.Last})

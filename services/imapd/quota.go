@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -11,7 +12,7 @@ import (
 const quotaUnit = 1024
 
 // quotaRoot is the name of the account's quota root: one bound is over all of its
-// mailboxes. An account without a bound has no root, since a root has at least one
+// mailboxes. That of somebody else is named by the address. An account without a bound has no root, since a root has at least one
 // resource (RFC 9208 §8, quota-list).
 const quotaRoot = ""
 
@@ -24,15 +25,45 @@ func parseGetQuota(p *parser) request {
 }
 
 func (c getQuota) run(ctx context.Context, s *session) error {
-	used, bound, err := s.account.Quota(ctx)
+	root, used, bound, err := s.rootOf(ctx, c.root)
 	if err != nil {
-		return fmt.Errorf("ask for the quota: %w", err)
+		return err
 	}
-	if c.root != quotaRoot || bound == (mail.Quota{}) {
+	if bound == (mail.Quota{}) {
 		return no("NONEXISTENT", "There is no such quota root")
 	}
-	s.quota(used, bound)
+	s.quota(root, used, bound)
 	return nil
+}
+
+// rootOf finds a quota root: the account's own, or one of somebody who lets it read a
+// mailbox. No bound means that there is none.
+func (s *session) rootOf(ctx context.Context, root string) (string, mail.Usage, mail.Quota, error) {
+	if root == quotaRoot {
+		used, bound, err := s.account.Quota(ctx)
+		if err != nil {
+			err = fmt.Errorf("ask for the quota: %w", err)
+		}
+		return root, used, bound, err
+	}
+	if s.sharing == nil {
+		return root, mail.Usage{}, mail.Quota{}, nil
+	}
+	mailboxes, err := s.account.Mailboxes(ctx)
+	if err != nil {
+		return root, mail.Usage{}, mail.Quota{}, fmt.Errorf("list mailboxes for their quota: %w", err)
+	}
+	for i := range mailboxes {
+		m := &mailboxes[i]
+		if !s.sharing.Foreign(m.ID) || s.allow(ctx, m.ID, mail.RightRead) != nil {
+			continue
+		}
+		owner, used, bound, err := s.sharing.QuotaOf(ctx, m.ID)
+		if err == nil && strings.EqualFold(owner, root) {
+			return owner, used, bound, nil
+		}
+	}
+	return root, mail.Usage{}, mail.Quota{}, nil
 }
 
 // getQuotaRoot is GETQUOTAROOT (RFC 9208 §4.1.2).
@@ -48,9 +79,9 @@ func (c getQuotaRoot) run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	used, bound, err := s.account.Quota(ctx)
+	root, used, bound, err := s.quotaOver(ctx, mailbox.ID)
 	if err != nil {
-		return fmt.Errorf("ask for the quota: %w", err)
+		return err
 	}
 	s.w.Raw("* QUOTAROOT ")
 	s.w.Mailbox(mailbox.Name)
@@ -59,16 +90,34 @@ func (c getQuotaRoot) run(ctx context.Context, s *session) error {
 		return nil
 	}
 	s.w.SP()
-	s.w.AString(quotaRoot)
+	s.w.AString(root)
 	s.w.CRLF()
-	s.quota(used, bound)
+	s.quota(root, used, bound)
 	return nil
 }
 
+// quotaOver is the root over a mailbox, of whoever owns it (RFC 4314 §4: who may read it
+// may see that).
+func (s *session) quotaOver(ctx context.Context, id mail.MailboxID) (root string, used mail.Usage, bound mail.Quota, err error) {
+	if err = s.allow(ctx, id, mail.RightRead); err != nil {
+		return "", used, bound, err
+	}
+	if s.foreign(id) {
+		root, used, bound, err = s.sharing.QuotaOf(ctx, id)
+	} else {
+		root = quotaRoot
+		used, bound, err = s.account.Quota(ctx)
+	}
+	if err != nil {
+		err = fmt.Errorf("ask for the quota over mailbox %s: %w", id, err)
+	}
+	return root, used, bound, err
+}
+
 // quota writes the QUOTA response (RFC 9208 §4.2.1): the resources with a bound.
-func (s *session) quota(used mail.Usage, bound mail.Quota) {
+func (s *session) quota(root string, used mail.Usage, bound mail.Quota) {
 	s.w.Raw("* QUOTA ")
-	s.w.AString(quotaRoot)
+	s.w.AString(root)
 	separator := " ("
 	resource := func(name string, used, bound int64) {
 		s.w.Raw(separator + name + " ")

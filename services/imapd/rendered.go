@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"cmp"
 	"sync"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -8,8 +9,8 @@ import (
 
 const (
 	// renderedSlab is how many bytes of text stand together, renderedSlabs how many
-	// of these there are at most: 64 MiB, over all accounts, which are the envelopes
-	// and structures of some 100,000 messages.
+	// of these there are where nobody says: 64 MiB, over all accounts, which are the
+	// envelopes and structures of some 100,000 messages.
 	renderedSlab  = 4 << 20
 	renderedSlabs = 16
 	// renderedCost is what a text takes up in a slab's map beside itself.
@@ -64,9 +65,14 @@ func (it fetchItem) rendered() renderedItem {
 // are bytes in slabs since the collector need not walk those. The zero value is
 // ready. Any goroutine may use it.
 type renderedTexts struct {
+	most  int // slabs; 0: renderedSlabs
 	mu    sync.Mutex
 	slabs []renderedTextSlab // oldest first
+	found int                // where the last one was that was looked up
 }
+
+// slabs is how many of them take up so many bytes; 0 where that is 0.
+func slabs(bytes int64) int { return int((bytes + renderedSlab - 1) / renderedSlab) }
 
 type renderedTextSlab struct {
 	text   []byte // appended to within its capacity only: what has been given out stays
@@ -80,10 +86,24 @@ type renderedPlace struct{ from, to uint32 }
 func (r *renderedTexts) get(key renderedKey) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i := len(r.slabs) - 1; i >= 0; i-- {
-		if p, ok := r.slabs[i].places[key]; ok {
-			return r.slabs[i].text[p.from:p.to:p.to]
+	if r.found < len(r.slabs) { // what was told together stands together
+		if text := r.slabs[r.found].get(key); text != nil {
+			return text
 		}
+	}
+	for i := len(r.slabs) - 1; i >= 0; i-- {
+		if text := r.slabs[i].get(key); text != nil {
+			r.found = i
+			return text
+		}
+	}
+	return nil
+}
+
+// get is nil where it is not there: none is empty.
+func (s *renderedTextSlab) get(key renderedKey) []byte {
+	if p, ok := s.places[key]; ok {
+		return s.text[p.from:p.to:p.to]
 	}
 	return nil
 }
@@ -102,7 +122,7 @@ func (r *renderedTexts) put(key renderedKey, text []byte) {
 	}
 	cost := len(text) + renderedCost
 	if n := len(r.slabs); n == 0 || r.slabs[n-1].cost+cost > renderedSlab {
-		if n == renderedSlabs {
+		if n >= cmp.Or(r.most, renderedSlabs) {
 			r.slabs = append(r.slabs[:0], r.slabs[1:]...)
 		}
 		r.slabs = append(r.slabs, renderedTextSlab{places: map[renderedKey]renderedPlace{}})

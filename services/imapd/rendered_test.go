@@ -49,10 +49,11 @@ func TestRenderedTexts(t *testing.T) {
 // TestRenderedTextsBounded: the oldest go, and what has been given out stays.
 func TestRenderedTextsBounded(t *testing.T) {
 	t.Parallel()
-	var r renderedTexts
+	const most = 3 // slabs
+	r := renderedTexts{most: slabs(most * renderedSlab)}
 	text := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i%26)}, maxRendered) }
 	key := func(i int) renderedKey { return renderedKey{uid: mail.UID(i + 1), item: renderedEnvelope} }
-	const n = 2 * renderedSlabs * renderedSlab / maxRendered
+	const n = 2 * most * renderedSlab / maxRendered
 	r.put(key(0), text(0))
 	first := r.get(key(0))
 	for i := 1; i < n; i++ {
@@ -62,8 +63,8 @@ func TestRenderedTextsBounded(t *testing.T) {
 	for _, s := range r.slabs {
 		total += len(s.text)
 	}
-	if total > renderedSlabs*renderedSlab {
-		t.Errorf("%d bytes are kept, more than %d", total, renderedSlabs*renderedSlab)
+	if total > most*renderedSlab {
+		t.Errorf("%d bytes are kept, more than %d", total, most*renderedSlab)
 	}
 	if !bytes.Equal(first, text(0)) {
 		t.Error("a text changed that had been given out")
@@ -74,5 +75,28 @@ func TestRenderedTextsBounded(t *testing.T) {
 	r.put(key(0), append(text(0), 'x'))
 	if r.get(key(0)) != nil {
 		t.Error("a text is kept that is too long")
+	}
+}
+
+// BenchmarkRendered looks up what was told of 100,000 messages, two items each, in
+// the order in which it was told.
+func BenchmarkRendered(b *testing.B) {
+	const n = 100_000
+	var r renderedTexts
+	text := bytes.Repeat([]byte{'x'}, 200)
+	key := func(i int, item renderedItem) renderedKey {
+		return renderedKey{account: 1, mailbox: 1, uid: mail.UID(i + 1), email: mail.EmailID(i + 1), item: item}
+	}
+	for _, item := range []renderedItem{renderedEnvelope, renderedStructure} {
+		for i := range n {
+			r.put(key(i, item), text)
+		}
+	}
+	i := 0
+	for b.Loop() {
+		if r.get(key(i%n, renderedStructure)) == nil && r.get(key(i%n, renderedEnvelope)) == nil {
+			b.Fatal("none")
+		}
+		i++
 	}
 }

@@ -40,6 +40,9 @@ func (c replace) run(ctx context.Context, s *session) error {
 	if err := s.writable(); err != nil {
 		return err
 	}
+	if err := s.allow(ctx, s.view.mailbox, removing); err != nil {
+		return err
+	}
 	// Before the message comes, so that it need not come in vain; what the number
 	// means does not change until the command is done.
 	old, err := c.old(ctx, s)
@@ -86,7 +89,8 @@ func (c replace) old(ctx context.Context, s *session) (mail.UIDSet, error) {
 
 // replace puts the new message in and takes the old one out.
 func (s *session) replace(ctx context.Context, old mail.UIDSet, to mail.Mailbox, m draft.Append) error {
-	appended, err := s.account.Append(ctx, to.ID, []draft.Append{m})
+	s.heard()
+	appended, err := await(s, func() (mail.Appended, error) { return s.account.Append(ctx, to.ID, []draft.Append{m}) })
 	if errors.Is(err, mail.ErrNoMailbox) {
 		return no("TRYCREATE", "The mailbox has just been removed")
 	}

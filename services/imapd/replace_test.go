@@ -7,10 +7,10 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// stubborn is an account that removes nothing.
-type stubborn struct{ Account }
+// expungeFails is an account on a disk that fails with every Expunge.
+type expungeFails struct{ Account }
 
-func (stubborn) Expunge(context.Context, mail.MailboxID, mail.UIDSet, bool) (mail.UIDSet, error) {
+func (expungeFails) Expunge(context.Context, mail.MailboxID, mail.UIDSet, bool) (mail.UIDSet, error) {
 	return nil, errDisk
 }
 
@@ -22,7 +22,7 @@ func TestReplaceBrokenOff(t *testing.T) {
 		open := o.Open
 		o.Open = func(ctx context.Context, id mail.AccountID) (Account, error) {
 			a, err := open(ctx, id)
-			return stubborn{a}, err
+			return expungeFails{a}, err
 		}
 	})
 	b.put("INBOX", mail.Flags{}, plainMessage)

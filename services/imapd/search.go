@@ -21,9 +21,12 @@ type search struct {
 	part                       *partOf
 	charset                    string // "" if none is given
 	keys                       searchKey
-	modseq                     bool // a key asks for mod-sequences (RFC 7162 §3.1.5)
-	numbers                    bool // a key names messages by number or UID, or is "$"
-	follow                     bool // UPDATE: what changes of the result is told (context.go)
+	modseq                     bool        // a key asks for mod-sequences (RFC 7162 §3.1.5)
+	numbers                    bool        // a key names messages by number or UID, or is "$"
+	seqs                       bool        // a key names messages by number
+	followItems                []fetchItem // to tell of each message that comes into the result (RFC 5465 §7)
+	follow                     bool        // UPDATE: what changes of the result is told (context.go)
+	wholly                     bool        // an order is asked for: of all that is found, or none (RFC 9738 §3.3)
 	query                      mail.Query
 }
 
@@ -75,7 +78,7 @@ func (c *search) program(p *parser, word string) {
 func (c *search) criteria(p *parser, word string) {
 	keys := &keyParser{parser: p, anyBytes: !c.knownCharset()}
 	c.keys = keys.sequence(word)
-	c.modseq, c.numbers = keys.modseq, keys.numbers
+	c.modseq, c.numbers, c.seqs = keys.modseq, keys.numbers, keys.seqs
 	if (c.relevancy || c.weigh) && !keys.fuzzy {
 		p.Failf("nothing is RELEVANCY without a FUZZY key") // RFC 6203 §4
 	}
@@ -85,8 +88,14 @@ func (c *search) criteria(p *parser, word string) {
 func (c *search) returnOptions(p *parser) {
 	c.extended = true
 	hinted := false
+	last := ""
 	p.List(func() {
-		switch option := p.Keyword(); option {
+		if p.Peek() == '(' && last == "UPDATE" {
+			c.followItems, last = p.fetchItems(), ""
+			return
+		}
+		last = p.Keyword()
+		switch option := last; option {
 		case "MIN":
 			c.min = true
 		case "MAX":
@@ -187,6 +196,9 @@ func (c *search) find(ctx context.Context, s *session) (mail.UIDSet, error) {
 	if !c.knownCharset() {
 		return nil, no("BADCHARSET (US-ASCII UTF-8)", "That charset is not known here")
 	}
+	if c.seqs && s.uidOnly {
+		return nil, uidRequired()
+	}
 	if c.follow && s.view.live[s.tag] != nil {
 		return nil, bad("The tag of a search that is followed can't be used for another")
 	}
@@ -196,7 +208,12 @@ func (c *search) find(ctx context.Context, s *session) (mail.UIDSet, error) {
 		}
 	}
 	c.query = c.keys(s)
-	uids, err := s.account.Search(ctx, s.view.mailbox, c.query)
+	query, whole := s.limitedQuery(c.query)
+	if !whole && c.wholly {
+		s.lowest = 0
+		return nil, s.tooMany()
+	}
+	uids, err := await(s, func() (mail.UIDSet, error) { return s.account.Search(ctx, s.view.mailbox, query) })
 	if err != nil {
 		return nil, fmt.Errorf("search mailbox %s: %w", s.view.mailbox, err)
 	}
@@ -428,8 +445,8 @@ func (c *search) writeSet(s *session, r result) {
 func (v *view) numbers(set mail.UIDSet) mail.SeqSet {
 	var numbers mail.SeqSet
 	for _, r := range set {
-		if from, to := v.span(r.First, r.Last); from < to {
-			numbers = append(numbers, mail.Range[mail.SeqNum]{First: mail.SeqNum(from + 1), Last: mail.SeqNum(to)})
+		for known := range v.messages.parts(r) {
+			numbers = append(numbers, mail.Range[mail.SeqNum]{First: v.seq(known.First), Last: v.seq(known.Last)})
 		}
 	}
 	return mail.SetOfRanges(numbers...)

@@ -1,6 +1,7 @@
 package imapd
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,7 +21,8 @@ type keyParser struct {
 	keys     int
 	depth    int
 	modseq   bool // MODSEQ was among them
-	numbers  bool // numbers of messages were
+	numbers  bool // numbers of messages were, or UIDs, or "$"
+	seqs     bool // numbers of messages were
 	fuzzy    bool // FUZZY was
 	anyBytes bool // the texts are in a charset that will be refused
 }
@@ -86,6 +88,8 @@ func (k *keyParser) named(word string) searchKey {
 	case "UID":
 		k.SP()
 		return k.set(true)
+	case "UIDAFTER", "UIDBEFORE": // RFC 9738 §3.2
+		return constant(k.uidsBeside(word))
 	case "NOT":
 		k.SP()
 		return not(k.key(""))
@@ -196,10 +200,28 @@ func (k *keyParser) date(word string) mail.Query {
 func (k *keyParser) set(byUID bool) searchKey {
 	k.numbers = true
 	set := k.NumSet()
+	k.seqs = k.seqs || !byUID && !set.Saved
 	return func(s *session) mail.Query {
 		uids, _ := s.view.resolve(set, byUID)
 		return mail.UIDIn{Set: uids}
 	}
+}
+
+// uidsBeside reads a UID: all above it are meant, or all below.
+func (k *keyParser) uidsBeside(word string) mail.Query {
+	k.numbers = true
+	k.SP()
+	n := k.Number()
+	switch {
+	case k.Err() != nil:
+	case n == 0:
+		k.Failf("0 is not a UID")
+	case word == "UIDAFTER" && n < math.MaxUint32:
+		return mail.UIDIn{Set: mail.UIDSet{{First: mail.UID(n + 1), Last: math.MaxUint32}}}
+	case word == "UIDBEFORE" && n > 1:
+		return mail.UIDIn{Set: mail.UIDSet{{First: 1, Last: mail.UID(n - 1)}}}
+	}
+	return mail.UIDIn{Set: mail.UIDSet{}} // nothing
 }
 
 // text reads a text to look for. Without a charset it should be ASCII; UTF-8 is

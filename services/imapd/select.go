@@ -41,12 +41,22 @@ func (c selectCommand) run(ctx context.Context, s *session) error {
 	if c.resync != nil && !s.qresync {
 		return bad("ENABLE QRESYNC comes first") // RFC 7162 §3.2.5
 	}
+	if c.resync != nil && len(c.resync.seqs) > 0 && s.uidOnly {
+		return uidRequired() // RFC 9586 §3.4
+	}
 	if s.view != nil {
 		s.view = nil // also when what follows goes wrong (RFC 9051 §6.3.2)
 		s.untagged("CLOSED", "The previous mailbox is closed")
 	}
 	mailbox, err := s.account.Mailbox(ctx, c.name)
 	if err != nil {
+		return err
+	}
+	rights, err := s.rights(ctx, mailbox.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.allow(ctx, mailbox.ID, mail.RightRead); err != nil {
 		return err
 	}
 	if c.condstore {
@@ -56,9 +66,9 @@ func (c selectCommand) run(ctx context.Context, s *session) error {
 	if err != nil {
 		return fmt.Errorf("list messages of mailbox %s: %w", mailbox.ID, err)
 	}
-	v := &view{mailbox: mailbox.ID, readOnly: c.readOnly, uids: uids, until: until, settled: until, keywords: commonKeywords()}
+	v := &view{mailbox: mailbox.ID, readOnly: c.readOnly || rights&altering == 0, rights: rights, messages: numbered(uids), until: until, settled: until, keywords: commonKeywords()}
 	if len(uids) > 0 {
-		v.last = uids[len(uids)-1]
+		v.last = uids[len(uids)-1].Last
 	}
 	firstUnseen := s.firstUnseen(ctx, mailbox, v)
 	s.view = v
@@ -71,7 +81,7 @@ func (c selectCommand) run(ctx context.Context, s *session) error {
 		}
 	}
 	s.code = "READ-WRITE"
-	if c.readOnly {
+	if v.readOnly {
 		s.code = "READ-ONLY"
 	}
 	return nil
@@ -80,7 +90,7 @@ func (c selectCommand) run(ctx context.Context, s *session) error {
 // firstUnseen is the first message without \Seen, for the UNSEEN response of
 // RFC 3501 §7.1; 0 where it need not be told, or can't be: no SELECT fails for it.
 func (s *session) firstUnseen(ctx context.Context, mailbox mail.Mailbox, v *view) mail.SeqNum {
-	if s.rev2 || mailbox.Unseen == 0 || len(v.uids) > unseenLimit {
+	if s.rev2 || s.uidOnly || mailbox.Unseen == 0 || v.messages.len() > unseenLimit {
 		return 0
 	}
 	unseen, err := s.account.Search(ctx, mailbox.ID, mail.Not{Query: hasFlag(mail.Seen)})

@@ -20,16 +20,22 @@ type Mode struct {
 	ImplicitTLS bool // TLS from the first byte (RFC 8314); else STARTTLS is offered
 }
 
-// Options are what a Server needs; all but TLS, Trusted and Version are required.
+// Options are what a Server needs; all but TLS, MessageLimit, KeptTexts, Trusted and Version are
+// required.
 type Options struct {
 	Open    func(ctx context.Context, id mail.AccountID) (Account, error)
 	Auth    Authenticator
 	Draft   func(limit int64) *draft.Draft // makes the body of a message that is being appended
 	MaxSize int64                          // of one message, in bytes: APPENDLIMIT
 	TLS     *tls.Config                    // nil: no STARTTLS, and no implicit TLS either
-	Trusted func(netip.Addr) bool          // exempt from the limit of connections per address
-	Version string                         // told by ID after log-in
-	Log     *slog.Logger
+	// MessageLimit is how many messages one command may work on; 0 for a million.
+	MessageLimit int
+	// KeptTexts is how many bytes of what was told of messages are kept in memory, of
+	// all accounts, 4 MiB at the least; 0 for 64 MiB.
+	KeptTexts int64
+	Trusted   func(netip.Addr) bool // exempt from the limit of connections per address
+	Version   string                // told by ID after log-in
+	Log       *slog.Logger
 }
 
 // Server serves IMAP on any number of listeners.
@@ -38,9 +44,11 @@ type Server struct {
 	commands map[string]command // never changed
 	desk     *reception.Desk
 	panics   atomic.Int64
+	pace     reception.Pace
 	recent   recentMarks
 	buffers  wire.Buffers
 	rendered renderedTexts
+	deflated sync.Pool // of *bytes.Buffer: what COMPRESS is about to send
 
 	ctx context.Context // of every command; ends when sessions are cut
 	cut context.CancelFunc
@@ -58,6 +66,7 @@ func New(options Options) *Server {
 		commands: commandsByName(),
 		desk:     reception.New(limits, options.Log),
 		recent:   recentMarks{next: make(map[recentKey]mail.UID)},
+		rendered: renderedTexts{most: slabs(options.KeptTexts)},
 		ctx:      ctx,
 		cut:      cut,
 		accounts: make(map[mail.AccountID]int),

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/sanduk-mail/sanduk/services/imapd/inflate"
 	"github.com/sanduk-mail/sanduk/services/imapd/wire"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/reception"
@@ -28,8 +29,9 @@ const (
 	anyState = stranger | user | selected
 )
 
-// session is one connection. One goroutine owns it; during IDLE, while that one
-// only reads, a second one may write and move the view.
+// session is one connection. One goroutine owns it; during IDLE, and after NOTIFY
+// between commands, while that one only reads, a second one may write and move
+// the view.
 type session struct {
 	server *Server
 	conn   *conn    // the bare connection with its deadlines
@@ -41,19 +43,28 @@ type session struct {
 	w      *wire.Writer
 
 	login   mail.Login
-	account Account // nil before log-in
-	view    *view   // nil while no mailbox is selected
+	account Account   // nil before log-in
+	sharing Sharer    // the account as one that is shared; nil: it can't be
+	view    *view     // nil while no mailbox is selected
+	notify  *notifier // nil until NOTIFY is given
 
-	rev2      bool // ENABLE IMAP4rev2
-	utf8      bool // ENABLE UTF8=ACCEPT or IMAP4rev2
-	utf8Only  bool // ENABLE UTF8=ACCEPT itself (RFC 6855 has rules of its own)
-	condstore bool // the client has shown that it knows mod-sequences
-	qresync   bool // ENABLE QRESYNC
+	rev2      bool     // ENABLE IMAP4rev2
+	utf8      bool     // ENABLE UTF8=ACCEPT or IMAP4rev2
+	utf8Only  bool     // ENABLE UTF8=ACCEPT itself (RFC 6855 has rules of its own)
+	condstore bool     // the client has shown that it knows mod-sequences
+	qresync   bool     // ENABLE QRESYNC
+	uidOnly   bool     // ENABLE UIDONLY
+	without   []string // what the client named by ID does without (profile.go)
 
-	tag          string // of the command that runs
-	code         string // response code of the tagged OK
-	ending       bool   // LOGOUT or BYE
-	startingTLS  bool   // the handshake comes after the tagged OK
+	toldModSeq   bool            // a FETCH response has told one
+	tag          string          // of the command that runs
+	code         string          // response code of the tagged OK
+	lowest       mail.UID        // above 0: the command has left out what has lower UIDs (messagelimit.go)
+	nextProgress time.Time       // when the client hears that the command is worked on (inprogress.go)
+	ending       bool            // LOGOUT or BYE
+	startingTLS  bool            // the handshake comes after the tagged OK
+	compression  switching       // of the connection after the tagged OK
+	inflater     *inflate.Reader // nil unless COMPRESS is on
 	badCommands  int
 	failedLogins int
 	commands     int // given before log-in
@@ -91,6 +102,7 @@ func (s *session) TurnAway(text string) {
 func (s *session) Serve() {
 	ctx := s.server.ctx
 	defer func() {
+		s.stopNotify()
 		if s.account != nil {
 			s.server.releaseLogin(s.login.Account)
 		}
@@ -148,6 +160,10 @@ func (s *session) end(err error) {
 		s.bye(e)
 		return
 	}
+	if errors.Is(err, inflate.ErrCorrupt) {
+		s.bye(&Error{Status: BYE, Text: "What came is not compressed as COMPRESS=DEFLATE asks"})
+		return
+	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.conn.interrupted.Load():
 		s.bye(&Error{Status: BYE, Code: "UNAVAILABLE", Text: "The server is closing, please come back in a moment"})
@@ -188,7 +204,11 @@ func (s *session) next(ctx context.Context) error {
 		limits = userLimits()
 		s.conn.wait(idleTime)
 	}
-	if err := s.r.Wait(); err != nil {
+	s.tag = ""
+	if s.account != nil { // what was said so far has been flushed
+		time.Sleep(s.server.pace.Command(s.login.Account, time.Now()))
+	}
+	if err := s.awaitCommand(ctx); err != nil {
 		return err
 	}
 	s.conn.wait(readStall)
@@ -229,6 +249,8 @@ func (s *session) command(ctx context.Context) (tag string, err error) {
 		return tag, bad("There is no command %.30s", name)
 	case cmd.states&s.state() == 0:
 		return tag, wrongState(cmd, s.state())
+	case s.uidOnly && cmd.numbers:
+		return tag, uidRequired()
 	}
 	p := &parser{Reader: s.r, utf8: s.utf8, utf8Only: s.utf8Only}
 	req := cmd.parse(p)
@@ -238,12 +260,18 @@ func (s *session) command(ctx context.Context) (tag string, err error) {
 	if err := s.r.Err(); err != nil {
 		return tag, err
 	}
-	s.tag, s.code = tag, ""
+	s.tag, s.code, s.lowest = tag, "", 0
+	s.heard()
 	err = req.run(ctx, s)
 	var late error
-	if s.view != nil && !errors.Is(err, errHangUp) && (err == nil || replyTo(err).Status == NO) {
-		late = s.update(ctx, !cmd.hold)
+	if (s.view != nil || s.notify != nil) && !errors.Is(err, errHangUp) && (err == nil || replyTo(err).Status == NO) {
+		if late = s.news(ctx, !cmd.hold); errors.Is(late, errHangUp) {
+			return tag, late
+		}
 		s.tellUntold(late != nil)
+	}
+	if err == nil || replyTo(err).Status == NO {
+		s.tellLimit(err != nil)
 	}
 	if err != nil {
 		return tag, err
@@ -270,6 +298,8 @@ func (s *session) completed(ctx context.Context, tag, name string, late error) e
 		return late
 	case s.startingTLS:
 		return s.turnOnTLS(ctx)
+	case s.compression != noSwitch:
+		return s.switchCompression()
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func sortFields() []sortField {
 
 func parseSort(byUID bool) func(*parser) request {
 	return func(p *parser) request {
-		c := sorting{search: search{byUID: byUID}}
+		c := sorting{search: search{byUID: byUID, wholly: true}}
 		p.SP()
 		if p.Peek() != '(' {
 			if word := p.Keyword(); p.Err() == nil && word != "RETURN" {
@@ -140,6 +140,7 @@ func (s *session) sort(ctx context.Context, set mail.UIDSet, by []sortKey) ([]ma
 			}
 		}
 		list = append(list, one)
+		s.working(len(list), cap(list))
 	}
 	slices.SortFunc(list, func(a, b sortable) int { return compareBy(by, &a, &b) })
 	order := make([]mail.UID, len(list))

@@ -3,6 +3,7 @@ package imapd
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -46,6 +47,9 @@ func (p *parser) statusItems() []statusItem {
 func (c status) run(ctx context.Context, s *session) error {
 	mailbox, err := s.account.Mailbox(ctx, c.name)
 	if err != nil {
+		return err
+	}
+	if err := s.allow(ctx, mailbox.ID, mail.RightRead); err != nil {
 		return err
 	}
 	if slices.Contains(c.items, "HIGHESTMODSEQ") {
@@ -119,6 +123,5 @@ func (s *session) countRecent(ctx context.Context, mailbox mail.Mailbox) (int, e
 	if err != nil {
 		return 0, fmt.Errorf("count recent messages of mailbox %s: %w", mailbox.ID, err)
 	}
-	i, _ := slices.BinarySearch(uids, first)
-	return len(uids) - i, nil
+	return numbered(uids).count(mail.Range[mail.UID]{First: first, Last: math.MaxUint32}), nil
 }

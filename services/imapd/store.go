@@ -72,11 +72,14 @@ func (c store) run(ctx context.Context, s *session) error {
 	if set = v.known(set); len(set) == 0 {
 		return nil
 	}
+	set = s.limited(set)
 	before, err := s.rowsBefore(ctx, set, c.silent)
 	if err != nil {
 		return err
 	}
-	failed, err := s.account.SetFlags(ctx, v.mailbox, set, c.op, c.flags, c.unchangedSince)
+	failed, err := await(s, func() (mail.UIDSet, error) {
+		return s.account.SetFlags(ctx, v.mailbox, set, c.op, c.flags, c.unchangedSince)
+	})
 	if err != nil {
 		return fmt.Errorf("set flags in mailbox %s: %w", v.mailbox, err)
 	}

@@ -1,6 +1,10 @@
 package imapd
 
-import "context"
+import (
+	"context"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
 
 // subscribe is SUBSCRIBE and UNSUBSCRIBE (RFC 9051 §6.3.7, §6.3.8).
 type subscribe struct {
@@ -19,7 +23,11 @@ func (c subscribe) run(ctx context.Context, s *session) error {
 	if c.on {
 		// RFC 9051 §6.3.7 lets us ask that the mailbox exists: a mistyped name
 		// would stay on the list unseen.
-		if _, err := s.account.Mailbox(ctx, c.name); err != nil {
+		mailbox, err := s.account.Mailbox(ctx, c.name)
+		if err != nil {
+			return err
+		}
+		if err := s.allow(ctx, mailbox.ID, mail.RightLookup); err != nil {
 			return err
 		}
 	}

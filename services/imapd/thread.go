@@ -30,7 +30,7 @@ const (
 
 func parseThread(byUID bool) func(*parser) request {
 	return func(p *parser) request {
-		c := threading{search: search{byUID: byUID}}
+		c := threading{search: search{byUID: byUID, wholly: true}}
 		p.SP()
 		c.by = threadAlgorithm(p.Keyword())
 		if p.Err() == nil && c.by != orderedSubject && c.by != references && c.by != refs {
@@ -50,6 +50,7 @@ func (c threading) run(ctx context.Context, s *session) error {
 		return err
 	}
 	var list []threaded
+	goal := found.Len()
 	for m, err := range s.account.Summaries(ctx, s.view.mailbox, found) {
 		if err != nil {
 			return fmt.Errorf("thread mailbox %s: %w", s.view.mailbox, err)
@@ -58,6 +59,7 @@ func (c threading) run(ctx context.Context, s *session) error {
 			uid: m.Row.UID, received: m.Row.Internal.Unix(), sent: m.Summary.SentOr(m.Row.Internal),
 			subject: m.Summary.Subject(), reply: m.Summary.Reply, id: m.Summary.ID, references: m.Summary.References,
 		})
+		s.working(len(list), goal)
 	}
 	var threads []*container
 	if c.by == orderedSubject {

@@ -52,6 +52,31 @@ S: + idling
 wait 30m1s
 S: * BYE Nothing was heard for too long
 S.`,
+		"and after NOTIFY": `
+S: /\* OK .*/
+C: a LOGIN alice@example.test secret
+S: /a OK .*/
+C: b SELECT INBOX
+S: ...
+S: /b OK .*/
+C: c NOTIFY SET (SELECTED (MessageNew MessageExpunge))
+S: c OK NOTIFY completed
+wait 29m59s
+C: d NOOP
+S: d OK NOOP completed
+wait 30m1s
+S: * BYE Nothing was heard for too long
+S.`,
+		"who is notified hears of the end": `
+S: /\* OK .*/
+C: a LOGIN alice@example.test secret
+S: /a OK .*/
+C: c NOTIFY SET (PERSONAL (MessageNew MessageExpunge))
+S: c OK NOTIFY completed
+wait 1s
+stop
+S: * BYE [UNAVAILABLE] The server is closing, please come back in a moment
+S.`,
 		"but not within a command": `
 S: /\* OK .*/
 C: a LOGIN alice@example.test secret

@@ -22,6 +22,9 @@ func (s *session) updateExcept(ctx context.Context, expunge bool, quiet func(*ma
 	changes, err := s.account.Changes(ctx, v.mailbox, v.until)
 	if err != nil {
 		v.told = nil // else it would grow for as long as this goes wrong
+		if denied(err) {
+			return &Error{Status: BYE, Text: "This mailbox may no longer be read by you"}
+		}
 		return fmt.Errorf("take in changes of mailbox %s: %w", v.mailbox, err)
 	}
 	if changes.Gone {
@@ -33,6 +36,14 @@ func (s *session) updateExcept(ctx context.Context, expunge bool, quiet func(*ma
 	if expunge {
 		s.tellExpunged()
 	}
+	if s.muted() {
+		// What comes is taken in when it may be told; the client's own doing is told.
+		s.tellFlagChanges(changes.Rows, v.last, quiet)
+		v.behind = true
+		err = s.liveAdditions(ctx, v.last)
+		v.told = nil
+		return err
+	}
 	before := v.last
 	for i := range changes.Rows {
 		if uid := changes.Rows[i].UID; uid > v.last {
@@ -43,28 +54,46 @@ func (s *session) updateExcept(ctx context.Context, expunge bool, quiet func(*ma
 		s.claimRecent(before + 1)
 		s.exists()
 	}
-	for i := range changes.Rows {
-		row := &changes.Rows[i]
-		if row.UID > before || v.wasTold(row) {
-			continue
-		}
-		if seq := v.seq(row.UID); seq != 0 {
-			s.tellChange(seq, row, quiet != nil && quiet(row))
-		}
+	s.tellFlagChanges(changes.Rows, before, quiet)
+	if err := s.liveAdditions(ctx, before); err != nil {
+		return err
 	}
-	s.liveAdditions(ctx)
 	v.told = nil
 	v.until = changes.Until
-	if len(v.gone) == 0 {
+	if len(v.gone) == 0 && !v.behind {
 		v.settled = v.until
+	}
+	if v.last > before && s.notify != nil {
+		return s.fetchUnasked(ctx, s.notify.items, mail.UIDSet{{First: before + 1, Last: v.last}})
 	}
 	return nil
 }
 
+// tellFlagChanges tells what has changed of the messages up to last that this
+// command has not told. What others do is left out where the client does not want
+// to hear of it.
+func (s *session) tellFlagChanges(rows []mail.Row, last mail.UID, quiet func(*mail.Row) bool) {
+	for i := range rows {
+		row := &rows[i]
+		if row.UID > last || s.view.wasTold(row) {
+			continue
+		}
+		own := quiet != nil && quiet(row)
+		if s.deaf() && !own {
+			s.view.behind = true
+			continue
+		}
+		if seq := s.view.seq(row.UID); seq != 0 {
+			s.tellChange(seq, row, own)
+		}
+	}
+}
+
 // tellExpunged takes what is gone out of the view and says so: with VANISHED to a
-// client that has enabled QRESYNC, everywhere and for ever (RFC 7162 §3.2.10).
+// client that has enabled QRESYNC or UIDONLY, everywhere and for ever (RFC 7162
+// §3.2.10, RFC 9586 §3.5).
 func (s *session) tellExpunged() {
-	if s.qresync {
+	if s.qresync || s.uidOnly {
 		s.tellVanished(s.view.gone, false)
 		s.view.expunge(func(mail.SeqNum) {})
 		return
@@ -96,7 +125,7 @@ func (s *session) claimRecent(first mail.UID) {
 // are recent.
 func (s *session) exists() {
 	s.w.Raw("* ")
-	s.w.Number(uint64(len(s.view.uids)))
+	s.w.Number(uint64(s.view.messages.len()))
 	s.w.Raw(" EXISTS\r\n")
 	if !s.rev2 {
 		s.w.Raw("* ")
@@ -112,24 +141,20 @@ func (s *session) tellChange(seq mail.SeqNum, row *mail.Row, quiet bool) {
 	case !quiet:
 		s.tellFlags(seq, row)
 	case s.condstore:
-		s.w.Raw("* " + decimal(seq) + " FETCH (UID " + decimal(row.UID))
+		s.unasked(seq, row.UID)
 		s.writeModSeq(row)
 		s.w.Raw(")\r\n")
 	}
 }
 
-// tellFlags writes a FETCH response with the flags of a message. The UID is in
-// it whether asked for or not: RFC 9051 §7.5.2 lets it, and no client has to
-// guess then.
+// tellFlags writes a FETCH response with the flags of a message.
 func (s *session) tellFlags(seq mail.SeqNum, row *mail.Row) {
 	s.tellKeywords(row.Flags)
-	s.w.Raw("* ")
-	s.w.Number(uint64(seq))
-	s.w.Raw(" FETCH (UID ")
-	s.w.Number(uint64(row.UID))
-	s.w.Raw(" FLAGS ")
+	s.unasked(seq, row.UID)
+	s.w.Raw("FLAGS ")
 	s.writeFlags(row)
 	if s.condstore {
+		s.w.SP()
 		s.writeModSeq(row)
 	}
 	s.w.Raw(")\r\n")
@@ -137,7 +162,8 @@ func (s *session) tellFlags(seq mail.SeqNum, row *mail.Row) {
 
 // writeModSeq adds the MODSEQ item to a FETCH response (RFC 7162 §3.1.4.2).
 func (s *session) writeModSeq(row *mail.Row) {
-	s.w.Raw(" MODSEQ (")
+	s.toldModSeq = true
+	s.w.Raw("MODSEQ (")
 	s.w.Number(uint64(row.ModSeq))
 	s.w.Byte(')')
 }

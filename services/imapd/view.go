@@ -14,15 +14,17 @@ import (
 type view struct {
 	mailbox  mail.MailboxID
 	readOnly bool
-	uids     []mail.UID             // of sequence number i+1; ascending
-	last     mail.UID               // highest UID that was ever in uids
+	rights   mail.Rights            // as they were when it was selected
+	messages numbering              // that the client knows
+	last     mail.UID               // highest UID that ever had a number
 	until    mail.ModSeq            // changes up to here have been taken in
 	settled  mail.ModSeq            // changes up to here have been told, removals too
-	gone     mail.UIDSet            // in uids, but no longer in the mailbox: EXPUNGE is due
+	gone     mail.UIDSet            // numbered, but no longer in the mailbox: EXPUNGE is due
 	recent   mail.UIDSet            // \Recent for this session
 	saved    mail.UIDSet            // "$" (RFC 9051 §6.4.4.1)
 	keywords []string               // that the client has been told of
 	live     map[string]*liveResult // results that are followed, by the tag of their search
+	behind   bool                   // changes up to until have been kept quiet (notifier.go)
 	told     []toldModSeq           // what this command has told; forgotten when it ends
 }
 
@@ -34,17 +36,11 @@ type toldModSeq struct {
 }
 
 // seq is the sequence number of a message, 0 if the client doesn't know it.
-func (v *view) seq(uid mail.UID) mail.SeqNum {
-	i, found := slices.BinarySearch(v.uids, uid)
-	if !found {
-		return 0
-	}
-	return mail.SeqNum(i + 1)
-}
+func (v *view) seq(uid mail.UID) mail.SeqNum { return v.messages.seq(uid) }
 
 // add takes in a new message; uid is above every earlier one.
 func (v *view) add(uid mail.UID) {
-	v.uids = append(v.uids, uid)
+	v.messages.add(uid)
 	v.last = uid
 }
 
@@ -56,22 +52,9 @@ func (v *view) markGone(vanished mail.UIDSet) {
 	}
 	known := slices.Clone(v.gone)
 	for _, r := range vanished {
-		from, to := v.span(r.First, r.Last)
-		for _, uid := range v.uids[from:to] {
-			known = append(known, mail.Range[mail.UID]{First: uid, Last: uid})
-		}
+		known = slices.AppendSeq(known, v.messages.parts(r))
 	}
 	v.gone = mail.SetOfRanges(known...)
-}
-
-// span is the part of uids that lies within first and last.
-func (v *view) span(first, last mail.UID) (from, to int) {
-	from, _ = slices.BinarySearch(v.uids, first)
-	to, found := slices.BinarySearch(v.uids, last)
-	if found {
-		to++
-	}
-	return from, max(from, to)
 }
 
 // expunge takes the messages that are gone out of the view, calling each with
@@ -82,20 +65,11 @@ func (v *view) expunge(each func(mail.SeqNum)) {
 		return
 	}
 	for _, r := range slices.Backward(v.gone) {
-		from, to := v.span(r.First, r.Last)
-		for i := to; i > from; i-- {
-			each(mail.SeqNum(i))
+		for seq, first := v.seq(r.Last), v.seq(r.First); seq >= first; seq-- {
+			each(seq)
 		}
 	}
-	gone := v.gone
-	first, _ := v.span(gone[0].First, gone[0].Last)
-	left := slices.DeleteFunc(v.uids[first:], func(uid mail.UID) bool {
-		for len(gone) > 0 && gone[0].Last < uid {
-			gone = gone[1:]
-		}
-		return len(gone) > 0 && gone[0].First <= uid
-	})
-	v.uids = v.uids[:first+len(left)]
+	v.messages.remove(v.gone)
 	v.recent = without(v.recent, v.gone)
 	v.saved = without(v.saved, v.gone)
 	v.gone = nil
@@ -126,9 +100,9 @@ func (v *view) resolve(set wire.NumSet, byUID bool) (uids mail.UIDSet, ok bool) 
 		return v.saved, true
 	}
 	ok = true
-	highest := uint32(len(v.uids))
+	highest := uint32(v.messages.len())
 	if byUID && highest > 0 {
-		highest = uint32(v.uids[highest-1])
+		highest = uint32(v.messages.uid(mail.SeqNum(highest)))
 	}
 	ranges := make([]mail.Range[mail.UID], 0, len(set.Ranges))
 	for _, r := range set.Ranges {
@@ -149,7 +123,7 @@ func (v *view) resolve(set wire.NumSet, byUID bool) (uids mail.UIDSet, ok bool) 
 			continue
 		}
 		if !byUID {
-			first, last = uint32(v.uids[first-1]), uint32(v.uids[last-1])
+			first, last = uint32(v.messages.uid(mail.SeqNum(first))), uint32(v.messages.uid(mail.SeqNum(last)))
 		}
 		ranges = append(ranges, mail.Range[mail.UID]{First: mail.UID(first), Last: mail.UID(last)})
 	}
@@ -160,10 +134,7 @@ func (v *view) resolve(set wire.NumSet, byUID bool) (uids mail.UIDSet, ok bool) 
 func (v *view) known(set mail.UIDSet) mail.UIDSet {
 	var exact mail.UIDSet
 	for _, r := range set {
-		from, to := v.span(r.First, r.Last)
-		for _, uid := range v.uids[from:to] {
-			exact = exact.Add(uid)
-		}
+		exact = slices.AppendSeq(exact, v.messages.parts(r)) // of a set; between two there is a hole
 	}
 	return exact
 }
@@ -172,8 +143,7 @@ func (v *view) known(set mail.UIDSet) mail.UIDSet {
 func (v *view) count(set mail.UIDSet) int {
 	n := 0
 	for _, r := range set {
-		from, to := v.span(r.First, r.Last)
-		n += to - from
+		n += v.messages.count(r)
 	}
 	return n
 }

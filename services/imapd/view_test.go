@@ -38,7 +38,7 @@ func TestWithout(t *testing.T) {
 
 func TestResolve(t *testing.T) {
 	t.Parallel()
-	v := &view{uids: []mail.UID{2, 3, 7, 9}, last: 9}
+	v := &view{messages: numbered(mail.SetOf[mail.UID](2, 3, 7, 9)), last: 9}
 	empty := &view{}
 	r := func(first, last uint32) wire.NumSet {
 		return wire.NumSet{Ranges: []wire.NumRange{{First: first, Last: last}}}
@@ -78,7 +78,7 @@ func TestResolve(t *testing.T) {
 
 func TestViewExpunge(t *testing.T) {
 	t.Parallel()
-	v := &view{uids: []mail.UID{2, 3, 7, 9}, last: 9, recent: mail.SetOf[mail.UID](7, 9), saved: mail.SetOf[mail.UID](2, 3)}
+	v := &view{messages: numbered(mail.SetOf[mail.UID](2, 3, 7, 9)), last: 9, recent: mail.SetOf[mail.UID](7, 9), saved: mail.SetOf[mail.UID](2, 3)}
 	v.markGone(mail.SetOf[mail.UID](1, 3, 4, 9, 20))
 	v.markGone(mail.SetOf[mail.UID](2))
 	var told []mail.SeqNum
@@ -86,7 +86,7 @@ func TestViewExpunge(t *testing.T) {
 	if want := []mail.SeqNum{4, 2, 1}; !slices.Equal(told, want) {
 		t.Errorf("told %v, want %v", told, want)
 	}
-	if len(v.uids) != 1 || v.uids[0] != 7 || v.recent.String() != "7" || v.saved.String() != "" || v.last != 9 {
+	if v.messages.len() != 1 || v.messages.uid(1) != 7 || v.recent.String() != "7" || v.saved.String() != "" || v.last != 9 {
 		t.Errorf("left: %+v", v)
 	}
 }
@@ -108,15 +108,15 @@ func TestViewHoles(t *testing.T) {
 				gone = append(gone, uid)
 			}
 		}
-		client := slices.Clone(v.uids)
+		client := v.all()
 		v.markGone(mail.SetOf(gone...))
 		asked := mail.SetOf(mail.UID(random.IntN(40) + 1))
 		if got, want := v.hasGone(asked), slices.Contains(gone, asked[0].First); got != want {
 			t.Fatalf("hasGone(%s) of %v: got %v, want %v", asked, gone, got, want)
 		}
 		v.expunge(func(n mail.SeqNum) { client = slices.Delete(client, int(n)-1, int(n)) })
-		if !slices.Equal(client, v.uids) || slices.ContainsFunc(v.uids, func(uid mail.UID) bool { return slices.Contains(gone, uid) }) {
-			t.Fatalf("without %v the client has %v, the view %v", gone, client, v.uids)
+		if !slices.Equal(client, v.all()) || slices.ContainsFunc(v.all(), func(uid mail.UID) bool { return slices.Contains(gone, uid) }) {
+			t.Fatalf("without %v the client has %v, the view %v", gone, client, v.all())
 		}
 	}
 }
@@ -165,10 +165,10 @@ func TestAbsent(t *testing.T) {
 			}
 		}
 		if got := v.absent(set); got.String() != want.String() {
-			t.Fatalf("absent(%s) of %v: got %s, want %s", set, v.uids, got, want)
+			t.Fatalf("absent(%s) of %v: got %s, want %s", set, v.all(), got, want)
 		}
 	}
-	highest := &view{uids: []mail.UID{^mail.UID(0)}}
+	highest := &view{messages: numbered(mail.SetOf(^mail.UID(0)))}
 	if got := highest.absent(mail.UIDSet{{First: 5, Last: ^mail.UID(0)}}).String(); got != "5:4294967294" {
 		t.Errorf("below the highest UID: got %s", got)
 	}

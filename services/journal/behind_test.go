@@ -120,22 +120,9 @@ func TestLateAmongOthers(t *testing.T) {
 // TestLateFails: a late entry whose sync fails is neither acknowledged nor applied.
 func TestLateFails(t *testing.T) {
 	t.Parallel()
-	disk := crashfs.New()
-	j := open(t, disk, options())
-	mustPut(t, j, "good")
-	disk.Fault(func(o crashfs.Op) error {
-		if o.Kind == crashfs.Sync {
-			return syscall.EIO
-		}
-		return nil
-	})
+	_, j := failing(t)
 	aborted := 0
-	err := j.Commit(context.Background(), &journal.Entry{
-		Family: journal.FamilyStore, Late: true,
-		Prepare: func(journal.Slot) ([]byte, error) { return []byte("lost"), nil },
-		Apply:   func(journal.Slot) { t.Error("applied what is not durable") },
-		Abort:   func() { aborted++ },
-	})
+	err := j.Commit(context.Background(), lost(t, true, &aborted))
 	if !errors.Is(err, mail.ErrClosed) || !errors.Is(err, syscall.EIO) || aborted != 1 {
 		t.Errorf("Commit = %v, aborted %d times; want ErrClosed and EIO, once", err, aborted)
 	}

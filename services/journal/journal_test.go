@@ -395,10 +395,10 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestSyncFails proves that a failed sync is final, and that what had been
-// acknowledged is there after a start.
-func TestSyncFails(t *testing.T) {
-	t.Parallel()
+// failing is an open journal with a record, "good", on a disk on which no sync works any
+// more.
+func failing(t *testing.T) (*crashfs.FS, *journal.Journal) {
+	t.Helper()
 	disk := crashfs.New()
 	j := open(t, disk, options())
 	mustPut(t, j, "good")
@@ -408,14 +408,27 @@ func TestSyncFails(t *testing.T) {
 		}
 		return nil
 	})
+	return disk, j
+}
+
+// lost is an entry that must never be applied. It counts how often it is aborted.
+func lost(t *testing.T, late bool, aborted *int) *journal.Entry {
+	return &journal.Entry{
+		Family: journal.FamilyStore, Late: late,
+		Prepare: func(journal.Slot) ([]byte, error) { return []byte("lost"), nil },
+		Apply:   func(journal.Slot) { t.Error("applied what is not durable") },
+		Abort:   func() { *aborted++ },
+	}
+}
+
+// TestSyncFails proves that a failed sync is final, and that what had been
+// acknowledged is there after a start.
+func TestSyncFails(t *testing.T) {
+	t.Parallel()
+	disk, j := failing(t)
 	aborted := 0
 	for range 2 {
-		err := j.Commit(context.Background(), &journal.Entry{
-			Family:  journal.FamilyStore,
-			Prepare: func(journal.Slot) ([]byte, error) { return []byte("lost"), nil },
-			Apply:   func(journal.Slot) { t.Error("applied what is not durable") },
-			Abort:   func() { aborted++ },
-		})
+		err := j.Commit(context.Background(), lost(t, false, &aborted))
 		if !errors.Is(err, mail.ErrClosed) || !errors.Is(err, syscall.EIO) {
 			t.Errorf("Commit = %v; want ErrClosed and EIO", err)
 		}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // Network is what the machine knows of its surroundings now.
@@ -24,7 +26,8 @@ const freshFor = 2 * time.Second
 type Policy struct {
 	network Network
 	setUp   func() bool           // whether the box has been set up
-	trusted func() []netip.Prefix // what the administrator added; they are also free of rate limits
+	trusted func() []netip.Prefix // what was named at the set-up; they are also free of rate limits
+	more    func() mail.Admission // what the administrator lets in since
 
 	mu     sync.Mutex
 	asked  time.Time
@@ -39,21 +42,49 @@ type surroundings struct {
 }
 
 // New makes a Policy.
-func New(network Network, setUp func() bool, trusted func() []netip.Prefix) *Policy {
-	return &Policy{network: network, setUp: setUp, trusted: trusted}
+func New(network Network, setUp func() bool, trusted func() []netip.Prefix, more func() mail.Admission) *Policy {
+	return &Policy{network: network, setUp: setUp, trusted: trusted, more: more}
+}
+
+// Admission is the policy as the machine's packet filter is told it: what it can't see by
+// itself.
+type Admission struct {
+	SetUp bool
+	mail.Admission
+	ExtraPort uint16 // a further one of submission; 0: none
+}
+
+// Admission is how the policy is now.
+func (p *Policy) Admission() Admission {
+	a := Admission{SetUp: p.setUp(), Admission: p.more()}
+	a.Office = slices.Concat(p.trusted(), a.Office)
+	return a
+}
+
+// Admits reports whether the address may use the service: the office's may use all.
+func (p *Policy) Admits(service mail.Service, addr netip.Addr) bool {
+	if p.Local(addr) {
+		return true
+	}
+	addr = addr.Unmap().WithZone("")
+	return slices.ContainsFunc(p.more().Doors, func(d mail.Door) bool { return d.Service == service && holds(d.Networks, addr) })
+}
+
+func holds(networks []netip.Prefix, addr netip.Addr) bool {
+	return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(addr) })
 }
 
 // Trusted reports whether the administrator has named the address's network.
 func (p *Policy) Trusted(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
-	return slices.ContainsFunc(p.trusted(), func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
+	return holds(p.trusted(), addr)
 }
 
 // Local reports whether the address belongs to the office. When the machine
 // can't say where it stands, only loopback and what was added count.
 func (p *Policy) Local(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("")
-	if addr.IsLoopback() || p.Trusted(addr) {
+	if addr.IsLoopback() || p.Trusted(addr) || holds(p.more().Office, addr) {
 		return true
 	}
 	around := p.surroundings()
@@ -65,7 +96,7 @@ func (p *Policy) Local(addr netip.Addr) bool {
 	case addr.Is6() && addr.IsLinkLocalUnicast():
 		return true // of one wire by definition (RFC 4291 §2.5.6)
 	}
-	return slices.ContainsFunc(around.onLink, func(prefix netip.Prefix) bool { return prefix.Contains(addr) })
+	return holds(around.onLink, addr)
 }
 
 func (p *Policy) surroundings() surroundings {
@@ -89,16 +120,19 @@ func (p *Policy) surroundings() surroundings {
 	return p.around
 }
 
-// Listener lets only local clients through: others are closed at once, before a
-// byte is exchanged, so that they learn no more than from a closed port.
-func (p *Policy) Listener(l net.Listener) net.Listener { return &listener{l, p} }
+// Listener lets only those through who may use the service: others are closed at once,
+// before a byte is exchanged, so that they learn no more than from a closed port.
+func (p *Policy) Listener(l net.Listener, service mail.Service) net.Listener {
+	return &listener{l, p, service}
+}
 
 type listener struct {
 	net.Listener
-	policy *Policy
+	policy  *Policy
+	service mail.Service
 }
 
-// Accept waits for a local client.
+// Accept waits for a client that is let in.
 func (l *listener) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -106,7 +140,7 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		addr, err := netip.ParseAddrPort(c.RemoteAddr().String())
-		if err == nil && l.policy.Local(addr.Addr()) {
+		if err == nil && l.policy.Admits(l.service, addr.Addr()) {
 			return c, nil
 		}
 		_ = c.Close() // it was never served

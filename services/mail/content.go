@@ -8,6 +8,7 @@ const (
 	ContentHold   ContentAction = "hold"   // it waits for an administrator
 	ContentRedact ContentAction = "redact" // what was found is taken out
 	ContentRefuse ContentAction = "refuse" // the sender is told at once
+	ContentPass   ContentAction = "pass"   // it goes on; only for what can't be read
 )
 
 // ContentRule is one rule of a domain about what is in its mail.
@@ -23,4 +24,7 @@ type ContentRule struct {
 	Words   []string // whole words or phrases, in any case
 	Least   int      // in how many places, so that it counts; 0: one
 	Action  ContentAction
+	// Unreadable is what is done with a message that has a document attached which the
+	// rule is for and which can't be read: ContentHold, or ContentPass, as is "".
+	Unreadable ContentAction
 }

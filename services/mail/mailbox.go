@@ -62,6 +62,7 @@ type Mailbox struct {
 	Unseen        uint32 // messages without \Seen
 	Deleted       uint32 // messages with \Deleted
 	Size          int64  // sum of the messages' sizes in bytes
+	Annotations   Annotations
 }
 
 // FirstMailboxes are made with every new account, in this order.

@@ -49,6 +49,17 @@ func (l *Logins) Mechanisms(tls bool) []string {
 	return nil
 }
 
+// HasAPOP is false: nobody has a secret for APOP.
+func (l *Logins) HasAPOP() bool { return false }
+
+// APOP lets nobody in.
+func (l *Logins) APOP(context.Context, netip.Addr, string, string, string) (mail.Login, error) {
+	return mail.Login{}, mail.ErrDenied
+}
+
+// External is true for nobody: package auth has that mechanism.
+func (l *Logins) External(*tls.ConnectionState) bool { return false }
+
 // Start begins PLAIN.
 func (l *Logins) Start(mechanism string, peer netip.Addr, state *tls.ConnectionState) (auth.Exchange, error) {
 	switch {

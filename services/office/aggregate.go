@@ -23,7 +23,7 @@ func (o *Office) reporter() (domain string, leaves bool) {
 	if !ok || len(box.Domains) == 0 {
 		return "", false
 	}
-	return string(box.Domains[0]), o.leaves()
+	return string(box.Domains[0]), o.leaves() && o.sure() // which day is over is a matter of the date
 }
 
 // reported says which daily reports a domain gets.

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"reflect"
 	"slices"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/lan"
 )
 
 // attendEvery is how soon the office follows a change that nobody told it: an
@@ -29,8 +31,10 @@ func (o *Office) attend(ctx context.Context) {
 	defer ticker.Stop()
 	var shown Screen
 	line := o.options.Machine.Addresses()
+	told := lan.Admission{}
 	for {
 		o.settle(ctx)
+		told = o.admit(ctx, told)
 		if now := o.options.Machine.Addresses(); !slices.Equal(line, now) {
 			line = now
 			o.queue.Kick("") // there is a line again, or another one
@@ -72,6 +76,9 @@ func (o *Office) checkpoint(ctx context.Context) {
 		if err := o.directory.Expire(ctx); err != nil && ctx.Err() == nil {
 			o.log.Warn("the directory could not forget who has gone for good", "err", err)
 		}
+		if err := o.shares.Expire(ctx); err != nil && ctx.Err() == nil {
+			o.log.Warn("shares of mailboxes that are gone for good could not be forgotten", "err", err)
+		}
 		if err := o.directory.Checkpoint(ctx); err != nil && ctx.Err() == nil {
 			o.log.Warn("the directory could not note how far the log has come", "err", err)
 		}
@@ -103,6 +110,24 @@ func (o *Office) settle(ctx context.Context) {
 	if err := durable.ReplaceBytes(o.files, settledFile, 0o600, nil); err != nil {
 		o.log.Error("it could not be noted that the machine has its name and network", "err", err)
 	}
+}
+
+// admit tells the machine's packet filter whom to let in, if that is not what it was
+// told last: at every start once, since the machine may have been set back meanwhile.
+func (o *Office) admit(ctx context.Context, told lan.Admission) lan.Admission {
+	now := o.lan.Admission()
+	box, _ := o.directory.Box()
+	now.ExtraPort = box.SubmissionExtraPort
+	if reflect.DeepEqual(now, told) || !now.SetUp {
+		return told
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := o.options.Machine.Admit(ctx, now); err != nil {
+		o.log.Error("the machine's packet filter was not told whom to let in; it is told again soon", "err", err)
+		return told
+	}
+	return now
 }
 
 // certify makes a new certificate when the box has a new name or address.

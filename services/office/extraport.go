@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/reception"
 	"github.com/sanduk-mail/sanduk/services/smtpd"
 )
@@ -53,5 +54,5 @@ func (o *Office) serveExtraOnce(ctx context.Context, s *servers) error {
 	}
 	defer l.Close() // a closed one does no harm
 	o.log.Info("extra submission port open", "port", box.SubmissionExtraPort)
-	return s.smtp.Serve(o.lan.Listener(l), smtpd.Mode{Submission: true})
+	return s.smtp.Serve(o.lan.Listener(l, mail.ServiceSubmission), smtpd.Mode{Submission: true})
 }

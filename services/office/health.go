@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/web"
@@ -15,6 +16,18 @@ func (o *Office) findings(ctx context.Context) []mail.Finding {
 	var list []mail.Finding
 	if o.readOnly.Load() {
 		list = append(list, o.readOnlyFinding())
+	}
+	if !o.sure() && time.Since(o.started) > sureSoon {
+		list = append(list, mail.Finding{
+			What: "The box does not know the date: its own clock had stopped, and no time server answers. Mail comes and goes; what is collected from providers waits.",
+			ToDo: "Let the box reach a time server on the Internet (UDP port 123), or one of the office's.",
+		})
+	}
+	if o.audit.Err() != nil && !o.readOnly.Load() {
+		list = append(list, mail.Finding{
+			What: "What administrators change can't be noted any more: the disk has refused it.",
+			ToDo: "Restart the box. If this comes back, have the disk looked at.",
+		})
 	}
 	list = append(list, o.signer.Findings()...)
 	for _, e := range o.allowance.Exhausted() {
@@ -35,6 +48,8 @@ func (o *Office) findings(ctx context.Context) []mail.Finding {
 	if ids := o.store.Unready(); len(ids) > 0 {
 		list = append(list, unreadyFinding(ids, person))
 	}
+	list = append(list, o.machineFindings(ctx)...)
+	list = append(list, o.roomFindings()...)
 	return append(list, o.upkeep.Health().Findings(person)...)
 }
 
@@ -76,7 +91,7 @@ type doctor struct{ o *Office }
 func (d doctor) Health(ctx context.Context) web.Health {
 	h := d.o.upkeep.Health()
 	return web.Health{
-		Findings: d.o.findings(ctx), LastRead: h.LastScrub, NextRead: h.NextScrub,
+		Findings: d.o.findings(ctx), Notes: published(d).Notes(), LastRead: h.LastScrub, NextRead: h.NextScrub,
 		LogBytes: h.Space.Bytes, DeadBytes: h.Space.Dead, FreedBytes: h.Freed, FreeBytes: h.Free,
 	}
 }

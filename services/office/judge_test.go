@@ -30,7 +30,8 @@ func TestJudged(t *testing.T) {
 		"bank.example":         "@ TXT \"v=spf1 ip4:192.0.2.10 -all\"\n_dmarc TXT \"v=DMARC1; p=reject; rua=mailto:dmarc@bank.example\"",
 		"careful.example":      "@ TXT \"v=spf1 ip4:192.0.2.10 -all\"\n_dmarc TXT \"v=DMARC1; p=quarantine\"",
 		"plain.example":        "@ A 192.0.2.99",
-		"list.example":         "30.2.0.192 A 127.0.0.2\n30.2.0.192 TXT \"Known for spam\"",
+		"list.example":         "30.2.0.192 A 127.0.0.2\n30.2.0.192 TXT \"Known for spam\"\n34.2.0.192 A 127.0.0.2",
+		"away.example":         "35.2.0.192 A 127.0.0.2",
 		"junk.example":         "31.2.0.192 A 127.0.0.4\n33.2.0.192 A 127.0.0.4",
 		"2.0.192.in-addr.arpa": "10 PTR mail.bank.example.",
 		"mail.bank.example":    "@ A 192.0.2.10",
@@ -39,12 +40,13 @@ func TestJudged(t *testing.T) {
 	})
 	internet.Fail("_dmarc.down.example", "TXT", resolvertest.Fault{Rcode: dns.RcodeServerFailure})
 	internet.Fail("down.example", "TXT", resolvertest.Fault{Rcode: dns.RcodeServerFailure})
+	internet.Fail("35.2.0.192.away.example", "*", resolvertest.Fault{Rcode: dns.RcodeServerFailure})
 	o := startOffice(t, t.TempDir(), func(options *Options) {
 		options.DNS = internet.Client()
 	})
 	o.setUpNow(t, 0)
 	l := serveStrangers(t, o)
-	o.api(t, "admin").do("PUT", "/api/blocklists", map[string]any{"lists": []map[string]string{{"zone": "List.example", "action": "refuse"}, {"zone": "junk.example", "action": "junk"}}}, nil)
+	o.api(t, "admin").do("PUT", "/api/blocklists", map[string]any{"lists": []map[string]string{{"zone": "List.example", "action": "refuse"}, {"zone": "junk.example", "action": "junk"}, {"zone": "away.example", "action": "refuse"}}, "allow": []string{"192.0.2.34"}}, nil)
 	t.Run("cases", func(t *testing.T) {
 		for name, test := range map[string]struct {
 			from, domain string
@@ -60,6 +62,8 @@ func TestJudged(t *testing.T) {
 			"half of it away": {forger, "unanswered.example", "", "INBOX", []string{"spf=temperror"}},
 			"on a list":       {listed, "plain.example", "192.0.2.30 is on the block list list.example: Known for spam", "", nil},
 			"on a junk list":  {"192.0.2.31", "plain.example", "", "Junk", []string{"x-dnsbl=fail", "192.0.2.31 is on the block list junk.example", "dns.zone=junk.example"}},
+			"allowed":         {"192.0.2.34", "plain.example", "", "INBOX", []string{"spf=none"}},
+			"a list is away":  {"192.0.2.35", "plain.example", "", "INBOX", []string{"spf=none"}},
 			"from the office": {office, "bank.example", "", "INBOX", nil},
 		} {
 			t.Run(name, func(t *testing.T) {

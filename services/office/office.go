@@ -14,28 +14,37 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/services/aggregate"
 	"github.com/sanduk-mail/sanduk/services/allowance"
+	"github.com/sanduk-mail/sanduk/services/audit"
 	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/collect"
 	"github.com/sanduk-mail/sanduk/services/collect/moving"
 	"github.com/sanduk-mail/sanduk/services/delivery"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/draft"
+	"github.com/sanduk-mail/sanduk/services/feed"
+	"github.com/sanduk-mail/sanduk/services/fetched"
+	"github.com/sanduk-mail/sanduk/services/issuance"
 	"github.com/sanduk-mail/sanduk/services/journal"
 	"github.com/sanduk-mail/sanduk/services/lan"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/monitor"
 	"github.com/sanduk-mail/sanduk/services/queue"
 	"github.com/sanduk-mail/sanduk/services/relay"
 	"github.com/sanduk-mail/sanduk/services/resolver"
+	"github.com/sanduk-mail/sanduk/services/room"
 	"github.com/sanduk-mail/sanduk/services/search"
+	"github.com/sanduk-mail/sanduk/services/sharing"
 	"github.com/sanduk-mail/sanduk/services/signer"
 	"github.com/sanduk-mail/sanduk/services/store"
+	"github.com/sanduk-mail/sanduk/services/syslog"
+	"github.com/sanduk-mail/sanduk/services/tally"
 	"github.com/sanduk-mail/sanduk/services/tlscert"
+	"github.com/sanduk-mail/sanduk/services/trace"
 	"github.com/sanduk-mail/sanduk/services/trust"
+	"github.com/sanduk-mail/sanduk/services/web"
 	"github.com/sanduk-mail/sanduk/services/web/claim"
 )
 
@@ -52,10 +61,24 @@ type Options struct {
 	Built   time.Time      // when the software was built: no clock is earlier; zero: any may be
 	Dev     bool           // on a developer's machine: loopback may log in without TLS
 	Machine Machine
-	Log     *slog.Logger
-	Tuning  Tuning
-	DNS     trust.DNS     // who judges strangers' mail asks it; nil: the system's servers
-	Trust   trust.Options // whose block lists and seals are believed
+	// Sure says whether dates may be judged by the machine's clock; nil: they may. Mail
+	// comes and goes all the same.
+	Sure func() bool
+	// Watcher tells of the machine and its log; nil: nobody does.
+	Watcher Watcher
+	// Errands are what the machine wants of the office; nil: nothing.
+	Errands Errands
+	// Computer installs updates and restarts; nil: nobody does.
+	Computer web.Computer
+	// Networking sets the machine's network; nil: nobody does.
+	Networking web.Networking
+	Log        *slog.Logger
+	Memory     Memory // of the machine
+	// Disk tells how much there is where Data stands; nil: the kernel does.
+	Disk   func() (room.Usage, error)
+	Tuning Tuning
+	DNS    trust.DNS     // who judges strangers' mail asks it; nil: the system's servers
+	Trust  trust.Options // whose block lists and seals are believed
 	// Outgoing is how other servers are reached; zeros: as the world does.
 	Outgoing Outgoing
 }
@@ -77,6 +100,9 @@ type Machine interface {
 	Show(ctx context.Context, s Screen) error
 	// Settle gives the machine the name and network that were set up.
 	Settle(ctx context.Context, box directory.Box) error
+	// Admit tells the machine's packet filter whom to let in. The error is of the
+	// moment: it is told again.
+	Admit(ctx context.Context, a lan.Admission) error
 	// SetUpDone erases the provisioning file, which holds passwords.
 	SetUpDone(ctx context.Context) error
 }
@@ -95,6 +121,8 @@ type Office struct {
 	log       *slog.Logger
 	files     *durable.OS
 	index     *directory.Index
+	room      *room.Gauge
+	history   *room.History // of the room that is used
 	journal   *journal.Journal
 	store     *store.Store
 	upkeep    *store.Upkeep
@@ -104,28 +132,43 @@ type Office struct {
 	directory *directory.Directory
 	search    *search.Index
 	spool     *draft.Spool
+	shares    *sharing.Shares
 	auth      *auth.Authenticator
 	certs     *tlscert.Certificates
+	issuance  *issuance.Issuance
 	mailroom  *delivery.Mailroom
 	collected *collect.State
 	collector *collect.Collector
 	mover     *moving.Mover
 	allowance *allowance.Counter // of what people send
+	fetched   *fetched.Book      // by POP3
+	started   time.Time          // with the clock that nobody sets
 	screening *screening
 	notices   chan notice // letters of the box, see notify
+	trace     *trace.Book // of what happens to mail
+	traceEnd  time.Time   // of its last step before this start
+	tally     *tally.Book // of mail by days
+	audit     *audit.Book // of who changed what
 	judge     judge
 	srsKey    []byte // for package srs
 	signer    *signer.Signer
 	aggregate *aggregate.Aggregate
+	monitor   *monitor.Book
+	feed      *feed.Feed       // of updates; nil: there is no machine that takes them
+	exporter  *syslog.Exporter // of the box's log
+	wayBack   *wayBack
 	lan       *lan.Policy
 	claim     *claim.Code   // nil when the box was set up before
 	setUp     chan struct{} // capacity 1: attend has something to do
+	weighNow  chan struct{} // capacity 1: weighCertificate has something to do
 	readOnly  atomic.Bool   // the disk takes no writes, see endure
 	onlyRead  error         // why the office was opened only to read, see openToRead; nil: it was not
 	scratch   string        // a directory in memory, for what is written then
 	freeThen  int64         // bytes that were free then
 	close     []func() error
 	quotas    atomic.Pointer[directory.Directory] // the directory, once it is open
+
+	monitoring sync.Mutex // held while monitor's settings are changed
 
 	mu        sync.Mutex
 	addresses []netip.Addr // guarded by mu; the box's own, all that it has had since Open
@@ -140,8 +183,9 @@ type Office struct {
 // Open opens the office's data, recovering what a crash left. Whoever opens it
 // closes it.
 func Open(ctx context.Context, options Options) (_ *Office, err error) {
-	o := &Office{options: options, log: options.Log, setUp: make(chan struct{}, 1), notices: make(chan notice, maxNotices)}
+	o := &Office{options: options, log: options.Log, setUp: make(chan struct{}, 1), weighNow: make(chan struct{}, 1), notices: make(chan notice, maxNotices)}
 	o.screening = &screening{o: o}
+	o.wayBack = &wayBack{o: o}
 	o.longWork.show = func(text string) {
 		ctx, cancel := context.WithTimeout(ctx, showTime)
 		defer cancel()
@@ -178,17 +222,23 @@ func Open(ctx context.Context, options Options) (_ *Office, err error) {
 	if !setUp {
 		o.claim = claim.New(nil)
 	}
-	o.lan = lan.New(options.Machine, o.isSetUp, o.trustedNetworks)
-	if o.certs, err = tlscert.Open(tlscert.Options{FS: o.keeping(o.files), Identity: o.identity(), Floor: options.Built, Logger: o.log}); err != nil {
+	o.lan = lan.New(options.Machine, o.isSetUp, o.trustedNetworks, o.admission)
+	if o.certs, err = tlscert.Open(tlscert.Options{FS: o.keeping(o.files), Identity: o.identity(), Floor: options.Built, Roots: options.Outgoing.Roots, Logger: o.log}); err != nil {
 		return nil, fmt.Errorf("office: open certificates: %w", err)
+	}
+	if err := o.openIssuance(); err != nil {
+		return nil, err
 	}
 	if options.DNS == nil {
 		options.DNS = o.resolver()
 	}
 	o.openAggregate(options.DNS)
+	o.openMonitor()
+	o.openFeed()
 	if options.Trust.Lists == nil {
 		options.Trust.Lists = o.directory.BlockLists
 	}
+	options.Trust.Sure = options.Sure
 	o.judge = judge{trust.New(options.DNS, options.Trust), o.aggregate.Judged, o.hostname, o.isSpare}
 	o.signer = o.newSigner(options.DNS)
 	o.mailroom = delivery.New(o.delivery(posting{o: o}))
@@ -223,6 +273,12 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	if err := o.findLog(); err != nil {
 		return err
 	}
+	if err := o.openTrace(); err != nil {
+		return err
+	}
+	if err := o.openAudit(); err != nil {
+		return err
+	}
 	key, err := o.openKey()
 	if err != nil {
 		return err
@@ -233,19 +289,20 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return fmt.Errorf("office: open mail directory: %w", err)
 	}
 	o.close = append(o.close, mail.Close)
-	free := func() (int64, error) { return freeBytes(o.options.Data) }
-	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: free, Segment: o.options.Tuning.Segment, Recovering: o.longWork.reading, ReadOnly: o.onlyRead}); err != nil {
+	o.measure(mail)
+	free := o.room.Free
+	if o.journal, err = journal.Open(mail, journal.Options{Logger: o.log, Free: free, Reserve: o.room.Bounds().Reserve, Segment: o.options.Tuning.Segment, Recovering: o.longWork.reading, ReadOnly: o.onlyRead}); err != nil {
 		return fmt.Errorf("office: open journal: %w", err)
 	}
 	o.close = append(o.close, o.closeJournal)
-	room := free
+	room := o.roomForDrafts
 	if o.onlyRead != nil {
 		room = func() (int64, error) { return 0, nil }
 	}
 	if o.spool, err = draft.NewSpool(o.keeping(mail), "spool", room); err != nil {
 		return fmt.Errorf("office: open spool: %w", err)
 	}
-	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Rebuilding: o.longWork.rebuilding, Retention: o.options.Tuning.Retention, Quota: o.quota, Logger: o.log, ReadOnly: o.onlyRead != nil}); err != nil {
+	if o.store, err = store.Open(ctx, o.journal, mail, store.Options{Rebuilding: o.longWork.rebuilding, CacheSummaries: o.options.Memory.cache(), Retention: o.options.Tuning.Retention, Quota: o.quota, Logger: o.log, ReadOnly: o.onlyRead != nil}); err != nil {
 		return fmt.Errorf("office: open store: %w", err)
 	}
 	o.close = append(o.close, o.store.Close)
@@ -263,7 +320,7 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	if err := o.openQueue(ctx, file); err != nil {
 		return err
 	}
-	o.upkeep = store.NewUpkeep(o.store, store.UpkeepOptions{Owners: []journal.Owner{o.queue}, Logger: o.log, Free: free, Every: o.options.Tuning.Upkeep})
+	o.upkeep = store.NewUpkeep(o.store, store.UpkeepOptions{Owners: []journal.Owner{o.queue}, Logger: o.log, Free: free, Outside: o.room.Bounds().Outside, Reserve: o.room.Bounds().Reserve, Every: o.options.Tuning.Upkeep})
 	if err := o.openSearch(); err != nil {
 		return err
 	}
@@ -278,7 +335,9 @@ func (o *Office) openData(ctx context.Context) (err error) {
 		return err
 	}
 	o.openAllowance()
-	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, Local: o.lan.Local, ClearLoopback: o.options.Dev, Certificate: func() []byte { return o.certs.Leaf() }, Logger: o.log})
+	o.fetched, o.started = fetched.Open(o.files, fetchedDir), time.Now()
+	o.shares = o.newShares()
+	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, Local: o.lan.Local, ClearLoopback: o.options.Dev, Certificates: o.directory, Certificate: func(name string) []byte { return o.certs.Shown(name) }, Logger: o.log})
 	return nil
 }
 
@@ -435,7 +494,7 @@ func (o *Office) identity() tlscert.Identity {
 			o.addresses = append(o.addresses, addr)
 		}
 	}
-	return tlscert.Identity{Names: o.names(), Addresses: slices.Clone(o.addresses)}
+	return tlscert.Identity{Names: append(o.names(), o.foundNames()...), Addresses: slices.Clone(o.addresses)}
 }
 
 func (o *Office) trustedNetworks() []netip.Prefix {
@@ -443,14 +502,13 @@ func (o *Office) trustedNetworks() []netip.Prefix {
 	return append(slices.Clone(o.options.Trusted), box.TrustedNetworks...)
 }
 
+// admission is whom the administrator lets in; nobody as long as there is no directory.
+func (o *Office) admission() mail.Admission {
+	if o.directory == nil {
+		return mail.Admission{}
+	}
+	return o.directory.Admission()
+}
+
 // trusted is lan.Policy.Trusted for those that are made before the policy.
 func (o *Office) trusted(addr netip.Addr) bool { return o.lan.Trusted(addr) }
-
-// freeBytes is what an unprivileged process may still write below dir.
-func freeBytes(dir string) (int64, error) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
-		return 0, fmt.Errorf("office: ask for free space: %w", err)
-	}
-	return int64(s.Bavail) * s.Bsize, nil
-}

@@ -15,6 +15,7 @@ import (
 	"net/http/cookiejar"
 	"net/netip"
 	"net/textproto"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,8 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"github.com/sanduk-mail/sanduk/services/directory"
+	"github.com/sanduk-mail/sanduk/services/lan"
+	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/setup"
 	"github.com/sanduk-mail/sanduk/services/tlscert"
 )
@@ -37,12 +40,13 @@ const (
 
 // testMachine is a computer that remembers what it was told.
 type testMachine struct {
-	mu      sync.Mutex
-	screens []Screen
-	settled chan directory.Box
-	erased  int
-	fail    error        // of SetUpDone
-	addrs   []netip.Addr // besides loopback
+	mu       sync.Mutex
+	screens  []Screen
+	admitted []lan.Admission // what the packet filter was told
+	settled  chan directory.Box
+	erased   int
+	fail     error        // of SetUpDone
+	addrs    []netip.Addr // besides loopback
 }
 
 func (m *testMachine) OnLink() ([]netip.Prefix, error) { return nil, nil }
@@ -62,6 +66,13 @@ func (m *testMachine) Show(_ context.Context, s Screen) error {
 
 func (m *testMachine) Settle(_ context.Context, box directory.Box) error {
 	m.settled <- box
+	return nil
+}
+
+func (m *testMachine) Admit(_ context.Context, a lan.Admission) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.admitted = append(m.admitted, a)
 	return nil
 }
 
@@ -511,6 +522,53 @@ func TestSettleAfterCrash(t *testing.T) {
 	o.settle(t.Context())
 	if len(o.machine.settled) != 0 {
 		t.Error("a machine that had taken its name and network was told again")
+	}
+}
+
+// TestAdmission: whom the administrator lets in gets in at once, others don't, and the
+// machine's packet filter is told at every start and after every change.
+func TestAdmission(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	o := startOffice(t, data)
+	if err := o.SetUpFromFile(t.Context(), document(t, 0)); err != nil {
+		t.Fatal(err)
+	}
+	told := lan.Admission{}
+	told = o.admit(t.Context(), told)
+	if !told.SetUp || len(told.Doors) != 0 {
+		t.Errorf("after the set-up the packet filter is told %+v", told)
+	}
+	phone := netip.MustParseAddr("203.0.113.77")
+	if o.lan.Admits(mail.ServiceIMAP, phone) {
+		t.Error("a stranger is let in")
+	}
+	set := mail.Admission{Paths: true, Doors: []mail.Door{{Service: mail.ServiceIMAP, Networks: []netip.Prefix{netip.MustParsePrefix("203.0.113.64/26")}}}}
+	if err := o.directory.SetAdmission(t.Context(), set); err != nil {
+		t.Fatal(err)
+	}
+	if !o.lan.Admits(mail.ServiceIMAP, phone) || o.lan.Admits(mail.ServicePOP3, phone) || o.lan.Local(phone) {
+		t.Error("the door is not what was set")
+	}
+	told = o.admit(t.Context(), told)
+	if !told.Paths || len(told.Doors) != 1 {
+		t.Errorf("after the change the packet filter is told %+v", told)
+	}
+	o.machine.mu.Lock()
+	before := len(o.machine.admitted)
+	o.machine.mu.Unlock()
+	o.admit(t.Context(), told)
+	o.machine.mu.Lock()
+	if len(o.machine.admitted) != before {
+		t.Error("the packet filter is told the same again")
+	}
+	o.machine.mu.Unlock()
+	if err := o.stop(); err != nil {
+		t.Fatal(err)
+	}
+	o = startOffice(t, data)
+	if again := o.admit(t.Context(), lan.Admission{}); !reflect.DeepEqual(again, told) {
+		t.Errorf("at the next start the packet filter is told %+v; want %+v", again, told)
 	}
 }
 

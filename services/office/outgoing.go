@@ -15,6 +15,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/relay"
 	"github.com/sanduk-mail/sanduk/services/resolver"
 	"github.com/sanduk-mail/sanduk/services/srs"
+	"github.com/sanduk-mail/sanduk/services/uplink"
 )
 
 // Outgoing is how other servers are reached.
@@ -32,7 +33,7 @@ func (o *Office) openQueue(ctx context.Context, path string) (err error) {
 	}
 	o.options.Outgoing.DNS = out.DNS
 	client := relay.New(relay.Options{
-		Hostname: o.hostname, DNS: out.DNS, Route: o.route, Self: o.isOwn, Port: out.Port, Roots: out.Roots, Policies: policies{o.files}, Evidence: tlsEvidence{o}, Log: o.log.With("protocol", "relay"),
+		Hostname: o.hostname, DNS: out.DNS, Route: o.route, Self: o.isOwn, Port: out.Port, Roots: out.Roots, Policies: policies{o.files}, Evidence: tlsEvidence{o}, Sure: o.options.Sure, Log: o.log.With("protocol", "relay"),
 	})
 	o.close = append(o.close, func() error { client.Close(); return nil })
 	o.relay = client
@@ -51,9 +52,18 @@ func (o *Office) openQueue(ctx context.Context, path string) (err error) {
 // and that the line is down, is known to the others.
 func (o *Office) resolver() *resolver.Client {
 	if o.ask == nil {
-		o.ask = resolver.New(resolver.Options{})
+		o.ask = resolver.New(resolver.Options{Sure: o.options.Sure})
 	}
 	return o.ask
+}
+
+// uplink is who looks, before the set-up, how mail can reach the box.
+func (o *Office) uplink() *uplink.Finder {
+	dns := o.options.DNS
+	if dns == nil {
+		dns = o.resolver()
+	}
+	return &uplink.Finder{DNS: dns, Addresses: o.options.Machine.Addresses, Port: o.options.Outgoing.Port}
 }
 
 func (o *Office) isOwn(addr netip.Addr) bool {

@@ -2,9 +2,7 @@ package office
 
 import (
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
 )
@@ -21,15 +19,11 @@ type policies struct{ files durable.FS }
 
 // Load gives what was last saved; nothing, if nothing ever was.
 func (p policies) Load() ([]byte, error) {
-	f, err := p.files.OpenFile(policiesName, os.O_RDONLY, 0)
+	text, err := durable.ReadFile(p.files, policiesName, maxPolicies)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }() // only read from
-	return io.ReadAll(io.NewSectionReader(f, 0, maxPolicies))
+	return text, err
 }
 
 // Save puts the bytes in place of those.

@@ -21,17 +21,24 @@ type published struct{ o *Office }
 // office is what decides about it.
 func (p published) office(ctx context.Context) zone.Office {
 	box, _ := p.o.directory.Box()
-	z := zone.Office{Now: time.Now(), Hostname: p.o.hostname(), Addresses: p.o.options.Machine.Addresses(), Authority: p.o.certs.CA()}
+	z := zone.Office{Now: time.Now(), Hostname: p.o.hostname(), Addresses: p.o.options.Machine.Addresses(), Authority: p.o.serverAuthority(), Own: p.o.certs.CA(), Proofs: p.o.proofs()}
+	if public := p.o.certs.Public(); public != nil {
+		sum := public.KeySum()
+		z.KeySum = sum[:]
+	}
 	z.SmartHost = p.o.route("").Host
 	for _, name := range p.o.signing() {
 		var records []dkim.DNSRecord
-		if keys, err := p.o.signer.Keys(ctx, name); err == nil {
+		left := p.o.directory.SignedByProvider(name)
+		if left {
+			// No keys are made for it.
+		} else if keys, err := p.o.signer.Keys(ctx, name); err == nil {
 			records = keys.Records()
 		} else { // the other records are worth showing all the same
 			p.o.log.Error("the records of a domain's signing keys can't be shown", "domain", name, "err", err)
 		}
 		z.Domains = append(z.Domains, zone.Domain{
-			Name: string(name), Keys: records, KeysOnly: !p.has(box.Domains, name),
+			Name: string(name), Keys: records, Left: left, KeysOnly: !p.has(box.Domains, name),
 			Collected: slices.ContainsFunc(box.Collect, func(c setup.Collection) bool { return c.IntoDomain == name }),
 		})
 	}
@@ -65,6 +72,29 @@ func (p published) Proposed(ctx context.Context) ([]zone.Record, error) {
 	return zone.Records(p.office(ctx)), nil
 }
 
+// Notes say why a record is not among them.
+func (p published) Notes() []string {
+	z := zone.Office{SmartHost: p.o.route("").Host}
+	for _, s := range p.Signing() {
+		z.Domains = append(z.Domains, zone.Domain{Name: s.Domain, Left: s.Provider})
+	}
+	return zone.Notes(z)
+}
+
+// Signing lists the domains that mail can be from, and who signs for each.
+func (p published) Signing() []mail.Signing {
+	var list []mail.Signing
+	for _, name := range p.o.signing() {
+		list = append(list, mail.Signing{Domain: string(name), Provider: p.o.directory.SignedByProvider(name)})
+	}
+	return list
+}
+
+// SetSigning says who signs for a domain.
+func (p published) SetSigning(ctx context.Context, s mail.Signing) error {
+	return p.o.SetSigning(ctx, s)
+}
+
 // Policy is the MTA-STS policy of a domain.
 func (p published) Policy(name string) (string, bool) {
 	canonical, err := domain.Canonical(name)
@@ -72,7 +102,7 @@ func (p published) Policy(name string) (string, bool) {
 	if err != nil || !ok || !p.has(box.Domains, canonical) {
 		return "", false
 	}
-	return zone.Policy(zone.Office{Hostname: p.o.hostname(), Authority: p.o.certs.CA()}), true
+	return zone.Policy(zone.Office{Hostname: p.o.hostname(), Authority: p.o.serverAuthority()}), true
 }
 
 // PrepareKeys makes a domain's next keys.
@@ -93,6 +123,8 @@ func (p published) change(ctx context.Context, name string, do func(context.Cont
 	switch _, err = do(ctx, canonical); {
 	case errors.Is(err, signer.ErrNoDomain):
 		return mail.ErrNoDomain
+	case errors.Is(err, signer.ErrLeft):
+		return &mail.RuleError{Text: "The box doesn't sign mail of this domain: that is left to its provider. Have the box sign first, then change its keys", Err: mail.ErrInUse}
 	case errors.Is(err, dkim.ErrNotPrepared):
 		return &mail.RuleError{Text: "There are no new keys yet. Make them first, publish their records, then take them up", Err: mail.ErrInUse}
 	}

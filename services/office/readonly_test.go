@@ -180,7 +180,7 @@ func TestStartFull(t *testing.T) {
 			d.Fill(0)
 			o := startOffice(t, d.Dir)
 			t.Logf("open only to read: %v", o.onlyRead)
-			what := "The disk is nearly full"
+			what := "The disk is full"
 			if o.onlyRead != nil {
 				what = fullWhat
 			}

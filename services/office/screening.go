@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/sanduk-mail/sanduk/services/content"
 	"github.com/sanduk-mail/sanduk/services/delivery"
@@ -119,7 +120,7 @@ func (s *screening) Screen(ctx context.Context, envelope *mail.Envelope, p deliv
 type finding struct {
 	content.Match
 	set    *content.Set
-	unseen string // why a message that leaves was not looked at as a whole
+	unseen string // why a message that was not looked at as a whole has to wait
 }
 
 // look says what the rules of a domain find; found is false where that is nothing.
@@ -137,10 +138,36 @@ func (s *screening) look(ctx context.Context, envelope *mail.Envelope, domain st
 			f.unseen = all.Partial // what must not leave might stand in the rest
 		}
 	}
+	if len(all.Unread) > 0 {
+		s.o.log.Info("attached documents could not be looked into", "verb", "judge", "id", envelope.ID, "domain", domain, "documents", all.Unread)
+		if all.Blind != "" && f.unseen == "" {
+			f.unseen = fmt.Sprintf("what is attached can't be read (%s), and the rule “%s” has such mail wait", shownNames(all.Unread), all.Blind)
+		}
+	}
 	if f.Match, found = all.Strictest(); found {
 		s.o.log.Info("a rule on contents holds", "verb", "judge", "id", envelope.ID, "domain", domain, "rule", f.Rule.Name, "action", f.Rule.Action, "places", f.Count)
 	}
 	return f, found, nil
+}
+
+// maxShownName is how many characters of an attachment's name stand in a reason.
+const maxShownName = 60
+
+// shownNames is names that others have given, on one line.
+func shownNames(names []string) string {
+	shown := make([]string, len(names))
+	for i, name := range names {
+		shown[i] = cut(strings.Map(func(r rune) rune {
+			if unicode.IsPrint(r) {
+				return r
+			}
+			return ' '
+		}, name), maxShownName)
+		if shown[i] == "" {
+			shown[i] = "without a name"
+		}
+	}
+	return strings.Join(shown, ", ")
 }
 
 // authors are the domains whose rules are for a message from inside: that of who has
@@ -157,7 +184,7 @@ func authors(login string, body *draft.Draft) []string {
 
 // inWords says where something was found, in ASCII.
 func inWords(m content.Match) string {
-	words := map[content.Place]string{content.InText: "the text", content.InHeader: "the subject or the addresses", content.InName: "the name of an attachment"}
+	words := map[content.Place]string{content.InText: "the text", content.InHeader: "the subject or the addresses", content.InName: "the name of an attachment", content.InDocument: "an attached document"}
 	var places []string
 	for _, p := range m.Places {
 		if w := words[p]; !slices.Contains(places, w) {
@@ -289,7 +316,6 @@ func (h heldMail) Release(ctx context.Context, id mail.ID) error {
 		if env.Wishes.HoldUntil.After(time.Now()) {
 			return shelf{h.o, gone}.Postpone(ctx, env, stay, body)
 		}
-		env.Wishes.HoldUntil = time.Time{}
 		return h.o.mailroom.Resume(ctx, env, stay, body, func(attempts []mail.Attempt) (delivery.Post, error) {
 			for _, a := range attempts {
 				if a.Fate != mail.FateDelivered {

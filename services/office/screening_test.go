@@ -28,7 +28,7 @@ func TestContentRules(t *testing.T) {
 	admin.do("PUT", "/api/domains/"+testDomain+"/content", map[string]any{"rules": []map[string]any{
 		{"name": "Kartënumra", "out": true, "text": true, "ready": []string{"card"}, "action": "redact"},
 		{"name": "Salaries", "out": true, "internal": true, "words": []string{"salary list"}, "action": "refuse"},
-		{"name": "Contracts", "out": true, "in": true, "words": []string{"contract"}, "action": "hold"},
+		{"name": "Contracts", "out": true, "in": true, "words": []string{"contract"}, "action": "hold", "unreadable": "hold"},
 	}}, nil)
 	submit := func(to, text, want string) {
 		t.Helper()
@@ -52,6 +52,7 @@ func TestContentRules(t *testing.T) {
 	}
 	submit("bob@far.test", "Subject: 4\r\nContent-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n"+secret+"--b--\r\n", "")
 	submit("bob@far.test", "Subject: 5\r\n\r\nthe contract\r\n", "")
+	submit("bob@far.test", "Subject: 7\r\nContent-Type: application/msword; name=\"pay list.doc\"\r\nContent-Transfer-Encoding: base64\r\n\r\n0M8R4KGxGuE=\r\n", "")
 	submit("bob@far.test", "Subject: 6\r\n\r\nanother contract\r\n", "")
 	if err := o.stop(); err != nil {
 		t.Fatal(err)
@@ -63,20 +64,21 @@ func TestContentRules(t *testing.T) {
 		More bool
 	}
 	admin.do("GET", "/api/held", nil, &list)
-	if len(list.Held) != 3 || list.More || !strings.Contains(list.Held[0].Why, "signed or encrypted") || list.Held[1].Why != "Rule “Contracts” of example.test: what is in the text" {
+	if len(list.Held) != 4 || list.More || !strings.Contains(list.Held[0].Why, "signed or encrypted") || list.Held[1].Why != "Rule “Contracts” of example.test: what is in the text" ||
+		list.Held[2].Why != "The rules of example.test could not be applied to all of it: what is attached can't be read (pay list.doc), and the rule “Contracts” has such mail wait" {
 		t.Fatalf("held: %+v", list)
 	}
 	if text := got(); strings.Contains(text, "contract") || strings.Contains(text, "Subject: 4") {
 		t.Errorf("far got what is held: %q", text)
 	}
 	admin.do("POST", "/api/held/"+list.Held[1].ID+"/release", nil, nil)
-	admin.do("DELETE", "/api/held/"+list.Held[2].ID, nil, nil)
+	admin.do("DELETE", "/api/held/"+list.Held[3].ID, nil, nil)
 	eventually(t, "the released message is there", func() bool { return strings.Contains(got(), "the contract\r\n") })
 	if text := got(); strings.Contains(text, "another contract") || strings.Count(text, "Subject: 5") != 1 {
 		t.Errorf("far got %q", text)
 	}
 	admin.do("GET", "/api/held", nil, &list)
-	if len(list.Held) != 1 {
+	if len(list.Held) != 2 {
 		t.Errorf("held: %+v", list)
 	}
 	eventually(t, "alice has been told of what is dropped", func() bool {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/sanduk-mail/sanduk/services/auth"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/imapd"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -18,11 +19,11 @@ import (
 // adapters below are nothing but that.
 
 func (o *Office) openIMAP(ctx context.Context, id mail.AccountID) (imapd.Account, error) {
-	account, err := o.store.Account(ctx, id)
+	account, err := o.shares.Open(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return searched{account, o.search, id}, nil
+	return account, nil
 }
 
 // searched is an account whose searches the index helps.
@@ -184,6 +185,29 @@ func (p people) SetPassword(ctx context.Context, id mail.AccountID, password str
 func (p people) SetAccess(ctx context.Context, id mail.AccountID, a mail.Access) error {
 	defer p.servers.drop(id)
 	return p.Directory.SetAccess(ctx, id, a)
+}
+
+// RemoveCertificate ends that a certificate lets anybody in, and the account's sessions:
+// who has another way to log in comes back.
+func (p people) RemoveCertificate(ctx context.Context, f mail.Fingerprint) error {
+	id, err := p.Directory.RemoveCertificate(ctx, f)
+	if errors.Is(err, directory.ErrNoCertificate) {
+		return nil
+	}
+	p.servers.drop(id)
+	return err
+}
+
+// secondFactors are kept by one and guarded by the other.
+type secondFactors struct {
+	*directory.Directory
+	*auth.Authenticator
+}
+
+// RemoveAPOP ends that an account can be opened by APOP, and its sessions.
+func (p people) RemoveAPOP(ctx context.Context, id mail.AccountID) error {
+	defer p.servers.drop(id)
+	return p.Directory.RemoveAPOP(ctx, id)
 }
 
 // RemoveAccount removes an account and ends its sessions.

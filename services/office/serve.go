@@ -60,15 +60,33 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 	}
 	running.Go(func() { o.certs.Run(ctx) })
 	running.Go(func() { o.attend(ctx) })
+	running.Go(func() { o.exporter.Run(ctx) })
+	if o.options.Errands != nil {
+		running.Go(func() { o.runErrands(ctx) })
+	}
 	running.Go(func() { o.serveExtra(ctx, s) })
+	running.Go(func() { o.shares.Run(ctx) })
 	if o.onlyRead == nil { // else what they do could not be noted, and would be done again
 		running.Go(func() { o.checkpoint(ctx) })
+		running.Go(func() { o.completeTrace(ctx) })
+		running.Go(func() { o.endLeaves(ctx, s.pop3) })
 		running.Go(func() { o.signer.Run(ctx) })
+		running.Go(func() { o.weighCertificate(ctx) })
+		running.Go(func() { o.issuance.Run(ctx) })
 		running.Go(func() { o.aggregate.Run(ctx) })
-		running.Go(func() { o.collector.Run(ctx) })
+		running.Go(func() {
+			if o.untilSure(ctx) {
+				o.collector.Run(ctx)
+			}
+		})
 		running.Go(func() { o.upkeep.Run(ctx) })
+		running.Go(func() { o.watchRoom(ctx) })
 		running.Go(func() { o.queue.Run(ctx) })
 		running.Go(func() { o.sendNotices(ctx) })
+		running.Go(func() { o.warn(ctx) })
+		if o.feed != nil {
+			running.Go(func() { o.feed.Run(ctx) })
+		}
 	}
 	select {
 	case <-ctx.Done():
@@ -97,27 +115,28 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 }
 
 func (o *Office) newServers() (*servers, error) {
-	config := o.certs.TLSConfig()
+	config := o.certs.ServerTLSConfig()
+	asking := o.askingTLS()
 	s := &servers{
 		smtp: smtpd.New(smtpd.Options{
-			Hostname: o.hostname, Mailroom: o.mailroom, Auth: auth.Unbound{Authenticator: o.auth}, TLS: config,
-			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Allowances: senders{o}, Judge: o.judge, Offers: o.offers(), Turner: turner{o}, Log: o.log.With("protocol", "smtp"),
+			Hostname: o.hostname, Mailroom: o.mailroom, Auth: auth.Unbound{Authenticator: o.auth}, TLS: config, SubmissionTLS: asking,
+			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Allowances: senders{o}, Judge: o.judge, Room: o.room.Outside, Offers: o.offers(), Turner: turner{o}, Log: o.log.With("protocol", "smtp"),
 		}),
 		imap: imapd.New(imapd.Options{
-			Open: o.openIMAP, Auth: o.auth, TLS: config,
+			Open: o.openIMAP, Auth: o.auth, TLS: asking, KeptTexts: o.options.Memory.cache(),
 			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Version: o.options.Version, Log: o.log.With("protocol", "imap"),
 		}),
 		pop3: pop3d.New(pop3d.Options{
-			Open: o.openPOP3, Auth: o.auth, TLS: config, Trusted: o.lan.Trusted, Version: o.options.Version, Log: o.log.With("protocol", "pop3"),
+			Open: o.openPOP3, Auth: o.auth, TLS: asking, Trusted: o.lan.Trusted, Rules: popRules{o}, Version: o.options.Version, Log: o.log.With("protocol", "pop3"),
 		}),
 	}
 	var err error
 	everybody := people{o.directory, o.store, s}
 	s.web, err = web.New(web.Options{
-		Box: box{o}, Accounts: everybody, Access: everybody, Authenticator: o.auth, Tokens: tokens{o.directory}, Addresses: o.directory, Search: finder{o}, Archives: archives{o}, Health: doctor{o}, Sending: sentCounts{o}, Undo: undo{o}, Collector: o.collector, Sources: sourceBook{o}, Mover: o.movers(), Recoverable: o.store.Retention(), Certificates: o.certs, Machine: o.options.Machine,
-		DNS: published{o}, Queue: waiting{o.queue, o.directory},
-		Verdicts: verdicts{o}, Spares: o.directory, BlockLists: listBook{o}, Sizes: listBook{o}, Routes: routeBook{o}, Content: rulebook{o}, Decisions: heldMail{o},
-		Claim: o.claim, Local: o.lan.Local, Trusted: o.lan.Trusted, Names: o.names(), TLS: o.certs.TLSConfig("h2", "http/1.1"),
+		Box: box{o}, Accounts: everybody, Access: everybody, POP3: o.directory, LogInCerts: everybody, APOP: everybody, Shares: o.shares, Authenticator: o.auth, Tokens: tokens{o.directory}, Addresses: o.directory, Search: finder{o}, Archives: archives{o}, Health: doctor{o}, Sending: sentCounts{o}, Undo: undo{o}, Collector: o.collector, Sources: sourceBook{o}, Mover: o.movers(), Recoverable: o.store.Retention(), Certificates: shownCertificates{o.certs}, BoxCertificate: boxCertificate{o}, Challenge: o.issuance, Machine: o.options.Machine,
+		DNS: published{o}, Queue: waiting{o.queue, o.directory}, Trace: o.tracing(), Tally: o.tally, Audit: o.audit,
+		Verdicts: verdicts{o}, Spares: o.directory, Admissions: o.directory, BlockLists: listBook{o}, Sizes: listBook{o}, Computer: o.options.Computer, Networking: o.options.Networking, Monitor: monitors{o}, UpdateSource: o.updateSource(), Uplink: o.uplink(), SecondFactors: secondFactors{o.directory, o.auth}, Routes: routeBook{o}, Content: rulebook{o}, Decisions: heldMail{o},
+		Claim: o.claim, WayBack: o.wayBack, Local: o.lan.Local, Trusted: o.lan.Trusted, Names: o.names(), TLS: o.certs.TLSConfig("h2", "http/1.1"),
 		Version: o.options.Version, Logger: o.log.With("protocol", "web"),
 	})
 	if err != nil {
@@ -135,25 +154,27 @@ func (o *Office) guards() smtpd.Guards {
 }
 
 // serveOn says what runs on a listener. Mailboxes and submission are for the
-// office's own network; port 25 is what the world sees; the web server looks at
+// office's own network and whom the administrator lets in; port 25 is what the world sees; the web server looks at
 // its clients itself, because some of its paths may be opened to the world.
 func (o *Office) serveOn(s *servers, name string, l net.Listener) (func() error, error) {
-	local := o.lan.Listener(l)
+	only := func(service mail.Service) net.Listener { return o.lan.Listener(l, service) }
 	switch name {
 	case "smtp":
 		return func() error { return s.smtp.Serve(l, smtpd.Mode{}) }, nil
 	case "submission":
-		return func() error { return s.smtp.Serve(local, smtpd.Mode{Submission: true}) }, nil
+		return func() error { return s.smtp.Serve(only(mail.ServiceSubmission), smtpd.Mode{Submission: true}) }, nil
 	case "submissions":
-		return func() error { return s.smtp.Serve(local, smtpd.Mode{Submission: true, ImplicitTLS: true}) }, nil
+		return func() error {
+			return s.smtp.Serve(only(mail.ServiceSubmission), smtpd.Mode{Submission: true, ImplicitTLS: true})
+		}, nil
 	case "imap":
-		return func() error { return s.imap.Serve(local, imapd.Mode{}) }, nil
+		return func() error { return s.imap.Serve(only(mail.ServiceIMAP), imapd.Mode{}) }, nil
 	case "imaps":
-		return func() error { return s.imap.Serve(local, imapd.Mode{ImplicitTLS: true}) }, nil
+		return func() error { return s.imap.Serve(only(mail.ServiceIMAP), imapd.Mode{ImplicitTLS: true}) }, nil
 	case "pop3":
-		return func() error { return s.pop3.Serve(local, pop3d.Mode{}) }, nil
+		return func() error { return s.pop3.Serve(only(mail.ServicePOP3), pop3d.Mode{}) }, nil
 	case "pop3s":
-		return func() error { return s.pop3.Serve(local, pop3d.Mode{ImplicitTLS: true}) }, nil
+		return func() error { return s.pop3.Serve(only(mail.ServicePOP3), pop3d.Mode{ImplicitTLS: true}) }, nil
 	case "http":
 		return func() error { return s.web.Serve(l, web.Plain) }, nil
 	case "https":

@@ -78,6 +78,14 @@ func (o *Office) stayed(ctx context.Context, it *queue.Item) (*mail.Envelope, de
 	return env, delivery.Stay{Message: it.Message, Fields: string(it.Prefix), Collected: it.Collected, Round: it.Round}, nil
 }
 
+// goNow has a message wait no longer. The time for which it did is kept, for reports
+// (RFC 4865), unless that is still to come.
+func goNow(env *mail.Envelope) {
+	if env.Wishes.HoldUntil.After(time.Now()) {
+		env.Wishes.HoldUntil = time.Time{}
+	}
+}
+
 // bodyOf reads the body of an item that was given with its text. Whoever gets it
 // discards it.
 func (o *Office) bodyOf(it *queue.Item, text mail.Content) (*draft.Draft, error) {
@@ -112,7 +120,8 @@ func (r resumer) Resume(ctx context.Context, it *queue.Item, to []int, text mail
 		}
 	}
 	all := env.To
-	env.To, env.Wishes.HoldUntil = nil, time.Time{}
+	env.To = nil
+	goNow(env)
 	for _, i := range to {
 		env.To = append(env.To, all[i])
 	}

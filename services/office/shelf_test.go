@@ -83,6 +83,7 @@ func TestFutureRelease(t *testing.T) {
 	leave(t, c, "HOLDFOR=1", "soon", "bob@"+testDomain, "x@far.test")
 	leave(t, c, "HOLDUNTIL="+time.Now().Add(time.Hour).UTC().Format(time.RFC3339), "early", "bob@"+testDomain, "y@far.test")
 	leave(t, c, "HOLDFOR=3600", "never", "bob@"+testDomain)
+	leave(t, c, "HOLDFOR=1", "in vain", "nobody@far.test")
 	got := func() string {
 		far.mu.Lock()
 		defer far.mu.Unlock()
@@ -91,6 +92,9 @@ func TestFutureRelease(t *testing.T) {
 	inbox := func() string { return strings.Join(o.fetch(t, "bob"), "\n") }
 	eventually(t, "what was to go soon has gone", func() bool {
 		return strings.Contains(got(), "Subject: soon") && strings.Contains(inbox(), "Subject: soon")
+	})
+	eventually(t, "the report of what went in vain says for when it was left", func() bool {
+		return strings.Contains(strings.Join(o.fetch(t, "alice"), "\n"), "\r\nFuture-Release-Request: until;20")
 	})
 	if err := o.stop(); err != nil {
 		t.Fatal(err)

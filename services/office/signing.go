@@ -1,18 +1,20 @@
 package office
 
 import (
+	"context"
 	"slices"
 	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/dkim"
 	"github.com/sanduk-mail/sanduk/services/domain"
+	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/signer"
 )
 
 // newSigner makes who answers for what leaves the office.
 func (o *Office) newSigner(dns dkim.DNS) *signer.Signer {
 	return signer.New(signer.Options{
-		Keys: o.directory, Domains: o.signing, Hostname: o.hostname, DNS: dns, Log: o.log.With("protocol", "dkim"),
+		Keys: o.directory, Domains: o.signing, Left: o.directory.SignedByProvider, Hostname: o.hostname, DNS: dns, Log: o.log.With("protocol", "dkim"),
 	})
 }
 
@@ -30,4 +32,14 @@ func (o *Office) signing() []domain.Name {
 		names = append(names, box.Hostname)
 	}
 	return names
+}
+
+// SetSigning says who signs the mail of one of the office's domains, for what is sent
+// from then on. Durable on return. Error: mail.ErrNoDomain, or the disk's.
+func (o *Office) SetSigning(ctx context.Context, s mail.Signing) error {
+	name, err := domain.Canonical(s.Domain)
+	if err != nil || !slices.Contains(o.signing(), name) {
+		return mail.ErrNoDomain
+	}
+	return o.directory.SetSignedByProvider(ctx, name, s.Provider)
 }

@@ -1,6 +1,7 @@
 package office
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -98,5 +99,68 @@ func TestForwardIsSealed(t *testing.T) {
 	}
 	if len(m.Values("DKIM-Signature")) != 0 {
 		t.Errorf("somebody else's message is signed:\n%s", text)
+	}
+}
+
+// TestSigningLeft: mail of a domain whose provider signs leaves as it was written; DNS
+// is to have no keys of it, and the administrator reads why. Taken back, it is signed.
+func TestSigningLeft(t *testing.T) {
+	t.Parallel()
+	far, reach := newFar(t)
+	o := startOffice(t, t.TempDir(), reach)
+	o.setUpNow(t, 0)
+	p := published{o.Office}
+	keys := func() (n int) {
+		t.Helper()
+		list, err := p.Proposed(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range list {
+			if strings.Contains(r.Name, "._domainkey.") {
+				n++
+			}
+		}
+		return n
+	}
+	send := func(subject string) (sent string) {
+		t.Helper()
+		if err := o.submit(t, "somebody@far.test", "Subject: "+subject+"\r\n\r\nhello\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the message is there", func() bool {
+			far.mu.Lock()
+			defer far.mu.Unlock()
+			for _, text := range far.got {
+				if strings.Contains(text, "Subject: "+subject+"\r\n") {
+					sent = text
+				}
+			}
+			return sent != ""
+		})
+		return sent
+	}
+	if err := p.SetSigning(t.Context(), mail.Signing{Domain: "elsewhere.test", Provider: true}); !errors.Is(err, mail.ErrNoDomain) {
+		t.Errorf("a foreign domain: %v; want ErrNoDomain", err)
+	}
+	if err := p.SetSigning(t.Context(), mail.Signing{Domain: testDomain, Provider: true}); err != nil {
+		t.Fatal(err)
+	}
+	if sent := send("unsigned"); strings.Contains(sent, "DKIM-Signature") {
+		t.Errorf("the provider signs, and the box does:\n%s", sent)
+	}
+	if notes := (doctor{o.Office}).Health(t.Context()).Notes; keys() != 0 || len(notes) != 1 || !strings.Contains(notes[0], testDomain) {
+		t.Errorf("%d keys are proposed, and health says %q; want none, and why", keys(), notes)
+	}
+	var rule *mail.RuleError
+	if err := p.PrepareKeys(t.Context(), testDomain); !errors.As(err, &rule) {
+		t.Errorf("new keys of it: %v; want a RuleError", err)
+	}
+	if err := p.SetSigning(t.Context(), mail.Signing{Domain: testDomain}); err != nil {
+		t.Fatal(err)
+	}
+	signedBy(t, o, far.world, send("signed"), testDomain)
+	if notes := p.Notes(); keys() != 2 || notes != nil {
+		t.Errorf("%d keys are proposed, with %q; want 2", keys(), notes)
 	}
 }

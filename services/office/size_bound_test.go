@@ -16,7 +16,7 @@ func TestSizeAndTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := o.api(t, "admin")
-	admin.do("PUT", "/api/trace", map[string]any{"hide_clients": true}, nil)
+	admin.do("PUT", "/api/received", map[string]any{"hide_clients": true}, nil)
 	admin.do("PUT", "/api/sizes", map[string]any{"who": bob, "bytes": 64 << 10}, nil)
 	if err := o.submit(t, bob, "Subject: hidden\r\n\r\nx\r\n"); err != nil {
 		t.Fatal(err)

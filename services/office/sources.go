@@ -36,6 +36,9 @@ func (c collecting) Knows(ctx context.Context, to mail.Address) error {
 // Collect delivers a collected message by the office's rules, in one record with
 // the note that it was collected.
 func (c collecting) Collect(ctx context.Context, m *mail.Collected, body *draft.Draft, note *journal.Entry) (sorted bool, err error) {
+	if err := c.o.room.Outside(body.Size()); err != nil {
+		return false, err // it stays at the provider
+	}
 	return c.o.mailroom.Collect(ctx, m, body, posting{o: c.o, with: note})
 }
 

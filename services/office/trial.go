@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/content"
@@ -127,12 +128,15 @@ func (t *trial) message(ctx context.Context, m mail.Mailbox, row mail.Row, way c
 		return t.pass(ctx, err)
 	}
 	found := web.Trial{Partial: f.Partial != ""}
-	if len(f.Matches) > 0 {
+	if len(f.Matches) > 0 || f.Blind != "" {
 		found.Of, found.Folder, found.At = t.of, m.Name, row.Internal
 		found.Subject, found.From = cut(d.Subject(), 200), cut(message.AddressText(d.Envelope.From), 200)
 	}
 	for _, match := range f.Matches {
 		found.Found = append(found.Found, web.TrialMatch{Rule: match.Rule.Name, Action: string(match.Rule.Action), Count: match.Count, Sample: match.Sample})
+	}
+	if f.Blind != "" && !slices.ContainsFunc(f.Matches, func(m content.Match) bool { return m.Rule.Name == f.Blind }) {
+		found.Found = append(found.Found, web.TrialMatch{Rule: f.Blind, Action: string(mail.ContentHold), Count: len(f.Unread), Sample: "can't be read: " + shownNames(f.Unread)})
 	}
 	return t.tell(found)
 }

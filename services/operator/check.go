@@ -56,6 +56,9 @@ func check(ctx context.Context, t *task) error {
 		if waiting.Items > 0 {
 			t.say("waiting:   %s on the way out", counted(waiting.Items, "message", "messages"))
 		}
+		for _, left := range people.Unsigned {
+			t.say("signing:   mail from %s is not signed by the box: that is left to its provider", left)
+		}
 		name := func(id mail.AccountID) string { return cmp.Or(addresses[id], "removed account "+id.String()) }
 		t.reportMended(&d.mended, name)
 		if len(post.Uncompared) > 0 {

@@ -23,14 +23,18 @@ type wireRecord struct {
 	ToDo  string   `json:"what_to_do"`
 }
 
+// wireRecords is what the box says of its records.
+type wireRecords struct {
+	OK      bool         `json:"ok"`
+	Records []wireRecord `json:"records"`
+	Notes   []string     `json:"notes"`
+}
+
 // dnsRecords asks the box for its records.
-func (t *task) dnsRecords(ctx context.Context, path string) (list []wireRecord, well bool, err error) {
-	var answer struct {
-		OK      bool         `json:"ok"`
-		Records []wireRecord `json:"records"`
-	}
-	err = t.onBox(func(b *box) error { return b.do(ctx, http.MethodGet, path, nil, &answer) })
-	return answer.Records, answer.OK, err
+func (t *task) dnsRecords(ctx context.Context, path string) (wireRecords, error) {
+	var answer wireRecords
+	err := t.onBox(func(b *box) error { return b.do(ctx, http.MethodGet, path, nil, &answer) })
+	return answer, err
 }
 
 // onBox does something with a running box: only that knows its keys and asks DNS from
@@ -49,12 +53,12 @@ func (t *task) onBox(do func(b *box) error) error {
 
 // dnsList shows the records and how they stand.
 func dnsList(ctx context.Context, t *task) error {
-	list, well, err := t.dnsRecords(ctx, "/api/dns")
+	answer, err := t.dnsRecords(ctx, "/api/dns")
 	if err != nil {
 		return err
 	}
 	shown, unknown := 0, 0
-	for _, r := range list {
+	for _, r := range answer.Records {
 		if len(t.args) > 0 && !below(r.Name, t.args[0]) {
 			continue
 		}
@@ -74,12 +78,15 @@ func dnsList(ctx context.Context, t *task) error {
 			t.say("       → %s", r.ToDo)
 		}
 	}
+	for _, note := range answer.Notes {
+		t.say("note:    %s", note)
+	}
 	switch {
 	case shown == 0:
 		return errors.New("the office publishes nothing for this domain: boxctl domain list shows its domains")
 	case unknown == shown:
 		t.say("DNS could not be asked, so nobody knows how this stands there. boxctl dns file writes the records for a zone file.")
-	case well:
+	case answer.OK:
 		t.say("All that is needed is there.")
 	default:
 		t.say("Not all that is needed is there. boxctl dns file writes the records for a zone file.")
@@ -95,15 +102,15 @@ func below(name, domain string) bool {
 
 // dnsFile writes the records as a fragment of a zone file.
 func dnsFile(ctx context.Context, t *task) error {
-	list, _, err := t.dnsRecords(ctx, "/api/dns?look=no")
+	answer, err := t.dnsRecords(ctx, "/api/dns?look=no")
 	if err != nil {
 		return err
 	}
-	records := make([]zone.Record, len(list))
-	for i, r := range list {
+	records := make([]zone.Record, len(answer.Records))
+	for i, r := range answer.Records {
 		records[i] = zone.Record{About: r.About, Need: zone.Need(r.Need), Name: r.Name, Type: r.Type, Value: r.Value}
 	}
-	return zone.WriteFile(t.Out, records)
+	return zone.WriteFile(t.Out, records, answer.Notes)
 }
 
 // dnsNewKeys makes a domain's next keys.

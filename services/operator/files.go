@@ -9,7 +9,8 @@ func fileHelp(word string) string {
 FILE holds all rules of the domain, for instance:
 
   {"rules": [
-    {"name": "Card numbers", "out": true, "text": true, "ready": ["card", "iban"], "action": "hold"},
+    {"name": "Card numbers", "out": true, "text": true, "ready": ["card", "iban"], "action": "hold",
+     "unreadable": "hold"},
     {"name": "Salaries", "out": true, "internal": true, "words": ["salary list"], "least": 2, "action": "refuse"},
     {"name": "Scripts", "in": true, "names": true, "pattern": "\\.js$", "action": "hold"}
   ]}
@@ -23,6 +24,8 @@ words               words or phrases, in small or capital letters
 least               in how many places it must be found (usual: 1)
 action              hold: it waits for you (boxctl held list); redact: it goes without what
                     was found (not what others have written); refuse: it goes back at once
+unreadable          for documents attached that can't be read (with a password, damaged, too
+                    large, of before 2007): hold, so that you decide, or pass (usual)
 
 Try rules before you set them. What people send is tried on the copies in their folder
 Sent, what comes in on their other folders: where no copies are kept, nothing is found.

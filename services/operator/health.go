@@ -29,6 +29,7 @@ func health(ctx context.Context, t *task) error {
 			What string `json:"what"`
 			ToDo string `json:"what_to_do"`
 		} `json:"findings"`
+		Notes    []string  `json:"notes"`
 		LastRead time.Time `json:"last_read"`
 	}
 	if err := b.do(ctx, http.MethodGet, "/api/health", nil, &answer); err != nil {
@@ -39,6 +40,9 @@ func health(ctx context.Context, t *task) error {
 		if f.ToDo != "" {
 			t.say("→ %s", f.ToDo)
 		}
+	}
+	for _, note := range answer.Notes {
+		t.say("note:      %s", note)
 	}
 	if len(answer.Findings) > 0 {
 		return unwell{}

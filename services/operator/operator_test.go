@@ -19,6 +19,7 @@ import (
 	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/journal"
+	"github.com/sanduk-mail/sanduk/services/lan"
 	"github.com/sanduk-mail/sanduk/services/office"
 	"github.com/sanduk-mail/sanduk/services/operator"
 	"github.com/sanduk-mail/sanduk/services/resolver"
@@ -59,6 +60,7 @@ func (machine) Addresses() []netip.Addr {
 }
 func (machine) Show(context.Context, office.Screen) error   { return nil }
 func (machine) Settle(context.Context, directory.Box) error { return nil }
+func (machine) Admit(context.Context, lan.Admission) error  { return nil }
 func (machine) SetUpDone(context.Context) error             { return nil }
 
 func open(ts *testscript.TestScript, dir string) *office.Office {

@@ -139,7 +139,12 @@ func (b *box) showWaiting(ctx context.Context, id mail.ID) (w mail.Waiting, err 
 }
 
 func (b *box) exportWaiting(ctx context.Context, id mail.ID, w io.Writer) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.base+waitingPath(id)+"/message", nil)
+	return b.fetch(ctx, waitingPath(id)+"/message", w)
+}
+
+// fetch writes what the box has at a path, of whatever length.
+func (b *box) fetch(ctx context.Context, path string, w io.Writer) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.base+path, nil)
 	if err != nil {
 		return err
 	}

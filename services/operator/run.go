@@ -68,10 +68,12 @@ type values struct {
 	tls, pin, user                  string
 	below, fallBack, samePassword   bool
 	pauses, then, delay, giveUp     string
+	gateway, dns, dnsTLS            string
+	vlan                            int
 }
 
 func commands() []command {
-	return []command{
+	return append([]command{
 		{"check", "--data DIR [--deep] [--all]", "read all mail in a data directory and prove that it is whole; with --deep also what was deleted and nobody can see; --all lists everything that is wrong", check},
 		{"health", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say what is wrong with the mail on a running box, and what to do about it", health},
 		{"rebuild", "[ADDRESS] --data DIR [--anyway]", "make a person's index, or all, anew from the log, which has everything; --anyway: also from a log that is damaged", rebuild},
@@ -87,6 +89,8 @@ func commands() []command {
 		{"dns file", "--box https://ADDRESS --token-file FILE [--ca FILE]", "write these records as a fragment of a zone file", dnsFile},
 		{"dns new-keys", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "make new keys to sign a domain's mail with; the box takes them up when it sees their records in DNS", dnsNewKeys},
 		{"dns use-keys", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "sign with the new keys from now on, whether their records are in DNS or not", dnsUseKeys},
+		{"signing list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say who signs each domain's mail (DKIM)", signingList},
+		{"signing set", "DOMAIN WHO --box https://ADDRESS --token-file FILE [--ca FILE]", "say who signs a domain's mail: box, or provider, if the server that all mail goes through signs itself, or the domain's DNS can't carry the box's keys", signingSet},
 		{"move start", "FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "copy mailboxes from other IMAP servers and wait: FILE (- for standard input) has one or a list, boxctl help move shows it; the same again brings what is new", moveStart},
 		{"move list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say how far that is", moveList},
 		{"move stop", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "end it for one person; what has come stays", moveStop},
@@ -113,7 +117,7 @@ func commands() []command {
 		{"queue show", "ID WHERE", "show a waiting message with everything that was tried, in the other servers' words", queueShow},
 		{"queue stats", "WHERE", "count the mail that waits, for each domain, and say where nobody answers", queueStats},
 		{"queue hold", "ID WHERE", "keep a message back until it is released", queueAlter(holdWaiting, "is held back until you release it (boxctl queue release)")},
-		{"queue release", "ID WHERE", "let a message go that was held back, or now what its sender wants to go later", queueAlter(releaseWaiting, "is on its way again")},
+		{"queue release", "ID WHERE", "let a message go that was held back (if its sender wants it to go later: then), or now what waits for such a time", queueAlter(releaseWaiting, "is on its way again")},
 		{"queue retry", "[ID] [--hop DOMAIN] WHERE", "try a message at once; without ID all that waits, or with --hop what waits for a domain", queueRetry},
 		{"queue drop", "ID WHERE", "take a message out for good (queue export keeps a copy); nobody is told, but who of the office sent what a rule holds", queueAlter(dropWaiting, "has been taken out. Nobody is told, unless somebody of the office sent it and a rule held it")},
 		{"queue redirect", "ID ADDRESS NEW-ADDRESS WHERE", "send what waits for one address outside to another one", queueRedirect},
@@ -127,6 +131,14 @@ func commands() []command {
 		{"spare set", "DOMAIN [--recipients NAME,NAME] --box https://ADDRESS --token-file FILE [--ca FILE]", "make this box a spare server (backup MX) of a domain of somebody else; --recipients: what stands before the @ of the addresses that there are (none: all are taken)", spareSet},
 		{"spare remove", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "end that", spareRemove},
 		{"spare servers", "ADDRESS[,ADDRESS] --box https://ADDRESS --token-file FILE [--ca FILE]", "say which servers are the office's own spare ones (none: there are none): what they bring is judged by where they had it from", spareServers},
+		{"network show", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say how the box's network is set", networkShow},
+		{"network dhcp", "[--dns ADDRESS,ADDRESS [--dns-tls NAME]] [--vlan NUMBER] --box https://ADDRESS --token-file FILE [--ca FILE]", "have the box ask the network for its address; --dns-tls: ask these DNS servers over TLS, by the name in their certificates; the settings from before come back after 90 seconds unless network keep is said", networkDHCP},
+		{"network static", "ADDRESS/BITS [--gateway ADDRESS] [--dns ADDRESS,ADDRESS [--dns-tls NAME]] [--vlan NUMBER] --box https://ADDRESS --token-file FILE [--ca FILE]", "give the box a fixed address such as 192.168.1.20/24, on trial like network dhcp", networkStatic},
+		{"network keep", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say, to the box at its new address, that its network works: the settings stay", networkKeep},
+		{"admission show", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say whom the box lets in beside the networks that it stands in", admissionShow},
+		{"admission office", "NETWORK[,NETWORK] --box https://ADDRESS --token-file FILE [--ca FILE]", "say which networks elsewhere are the office's too, such as a branch's behind a VPN (none: \"\")", admissionOffice},
+		{"admission door", "SERVICE NETWORK[,NETWORK]|everybody --box https://ADDRESS --token-file FILE [--ca FILE]", "let others use imap, pop3 or submission; \"\" ends that", admissionDoor},
+		{"admission paths", "on|off --box https://ADDRESS --token-file FILE [--ca FILE]", "open the paths of the web server that are for the world (proofs for certificates, MTA-STS policy); the pages stay closed", admissionPaths},
 		{"blocklist list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list the lists of bad senders that are asked about servers that bring mail", blockListList},
 		{"blocklist set", "ZONE ACTION --box https://ADDRESS --token-file FILE [--ca FILE]", "have a list asked, such as zen.spamhaus.org; ACTION is refuse (servers on it can write to nobody but the postmaster) or junk (what they bring goes to the junk mailbox)", blockListSet},
 		{"blocklist remove", "ZONE --box https://ADDRESS --token-file FILE [--ca FILE]", "end that", blockListRemove},
@@ -138,7 +150,27 @@ func commands() []command {
 		{"size set", "WHO SIZE --box https://ADDRESS --token-file FILE [--ca FILE]", "bound the messages that a person (ADDRESS), or everybody of a domain without a bound of their own, sends and gets: SIZE is like 20M, or none", sizeSet},
 		{"access list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list who can't log in from everywhere", accessList},
 		{"access set", "ADDRESS FROM --box https://ADDRESS --token-file FILE [--ca FILE]", "say from where a person can log in, for mail and for the pages: anywhere, office (its own network), or networks such as office,192.0.2.0/24", accessSet},
-		{"trace", "[WHAT] --box https://ADDRESS --token-file FILE [--ca FILE]", "say whether other servers read in the Received field from which device in the office a message came; with WHAT, which is show or hide, set that", trace},
+		{"cert show", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say which certificates the box shows", certShow},
+		{"cert upload", "CERTIFICATE [KEY] --box https://ADDRESS --token-file FILE [--ca FILE]", "have the box show a certificate from elsewhere: CERTIFICATE is a file with it and its chain, KEY one with its key (PEM; both may stand in one file)", certUpload},
+		{"cert get", "METHOD [CONTACT [DIRECTORY]] --box https://ADDRESS --token-file FILE [--ca FILE]", "have the box get its certificate from an authority by ACME, and renew it: METHOD is http-01 (the authority asks the box at port 80, which is opened for that one path) or dns-01 (a record is set by hand, see cert show); CONTACT is an address for its letters, DIRECTORY its address (none: Let's Encrypt, whose terms this agrees to)", certGet},
+		{"cert end", "--box https://ADDRESS --token-file FILE [--ca FILE]", "have none got any more", certEnd},
+		{"cert remove", "--box https://ADDRESS --token-file FILE [--ca FILE]", "have the box show its own certificate again", certRemove},
+		{"certificate list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list the certificates by which programs log in instead of by a password", certificateList},
+		{"certificate add", "ADDRESS CERTIFICATE [--name NAME] --box https://ADDRESS --token-file FILE [--ca FILE]", "let programs that have the key of a certificate log in as a person: CERTIFICATE is a file (PEM or DER) or the SHA-256 of it; from then on all programs are asked whether they have one", certificateAdd},
+		{"certificate remove", "CERTIFICATE --box https://ADDRESS --token-file FILE [--ca FILE]", "end that, and the person's sessions", certificateRemove},
+		{"factor end", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "take the second factor away from a person who has lost the phone", factorEnd},
+		{"apop list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list who can log in by APOP", apopList},
+		{"apop allow", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "let an old program of a person log in by POP3's APOP, and show the password that it needs for that, once; read what it says", apopAllow},
+		{"apop end", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "end that, and the person's sessions", apopEnd},
+		{"pop3 list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list for whom something holds when they fetch mail by POP3", pop3List},
+		{"pop3 leave", "ADDRESS DAYS --box https://ADDRESS --token-file FILE [--ca FILE]", "say for how many days a person's mail stays in INBOX once it was fetched by POP3: always, or a number (0: not at all); what is flagged stays, and boxctl undo brings back what was removed", pop3Leave},
+		{"pop3 delay", "ADDRESS SECONDS --box https://ADDRESS --token-file FILE [--ca FILE]", "say how long a person's program has to wait from one log-in by POP3 to the next: none, or a number of seconds", pop3Delay},
+		{"share list", "[ADDRESS] --box https://ADDRESS --token-file FILE [--ca FILE]", "list what people, or the one, have opened of their mailboxes to others", shareList},
+		{"share grant", "OWNER MAILBOX WHO RIGHTS --box https://ADDRESS --token-file FILE [--ca FILE]", "open a person's mailbox to WHO, which is a person's address or anyone (everybody with an account): RIGHTS are read, write, all, or letters of lrswipkxtea (RFC 4314), in place of those of before; programs find it below Other Users", shareGrant},
+		{"share remove", "OWNER MAILBOX WHO --box https://ADDRESS --token-file FILE [--ca FILE]", "end that, also in programs that have it open", shareRemove},
+		{"trace", "[WORDS] --box https://ADDRESS --token-file FILE [--ca FILE]", "say what happened to mail, the newest first: to that in whose addresses, subject, message ID or server all WORDS are (one argument; beginnings of words are enough), or to the one with this ID; without WORDS to all", trace},
+		{"audit", "[TEXT] --box https://ADDRESS --token-file FILE [--ca FILE]", "say who changed what, the newest first: all changes, or those in which TEXT stands", auditList},
+		{"received", "[WHAT] --box https://ADDRESS --token-file FILE [--ca FILE]", "say whether other servers read in the Received field from which device in the office a message came; with WHAT, which is show or hide, set that", received},
 		{"content show", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "print the rules on what is in a domain's mail", contentShow},
 		{"content set", "DOMAIN FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "make the rules in a file (- for standard input) those of a domain: hold, redact or refuse mail with card numbers, IBANs, words or patterns in it; boxctl help content shows such a file", contentSet},
 		{"content try", "DOMAIN [FILE] [--days NUMBER] --box https://ADDRESS --token-file FILE [--ca FILE]", "say what the rules of a domain, or those in a file, would have found in the mail of the last 30 days; changes nothing", contentTry},
@@ -159,7 +191,7 @@ func commands() []command {
 		{"token remove", "ID WHERE", "end a token; token list shows its ID", tokenRemove},
 		{"export", "[ADDRESS] --to PATH [--format maildir|mbox] WHERE", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz; without ADDRESS everybody's, into a directory with one for each person", exportMail},
 		{"import", "[ADDRESS] PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out; without ADDRESS everybody's, from what export has written of the whole office", importMail},
-	}
+	}, machineCommands()...)
 }
 
 // Run does what args (without the program's name) ask for, and returns the exit
@@ -303,6 +335,10 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.StringVar(&t.flags.tls, "tls", "", "")
 	set.StringVar(&t.flags.pin, "pin", "", "")
 	set.StringVar(&t.flags.user, "user", "", "")
+	set.StringVar(&t.flags.gateway, "gateway", "", "")
+	set.StringVar(&t.flags.dns, "dns", "", "")
+	set.StringVar(&t.flags.dnsTLS, "dns-tls", "", "")
+	set.IntVar(&t.flags.vlan, "vlan", 0, "")
 	set.BoolVar(&t.flags.below, "below", false, "")
 	set.BoolVar(&t.flags.fallBack, "fall-back", false, "")
 	set.BoolVar(&t.flags.samePassword, "same-password", false, "")

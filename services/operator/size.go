@@ -53,8 +53,8 @@ func sizeSet(ctx context.Context, t *task) error {
 	})
 }
 
-// trace says, or changes, what Received says of people's devices.
-func trace(ctx context.Context, t *task) error {
+// received says, or changes, what Received says of people's devices.
+func received(ctx context.Context, t *task) error {
 	var setting struct {
 		Hide bool `json:"hide_clients"`
 	}
@@ -66,9 +66,9 @@ func trace(ctx context.Context, t *task) error {
 	return t.onBox(func(b *box) error {
 		var err error
 		if len(t.args) > 0 {
-			err = b.do(ctx, http.MethodPut, "/api/trace", setting, nil)
+			err = b.do(ctx, http.MethodPut, "/api/received", setting, nil)
 		} else {
-			err = b.do(ctx, http.MethodGet, "/api/trace", nil, &setting)
+			err = b.do(ctx, http.MethodGet, "/api/received", nil, &setting)
 		}
 		if err != nil {
 			return err

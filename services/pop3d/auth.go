@@ -58,6 +58,9 @@ func authenticate(ctx context.Context, s *session, arg string) error {
 // password where PASS may not.
 func (s *session) mechanisms() []string {
 	offered := s.server.options.Auth.Mechanisms(s.tls != nil)
+	if s.server.options.Auth.External(s.tls) {
+		offered = append(slices.Clone(offered), "EXTERNAL")
+	}
 	if s.server.options.Auth.Clear(s.peer, s.tls != nil) {
 		return offered
 	}

@@ -28,14 +28,33 @@ type Account interface {
 	Expunge(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet, onlyDeleted bool) (mail.UIDSet, error)
 }
 
+// Rules say how long fetched mail stays and how often somebody may log in, and keep
+// what has been fetched. Nothing of it waits but Fetched.
+type Rules interface {
+	// POP3 is what holds for one account.
+	POP3(id mail.AccountID) mail.POP3
+	// POP3Bounds is what holds for all.
+	POP3Bounds() mail.POP3Bounds
+	// Fetched notes that messages of an account's INBOX have been fetched just now;
+	// durable on return.
+	Fetched(id mail.AccountID, messages []mail.Fetched) error
+}
+
 // Authenticator decides who a client is; *auth.Authenticator is one.
 type Authenticator interface {
 	// Password checks what USER and PASS send.
 	Password(ctx context.Context, peer netip.Addr, login, password string) (mail.Login, error)
+	// HasAPOP reports whether anybody can log in by APOP; it must not wait.
+	HasAPOP() bool
+	// APOP checks a digest over the timestamp of the greeting.
+	APOP(ctx context.Context, peer netip.Addr, login, timestamp, digest string) (mail.Login, error)
 	// Clear reports whether a session may send a password itself.
 	Clear(peer netip.Addr, tls bool) bool
 	// Mechanisms that may be used with or without TLS, best first.
 	Mechanisms(tls bool) []string
+	// External reports whether EXTERNAL may be used too: the client has shown a
+	// certificate that somebody here has.
+	External(state *tls.ConnectionState) bool
 	// Start begins one, of a name in upper case.
 	Start(mechanism string, peer netip.Addr, state *tls.ConnectionState) (auth.Exchange, error)
 }

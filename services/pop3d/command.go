@@ -34,6 +34,7 @@ func commands() []command {
 	return []command{
 		{"USER", authorization, needed, user},
 		{"PASS", authorization, needed, pass},
+		{"APOP", authorization, needed, apop},
 		{"AUTH", authorization, optional, authenticate},
 		{"STLS", authorization, none, stls},
 		{"UTF8", authorization, none, utf8},

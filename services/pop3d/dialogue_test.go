@@ -210,63 +210,44 @@ func TestPanicAtLogIn(t *testing.T) {
 	b.server.unlock(bob)
 }
 
-// TestSlowReader: a client that takes little is waited for as long as it takes
-// something.
-func TestSlowReader(t *testing.T) {
+// TestSlowReaders: one that takes a little every few minutes gets all of a message, and so
+// does one with 50 MB over a line of 256 kbit/s: that takes longer than any one deadline.
+func TestSlowReaders(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBox(t)
-		big := "Subject: big\r\n\r\n" + strings.Repeat(strings.Repeat("x", 998)+"\r\n", 2000)
-		b.store.Put(bob, mail.Inbox, mail.Flags{}, big)
-		c, err := b.plain.Dial()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = c.Close() }()
-		fmt.Fprint(c, "USER bob\r\nPASS hidden\r\nRETR 1\r\nQUIT\r\n")
-		begin := time.Now()
-		var got strings.Builder
-		for {
-			time.Sleep(4 * time.Minute)
-			n, err := io.CopyN(&got, c, 100<<10)
-			if n == 0 || err != nil && err != io.EOF {
-				break
+	for name, test := range map[string]struct {
+		line        string // of the message, without its end
+		lines       int
+		pause       time.Duration
+		piece       int64 // bytes that are read behind each pause
+		atLeastTook time.Duration
+	}{
+		"seldom":      {strings.Repeat("x", 998), 2000, 4 * time.Minute, 100 << 10, time.Hour},
+		"a slow line": {strings.Repeat("x", 98), 50 << 20 / 100, time.Second, 256_000 / 8, 20 * time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBox(t)
+			big := "Subject: big\r\n\r\n" + strings.Repeat(test.line+"\r\n", test.lines)
+			b.store.Put(bob, mail.Inbox, mail.Flags{}, big)
+			c, err := b.plain.Dial()
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		if !strings.Contains(got.String(), big+".\r\n+OK good-bye") || time.Since(begin) < time.Hour {
-			t.Errorf("after %v there are %d bytes of %d", time.Since(begin), got.Len(), len(big))
-		}
-	})
-}
-
-// TestSlowLine: 50 MB arrive over a line of 256 kbit/s, which takes longer than
-// any one deadline.
-func TestSlowLine(t *testing.T) {
-	t.Parallel()
-	const line, size = 256_000 / 8, 50 << 20
-	synctest.Test(t, func(t *testing.T) {
-		b := newBox(t)
-		big := "Subject: big\r\n\r\n" + strings.Repeat(strings.Repeat("x", 98)+"\r\n", size/100)
-		b.store.Put(bob, mail.Inbox, mail.Flags{}, big)
-		c, err := b.plain.Dial()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = c.Close() }()
-		fmt.Fprint(c, "USER bob\r\nPASS hidden\r\nRETR 1\r\nQUIT\r\n")
-		begin := time.Now()
-		var got strings.Builder
-		for {
-			n, err := io.CopyN(&got, c, line)
-			if n == 0 || err != nil && err != io.EOF {
-				break
+			defer func() { _ = c.Close() }()
+			fmt.Fprint(c, "USER bob\r\nPASS hidden\r\nRETR 1\r\nQUIT\r\n")
+			begin := time.Now()
+			var got strings.Builder
+			for {
+				time.Sleep(test.pause)
+				n, err := io.CopyN(&got, c, test.piece)
+				if n == 0 || err != nil && err != io.EOF {
+					break
+				}
 			}
-			time.Sleep(time.Second)
-		}
-		if !strings.Contains(got.String(), big+".\r\n+OK good-bye") || time.Since(begin) < 20*time.Minute {
-			t.Errorf("after %v there are %d bytes of %d", time.Since(begin), got.Len(), len(big))
-		}
-	})
+			if took := time.Since(begin); !strings.Contains(got.String(), big+".\r\n+OK good-bye") || took < test.atLeastTook {
+				t.Errorf("%s: after %v there are %d bytes of %d", name, took, got.Len(), len(big))
+			}
+		})
+	}
 }
 
 // TestStalledReader: one that takes nothing is given up.

@@ -18,6 +18,12 @@
 // way removes nothing (RFC 1939 §6). Removed is not erased: the store keeps what
 // is expunged for its undo time.
 //
+// Where [Rules] say that mail is left for some days only, a message counts as fetched
+// when RETR has sent it whole and the client has said something after it had got all
+// that it had asked for; sessions note that when they end, and every 256 messages. With
+// 0 days QUIT removes what was fetched besides what is marked, but for what somebody
+// has flagged (RFC 2449 §6.7).
+//
 // Concurrency: Server's methods may be called by any number of goroutines; each
 // session has one of its own. Nothing is locked while a session waits for its
 // client or writes to it, but for the account's mark that its maildrop is open.
@@ -26,7 +32,8 @@
 //
 //   - RETR does not set \Seen: a program that only collects is no reader.
 //
-//   - APOP is not offered: it needs passwords that can be read back.
+//   - APOP is offered, and the greeting has its timestamp, only while somebody has been
+//     given a secret for it, which is never the password.
 //
 //   - Messages with UTF-8 in their headers (RFC 6532) are sent as they are, also to
 //     a client that has not said UTF8: refusing them, as RFC 6856 §2.1 would have

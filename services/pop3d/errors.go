@@ -10,10 +10,11 @@ import (
 
 // The response codes (RFC 2449 §8, RFC 3206).
 const (
-	codeAuth      = "AUTH"     // the credentials are the matter
-	codeInUse     = "IN-USE"   // another session has the maildrop
-	codeTemporary = "SYS/TEMP" // the box's own trouble, likely to pass
-	codePermanent = "SYS/PERM" // one that somebody has to mend
+	codeAuth      = "AUTH"        // the credentials are the matter
+	codeDelay     = "LOGIN-DELAY" // the account has logged in a moment ago
+	codeInUse     = "IN-USE"      // another session has the maildrop
+	codeTemporary = "SYS/TEMP"    // the box's own trouble, likely to pass
+	codePermanent = "SYS/PERM"    // one that somebody has to mend
 )
 
 // Error is what goes wrong in a session. Code and Text are for the client;

@@ -17,12 +17,17 @@ type maildrop struct {
 	mailbox  mail.MailboxID
 	validity mail.UIDValidity
 	entries  []entry // message n is entries[n-1]
+	rules    mail.POP3
+	leaving  leaving
 }
 
 // entry is one message.
 type entry struct {
 	uid     mail.UID
+	email   mail.EmailID
 	deleted bool  // by DELE, in this session
+	sent    bool  // by RETR, in this session, whole
+	fetched bool  // and it has arrived
 	size    int64 // in octets as it is sent, but for dots that are doubled (RFC 1939 §11)
 }
 
@@ -40,10 +45,15 @@ func (s *session) enter(ctx context.Context, login mail.Login) error {
 			s.server.unlock(login.Account)
 		}
 	}()
+	if err := s.server.early(login.Account); err != nil {
+		return err
+	}
 	drop, err := openMaildrop(ctx, s.server.options.Open, login.Account, s.log)
 	if err != nil {
 		return err
 	}
+	drop.rules = s.server.rules(login.Account)
+	s.server.entered(login.Account, drop.rules.LoginDelay)
 	s.login, s.drop, s.state, s.bad = login, drop, transaction, 0
 	s.server.desk.Own(s, login.Account)
 	s.link.until = time.Time{}
@@ -77,7 +87,7 @@ func openMaildrop(ctx context.Context, open func(context.Context, mail.AccountID
 				size = row.Size
 			}
 		}
-		d.entries = append(d.entries, entry{uid: row.UID, size: size})
+		d.entries = append(d.entries, entry{uid: row.UID, email: row.Email, size: size})
 	}
 	return d, nil
 }

@@ -21,6 +21,11 @@ func quit(ctx context.Context, s *session, _ string) error {
 			marked = append(marked, e.uid)
 		}
 	}
+	due, err := s.drop.gone(ctx)
+	if err != nil { // they stay, and are fetched once more
+		s.log.Error("what was fetched could not be looked at", "err", err)
+	}
+	marked = append(marked, due...)
 	if len(marked) > 0 {
 		gone, err := s.drop.account.Expunge(ctx, s.drop.mailbox, mail.SetOf(marked...), false)
 		if err != nil {
@@ -29,7 +34,7 @@ func quit(ctx context.Context, s *session, _ string) error {
 			e.Last = true
 			return &e
 		}
-		s.log.Info("messages deleted", "asked", len(marked), "deleted", gone.Len())
+		s.log.Info("messages deleted", "asked", len(marked), "fetched", len(due), "deleted", gone.Len())
 	}
 	// Whoever reads the +OK may log in again at once.
 	s.leave()

@@ -15,13 +15,13 @@ func retr(ctx context.Context, s *session, arg string) error {
 	return s.send(ctx, strings.TrimSpace(arg), math.MaxInt64, say, func(w io.Writer, message io.Reader) error {
 		_, err := io.CopyBuffer(w, message, make([]byte, buffer))
 		return err
-	})
+	}, s.drop.sent)
 }
 
 // send answers with one message, of which part writes what is wanted, which is
 // mostly among its first bytes; say is what the first line tells of a message of
-// this size.
-func (s *session) send(ctx context.Context, number string, first int64, say func(size int64) string, part func(w io.Writer, message io.Reader) error) error {
+// this size. sent is told of a message that was sent to its end.
+func (s *session) send(ctx context.Context, number string, first int64, say func(size int64) string, part func(w io.Writer, message io.Reader) error, sent func(*entry)) error {
 	_, e, err := s.drop.find(number)
 	if err != nil {
 		return err
@@ -47,5 +47,9 @@ func (s *session) send(ctx context.Context, number string, first int64, say func
 		return lostError{fmt.Errorf("send message %d: %w", e.uid, err)}
 	}
 	s.log.Info("message fetched", "verb", "fetch", "id", m.Row.ID.String(), "uid", e.uid)
-	return lines.close()
+	err = lines.close()
+	if err == nil {
+		sent(e)
+	}
+	return err
 }

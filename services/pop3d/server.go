@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/reception"
@@ -18,12 +19,13 @@ type Mode struct {
 	ImplicitTLS bool // TLS from the first byte (RFC 8314); else STLS is offered
 }
 
-// Options are what a Server needs; all but TLS, Trusted and Version are required.
+// Options are what a Server needs; all but TLS, Trusted, Rules and Version are required.
 type Options struct {
 	Open    func(ctx context.Context, id mail.AccountID) (Account, error)
 	Auth    Authenticator
 	TLS     *tls.Config           // nil: no STLS, and no implicit TLS either
 	Trusted func(netip.Addr) bool // exempt from the limit of connections per address
+	Rules   Rules                 // nil: none holds for anybody
 	Version string                // told by CAPA after log-in; one word
 	Log     *slog.Logger
 }
@@ -34,12 +36,14 @@ type Server struct {
 	commands []command // never changed
 	desk     *reception.Desk
 	panics   atomic.Int64
+	pace     reception.Pace
 
 	ctx context.Context // of every command; ends when sessions are cut
 	cut context.CancelFunc
 
 	mu   sync.Mutex
-	open map[mail.AccountID]struct{} // maildrops in use
+	open map[mail.AccountID]struct{}  // maildrops in use; guarded by mu
+	last map[mail.AccountID]time.Time // log-ins of accounts that have a delay; guarded by mu
 }
 
 // New makes a Server; Serve sets it to work.
@@ -53,6 +57,7 @@ func New(options Options) *Server {
 		ctx:      ctx,
 		cut:      cut,
 		open:     make(map[mail.AccountID]struct{}),
+		last:     make(map[mail.AccountID]time.Time),
 	}
 }
 
@@ -77,6 +82,16 @@ func (s *Server) Drop(account mail.AccountID) { s.desk.Drop(account) }
 
 // Panics is how many sessions have ended in a programmer's error.
 func (s *Server) Panics() int64 { return s.panics.Load() }
+
+// Hold keeps an account's maildrop from being opened until release is called, for work
+// that changes INBOX: a session's messages must not go from under it (RFC 1939 §3). It
+// waits for nothing; ok is false while a session has it open.
+func (s *Server) Hold(id mail.AccountID) (release func(), ok bool) {
+	if !s.lock(id) {
+		return nil, false
+	}
+	return func() { s.unlock(id) }, true
+}
 
 // lock takes an account's maildrop for one session.
 func (s *Server) lock(id mail.AccountID) bool {

@@ -29,14 +29,15 @@ type session struct {
 	peer   netip.Addr
 	tls    *tls.ConnectionState // nil without TLS
 
-	state    state
-	utf8     bool   // the client has said UTF8
-	user     string // from USER, for the PASS that follows at once
-	commands int    // given before log-in
-	failures int    // log-ins that failed
-	bad      int    // commands in a row that made no sense
-	login    mail.Login
-	drop     *maildrop // nil until log-in
+	state     state
+	utf8      bool   // the client has said UTF8
+	timestamp string // of the greeting; "": APOP is not offered
+	user      string // from USER, for the PASS that follows at once
+	commands  int    // given before log-in
+	failures  int    // log-ins that failed
+	bad       int    // commands in a row that made no sense
+	login     mail.Login
+	drop      *maildrop // nil until log-in
 }
 
 func newSession(s *Server, nc net.Conn, mode Mode) *session {
@@ -89,11 +90,16 @@ func (s *session) run(ctx context.Context) error {
 			return err
 		}
 	}
-	s.wire.ok("Sanduk POP3 ready")
+	s.greet()
 	for {
+		waited := s.wire.in.Buffered() == 0
 		line, err := s.readLine()
 		if err == nil {
+			if s.drop != nil && waited && !s.link.inFlight() {
+				s.arrived()
+			}
 			err = s.execute(ctx, line)
+			s.slow()
 		}
 		if err == nil {
 			s.bad = 0
@@ -212,9 +218,22 @@ func foreign(name string) bool {
 	return name != "" && (name[0] < ' ' || name[0] > '~' || strings.HasPrefix(name, "SSH-"))
 }
 
+// slow has a client that gives commands all the time wait, with what it was answered.
+func (s *session) slow() {
+	if s.drop == nil {
+		return
+	}
+	if wait := s.server.pace.Command(s.login.Account, time.Now()); wait > 0 {
+		if err := s.wire.out.Flush(); err == nil { // else the next read says so
+			time.Sleep(wait)
+		}
+	}
+}
+
 // leave gives the maildrop back.
 func (s *session) leave() {
 	if s.drop != nil {
+		s.note()
 		s.server.unlock(s.login.Account)
 		s.drop = nil
 	}

@@ -18,7 +18,7 @@ func top(ctx context.Context, s *session, arg string) error {
 		return syntaxError{"TOP wants a message number and a number of lines"}
 	}
 	say := func(int64) string { return "the top of the message follows" }
-	return s.send(ctx, number, buffer, say, func(w io.Writer, message io.Reader) error { return copyTop(w, message, n) })
+	return s.send(ctx, number, buffer, say, func(w io.Writer, message io.Reader) error { return copyTop(w, message, n) }, func(*entry) {})
 }
 
 // copyTop copies the header and n lines. Lines may be of any length.

@@ -28,13 +28,18 @@ func (q *Queue) Hold(ctx context.Context, id mail.ID) error {
 	})
 }
 
-// Release has an item that was held tried at once, also before the time for which its
-// sender has left it. Its time does not begin anew.
+// Release has an item that was held tried at once, or when the time comes for which its
+// sender has left it; one that waits for that and isn't held goes at once. Its time does
+// not begin anew.
 func (q *Queue) Release(ctx context.Context, id mail.ID) error {
 	now := wall(time.Now())
 	return q.alter(ctx, verbRelease, id, func(it *Item, r *Recipient) bool {
-		early := it.Later() && r.State == StateQueued && r.Next.After(now)
 		was := r.State
+		if was == StateHeld && it.Later() && it.Wishes.HoldUntil.After(now) {
+			r.State, r.Next = StateQueued, it.Wishes.HoldUntil
+			return true
+		}
+		early := it.Later() && was == StateQueued && r.Next.After(now)
 		r.State, r.Next = StateQueued, now
 		return was == StateHeld || early
 	})

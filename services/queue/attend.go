@@ -74,9 +74,10 @@ func (q *Queue) attendTo(ctx context.Context, s *card) time.Time {
 func (q *Queue) overdue(s *card, now time.Time) (c change, skipped bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.lookAtClock(now)
 	it := s.item // what was being sent may have ended
 	c.id = it.ID
-	start := q.start(it)
+	start, shift := q.start(it), q.ledger.shift(it.lsn)
 	for i := range it.To {
 		r := it.To[i]
 		if r.State != StateQueued {
@@ -84,7 +85,7 @@ func (q *Queue) overdue(s *card, now time.Time) (c change, skipped bool) {
 		}
 		schedule := q.opts.Schedule(r.Hop)
 		by := it.Wishes.By
-		late := !by.IsZero() && !r.late && !now.Before(by)
+		late := !by.IsZero() && !r.late && !now.Before(by.Add(shift))
 		slow := !r.delayed && !now.Before(start.Add(schedule.Delay))
 		switch {
 		case !now.Before(start.Add(schedule.GiveUp)), late && !it.Wishes.ByNotify:
@@ -127,7 +128,7 @@ func (q *Queue) report(ctx context.Context, s *card) (waits bool, err error) {
 	patient := q.start(it).Add(2 * q.opts.Schedule(it.To[0].Hop).GiveUp)
 	q.mu.Unlock()
 	c := change{id: it.ID}
-	owed := report.Report{Reporting: q.opts.Hostname(), Arrival: it.Accepted, EnvelopeID: it.Wishes.EnvelopeID}
+	owed := report.Report{Reporting: q.opts.Hostname(), Arrival: it.Accepted, EnvelopeID: it.Wishes.EnvelopeID, Release: it.Wishes.HoldUntil, By: it.Wishes.By}
 	for i := range it.To {
 		r := it.To[i]
 		if r.owed == report.ActionNone {
@@ -207,5 +208,6 @@ func (q *Queue) post(ctx context.Context, it *Item, owed report.Report, to mail.
 	}
 	env := &mail.Envelope{ID: m.ID, Received: m.Date, To: mail.To(to), EightBit: eightBit, UTF8: m.UTF8, Size: int64(len(text))}
 	env.Wishes.RequireTLS = it.Wishes.RequireTLS // RFC 8689 §5
+	env.Wishes.Priority = it.Wishes.Priority     // RFC 6710: what was urgent is, when it fails
 	return q.opts.Post.Post(ctx, env, text, with)
 }

@@ -43,6 +43,11 @@
 // While the window is closed ([Options.Window]) nothing is begun but what somebody wants to
 // go ([Queue.Rush], [Queue.Retry]); an item's schedule counts from when it is open first.
 //
+// An item's age is the time that passed, whatever the clock does: when that is set by
+// ten minutes or more, and when a start finds that more than a day has gone by, the
+// items that came before are counted as younger by as much (leap.go). The index keeps
+// the leaps; without it the latest time in the items tells of the last one.
+//
 // # Reports
 //
 // After four hours the sender is told that it takes long, after five days, or when

@@ -36,6 +36,7 @@ type index struct {
 func metaBucket() []byte  { return []byte("meta") }
 func itemsBucket() []byte { return []byte("items") }
 func seenKey() []byte     { return []byte("seen") }
+func clockKey() []byte    { return []byte("clock") }
 
 // openIndex opens the file. errIndex when what is in it is no good.
 func openIndex(path string) (*index, error) {
@@ -113,6 +114,17 @@ func (ix *index) load(fn func(*Item)) (seen journal.LSN, err error) {
 	return seen, err
 }
 
+// ledger is what is noted of the clock; empty if nothing is, or nothing of use.
+func (ix *index) ledger() (l ledger) {
+	_ = guard(func() error { // without it messages wait for longer, at most
+		return ix.db.View(func(tx *bbolt.Tx) error {
+			l = decodeLedger(tx.Bucket(metaBucket()).Get(clockKey()))
+			return nil
+		})
+	})
+	return l
+}
+
 // get reads one item; nil if there is none.
 func (ix *index) get(id mail.ID) (it *Item, err error) {
 	err = guard(func() error {
@@ -127,8 +139,8 @@ func (ix *index) get(id mail.ID) (it *Item, err error) {
 }
 
 // save writes items (nil: it is gone), how far the journal is in here, and how many
-// items there are now, at once.
-func (ix *index) save(items map[mail.ID]*Item, seen journal.LSN, count int) error {
+// items there are now, and what is known of the clock, at once.
+func (ix *index) save(items map[mail.ID]*Item, seen journal.LSN, count int, clock []byte) error {
 	return guard(func() error {
 		return ix.db.Update(func(tx *bbolt.Tx) error {
 			b := tx.Bucket(itemsBucket())
@@ -146,7 +158,7 @@ func (ix *index) save(items map[mail.ID]*Item, seen journal.LSN, count int) erro
 			v := binary.BigEndian.AppendUint64(make([]byte, 4, 20), uint64(seen))
 			v = binary.BigEndian.AppendUint64(v, uint64(count))
 			binary.BigEndian.PutUint32(v, crc32.ChecksumIEEE(v[4:]))
-			return tx.Bucket(metaBucket()).Put(seenKey(), v)
+			return errors.Join(tx.Bucket(metaBucket()).Put(seenKey(), v), tx.Bucket(metaBucket()).Put(clockKey(), clock))
 		})
 	})
 }

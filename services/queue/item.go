@@ -173,8 +173,9 @@ func (it *Item) start(r *Recipient) {
 }
 
 // deadline is when something has to be done about an item besides trying it; the
-// zero time if nothing. Its schedule counts from start.
-func (it *Item) deadline(s *Schedule, start time.Time) time.Time {
+// zero time if nothing. Its schedule counts from start; shift is how much of the time
+// since it came has not passed (ledger).
+func (it *Item) deadline(s *Schedule, start time.Time, shift time.Duration) time.Time {
 	var first time.Time
 	at := func(t time.Time) {
 		if first.IsZero() || t.Before(first) {
@@ -194,7 +195,7 @@ func (it *Item) deadline(s *Schedule, start time.Time) time.Time {
 			at(start.Add(s.Delay))
 		}
 		if by := it.Wishes.By; !by.IsZero() && !r.late {
-			at(by)
+			at(by.Add(shift))
 		}
 	}
 	return first

@@ -32,18 +32,15 @@ const (
 // Keep has an item wait for a decision. Its Hop, State and Last are set here. Error:
 // mail.ErrTooMany, where too many wait already of those who have sent it.
 func (q *Queue) Keep(ctx context.Context, body *journal.Staged, it *Item, why string) error {
-	if err := q.mayKeep(it); err != nil {
-		return err
-	}
 	for i := range it.To {
 		r := &it.To[i]
 		r.Hop, r.State = HopKept, StateHeld
 		r.Last = mail.Attempt{Reply: mail.Reply{Text: shorten(why)}}
 	}
-	return q.Enqueue(ctx, body, []*Item{it})
+	return q.await(ctx, body, it, q.mayKeep)
 }
 
-// mayKeep says whether one more may wait for a decision.
+// mayKeep says whether one more may wait for a decision. Call with mu held.
 func (q *Queue) mayKeep(it *Item) error {
 	all, domain := 0, 0
 	own, first := it.Account != 0, strings.ToLower(it.To[0].Domain)

@@ -31,6 +31,8 @@ func (b *bench) keep(it *Item) {
 
 // keeps counts what waits for a decision.
 func (b *bench) keeps() (n int) {
+	b.q.mu.Lock()
+	defer b.q.mu.Unlock()
 	b.q.eachWait(func(w *wait) {
 		if !w.later {
 			n++
@@ -133,6 +135,7 @@ func TestKeptDropped(t *testing.T) {
 		it := item("alice@box.test", "bob@far.test", "carol@far.test")
 		it.Account, it.To[1].Notify = 7, mail.NotifyNever
 		b.keep(it)
+		synctest.Wait() // nobody looks at it any more
 		if err := b.q.Drop(t.Context(), it.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -143,6 +146,7 @@ func TestKeptDropped(t *testing.T) {
 		if items, _, err := b.q.ListKept(t.Context(), Page{}); err != nil || len(items) > 0 {
 			t.Errorf("dropped, it is listed: %v, %v", items, err)
 		}
+		synctest.Wait()
 		if err := b.q.Drop(t.Context(), it.ID); !errors.Is(err, ErrNothing) {
 			t.Errorf("dropped twice: %v", err)
 		}
@@ -178,7 +182,14 @@ func TestKeptCrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.close()
-	for point := range crashfs.Points(accepted, disk.Ops()) {
+	oneEverywhere(t, disk, accepted, func(int, *Item) string { return "" })
+}
+
+// oneEverywhere cuts the power behind every operation from one on, and holds that one
+// item is there each time. wrong says what is the matter with it; "" is nothing.
+func oneEverywhere(t *testing.T, disk *crashfs.FS, from int, wrong func(point int, it *Item) string) {
+	t.Helper()
+	for point := range crashfs.Points(from, disk.Ops()) {
 		for i, chance := range []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))} {
 			c := newBench(t)
 			c.disk, c.path = disk.Crash(point, chance), filepath.Join(t.TempDir(), File)
@@ -187,6 +198,9 @@ func TestKeptCrash(t *testing.T) {
 			items, _, err := c.q.List(t.Context(), Filter{}, Page{})
 			if err != nil || len(items) != 1 {
 				t.Fatalf("cut behind operation %d, chance %d: %d items, %v; want one", point, i, len(items), err)
+			}
+			if what := wrong(point, items[0]); what != "" {
+				t.Errorf("cut behind operation %d, chance %d: %s: %+v", point, i, what, items[0])
 			}
 			c.close()
 		}

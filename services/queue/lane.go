@@ -167,7 +167,7 @@ func (q *Queue) plan(s *card, it *Item, now time.Time) {
 	next := map[mail.Hop]int64{}
 	for i := range it.To {
 		if r := &it.To[i]; r.State == StateQueued {
-			at := r.Next.UnixNano()
+			at := q.due(it, r, now)
 			if known, ok := next[r.Hop]; !ok || at < known {
 				next[r.Hop] = at
 			}
@@ -233,7 +233,7 @@ func (q *Queue) deadline(it *Item) time.Time {
 		}
 		seen[it.To[i].Hop] = true
 		schedule := q.opts.Schedule(it.To[i].Hop)
-		if at := it.deadline(&schedule, q.start(it)); !at.IsZero() && (first.IsZero() || at.Before(first)) {
+		if at := it.deadline(&schedule, q.start(it), q.ledger.shift(it.lsn)); !at.IsZero() && (first.IsZero() || at.Before(first)) {
 			first = at
 		}
 	}

@@ -42,6 +42,14 @@ const (
 // record. Its Hop is set here. Error: mail.ErrTooMany, where the account has too much
 // waiting already.
 func (q *Queue) Postpone(ctx context.Context, body *journal.Staged, it *Item, with ...*journal.Entry) error {
+	for i := range it.To {
+		it.To[i].Hop, it.To[i].State = HopLater, StateQueued
+	}
+	return q.await(ctx, body, it, q.mayPostpone, with...)
+}
+
+// mayPostpone says whether one more may wait for its time. Call with mu held.
+func (q *Queue) mayPostpone(it *Item) error {
 	messages, size := 1, it.Size
 	q.eachWait(func(w *wait) {
 		if w.later && w.account == it.Account {
@@ -51,9 +59,27 @@ func (q *Queue) Postpone(ctx context.Context, body *journal.Staged, it *Item, wi
 	if messages > maxLater || size > maxLaterBytes {
 		return fmt.Errorf("queue: %d messages of %d bytes of one account wait for their time: %w", messages-1, size-it.Size, mail.ErrTooMany)
 	}
-	for i := range it.To {
-		it.To[i].Hop, it.To[i].State = HopLater, StateQueued
+	return nil
+}
+
+// await takes an item in that is not on its way, if may says so. What it may is taken
+// up in the moment in which that is asked, so that no number of connections gets past a
+// bound together.
+func (q *Queue) await(ctx context.Context, body *journal.Staged, it *Item, may func(*Item) error, with ...*journal.Entry) error {
+	q.mu.Lock()
+	err := may(it)
+	if err == nil {
+		q.coming[it] = waitOf(it)
 	}
+	q.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		delete(q.coming, it) // unless applyAdd has
+	}()
 	return q.Enqueue(ctx, body, []*Item{it}, with...)
 }
 
@@ -123,10 +149,12 @@ func waitOf(it *Item) *wait {
 	return &wait{later: it.Later(), account: it.Account, size: it.Size, domain: strings.ToLower(it.To[0].Domain)}
 }
 
-// eachWait gives all items that are not on their way.
+// eachWait gives all items that are not on their way, and those that are being taken
+// in. Call with mu held.
 func (q *Queue) eachWait(fn func(*wait)) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
+	for _, w := range q.coming {
+		fn(w)
+	}
 	for _, s := range q.all {
 		if s.wait != nil {
 			fn(s.wait)

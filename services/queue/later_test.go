@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -155,13 +153,13 @@ func TestLaterPeople(t *testing.T) {
 	laterBubble(t, func(t *testing.T, b *bench, s *shelf) {
 		until := time.Now().Add(24 * time.Hour)
 		items := map[string]*Item{}
-		for _, name := range []string{"release", "retry", "hold", "drop"} {
+		for _, name := range []string{"release", "retry", "hold", "drop", "again"} {
 			items[name] = item("alice@box.test", name+"@box.test")
 			if err := b.postpone(until, items[name]); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for name, f := range map[string]func(context.Context, mail.ID) error{"release": b.q.Release, "retry": b.q.Retry, "hold": b.q.Hold, "drop": b.q.Drop} {
+		for name, f := range map[string]func(context.Context, mail.ID) error{"release": b.q.Release, "retry": b.q.Retry, "hold": b.q.Hold, "drop": b.q.Drop, "again": b.q.Hold} {
 			if err := f(t.Context(), items[name].ID); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -172,7 +170,18 @@ func TestLaterPeople(t *testing.T) {
 				t.Errorf("%s: handed on %v", name, at)
 			}
 		}
-		time.Sleep(48 * time.Hour)
+		// What was held and is let go waits for its time as before.
+		if err := b.q.Release(t.Context(), items["again"].ID); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(23 * time.Hour)
+		if !s.at("again@box.test").IsZero() {
+			t.Error("what was held and let go went before its time")
+		}
+		time.Sleep(25 * time.Hour)
+		if at := s.at("again@box.test"); at.Before(until) || at.After(until.Add(time.Second)) {
+			t.Errorf("what was held and let go went at %v; want %v", at, until)
+		}
 		if !s.at("hold@box.test").IsZero() || !s.at("drop@box.test").IsZero() {
 			t.Error("what is held or dropped was handed on when its time came")
 		}
@@ -247,6 +256,51 @@ func TestLaterBounds(t *testing.T) {
 	})
 }
 
+// TestLaterBoundsAtOnce: many connections of one account get no further together than
+// one does, and what could not be taken in leaves the room to others.
+func TestLaterBoundsAtOnce(t *testing.T) {
+	t.Parallel()
+	laterBubble(t, func(t *testing.T, b *bench, _ *shelf) {
+		const at, fit = 50, 7
+		until := time.Now().Add(time.Hour)
+		send := func() (taken []mail.ID) {
+			var errs [at]error
+			var all sync.WaitGroup
+			var items [at]*Item
+			for i := range items {
+				items[i] = item("alice@box.test", "bob@box.test")
+				items[i].Account, items[i].Size = 7, maxLaterBytes/fit
+				all.Go(func() { errs[i] = b.postpone(until, items[i]) })
+			}
+			all.Wait()
+			for i, err := range errs {
+				if err == nil {
+					taken = append(taken, items[i].ID)
+				} else if !errors.Is(err, mail.ErrTooMany) {
+					t.Errorf("message %d: %v; want nil or ErrTooMany", i, err)
+				}
+			}
+			return taken
+		}
+		for range 2 {
+			taken := send()
+			if len(taken) != fit || b.q.Stats().Items != fit {
+				t.Errorf("%d of %d were taken, %d wait; want %d", len(taken), at, b.q.Stats().Items, fit)
+			}
+			for _, id := range taken {
+				if err := b.q.Drop(t.Context(), id); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.q.mu.Lock()
+			if n := len(b.q.coming); n != 0 {
+				t.Errorf("room is still set aside for %d", n)
+			}
+			b.q.mu.Unlock()
+		}
+	})
+}
+
 // TestKeptBounds: strangers fill up neither another domain's share of what waits for
 // decisions, nor that of the office's own people.
 func TestKeptBounds(t *testing.T) {
@@ -262,9 +316,11 @@ func TestKeptBounds(t *testing.T) {
 	b.q.mu.Unlock()
 	defer func() { // they are in no log
 		b.q.mu.Lock()
+		defer b.q.mu.Unlock()
 		clear(b.q.all)
-		b.q.mu.Unlock()
 	}()
+	b.q.mu.Lock()
+	defer b.q.mu.Unlock()
 	stranger := item("x@far.test", "bob@ONE.test")
 	if err := b.q.mayKeep(stranger); !errors.Is(err, mail.ErrTooMany) {
 		t.Errorf("one more for the domain: %v", err)
@@ -299,26 +355,16 @@ func TestLaterCrash(t *testing.T) {
 	}
 	handed := disk.Ops()
 	b.close()
-	for point := range crashfs.Points(accepted, disk.Ops()) {
-		for i, chance := range []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))} {
-			c := newBench(t)
-			c.disk, c.path = disk.Crash(point, chance), filepath.Join(t.TempDir(), File)
-			c.opts.Logger = slog.New(slog.DiscardHandler)
-			c.open()
-			items, _, err := c.q.List(t.Context(), Filter{}, Page{})
-			if err != nil || len(items) != 1 {
-				t.Fatalf("cut behind operation %d, chance %d: %d items, %v; want one", point, i, len(items), err)
-			}
-			waits := items[0].Later()
-			if waits && point >= handed || !waits && (len(items[0].To) != 1 || items[0].To[0].Hop != "far.test") {
-				t.Errorf("cut behind operation %d, chance %d: %+v", point, i, items[0])
-			}
-			if waits && !(items[0].Junk && items[0].Collected && items[0].Round && len(items[0].To) == 2) {
-				t.Errorf("cut behind operation %d, chance %d: it has forgotten something: %+v", point, i, items[0])
-			}
-			c.close()
+	oneEverywhere(t, disk, accepted, func(point int, it *Item) string {
+		waits := it.Later()
+		if waits && point >= handed || !waits && (len(it.To) != 1 || it.To[0].Hop != "far.test") {
+			return "it is not where it should be"
 		}
-	}
+		if waits && !(it.Junk && it.Collected && it.Round && len(it.To) == 2) {
+			return "it has forgotten something"
+		}
+		return ""
+	})
 	if len(s.got) != 2 {
 		t.Errorf("handed on to %v", s.got)
 	}

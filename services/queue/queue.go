@@ -75,6 +75,7 @@ type Queue struct {
 
 	mu      sync.Mutex // guards what follows
 	all     map[mail.ID]*card
+	coming  map[*Item]*wait // taken in this moment, and not yet in all
 	lanes   map[laneKey]*lane
 	waiting laneHeap // lanes that may run later
 	ready   []*lane  // lanes that may run now, each once, in turn
@@ -90,6 +91,7 @@ type Queue struct {
 	unreached map[laneKey]bool
 	span      span      // of Options.Window, asked last
 	stale     bool      // planned by what doesn't hold any more
+	ledger    ledger    // of the clock
 	failedAt  time.Time // when the index could last not be written; zero: it could
 	watchers  map[chan struct{}]bool
 
@@ -160,15 +162,18 @@ func (q *Queue) recover(ctx context.Context, path string) error {
 func (q *Queue) load(ctx context.Context, path string) (err error) {
 	// Nothing stays of a load that met damage on its way: what it had planned would be
 	// sent twice.
-	q.all, q.lanes, q.changed = map[mail.ID]*card{}, map[laneKey]*lane{}, map[mail.ID]bool{}
+	q.all, q.coming, q.lanes, q.changed = map[mail.ID]*card{}, map[*Item]*wait{}, map[laneKey]*lane{}, map[mail.ID]bool{}
 	q.waiting, q.ready, q.clock = nil, nil, nil
 	q.applied, q.floor, q.saveAt = 0, 0, time.Time{}
 	if q.index, err = openIndex(path); err != nil {
 		return err
 	}
 	now := time.Now()
+	var latest time.Time
+	q.ledger = q.index.ledger()
 	seen, err := q.index.load(func(it *Item) {
 		s := q.insert(it)
+		latest = later(latest, it)
 		q.plan(s, it, now)
 		s.item = nil // a hundred thousand of them are too many
 	})
@@ -189,6 +194,15 @@ func (q *Queue) load(ctx context.Context, path string) (err error) {
 	})
 	if err != nil {
 		return fmt.Errorf("queue: read journal: %w", err)
+	}
+	for id := range q.changed {
+		if s := q.all[id]; s != nil {
+			latest = later(latest, s.item)
+		}
+	}
+	if by := q.ledger.start(now, latest, q.applied); by != 0 {
+		q.log.Warn("queue: the clock went on while the queue did not; what waits is not older for that", "by", by.Round(time.Second))
+		q.stale = true
 	}
 	for id := range q.changed {
 		if s := q.all[id]; s != nil {
@@ -377,6 +391,7 @@ func (q *Queue) applyAdd(at journal.Slot, items []*Item) {
 	q.applied = at.LSN
 	now := time.Now()
 	for _, it := range items {
+		delete(q.coming, it)
 		if it.done() {
 			continue // nothing is to be sent or reported
 		}
@@ -437,8 +452,12 @@ func (q *Queue) save() error {
 		}
 	}
 	q.changed, q.saved, q.saveAt = map[mail.ID]bool{}, true, time.Time{}
+	now := time.Now()
+	q.lookAtClock(now)
+	q.ledger.alive = now.Round(0)
+	clock := q.ledger.encode()
 	q.mu.Unlock()
-	err := q.index.save(items, seen, count)
+	err := q.index.save(items, seen, count, clock)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.saved = false

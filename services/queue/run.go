@@ -78,6 +78,8 @@ func (q *Queue) saveDue(now time.Time) time.Time {
 		return q.failedAt.Add(saveDelay)
 	case len(q.changed) >= saveAfter:
 		return now
+	case q.saveAt.IsZero() && len(q.all) > 0:
+		return q.ledger.alive.Add(aliveEvery)
 	}
 	return q.saveAt
 }
@@ -87,6 +89,7 @@ func (q *Queue) saveDue(now time.Time) time.Time {
 func (q *Queue) dispatch(ctx context.Context, now time.Time, working *sync.WaitGroup) (next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.lookAtClock(now)
 	for len(q.clock) > 0 && q.clock[0].deadline <= now.UnixNano() && q.attends < maxAttends {
 		s := heap.Pop(&q.clock).(*card)
 		if s.attending {

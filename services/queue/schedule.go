@@ -31,7 +31,7 @@ func (r *Recipient) reschedule(s Schedule, began, now time.Time) {
 		planned = r.Next // everything that waited for the Hop was to go at once
 	}
 	r.planned = time.Time{}
-	if planned.After(now) {
+	if planned.After(now) && planned.Sub(now) <= s.longest() { // else the clock was put back
 		r.asked++
 		r.Next = planned
 		return
@@ -46,4 +46,13 @@ func (s *Schedule) pause(tries int) time.Duration {
 		return s.Pauses[tries-1]
 	}
 	return s.Then - s.Then/10 + rand.N(s.Then/5+1)
+}
+
+// longest is more than any pause of the schedule.
+func (s *Schedule) longest() time.Duration {
+	most := s.Then + s.Then/10
+	for _, p := range s.Pauses {
+		most = max(most, p)
+	}
+	return most + leastLeap
 }

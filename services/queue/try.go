@@ -191,7 +191,7 @@ func (q *Queue) outcome(it *Item, due []int, began time.Time, attempts []mail.At
 		}
 		c.changes = append(c.changes, recipientChange{index, r})
 		q.log.Info("message tried", "verb", "attempt", "id", it.Message, "item", it.ID, "to", r.Address, "hop", r.Hop, "state", r.State, "try", r.Tries,
-			"server", a.Server, "reply", a.Reply.String(), "took", a.Took)
+			"server", a.Server, "tls", a.TLS, "reply", a.Reply.String(), "took", a.Took, "next", r.Next)
 	}
 	return c, met, last
 }

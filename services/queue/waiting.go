@@ -11,7 +11,10 @@ import (
 func (it *Item) Waiting() mail.Waiting {
 	w := mail.Waiting{
 		ID: it.ID.String(), Message: it.Message.String(), From: it.From.String(), Accepted: it.Accepted, Size: it.Size, Priority: int(it.Wishes.Priority),
-		HoldUntil: moment(it.Wishes.HoldUntil), By: moment(it.Wishes.By), RequireTLS: it.Wishes.RequireTLS, To: make([]mail.WaitingRecipient, len(it.To)),
+		By: moment(it.Wishes.By), RequireTLS: it.Wishes.RequireTLS, To: make([]mail.WaitingRecipient, len(it.To)),
+	}
+	if it.Wishes.HoldUntil.After(it.Accepted) { // else it has waited already, as another item
+		w.HoldUntil = moment(it.Wishes.HoldUntil)
 	}
 	for i := range it.To {
 		r := &it.To[i]

@@ -37,9 +37,10 @@ func (q *Queue) start(it *Item) time.Time {
 	if it.Later() {
 		return it.began()
 	}
+	shift := q.ledger.shift(it.lsn)
 	began := it.began().UnixNano()
 	if at := q.opens(began); at > began {
-		return time.Unix(0, at)
+		return time.Unix(0, at).Add(shift)
 	}
-	return it.began()
+	return it.began().Add(shift)
 }

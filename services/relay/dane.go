@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/resolver"
@@ -66,7 +67,9 @@ func (c *Client) pinned(hop mail.Hop, t *target, name string, records []resolver
 	s := &security{must: true, name: name, words: "DANE", binding: true, tell: c.witness(hop, PolicyTLSA, lines, nil)}
 	if len(usable) > 0 {
 		names := []string{name, t.name, t.base, string(hop)} // RFC 7672 §3.2.3
-		s.check = func(state tls.ConnectionState) error { return checkTLSA(state.PeerCertificates, usable, names) }
+		s.check = func(state tls.ConnectionState) error {
+			return checkTLSA(state.PeerCertificates, usable, names, c.dated)
+		}
 	}
 	return s
 }
@@ -89,7 +92,7 @@ func isUsable(r resolver.TLSA) bool {
 // checkTLSA checks a chain by records that are usable. Of the server's own
 // certificate neither name nor date matter (RFC 7672 §3.1.1); below an authority
 // both do (§3.1.2).
-func checkTLSA(chain []*x509.Certificate, records []resolver.TLSA, names []string) error {
+func checkTLSA(chain []*x509.Certificate, records []resolver.TLSA, names []string, dated func(*x509.Certificate) time.Time) error {
 	if len(chain) == 0 {
 		return errNoCertificate
 	}
@@ -117,7 +120,7 @@ func checkTLSA(chain []*x509.Certificate, records []resolver.TLSA, names []strin
 	if !found {
 		return errTLSA
 	}
-	return verify(chain, anchors, names)
+	return verify(chain, anchors, names, dated)
 }
 
 // tlsaMatches is RFC 6698 §2.1.

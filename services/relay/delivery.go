@@ -149,7 +149,7 @@ func (d *delivery) smartHost(ctx context.Context, route Route) {
 		d.noteAll(p, &place{server: t.name})
 		return
 	}
-	d.try(ctx, t, route.security(d.c.options.Roots), key)
+	d.try(ctx, t, route.security(d.c), key)
 }
 
 // direct sends to the hop's own servers, best first.

@@ -10,7 +10,7 @@ import "github.com/sanduk-mail/sanduk/services/mail"
 // §4.2.1).
 func (c *Client) opportunistic(hop mail.Hop, t *target) *security {
 	return &security{
-		name: t.name, check: webPKI(c.options.Roots, t.name), words: "certificate verified", binding: t.provenName,
+		name: t.name, check: c.webPKI(c.options.Roots, t.name), words: "certificate verified", binding: t.provenName,
 		tell: c.witness(hop, PolicyNone, nil, nil),
 	}
 }

@@ -57,7 +57,8 @@ func (r *room) Deliver(_ context.Context, e *mail.Envelope, body *draft.Draft) e
 
 type noAuth struct{}
 
-func (noAuth) Mechanisms(bool) []string { return nil }
+func (noAuth) Mechanisms(bool) []string           { return nil }
+func (noAuth) External(*tls.ConnectionState) bool { return false }
 func (noAuth) Start(string, netip.Addr, *tls.ConnectionState) (auth.Exchange, error) {
 	return nil, mail.ErrDenied
 }

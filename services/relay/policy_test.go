@@ -423,6 +423,39 @@ func TestSmartHost(t *testing.T) {
 	}
 }
 
+// TestUnsureOfTheDate: while the box does not know the date, a certificate is judged by
+// everything else: names and signers count as ever.
+func TestUnsureOfTheDate(t *testing.T) {
+	t.Parallel()
+	ca, other := newAuthority(t), newAuthority(t)
+	ended := time.Date(1995, 1, 1, 0, 0, 0, 0, time.UTC) // a bubble's time begins in 2000
+	for name, test := range map[string]struct {
+		tls  *tls.Config
+		sure func() bool
+		want string
+	}{
+		"ended":            {ca.server(ended, "smart.peer.test"), nil, "deferred 0 4.7.5"},
+		"ended, sure":      {ca.server(ended, "smart.peer.test"), func() bool { return true }, "deferred 0 4.7.5"},
+		"ended, not sure":  {ca.server(ended, "smart.peer.test"), func() bool { return false }, "relayed 250 2.0.0"},
+		"good, not sure":   {ca.server(later(), "smart.peer.test"), func() bool { return false }, "relayed 250 2.0.0"},
+		"another's name":   {ca.server(ended, "evil.peer.test"), func() bool { return false }, "deferred 0 4.7.5"},
+		"another's signer": {other.server(ended, "smart.peer.test"), func() bool { return false }, "deferred 0 4.7.5"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.Add(t, "peer.test", "smart A 192.0.2.5")
+			w.hosts["192.0.2.5:587"] = (&server{tls: test.tls}).serve
+			c := w.client(t, func(o *Options) {
+				o.Roots, o.Sure = ca.pool(), test.sure
+				o.Route = func(mail.Hop) Route { return Route{Host: "smart.peer.test"} }
+			})
+			if got := c.Send(t.Context(), job("peer.test", testMessage, "one")); fates(got) != test.want {
+				t.Errorf("%s: got %s %q; want %s", name, fates(got), got[0].Reply.Text, test.want)
+			}
+		})
+	}
+}
+
 // TestLogin goes through the mechanisms against go-sasl and package auth's own kind.
 func TestLogin(t *testing.T) {
 	t.Parallel()

@@ -37,6 +37,7 @@ type Options struct {
 	Dial       func(context.Context, netip.AddrPort) (net.Conn, error) // nil: over the network
 	Policies   PolicyFile                                              // nil: MTA-STS policies are forgotten with the Client
 	Evidence   Sink                                                    // of how TLS went; nil: nobody wants it
+	Sure       func() bool                                             // whether certificates may be judged by the box's clock; nil: they may
 	Log        *slog.Logger
 }
 

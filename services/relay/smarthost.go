@@ -55,10 +55,10 @@ var errPin = errors.New("the server's key is not the one that was pinned")
 
 // security of a smart host: it was named by the administrator, so its certificate
 // has to hold.
-func (r *Route) security(roots *x509.CertPool) *security {
+func (r *Route) security(c *Client) *security {
 	s := &security{
 		off: r.Transport == TransportClear, implicit: r.Transport == TransportTLS, must: r.Transport != TransportClear,
-		name: r.Host, check: webPKI(roots, r.Host), words: "certificate verified", binding: true, tell: untold,
+		name: r.Host, check: c.webPKI(c.options.Roots, r.Host), words: "certificate verified", binding: true, tell: untold,
 	}
 	if r.Pin != (Pin{}) {
 		s.words = "key pinned"

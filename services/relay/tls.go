@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -57,16 +58,29 @@ func (s *security) refusal(err error) string {
 }
 
 // webPKI checks a certificate as browsers do (RFC 5280, RFC 6125), for one of names.
-func webPKI(roots *x509.CertPool, names ...string) func(tls.ConnectionState) error {
+func (c *Client) webPKI(roots *x509.CertPool, names ...string) func(tls.ConnectionState) error {
 	return func(state tls.ConnectionState) error {
-		return verify(state.PeerCertificates, roots, names)
+		return verify(state.PeerCertificates, roots, names, c.dated)
 	}
+}
+
+// dated is the time by which a certificate is judged: now, or while the box is not sure
+// of the date, one at which this certificate holds. A box whose clock has stopped would
+// find every server's certificate wrong, and none of its mail would leave; whose the
+// certificate is and who signed it holds at any time.
+func (c *Client) dated(leaf *x509.Certificate) time.Time {
+	now := time.Now()
+	if c.options.Sure == nil || c.options.Sure() || !now.Before(leaf.NotBefore) && !now.After(leaf.NotAfter) {
+		return now
+	}
+	return leaf.NotBefore // its signers' held then, or it would not have been signed
 }
 
 var errNoCertificate = errors.New("the server has no certificate")
 
-// verify looks for a chain from the first certificate to one of roots.
-func verify(chain []*x509.Certificate, roots *x509.CertPool, names []string) error {
+// verify looks for a chain from the first certificate to one of roots, at the time that
+// dated says.
+func verify(chain []*x509.Certificate, roots *x509.CertPool, names []string, dated func(leaf *x509.Certificate) time.Time) error {
 	if len(chain) == 0 {
 		return errNoCertificate
 	}
@@ -74,7 +88,7 @@ func verify(chain []*x509.Certificate, roots *x509.CertPool, names []string) err
 	for _, c := range chain[1:] {
 		between.AddCert(c)
 	}
-	if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between}); err != nil {
+	if _, err := chain[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: dated(chain[0])}); err != nil {
 		return err
 	}
 	var err error

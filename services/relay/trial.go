@@ -51,7 +51,7 @@ func (c *Client) Try(ctx context.Context, hop mail.Hop, route Route) Trial {
 	for _, t := range targets {
 		var security *security
 		if route.Host != "" {
-			security = route.security(c.options.Roots)
+			security = route.security(c)
 		} else if security, p = c.secure(ctx, fold(hop), t, c.policy(ctx, fold(hop))); p != nil {
 			trial = Trial{Server: t.name, Err: p, Fault: FaultTLS}
 			continue

@@ -67,6 +67,8 @@ func parseFields(b []byte) (*Report, error) {
 		return nil, ErrNoReport
 	}
 	rep := &Report{Reporting: typed(h.Get("Reporting-MTA")), EnvelopeID: h.Get("Original-Envelope-Id"), Arrival: date(h.Get("Arrival-Date"))}
+	rep.By = date(h.Get("Deliver-By-Date"))
+	rep.Release = release(h.Get("Future-Release-Request"), rep.Arrival)
 	empty := 0
 	for len(rep.Recipients) < maxRecipients && empty < 4 {
 		h, err := r.ReadMIMEHeader()
@@ -117,6 +119,23 @@ func typed(s string) string {
 func date(s string) time.Time {
 	t, _ := mail.ParseDate(s) // the zero time if it is none
 	return t
+}
+
+// release reads "until;2026-11-22T10:00:00Z", or "for;3600" from when the message came.
+func release(s string, arrival time.Time) time.Time {
+	kind, value, _ := strings.Cut(s, ";")
+	value = strings.TrimSpace(value)
+	switch strings.ToLower(strings.TrimSpace(kind)) {
+	case "until":
+		t, _ := time.Parse(time.RFC3339, value) // the zero time if it is none
+		return t
+	case "for":
+		// RFC 4865 §4: nine digits at most, so the sum can't overflow.
+		if n, err := strconv.ParseUint(value, 10, 64); err == nil && n <= 999_999_999 && !arrival.IsZero() {
+			return arrival.Add(time.Duration(n) * time.Second)
+		}
+	}
+	return time.Time{}
 }
 
 // status reads "5.1.1", perhaps with words behind it.

@@ -7,7 +7,8 @@
 // nothing about sizes. Nothing here does I/O of its own, and all of it may be called from
 // any goroutine.
 //
-// Standards: RFC 3464, RFC 6522, RFC 6533, RFC 3461 §6, RFC 3834 (Auto-Submitted).
+// Standards: RFC 3464, RFC 6522, RFC 6533, RFC 3461 §6, RFC 3834 (Auto-Submitted),
+// RFC 2852 (Deliver-By-Date), RFC 4865 (Future-Release-Request).
 package report
 
 import (
@@ -43,7 +44,10 @@ type Report struct {
 	Reporting  string // name of the server that reports
 	Arrival    time.Time
 	EnvelopeID string // ENVID, as the sender gave it; "" if it did not
-	Recipients []Recipient
+	// Release is until when the sender had the message wait (RFC 4865), By is when it
+	// was to be delivered (RFC 2852); zero: nothing was said of that.
+	Release, By time.Time
+	Recipients  []Recipient
 }
 
 // Recipient is what a report says of one recipient.

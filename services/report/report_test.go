@@ -17,7 +17,7 @@ const original = "From: a@box.test\r\nSubject: hello\r\n\r\nThe body.\r\n"
 func sample(utf8 bool) *Message {
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	m := &Message{
-		Report: Report{Reporting: "box.test", Arrival: at, EnvelopeID: "env1"},
+		Report: Report{Reporting: "box.test", Arrival: at, EnvelopeID: "env1", Release: at.Add(24 * time.Hour), By: at.Add(48 * time.Hour)},
 		To:     words.Address{Local: "a", Domain: "box.test"}, ID: words.ID{1}, Date: at, UTF8: utf8, Original: strings.NewReader(original),
 	}
 	m.Recipients = []Recipient{
@@ -56,7 +56,7 @@ func TestRoundTrip(t *testing.T) {
 					r.Until = r.Until.UTC()
 				}
 			}
-			got.Arrival = got.Arrival.UTC()
+			got.Arrival, got.By, got.Release = got.Arrival.UTC(), got.By.UTC(), got.Release.UTC()
 			if want := sample(utf8).Report; !reflect.DeepEqual(*got, want) {
 				t.Errorf("Parse = %+v; want %+v", *got, want)
 			}
@@ -144,4 +144,28 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("%d recipients", len(r.Recipients))
 		}
 	})
+}
+
+// TestRelease: what other servers say of a message that waited, in either form, and what
+// says nothing.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	came := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	for text, want := range map[string]time.Time{
+		"until;2026-11-23T10:00:00Z":       came.Add(24 * time.Hour),
+		"Until; 2026-11-23T11:00:00+01:00": came.Add(24 * time.Hour),
+		"for;3600":                         came.Add(time.Hour),
+		"for; 1000000000":                  {},
+		"for;-1":                           {},
+		"until;tomorrow":                   {},
+		"when;ever":                        {},
+		"":                                 {},
+	} {
+		if got := release(text, came); !got.Equal(want) {
+			t.Errorf("%q is %v; want %v", text, got, want)
+		}
+	}
+	if got := release("for;3600", time.Time{}); !got.IsZero() {
+		t.Errorf("counted from no moment: %v", got)
+	}
 }

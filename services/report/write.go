@@ -200,6 +200,13 @@ func (m *Message) fields() string {
 	if !m.Arrival.IsZero() {
 		line("Arrival-Date: %s", m.Arrival.Format(dateFormat))
 	}
+	if !m.By.IsZero() {
+		line("Deliver-By-Date: %s", m.By.Format(dateFormat))
+	}
+	if !m.Release.IsZero() {
+		// HOLDFOR is a moment too, once the message has come: it is told as one.
+		line("Future-Release-Request: until;%s", m.Release.UTC().Format(time.RFC3339))
+	}
 	for _, r := range m.Recipients {
 		line("")
 		if r.Original != "" {

@@ -22,6 +22,9 @@ type Options struct {
 	Anchors []*dns.DS
 	// Exchange sends queries; nil: over the network.
 	Exchange Exchange
+	// Sure says whether the times of signatures may be judged by the box's clock; nil: they may. While it is not sure,
+	// what is signed is proven, and when it was signed is not looked at: else nothing that is signed could be found.
+	Sure func() bool
 }
 
 // Client asks DNS. Its methods return an error that is ErrNone when there
@@ -36,6 +39,7 @@ type shared struct {
 	servers  func() ([]netip.AddrPort, error)
 	exchange Exchange
 	anchors  []*dns.DS
+	sure     func() bool
 	answers  *cache[question, *found]
 	zones    *cache[string, *zone]
 
@@ -72,9 +76,13 @@ func New(options Options) *Client {
 	r := &shared{
 		exchange: options.Exchange,
 		anchors:  options.Anchors,
+		sure:     options.Sure,
 		answers:  newCache[question, *found](cacheBytes),
 		zones:    newCache[string, *zone](cacheBytes / 4),
 		flights:  make(map[question]*flight),
+	}
+	if r.sure == nil {
+		r.sure = func() bool { return true }
 	}
 	if r.exchange == nil {
 		r.exchange = network

@@ -167,6 +167,11 @@ func TestLapsedSignatures(t *testing.T) {
 	if _, err := n.Client().Validated().A(t.Context(), "first.example.com"); !errors.Is(err, resolver.ErrBogus) {
 		t.Errorf("got %v, want ErrBogus", err)
 	}
+	// A box that does not know the date does not judge dates.
+	unsure := n.Client(func(o *resolver.Options) { o.Sure = func() bool { return false } }).Validated()
+	if a, err := unsure.A(t.Context(), "first.example.com"); err != nil || !a.Authenticated {
+		t.Errorf("not sure of the date: %v, authenticated %t; want the proof", err, a.Authenticated)
+	}
 	// Who does not ask for proof still gets the answer.
 	if _, err := n.Client().A(t.Context(), "first.example.com"); err != nil {
 		t.Error(err)

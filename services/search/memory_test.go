@@ -5,8 +5,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -170,22 +168,4 @@ func TestLargest(t *testing.T) {
 		t.Errorf("%d messages are indexed in %d segments; want the only one that there is", got, len(a.segments))
 	}
 	o.same(mail.Body{Text: "body1"})
-}
-
-// TestDirectory reads no archive whose directory is beyond all measure.
-func TestDirectory(t *testing.T) {
-	t.Parallel()
-	o := newOffice(t)
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	w, _ := z.Create("word/document.xml")
-	_, _ = io.WriteString(w, "<w:t>needle</w:t>")
-	for range maxDirectory {
-		_, _ = z.Create("x")
-	}
-	_ = z.Close()
-	o.append(withDocument("a.docx", b.Bytes()), withDocument("b.docx", docx("<w:t>needle</w:t>")))
-	if got := uids(o.query(Ask{Text: "needle"})); !slices.Equal(got, []mail.UID{2}) {
-		t.Errorf("found %d; want the second", got)
-	}
 }

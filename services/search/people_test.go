@@ -175,11 +175,11 @@ func TestDocuments(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)
 	whole := docx("<w:t>needle</w:t>")
-	bomb := docx(strings.Repeat("<w:t>many</w:t> ", maxMember/10) + "<w:t>needle</w:t>")
+	bomb := docx(strings.Repeat("<w:t>many</w:t> ", 4<<20/10) + "<w:t>needle</w:t>")
 	o.append(withDocument("a.docx", whole[:len(whole)/2]), withDocument("b.xlsx", whole), withDocument("c.docx", []byte("needle")),
 		withDocument("d.docx", bomb), withDocument("e.pdf", whole), withDocument("f.DOCX", whole))
-	if got := uids(o.query(Ask{Text: "needle"})); !slices.Equal(got, []mail.UID{6}) {
-		t.Errorf("found %d; want the only document that is whole, and small enough", got)
+	if got := uids(o.query(Ask{Text: "needle"})); !slices.Equal(got, []mail.UID{6, 5, 2}) {
+		t.Errorf("found %d; want the documents that are whole, and small enough, whatever they are called", got)
 	}
 	if got := uids(o.query(Ask{Text: "many"})); !slices.Equal(got, []mail.UID{4}) {
 		t.Errorf("found %d; want the beginning of the one that is too large", got)
@@ -216,28 +216,6 @@ func FuzzAsk(f *testing.F) {
 			if from < 0 || from > to || to > len(body) || len(pieces(body, spans, from, to)) == 0 {
 				t.Errorf("%q in %q: window %d to %d", text, body, from, to)
 			}
-		}
-	})
-}
-
-func FuzzXMLText(f *testing.F) {
-	f.Add([]byte(`<w:p><w:t a="&gt;">x &amp; &#x41;&#66; y</w:t></w:p>`), 5)
-	f.Fuzz(func(t *testing.T, b []byte, cut int) {
-		read := func(parts ...[]byte) string {
-			var terms []string
-			words := &tokenizer{emit: func(term []byte, j joint) { terms = append(terms, fmt.Sprint(string(term), j)) }}
-			x := xmlText{words: words}
-			for _, p := range parts {
-				if n, err := x.Write(p); n != len(p) || err != nil {
-					t.Fatalf("Write = %d, %v", n, err)
-				}
-			}
-			words.end()
-			return strings.Join(terms, "|")
-		}
-		cut = min(max(cut, 0), len(b))
-		if one, two := read(b), read(b[:cut], b[cut:]); one != two {
-			t.Errorf("%q at once, %q in two", one, two)
 		}
 	})
 }

@@ -13,8 +13,15 @@
 // Each domain of the office that is in From, or is above it (DMARC's relaxed alignment:
 // the box's own name signs by its domain), signs with two keys, RSA
 // and Ed25519 (RFC 8463 §3). Other names of domains have keys of their own; so has the
-// box's name where it is below none of the domains. A seal is by the main domain, and
+// box's name where it is below none of the domains. A seal is by the main domain (or the
+// first that signs), and
 // by its RSA key alone, since RFC 8617 §4.1.3 allows one for each instance.
+//
+// An office may leave the signing for a domain to its provider, whose server all its
+// mail goes through, or have a DNS that can't carry keys. Then the box makes no keys for
+// it, doesn't sign, and seals by the next domain that signs; if none does it doesn't
+// seal, for a seal that can't be checked fails. Keys that there are stay, so that taking
+// the signing back needs nothing new in DNS.
 //
 // Copies in the office's own mailboxes carry no signature: they do not leave, and
 // nobody asks.

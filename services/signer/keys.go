@@ -100,8 +100,11 @@ func (s *Signer) change(ctx context.Context, name domain.Name, do func(k *dkim.K
 }
 
 // Prepare makes a domain's next keys, if there are none: their records are to be
-// published, then the box signs with them. Durable on return.
+// published, then the box signs with them. Durable on return. Error: ErrLeft.
 func (s *Signer) Prepare(ctx context.Context, name domain.Name) (*dkim.Keys, error) {
+	if s.o.Left(name) {
+		return nil, fmt.Errorf("%s: %w", name, ErrLeft)
+	}
 	return s.change(ctx, name, func(k *dkim.Keys) (bool, error) {
 		had := k.Next != nil
 		return !had, k.Prepare(s.o.Now())
@@ -109,8 +112,11 @@ func (s *Signer) Prepare(ctx context.Context, name domain.Name) (*dkim.Keys, err
 }
 
 // Switch signs with the next keys from now on, whether DNS has them or not. Durable on
-// return. Error: dkim.ErrNotPrepared.
+// return. Errors: dkim.ErrNotPrepared, ErrLeft.
 func (s *Signer) Switch(ctx context.Context, name domain.Name) (*dkim.Keys, error) {
+	if s.o.Left(name) {
+		return nil, fmt.Errorf("%s: %w", name, ErrLeft)
+	}
 	k, err := s.change(ctx, name, func(k *dkim.Keys) (bool, error) {
 		return true, k.Switch(s.o.Now())
 	})
@@ -145,6 +151,9 @@ func (s *Signer) Run(ctx context.Context) {
 func (s *Signer) attend(ctx context.Context, look bool) (well bool) {
 	well = true
 	for _, name := range s.o.Domains() {
+		if s.o.Left(name) {
+			continue
+		}
 		k, err := s.Keys(ctx, name)
 		if err == nil && look && k.Next != nil {
 			err = s.take(ctx, name, k)

@@ -18,8 +18,9 @@ import (
 const maxSigners = 4
 
 // Sign makes the DKIM-Signature fields of a message of the office's own, whose body is
-// finished. There are none where no domain of the office is in From. The error leaves
-// the message as good as it was, unsigned.
+// finished. There are none where no domain of the office is in From, or where signing
+// for it is left to its provider. The error leaves the message as good as it was,
+// unsigned.
 func (s *Signer) Sign(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) (fields []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, MaxTime)
 	defer cancel()
@@ -65,15 +66,15 @@ func (s *Signer) authors(list []message.EnvelopeAddress) []domain.Name {
 
 // Seal makes the ARC set with which a message of others is passed on: what the judge
 // found when it came, and that it is as it came. There is none where one can't be
-// made: the chain before is broken, or full (RFC 8617 §5.1). The error leaves the
-// message as good as it was, unsealed.
+// made: the chain before is broken, or full (RFC 8617 §5.1), or no domain of the office
+// has keys in DNS. The error leaves the message as good as it was, unsealed.
 func (s *Signer) Seal(ctx context.Context, envelope *mail.Envelope, body *draft.Draft) (fields []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, MaxTime)
 	defer cancel()
 	defer func() { s.note(err) }()
-	domains := s.o.Domains()
+	domains := slices.DeleteFunc(slices.Clone(s.o.Domains()), s.o.Left)
 	if len(domains) == 0 {
-		return nil, nil
+		return nil, nil // a seal that nobody can check fails, which is worse than none
 	}
 	k, err := s.Keys(ctx, domains[0])
 	if err != nil {

@@ -21,6 +21,9 @@ const MaxTime = 20 * time.Second
 // ErrNoDomain says that a domain is none that signs.
 var ErrNoDomain = errors.New("the office signs for no such domain")
 
+// ErrLeft says that the box doesn't sign for a domain: its provider does.
+var ErrLeft = errors.New("signing is left to the domain's provider")
+
 // KeyStore keeps keys durably, and sealed: they are secrets.
 type KeyStore interface {
 	// SigningKeys gives a domain's; nil, nil where there are none. It is asked with
@@ -34,7 +37,9 @@ type Options struct {
 	Keys KeyStore
 	// Domains are those that mail can be from, the main one first; none before the
 	// set-up.
-	Domains  func() []domain.Name
+	Domains func() []domain.Name
+	// Left reports whether signing for one of them is left to the office's provider.
+	Left     func(name domain.Name) bool // nil: for none
 	Hostname func() string
 	DNS      dkim.DNS
 	Now      func() time.Time // nil: time.Now
@@ -71,6 +76,9 @@ func New(o Options) *Signer {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Left == nil {
+		o.Left = func(domain.Name) bool { return false }
+	}
 	return &Signer{o: o, known: map[domain.Name]known{}}
 }
 
@@ -104,11 +112,12 @@ func (s *Signer) Findings() []mail.Finding {
 }
 
 // signs finds the domain that signs for another name: itself, or the closest above it.
+// One that leaves that to its provider isn't passed over for one above.
 func (s *Signer) signs(name domain.Name) (found domain.Name, ok bool) {
 	for _, d := range s.o.Domains() {
 		if (d == name || strings.HasSuffix(string(name), "."+string(d))) && len(d) > len(found) {
 			found = d
 		}
 	}
-	return found, found != ""
+	return found, found != "" && !s.o.Left(found)
 }

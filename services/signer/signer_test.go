@@ -446,3 +446,62 @@ func BenchmarkSign(b *testing.B) {
 		})
 	}
 }
+
+// TestLeft: what is left to the provider is signed by nobody here, not even by a domain
+// above; its keys stay as they are, none are made, and another domain seals.
+func TestLeft(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, "office.test", "second.test")
+	left := map[domain.Name]bool{"office.test": true, "new.office.test": true}
+	domains := d.o.Domains()
+	d.o.Domains = func() []domain.Name { return append(slices.Clone(domains), "new.office.test") }
+	d.o.Left = func(name domain.Name) bool { return left[name] }
+	text := "From: a@%s\r\nTo: x@far.test\r\nSubject: hello\r\n\r\ntext\r\n"
+	sign := func(from string) []dkim.Result {
+		t.Helper()
+		whole := fmt.Sprintf(text, from)
+		fields, err := d.Sign(t.Context(), &mail.Envelope{}, d.draft(t, whole))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.verify(t, string(fields)+whole)
+	}
+	for from, want := range map[string]int{"office.test": 0, "mail.office.test": 0, "new.office.test": 0, "second.test": 2, "office.test, b@second.test": 2} {
+		if got := sign(from); len(got) != want {
+			t.Errorf("from %s: %d signatures; want %d", from, len(got), want)
+		}
+	}
+	sealed := func() string {
+		t.Helper()
+		fields, err := d.Seal(t.Context(), &mail.Envelope{}, d.draft(t, fmt.Sprintf(text, "far.test")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(fields)
+	}
+	if fields := sealed(); !strings.Contains(fields, "d=second.test") {
+		t.Errorf("the seal is %q; want one of second.test", fields)
+	}
+	left["second.test"] = true
+	if fields := sealed(); fields != "" {
+		t.Errorf("where nobody signs the seal is %q; want none", fields)
+	}
+	if !d.attend(t.Context(), true) || d.store.keys["new.office.test"] != nil {
+		t.Error("keys were made for a domain that doesn't sign")
+	}
+	if _, err := d.Prepare(t.Context(), "office.test"); !errors.Is(err, ErrLeft) {
+		t.Errorf("Prepare: %v; want ErrLeft", err)
+	}
+	if _, err := d.Switch(t.Context(), "office.test"); !errors.Is(err, ErrLeft) {
+		t.Errorf("Switch: %v; want ErrLeft", err)
+	}
+	left["office.test"] = false
+	for _, r := range sign("office.test") {
+		if r.Word != dkim.Pass {
+			t.Errorf("signed again: %s %s", r.Word, r.Reason)
+		}
+	}
+	if list := d.Findings(); list != nil {
+		t.Errorf("all is well, but: %v", list)
+	}
+}

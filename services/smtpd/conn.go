@@ -222,7 +222,11 @@ func (c *conn) answer(err error) error {
 
 // handshake goes over to TLS (RFC 3207 §4, RFC 8314 §3.3).
 func (c *conn) handshake() error {
-	conn := tls.Server(c.raw, c.server.options.TLS)
+	config := c.server.options.TLS
+	if c.mode.Submission && c.server.options.SubmissionTLS != nil {
+		config = c.server.options.SubmissionTLS
+	}
+	conn := tls.Server(c.raw, config)
 	ctx, cancel := context.WithTimeout(c.ctx, handshakeTimeout)
 	defer cancel()
 	c.enter(shaking)

@@ -17,7 +17,7 @@ import (
 //  2. it is refused if it is too large, holds what mail may not, or loops;
 //  3. it is refused if it is the office's own and says something untrue of its
 //     author, or if it is a stranger's and the Judge says so;
-//  4. the Mailroom makes it durable;
+//  4. what came in binary is made text, and the Mailroom makes it durable;
 //  5. only then the client reads 250.
 func (c *conn) data(arguments string) error {
 	if arguments != "" {
@@ -25,6 +25,9 @@ func (c *conn) data(arguments string) error {
 	}
 	if err := c.inTurn(); err != nil {
 		return err
+	}
+	if c.transaction.binary { // RFC 3030 §3
+		return &Error{Code: 503, Status: mail.Status5_5_1BadSequence, Text: "A message in binary comes by BDAT"}
 	}
 	defer c.reset()
 	c.begin()
@@ -48,7 +51,7 @@ func (c *conn) begin() {
 	t.envelope.Received = time.Now()
 	t.envelope.ID = mail.NewID(t.envelope.Received)
 	t.body = c.server.options.Draft(c.server.options.MaxSize)
-	t.text = &checkedText{to: t.body}
+	t.text = &checkedText{to: t.body, binary: t.binary}
 }
 
 // cutOff ends a session whose message can't be read to its end: what follows
@@ -64,7 +67,7 @@ func (c *conn) finish() error {
 	t := c.transaction
 	log := c.log.With("id", t.envelope.ID)
 	if err := c.acceptable(t); err != nil {
-		log.Info("message refused", "verb", "judge", "bytes", t.text.size, "err", err)
+		log.Info("message refused", "verb", "judge", "bytes", t.text.size, "err", err, t.body.Describe(&t.envelope))
 		return err
 	}
 	log.Info("message received", "verb", "receive", "from", t.envelope.From, "recipients", len(t.envelope.To),
@@ -73,14 +76,20 @@ func (c *conn) finish() error {
 	defer cancel()
 	err := c.authored(ctx, t)
 	if err == nil {
+		err = c.room(t.body.Size()) // MAIL need not have said its size, or may have lied
+	}
+	if err == nil {
 		err = c.judge(ctx, t, log)
 	}
+	if err == nil {
+		err = c.textual(t)
+	}
 	if err != nil {
-		log.Info("message refused", "verb", "judge", "bytes", t.body.Size(), "err", err)
+		log.Info("message refused", "verb", "judge", "bytes", t.body.Size(), "err", err, t.body.Describe(&t.envelope))
 		return err
 	}
 	if err := c.server.options.Mailroom.Deliver(ctx, &t.envelope, t.body); err != nil {
-		log.Warn("message not delivered", "verb", "deliver", "err", err)
+		log.Warn("message not delivered", "verb", "deliver", "err", err, t.body.Describe(&t.envelope))
 		return err
 	}
 	c.idleCommands = 0

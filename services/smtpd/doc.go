@@ -28,7 +28,7 @@
 //
 // Standards: RFC 5321 (SMTP), 2034 and 3463 (enhanced codes), 2920
 // (PIPELINING), 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8), 3030 (CHUNKING,
-// without BINARYMIME), 3207 (STARTTLS), 4954 (AUTH), 6409 (submission), 8314
+// with BINARYMIME), 3207 (STARTTLS), 4954 (AUTH), 6409 (submission), 8314
 // (implicit TLS), 9422 (LIMITS); and where Offers turns them on 3461 and 6533
 // (DSN), 8689 (REQUIRETLS), 2852 (DELIVERBY), 6710 (MT-PRIORITY), 4865
 // (FUTURERELEASE), 1985 (ETRN).

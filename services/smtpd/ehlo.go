@@ -2,6 +2,7 @@ package smtpd
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -74,6 +75,7 @@ func (c *conn) extensions() []string {
 		"SMTPUTF8",
 		"ENHANCEDSTATUSCODES",
 		"CHUNKING",
+		"BINARYMIME",
 		fmt.Sprintf("SIZE %d", c.server.options.MaxSize),
 		fmt.Sprintf("LIMITS RCPTMAX=%d", maxRecipients),
 	}
@@ -93,5 +95,9 @@ func (c *conn) mechanisms() []string {
 	if !c.mode.Submission || c.peer.Login.Account != 0 {
 		return nil
 	}
-	return c.server.options.Auth.Mechanisms(c.tls != nil)
+	offered := c.server.options.Auth.Mechanisms(c.tls != nil)
+	if c.server.options.Auth.External(c.tls) {
+		offered = append(slices.Clone(offered), "EXTERNAL")
+	}
+	return offered
 }

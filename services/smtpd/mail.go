@@ -16,6 +16,7 @@ type transaction struct {
 	body     *draft.Draft // nil until DATA or the first BDAT
 	text     *checkedText // what writes to body
 	chunked  bool         // the body comes in BDAT chunks
+	binary   bool         // BODY=BINARYMIME (RFC 3030 §3)
 }
 
 // discard frees the body. After a delivery the store has its own copy.
@@ -33,10 +34,12 @@ func (c *conn) mail(arguments string) error {
 	}
 	envelope := mail.Envelope{Peer: c.peer}
 	now := time.Now()
+	binary := false
 	for _, p := range parameters {
 		if err := c.mailParameter(&envelope, p, now); err != nil {
 			return err
 		}
+		binary = binary || p.keyword == "BODY" && strings.EqualFold(p.value, "BINARYMIME")
 	}
 	lowered, err := c.settle(&envelope.Wishes)
 	if err != nil {
@@ -55,6 +58,9 @@ func (c *conn) mail(arguments string) error {
 	if err := c.server.options.Mailroom.Sender(ctx, &c.peer, envelope.From); err != nil {
 		return err
 	}
+	if err := c.room(envelope.Size); err != nil {
+		return err
+	}
 	if err := c.mayMessage(); err != nil {
 		return err
 	}
@@ -62,7 +68,7 @@ func (c *conn) mail(arguments string) error {
 		return err
 	}
 	envelope.Peer.Protocol = c.protocol(envelope.UTF8)
-	c.transaction = &transaction{envelope: envelope}
+	c.transaction = &transaction{envelope: envelope, binary: binary}
 	if lowered { // RFC 6710 §4.2: the client is told what it got
 		c.wire.reply(250, mail.Status2_3_6Priority, "0 is the priority that messages from outside get at most")
 		return nil
@@ -74,6 +80,16 @@ func (c *conn) mail(arguments string) error {
 // stranger: nobody of the office's, nor anybody whom it trusts.
 func (c *conn) stranger() bool {
 	return c.peer.Login.Account == 0 && !c.server.options.Trusted(c.peer.Addr)
+}
+
+// room says whether there is room for a message of so many octets. On a disk that
+// fills, mail from outside waits first: servers out there try again for days, a person
+// who writes does not.
+func (c *conn) room(size int64) error {
+	if c.server.options.Room == nil || !c.judged() {
+		return nil
+	}
+	return c.server.options.Room(size)
 }
 
 // mailParameter reads one parameter of MAIL. Each belongs to an extension, so
@@ -95,10 +111,10 @@ func (c *conn) mailParameter(envelope *mail.Envelope, p parameter, now time.Time
 	case "BODY": // RFC 6152 §2
 		switch strings.ToUpper(p.value) {
 		case "7BIT":
-		case "8BITMIME":
+		case "8BITMIME", "BINARYMIME": // RFC 3030 §3; what is text then may have eight bits
 			envelope.EightBit = true
 		default:
-			return &Error{Code: 501, Status: mail.Status5_5_4BadParameter, Text: "BODY is 7BIT or 8BITMIME"}
+			return &Error{Code: 501, Status: mail.Status5_5_4BadParameter, Text: "BODY is 7BIT, 8BITMIME or BINARYMIME"}
 		}
 	case "SMTPUTF8": // RFC 6531 §3.4
 		if p.hasValue {

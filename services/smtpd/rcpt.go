@@ -34,10 +34,10 @@ func (c *conn) rcpt(arguments string) error {
 		return &Error{Code: 553, Status: mail.Status5_6_7NonASCIIAddress, Text: "An address with letters beyond ASCII needs SMTPUTF8 in MAIL"}
 	}
 	if err := c.welcome(to); err != nil {
-		return c.refusedRecipient(err)
+		return c.refusedRecipient(to, err)
 	}
 	if err := c.server.options.Mailroom.Recipient(c.asking(), &t.envelope, to); err != nil {
-		return c.refusedRecipient(err)
+		return c.refusedRecipient(to, err)
 	}
 	if err := c.mayRecipient(to); err != nil {
 		return err
@@ -83,8 +83,9 @@ func (c *conn) forwardPath(path string) (mail.Address, error) {
 // refusedRecipient ends a session that only tries names out. Who has logged in
 // may ask for all the names there are; a long list with old addresses in it is
 // what he sends.
-func (c *conn) refusedRecipient(err error) error {
+func (c *conn) refusedRecipient(to mail.Address, err error) error {
 	reply := replyTo(err)
+	c.log.Info("recipient refused", "verb", "accept", "from", c.transaction.envelope.From, "to", to, "err", err)
 	if reply.Status.Class() != 5 {
 		return err
 	}

@@ -31,6 +31,9 @@ type Mailroom interface {
 type Authenticator interface {
 	// Mechanisms that may be used with or without TLS, best first.
 	Mechanisms(tls bool) []string
+	// External reports whether EXTERNAL may be used too: the client has shown a
+	// certificate that somebody here has.
+	External(state *tls.ConnectionState) bool
 	// Start begins one. Its errors and the exchange's are those of package auth,
 	// mail.ErrDenied, mail.ErrTryLater, or the box's own trouble.
 	Start(mechanism string, peer netip.Addr, state *tls.ConnectionState) (auth.Exchange, error)
@@ -42,22 +45,28 @@ type Mode struct {
 	ImplicitTLS bool // TLS from the first byte (RFC 8314)
 }
 
-// Options are what a Server needs; all but Trusted, Allowances, Judge, Offers, Guards and Turner are required.
+// Options are what a Server needs; all but Trusted, Allowances, Judge, Room, Offers, Guards and Turner are required.
 type Options struct {
 	Hostname func() string // of the greeting and of Received; may change at set-up
 	Mailroom Mailroom
 	Auth     Authenticator
 	TLS      *tls.Config
-	Draft    func(limit int64) *draft.Draft // makes the body of a new message
-	MaxSize  int64                          // of a message, in octets
-	Trusted  func(netip.Addr) bool          // exempt from connection limits
+	// SubmissionTLS is used in its place where people hand in mail, and may ask for
+	// certificates, which no other server should be asked for; nil: TLS is.
+	SubmissionTLS *tls.Config
+	Draft         func(limit int64) *draft.Draft // makes the body of a new message
+	MaxSize       int64                          // of a message, in octets
+	Trusted       func(netip.Addr) bool          // exempt from connection limits
 	// Allowances bound what accounts send in a day; nil: nothing does.
 	Allowances Allowances
 	Judge      Judge // nil: strangers' messages are not judged
-	Offers     Offers
-	Guards     Guards
-	Turner     Turner // nil: ETRN is not offered
-	Log        *slog.Logger
+	// Room says whether a message of so many octets (0: not known yet) from outside may
+	// be taken now, as mail.ErrNoSpace; nil: as long as anything can be stored.
+	Room   func(size int64) error
+	Offers Offers
+	Guards Guards
+	Turner Turner // nil: ETRN is not offered
+	Log    *slog.Logger
 }
 
 // Server receives mail on any number of listeners.

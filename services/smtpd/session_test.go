@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -99,8 +100,8 @@ func TestReplies(t *testing.T) {
 			S: 552 5.3.4
 			C: MAIL FROM:<a@b.test> SIZE=-1
 			S: 501
-			C: MAIL FROM:<a@b.test> BODY=BINARYMIME
-			S: 501
+			C: MAIL FROM:<a@b.test> BODY=TERNARYMIME
+			S: 501 5.5.4 BODY is 7BIT, 8BITMIME or BINARYMIME
 			C: MAIL FROM:<a@b.test> SMTPUTF8=1
 			S: 501
 			C: MAIL FROM:<a@b.test> SIZE=1 size=2
@@ -350,6 +351,32 @@ func TestMailroomFails(t *testing.T) {
 		c.expect(want)
 		c.dialogue("C: NOOP\nS: 250")
 	}
+}
+
+// TestRoom: where there is no room for mail from outside, it has to wait when it says
+// its size, or when it is there; who is of the office need not.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	s := newTestServer(t)
+	s.options.Room = func(size int64) error {
+		if size > 100 {
+			return mail.ErrNoSpace
+		}
+		return nil
+	}
+	c := dial(t, s.listen(t, Mode{}))
+	c.toData()
+	c.send(strings.Repeat("x", 120) + "\r\n.\r\n")
+	c.expect("452 4.3.1")
+	c.dialogue("C: MAIL FROM:<b@c.test> SIZE=101\nS: 452 4.3.1\nC: MAIL FROM:<b@c.test> SIZE=100\nS: 250")
+	s.wantMessages(t)
+	own := newTestServer(t)
+	own.options.Room = s.options.Room
+	own.options.Guards.Exempt = func(netip.Addr) bool { return true }
+	c = dial(t, own.listen(t, Mode{}))
+	c.toData()
+	c.send(strings.Repeat("x", 120) + "\r\n.\r\n")
+	c.expect("250")
 }
 
 // TestPanic: a programmer's error ends its session, not the server.

@@ -85,6 +85,8 @@ func (r *fakeRoom) taken() []stored {
 // fakeAuth knows alice, whose password is "secret".
 type fakeAuth struct{}
 
+func (fakeAuth) External(*tls.ConnectionState) bool { return false }
+
 func (fakeAuth) Mechanisms(tls bool) []string {
 	if tls {
 		return []string{"PLAIN"}

@@ -260,8 +260,8 @@ func TestCapabilities(t *testing.T) {
 		mode Mode
 		want string
 	}{
-		"mx":          {Mode{}, "PIPELINING 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES CHUNKING SIZE LIMITS STARTTLS"},
-		"submissions": {Mode{Submission: true, ImplicitTLS: true}, "PIPELINING 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES CHUNKING SIZE LIMITS AUTH"},
+		"mx":          {Mode{}, "PIPELINING 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES CHUNKING BINARYMIME SIZE LIMITS STARTTLS"},
+		"submissions": {Mode{Submission: true, ImplicitTLS: true}, "PIPELINING 8BITMIME SMTPUTF8 ENHANCEDSTATUSCODES CHUNKING BINARYMIME SIZE LIMITS AUTH"},
 	} {
 		s := newTestServer(t)
 		c := dial(t, s.listen(t, test.mode))

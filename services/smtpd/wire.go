@@ -180,11 +180,12 @@ func (w *wire) flush() error {
 // §2.3.8 and §4.5.2; a bare one is how a second message is smuggled past a
 // server that reads it as a line end).
 type checkedText struct {
-	to    io.Writer
-	err   error // of the first failed write; later bytes are only counted
-	fault string
-	cr    bool // the last byte was a CR
-	size  int64
+	to     io.Writer
+	binary bool  // what is noticed is no reason to stop: see textual
+	err    error // of the first failed write; later bytes are only counted
+	fault  string
+	cr     bool // the last byte was a CR
+	size   int64
 }
 
 // Write never fails: the message must be read to its end whatever it holds,
@@ -194,7 +195,7 @@ func (c *checkedText) Write(p []byte) (int, error) {
 	if c.fault == "" && len(p) > 0 {
 		c.look(p)
 	}
-	if c.fault == "" && c.err == nil {
+	if (c.fault == "" || c.binary) && c.err == nil {
 		_, c.err = c.to.Write(p)
 	}
 	return len(p), nil
@@ -243,7 +244,7 @@ func (c *checkedText) finish() error {
 	if c.err != nil {
 		return c.err
 	}
-	if c.fault != "" {
+	if c.fault != "" && !c.binary {
 		return &Error{Code: 554, Status: mail.Status5_6_0BadContent,
 			Text: "The message holds " + c.fault + ", which mail may not; nothing was stored"}
 	}

@@ -140,8 +140,8 @@ func BenchmarkFigureMillion(b *testing.B) {
 		}
 	}
 	uids := func() {
-		if uids, _, err := a.UIDs(ctx, m.ID); err != nil || len(uids) != n {
-			b.Fatalf("%d messages, %v", len(uids), err)
+		if uids, _, err := a.UIDs(ctx, m.ID); err != nil || uids.Len() != n {
+			b.Fatalf("%d messages, %v", uids.Len(), err)
 		}
 	}
 	reopen() // for whoever asks for one of these alone

@@ -30,6 +30,7 @@ const (
 	verbRestoreMailbox
 	verbRestoreAccount
 	verbRestoreAsOf
+	verbAnnotate
 )
 
 // The verbs of what the box does by itself.
@@ -79,6 +80,7 @@ const (
 	kindPutBack
 	kindRestoreMailbox
 	kindRestoreAccount
+	kindAnnotate
 )
 
 const (
@@ -170,6 +172,11 @@ type (
 		name     string
 	}
 	restoreAccount struct{}
+	// annotate writes exactly this on a mailbox.
+	annotate struct {
+		id    mail.MailboxID
+		notes mail.Annotations
+	}
 	// expire lets go for good what was taken away up to a ModSeq, and mailboxes
 	// that were deleted by then.
 	expire struct {
@@ -209,6 +216,7 @@ func (snapshot) kind() opKind { return kindSnapshot }
 
 func (restoreMailbox) kind() opKind { return kindRestoreMailbox }
 func (restoreAccount) kind() opKind { return kindRestoreAccount }
+func (annotate) kind() opKind       { return kindAnnotate }
 
 // moment is what the ops of a record share.
 type moment struct {

@@ -224,6 +224,9 @@ func (e *encoder) op(o op) {
 		e.uint(uint64(o.validity))
 		e.b = append(e.b, byte(o.role))
 		e.string(o.name)
+	case annotate:
+		e.uint(uint64(o.id))
+		e.string(o.notes.Encode())
 	case expire:
 		e.uint(uint64(o.until))
 		e.uint(uint64(len(o.boxes)))
@@ -333,6 +336,8 @@ func (d *decoder) op(kind opKind) op {
 		}
 	case kindRestoreAccount:
 		return restoreAccount{}
+	case kindAnnotate:
+		return annotate{mail.MailboxID(d.uint()), d.annotations()}
 	case kindExpire:
 		o := expire{until: mail.ModSeq(d.uint())}
 		for range d.count() {
@@ -347,6 +352,14 @@ func (d *decoder) op(kind opKind) op {
 	}
 	d.fail()
 	return removeAccount{}
+}
+
+func (d *decoder) annotations() mail.Annotations {
+	a, ok := mail.DecodeAnnotations(d.string())
+	if !ok {
+		d.fail()
+	}
+	return a
 }
 
 func (d *decoder) add(lines bool) op {

@@ -23,7 +23,7 @@ func everything() change {
 				flags: mail.NewFlags(`\Seen`, "k"), when: -8, id: mail.ID{9}, keys: []threadKey{{1}, {2}},
 			},
 			setFlags{1, mail.NewFlags(`\Deleted`, "a", "b"), set}, copyTo{from: 1, to: 2, uids: set, first: 9}, remove{1, set}, expire{9, []mail.MailboxID{1, 300}}, removeAccount{},
-			restoreAccount{}, restoreMailbox{id: 3, validity: 5, role: 2, name: "c"},
+			restoreAccount{}, annotate{3, notes()}, annotate{id: 4}, restoreMailbox{id: 3, validity: 5, role: 2, name: "c"},
 			putBack{mailbox: 1, first: 9, entries: []putBackEntry{
 				{email: 3, thread: 4, size: 5, flags: mail.NewFlags(`\Seen`, "k"), when: -8, id: mail.ID{9}}, {email: 1<<32 - 1},
 			}},
@@ -32,6 +32,12 @@ func everything() change {
 		}},
 		{account: 1<<32 - 1, modSeq: 1 << 60, ops: []op{deleteMailbox{1 << 50}}},
 	}
+}
+
+// notes is something to write on a mailbox.
+func notes() mail.Annotations {
+	a, _ := mail.Annotations{}.With(mail.Annotation{Name: "/private/comment", Value: "mine"}, mail.Annotation{Name: "/shared/x", Value: "\x00"})
+	return a
 }
 
 func TestChangeCodec(t *testing.T) {
@@ -75,6 +81,7 @@ func FuzzDecodeChange(f *testing.F) {
 // what passes its CRC by chance is still within bounds.
 func FuzzDecodeIndex(f *testing.F) {
 	f.Add((&box{id: 1, name: "INBOX", uidNext: 1}).encode())
+	f.Add((&box{id: 1, name: "INBOX", gone: true, notes: notes()}).encode())
 	f.Add(encodeChanges(1, mail.SetOf[mail.UID](1, 5)))
 	f.Add(encodeExpunged(row{uid: 1}, leaving{1, verbExpunge}))
 	f.Add(seal(make([]byte, rowBytes+8))) // as the first boxes wrote it

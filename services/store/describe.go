@@ -28,6 +28,7 @@ type DescribedOp struct {
 	Mailbox  string           `json:"mailbox,omitempty"` // its ID, as in "m5"
 	From     string           `json:"from,omitempty"`    // likewise
 	Name     string           `json:"name,omitempty"`
+	Names    []string         `json:"names,omitempty"` // of all annotations; their values are people's own words
 	Role     string           `json:"role,omitempty"`
 	Validity mail.UIDValidity `json:"uidvalidity,omitempty"`
 	UIDs     string           `json:"uids,omitempty"`  // a set, as "1:3,7"
@@ -71,7 +72,7 @@ func Describe(r journal.Record) (Described, error) {
 func (v verb) String() string {
 	names := map[verb]string{
 		verbAccountCreate: "create account", verbAccountRemove: "remove account", verbMailboxCreate: "create mailbox", verbMailboxRename: "rename mailbox",
-		verbMailboxDelete: "delete mailbox", verbSubscribe: "subscribe", verbDeliver: "deliver", verbAppend: "append", verbFlags: "set flags",
+		verbMailboxDelete: "delete mailbox", verbSubscribe: "subscribe", verbAnnotate: "annotate", verbDeliver: "deliver", verbAppend: "append", verbFlags: "set flags",
 		verbCopy: "copy", verbMove: "move", verbExpunge: "expunge",
 		verbRestore: "restore", verbRestoreMailbox: "restore mailbox", verbRestoreAccount: "restore account",
 		verbRestoreAsOf: "restore as of a time", verbExpire: "expire", verbSnapshot: "snapshot",
@@ -99,6 +100,12 @@ func describeOp(o op) DescribedOp {
 			return DescribedOp{Op: "unsubscribe", Name: o.name}
 		}
 		return DescribedOp{Op: "subscribe", Name: o.name}
+	case annotate:
+		var names []string
+		for name := range o.notes.All() {
+			names = append(names, name)
+		}
+		return DescribedOp{Op: "annotate", Mailbox: o.id.String(), Names: names}
 	case *add:
 		return DescribedOp{
 			Op: "add", Mailbox: o.mailbox.String(), UIDs: fmt.Sprint(o.uid), Flags: o.flags.Names(), Email: o.email.String(), Thread: o.thread.String(),
@@ -144,6 +151,7 @@ func (o DescribedOp) String() string {
 	say("from %s", o.From, o.From != "")
 	say("%s", o.Mailbox, o.Mailbox != "")
 	say("%q", o.Name, o.Name != "")
+	say("%s", strings.Join(o.Names, " "), len(o.Names) > 0)
 	say("%s", o.Role, o.Role != "")
 	say("uidvalidity %d", o.Validity, o.Validity != 0)
 	say("uid %s", o.UIDs, o.UIDs != "")

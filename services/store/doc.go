@@ -187,7 +187,7 @@
 //
 // What sorting and threading ask of a message (message.Summary) is in its digest,
 // which stands before the body in the log. Summaries reads those it needs, several
-// at a time, and keeps them in memory, up to 64 MiB for all accounts; an email
+// at a time, and keeps them in memory, up to Options.CacheSummaries for all accounts; an email
 // never changes, so they need no care. Nothing of it is on disk.
 //
 // # Quota
@@ -260,6 +260,7 @@
 //	                       prefix; flags; signed varint internal date; 16 bytes message ID
 //	   13 restore mailbox  id, UIDVALIDITY; byte role; string name
 //	   14 restore account
+//	   15 annotate mailbox id; string: number of bytes and bytes of each name and value, by name
 //	   20 expire           ModSeq; number of mailboxes that go with it, and these
 //	   22 snapshot         alone in its section. LSN up to which it has everything; ModSeq, last mailbox,
 //	                       email, thread, UIDVALIDITY given out; messages and bytes in all mailboxes; ModSeq
@@ -293,8 +294,9 @@
 //	6 expunged      as a row, its ModSeq that of the expunging; signed: when; byte: verb
 //	7 thread key    8 bytes; thread
 //	8 feed          ModSeq; then as in the feed bucket, with lists of any length
+//	9 mailbox       as 2, of one that has annotations: then string, as in op 15
 //
-// They stand in the order of these kinds. What has expired is left out.
+// They stand in the order of these kinds, 9 with 2. What has expired is left out.
 //
 // # The index, schema version 2
 //
@@ -313,7 +315,8 @@
 //	                                              good, and is out of the index (varints)
 //	mailboxes      id (8)                         string name; bytes kind, role; UIDVALIDITY, UIDNEXT,
 //	                                              HIGHESTMODSEQ, ModSeq of its own last change, total,
-//	                                              unseen, deleted, size; byte: gone, then signed: when
+//	                                              unseen, deleted, size; byte: gone, then signed: when;
+//	                                              with annotations, string as in op 15
 //	rows           mailbox (8), UID / 16 (4)      up to 16 rows of 56 bytes, by UID
 //	emails         email (8)                      body's segment, ordinal and size, thread, live entries,
 //	                                              kept entries, ModSeq and (signed) time since none is

@@ -154,11 +154,11 @@ func wantWhole(t *testing.T, b *box, id mail.MailboxID, want int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, uid := range uids {
+	for uid := range uids.All() {
 		sum(t, a, id, uid)
 	}
-	if want != 0 && len(uids) != want {
-		t.Errorf("mailbox %s has %d messages; want %d", id, len(uids), want)
+	if want != 0 && uids.Len() != want {
+		t.Errorf("mailbox %s has %d messages; want %d", id, uids.Len(), want)
 	}
 }
 

@@ -109,7 +109,7 @@ func TestExpireStress(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, uid := range uids {
+			for uid := range uids.All() {
 				sum(t, a, m.ID, uid)
 			}
 		}

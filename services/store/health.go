@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -31,6 +32,8 @@ type Health struct {
 	Trouble error
 	Low     bool  // the disk fills
 	Free    int64 // bytes free on the disk, where that is known
+
+	reserve, outside int64 // free bytes, see UpkeepOptions; where Free is known
 }
 
 // Hurt is a message whose body is damaged on the disk.
@@ -67,7 +70,9 @@ func (u *Upkeep) Health() Health {
 	h.Damage, h.Log = slices.Clone(h.Damage), log
 	if u.opts.Free != nil {
 		if free, err := u.opts.Free(); err == nil {
-			h.Free, h.Low = free, free < lowSpace
+			h.Free, h.Low = free, free < u.low()
+			h.reserve = cmp.Or(u.opts.Reserve, journal.DefaultReserve)
+			h.outside = cmp.Or(u.opts.Outside, h.reserve)
 		}
 	}
 	return h
@@ -94,10 +99,7 @@ func (h Health) Findings(person func(mail.AccountID) string) []mail.Finding {
 		})
 	}
 	if h.Low {
-		list = append(list, mail.Finding{
-			What: fmt.Sprintf("The disk is nearly full: %d MB are free. Below %d MB new mail is turned away, to come again later.", h.Free>>20, int64(journal.DefaultReserve)>>20),
-			ToDo: "Put a larger disk in, or have mail deleted that is no longer needed: its space comes back when it can't be undone any more.",
-		})
+		list = append(list, h.lowFinding())
 	}
 	if h.Trouble != nil {
 		list = append(list, mail.Finding{
@@ -106,4 +108,19 @@ func (h Health) Findings(person func(mail.AccountID) string) []mail.Finding {
 		})
 	}
 	return list
+}
+
+// lowFinding says how full the disk is, and who has to wait for that.
+func (h Health) lowFinding() mail.Finding {
+	what := fmt.Sprintf("The disk is nearly full: %d MB are free. Below %d MB mail from outside is turned away, to come again later.", h.Free>>20, h.outside>>20)
+	switch {
+	case h.Free < h.reserve:
+		what = fmt.Sprintf("The disk is full: %d MB are free, which are kept so that mail can be deleted. New mail is turned away, to come again later; reading and deleting go on.", h.Free>>20)
+	case h.Free < h.outside:
+		what = fmt.Sprintf("The disk is nearly full: %d MB are free. Mail from outside is turned away, to come again later; mail within the office, reading and deleting go on.", h.Free>>20)
+	}
+	return mail.Finding{
+		What: what,
+		ToDo: "Put a larger disk in, or have mail deleted that is no longer needed: its space comes back when it can't be undone any more.",
+	}
 }

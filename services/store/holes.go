@@ -68,6 +68,8 @@ func (p *patcher) apply(o op) error {
 			b.gone, b.goneTime = true, p.at.time
 		}
 		p.freeName(o.name, o.id)
+	case annotate:
+		p.living(o.id)
 	case *add:
 		p.living(o.mailbox)
 	case putBack:
@@ -240,8 +242,9 @@ func (a *account) closeHole(at moment) {
 	c.email += skipMessages
 	c.thread += skipMessages
 	c.mailbox += skipMailboxes
-	// The first one was the time; the record that says so may be what is lost.
-	c.validity = max(c.validity+skipMailboxes, mail.UIDValidity(at.time.Unix()))
+	// The first one was the time, which may be this very second's; the record that
+	// says so may be what is lost.
+	c.validity = max(c.validity, mail.UIDValidity(at.time.Unix())) + skipMailboxes
 	for _, id := range slices.Sorted(maps.Keys(a.boxes)) {
 		b := a.boxes[id]
 		b.uidNext += skipMessages

@@ -178,8 +178,12 @@ const releaseFrom = 32 << 20
 // release takes the pages of a large index out of the process, where they count as
 // its memory. The kernel keeps what it has room for: what is asked for again
 // comes from there. The caller holds mu, so that nobody maps the file anew
-// meanwhile; who is reading beside it does not notice.
+// meanwhile; who is reading beside it does not notice. An index that is closed, or
+// not made yet, has no pages in the process and is left so.
 func (ix *index) release() {
+	if !ix.isOpen() {
+		return
+	}
 	err := ix.use(func(db *bolt.DB) error {
 		return db.View(func(tx *bolt.Tx) error {
 			if tx.Size() < releaseFrom {
@@ -195,6 +199,14 @@ func (ix *index) release() {
 	if err != nil {
 		ix.account.store.log.Warn("store: pages of an index stay in memory", "account", ix.account.id, "error", err)
 	}
+}
+
+// isOpen says whether the file is open and mapped.
+func (ix *index) isOpen() bool {
+	s := ix.account.store
+	s.indexLock.Lock()
+	defer s.indexLock.Unlock()
+	return ix.db != nil
 }
 
 // closeIndexes closes those that nobody uses, the longest unused first, until
@@ -407,6 +419,9 @@ func (b *box) encode() []byte {
 	if b.gone {
 		e.int(b.goneTime.Unix())
 	}
+	if b.notes.Size() > 0 {
+		e.string(b.notes.Encode())
+	}
 	return seal(e.b)
 }
 
@@ -424,6 +439,9 @@ func decodeBox(id mail.MailboxID, v []byte) (box, error) {
 	}
 	if b.gone {
 		b.goneTime = time.Unix(d.int(), 0)
+	}
+	if len(d.b) > 0 {
+		b.notes = d.annotations()
 	}
 	if d.bad {
 		return box{}, fmt.Errorf("mailbox %s: %w", id, errIndex)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -118,5 +120,28 @@ func TestFilterReadOnly(t *testing.T) {
 	}
 	if err := box.journal.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFilterWithoutIndex: an account that no checkpoint has written yet has no index, and that is no news.
+func TestFilterWithoutIndex(t *testing.T) {
+	t.Parallel()
+	b := newBox(t)
+	var log bytes.Buffer // slog's handler takes turns; it is read when nobody writes any more
+	b.opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	b.open()
+	if err := b.CreateAccount(t.Context(), 1); err != nil {
+		t.Fatal(err)
+	}
+	a, err := b.Account(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.FillThreadKeys(10); err != nil || !a.Filtered() {
+		t.Errorf("fill: %v, filtered: %t", err, a.Filtered())
+	}
+	b.close()
+	if strings.Contains(log.String(), "index") {
+		t.Errorf("the log says %s; want nothing of indexes", log.String())
 	}
 }

@@ -63,6 +63,7 @@ type box struct {
 	size     int64
 	gone     bool      // deleted; changed says when in the account's history
 	goneTime time.Time // when it was deleted
+	notes    mail.Annotations
 }
 
 // email is one body in an account.
@@ -96,7 +97,7 @@ func (b *box) public(subscribed bool) mail.Mailbox {
 	return mail.Mailbox{
 		ID: b.id, Name: b.name, Kind: b.kind, Role: b.role, Subscribed: subscribed,
 		UIDValidity: b.validity, UIDNext: b.uidNext, HighestModSeq: b.highest,
-		Total: b.total, Unseen: b.unseen, Deleted: b.deleted, Size: b.size,
+		Total: b.total, Unseen: b.unseen, Deleted: b.deleted, Size: b.size, Annotations: b.notes,
 	}
 }
 
@@ -163,6 +164,13 @@ func applyOp(l ledger, o op, seq mail.ModSeq, at moment) error {
 		return applyPutBack(l, &o, seq, at)
 	case subscribe:
 		l.setSubscribed(o.name, o.on)
+		return nil
+	case annotate:
+		b, err := livingBox(l, o.id)
+		if err != nil {
+			return err
+		}
+		b.notes, b.changed = o.notes, seq
 		return nil
 	case *add:
 		return applyAdd(l, o, seq, at)

@@ -22,7 +22,7 @@ func SnapshotParts() [][]byte {
 	r := row{uid: 7, email: 3, thread: 2, modSeq: 9, size: 100, saved: 1 << 30, keywords: 1, when: packTime(unixTime(1 << 30))}
 	e := encoder{b: []byte{snapshotVersion}}
 	for _, item := range []any{
-		keywordItem{1, []string{"one", "two"}}, box{id: 1, name: "INBOX", uidNext: 8}, box{id: 2, name: "old", gone: true, goneTime: unixTime(5)},
+		keywordItem{1, []string{"one", "two"}}, box{id: 1, name: "INBOX", uidNext: 8}, box{id: 3, name: "noted", uidNext: 8, notes: notes()}, box{id: 2, name: "old", gone: true, goneTime: unixTime(5)},
 		subscribe{"INBOX", true}, emailItem{3, email{body: journal.BodyRef{Segment: 1}, size: 90, prefix: []byte("x: y\r\n"), thread: 2}},
 		rowItem{1, r}, expungedRow{2, r, leaving{7, verbMove}}, threadItem{threadKey{1, 2}, 2},
 		&feedEntry{modSeq: 9, boxes: []mail.MailboxID{1, 2}, names: []string{"a"}, emails: numberSet([]uint32{3, 4, 9})},

@@ -30,6 +30,7 @@ const (
 	itemExpunged
 	itemThreadKey
 	itemFeed
+	itemAnnotated
 )
 
 // What a snapshot holds, besides box (without counts), subscribe, expungedRow and
@@ -63,7 +64,11 @@ func (e *encoder) item(item any) {
 		e.uint(uint64(o.number))
 		e.strings(o.names)
 	case box:
-		e.b = append(e.b, itemMailbox)
+		kind := itemMailbox
+		if o.notes.Size() > 0 {
+			kind = itemAnnotated
+		}
+		e.b = append(e.b, kind)
 		e.uint(uint64(o.id))
 		e.string(o.name)
 		e.b = append(e.b, byte(o.kind), byte(o.role))
@@ -72,6 +77,9 @@ func (e *encoder) item(item any) {
 		}
 		if e.bool(o.gone); o.gone {
 			e.int(o.goneTime.Unix())
+		}
+		if kind == itemAnnotated {
+			e.string(o.notes.Encode())
 		}
 	case subscribe:
 		e.b = append(e.b, itemSubscription)
@@ -121,13 +129,16 @@ func (d *decoder) item() any {
 			d.fail()
 		}
 		return keywordItem{uint16(n), d.strings()}
-	case itemMailbox:
+	case itemMailbox, itemAnnotated:
 		b := box{
 			id: mail.MailboxID(d.uint()), name: d.string(), kind: mail.Kind(d.byte()), role: mail.Role(d.byte()),
 			validity: mail.UIDValidity(d.uint32()), uidNext: mail.UID(d.uint32()), highest: mail.ModSeq(d.uint()), changed: mail.ModSeq(d.uint()),
 		}
 		if b.gone = d.byte() != 0; b.gone {
 			b.goneTime = unixTime(d.int())
+		}
+		if kind == itemAnnotated {
+			b.notes = d.annotations()
 		}
 		return b
 	case itemSubscription:

@@ -36,6 +36,8 @@ type Options struct {
 	// CacheRows bounds the rows in memory; 0: DefaultCacheRows. What is being
 	// used, and what no checkpoint has written yet, is over and above.
 	CacheRows int
+	// CacheSummaries bounds the summaries in memory, of all accounts, in bytes; 0: 64 MiB.
+	CacheSummaries int64
 	// Quota says what an account may take up; nil: anything. It is asked for every
 	// message, on the goroutine that commits: it must be quick and wait for nothing.
 	Quota func(mail.AccountID) mail.Quota
@@ -134,6 +136,7 @@ func Open(ctx context.Context, j *journal.Journal, files *durable.OS, opts Optio
 		wake: make(chan struct{}, 1), quit: make(chan struct{}), done: make(chan struct{}),
 	}
 	s.shrinkFrom = shrinkFrom
+	s.summaries.limit = int(opts.CacheSummaries)
 	s.migrateBlocks, s.migrated = opts.migrateBlocks, opts.migrated
 	if s.migrateBlocks == 0 {
 		s.migrateBlocks = migrateBlocks
@@ -328,16 +331,22 @@ func (h *Account) check() error {
 
 // Watch wakes its owner after every change of the account.
 func (h *Account) Watch() *mail.Watch {
-	a := h.a
 	c := make(chan struct{}, 1)
+	return mail.NewWatch(c, h.WatchOn(c))
+}
+
+// WatchOn is Watch on a channel that hangs on other accounts as well, once on each. It
+// has room for one value, and stop may be called more than once.
+func (h *Account) WatchOn(c chan struct{}) (stop func()) {
+	a := h.a
 	a.watchLock.Lock()
 	defer a.watchLock.Unlock()
 	a.watchers[c] = true
-	return mail.NewWatch(c, func() {
+	return func() {
 		a.watchLock.Lock()
 		defer a.watchLock.Unlock()
 		delete(a.watchers, c)
-	})
+	}
 }
 
 // announce wakes whoever watches the account. It waits for nobody: a wake-up

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// maxSummaries is how many bytes of summaries are kept in memory, of all
-	// accounts: those of some 250,000 messages, which are all that a person's
+	// maxSummaries is how many bytes of summaries are kept in memory where nobody says,
+	// of all accounts: those of some 250,000 messages, which are all that a person's
 	// mailboxes hold that are put in order each day.
 	maxSummaries = 64 << 20
 	// summaryCost is what a summary takes up beside itself: its place in the map.

@@ -12,9 +12,9 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// UIDs gives all of the mailbox. Rows that are not in memory stay where they are:
+// UIDs gives all of the mailbox, for the caller to keep. Rows that are not in memory stay where they are:
 // who selects a large mailbox may never ask for most of them.
-func (h *Account) UIDs(ctx context.Context, mailbox mail.MailboxID) ([]mail.UID, mail.ModSeq, error) {
+func (h *Account) UIDs(ctx context.Context, mailbox mail.MailboxID) (mail.UIDSet, mail.ModSeq, error) {
 	if err := h.check(); err != nil {
 		return nil, 0, err
 	}
@@ -39,23 +39,19 @@ func (h *Account) UIDs(ctx context.Context, mailbox mail.MailboxID) ([]mail.UID,
 }
 
 // uidsInMemory takes them from the rows; known is false when these are not loaded.
-func (a *account) uidsInMemory(id mail.MailboxID) (uids []mail.UID, until mail.ModSeq, known bool, err error) {
+func (a *account) uidsInMemory(id mail.MailboxID) (uids mail.UIDSet, until mail.ModSeq, known bool, err error) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	m, err := a.living(id)
 	if err != nil || m.rows == nil {
 		return nil, 0, false, err
 	}
-	uids = make([]mail.UID, 0, m.rows.count)
-	for _, c := range m.rows.chunks {
-		uids = append(uids, c.uids...)
-	}
-	return uids, a.last.modSeq, true, nil
+	return mail.UIDSet(m.rows.set()), a.last.modSeq, true, nil
 }
 
 // uidsOnDisk takes them from the index and from what has changed since; known is
 // false when these are not as many as there are messages.
-func (a *account) uidsOnDisk(id mail.MailboxID) (uids []mail.UID, until mail.ModSeq, known bool, err error) {
+func (a *account) uidsOnDisk(id mail.MailboxID) (uids mail.UIDSet, until mail.ModSeq, known bool, err error) {
 	if err := a.list(id); err != nil {
 		return nil, 0, false, err
 	}
@@ -73,16 +69,7 @@ func (a *account) uidsOnDisk(id mail.MailboxID) (uids []mail.UID, until mail.Mod
 	if mail.UIDSet(set).Len() != int(m.total) {
 		return nil, 0, false, nil
 	}
-	uids = make([]mail.UID, m.total)
-	rest := uids
-	for _, r := range set {
-		n := r.Last - r.First + 1
-		for i := range rest[:n] {
-			rest[i] = r.First + mail.UID(i)
-		}
-		rest = rest[n:]
-	}
-	return uids, a.last.modSeq, true, nil
+	return slices.Clone(mail.UIDSet(set)), a.last.modSeq, true, nil
 }
 
 // list makes it known which UIDs a mailbox has in the index.
@@ -163,6 +150,22 @@ func (s uidRanges) changed(dirty *table) uidRanges {
 		merged = merged.push(r.First, r.Last)
 	}
 	return merged
+}
+
+// set is all UIDs of t. A chunk that lacks none, which is nearly every one of a
+// mailbox that grew large, is not read.
+func (t *table) set() (s uidRanges) {
+	for _, c := range t.chunks {
+		n := len(c.uids)
+		if first, last := c.uids[0], c.uids[n-1]; int(last-first)+1 == n {
+			s = s.push(first, last)
+			continue
+		}
+		for _, uid := range c.uids {
+			s = s.push(uid, uid)
+		}
+	}
+	return s
 }
 
 // uids reads the UIDs of a mailbox. Of a block that has all its UIDs, which is nearly

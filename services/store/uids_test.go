@@ -57,8 +57,8 @@ func TestUIDsWithoutRows(t *testing.T) {
 			t.Errorf("%s: the rows are in memory before", when)
 		}
 		got, _, err := a.UIDs(ctx, inbox.ID)
-		if err != nil || !slices.Equal(got, want) {
-			t.Errorf("%s: got %d, %v; want %d", when, got, err, want)
+		if err != nil || !slices.Equal(slices.Collect(got.All()), want) {
+			t.Errorf("%s: got %s, %v; want %d", when, got, err, want)
 		}
 		if a.RowsInMemory(inbox.ID) {
 			t.Errorf("%s: the rows are in memory", when)

@@ -22,8 +22,8 @@ const (
 	// upkeepLook is how often it looks whether the disk fills.
 	upkeepLook = time.Minute
 	// lowSpace is below how much free space what is due is given back at once, flat
-	// out but for commits: new mail is refused below an eighth of it. In between
-	// is what a busy office gets in an hour.
+	// out but for commits: new mail is refused below an eighth of it, or sooner, see
+	// UpkeepOptions.Outside. In between is what a busy office gets in an hour.
 	lowSpace = 8 * journal.DefaultReserve
 	// reliefRate is what is read and written in a second then: a segment in two.
 	reliefRate = 8 * journal.BackgroundRate
@@ -53,6 +53,11 @@ type UpkeepOptions struct {
 	// Free tells the bytes free on the disk; nil: unknown, and nothing is done sooner
 	// when it fills.
 	Free func() (int64, error)
+	// Outside is how many free bytes there must be for mail from outside to be taken: Run
+	// gives space back before; 0: as many as Reserve.
+	Outside int64
+	// Reserve is how many the log keeps for flags and deletions; 0: journal.DefaultReserve.
+	Reserve int64
 	// Every is how often Run looks what there is to do; 0: each hour. It begins as
 	// long after a start, or five minutes if that is less.
 	Every time.Duration
@@ -182,8 +187,11 @@ func (u *Upkeep) isLow() bool {
 		return false
 	}
 	free, err := u.opts.Free()
-	return err == nil && free < lowSpace
+	return err == nil && free < u.low()
 }
+
+// low is below how many free bytes the disk is nearly full.
+func (u *Upkeep) low() int64 { return lowSpace + max(0, u.opts.Outside-journal.DefaultReserve) }
 
 // relieve gives back at once what there is, before mail has to be refused.
 func (u *Upkeep) relieve(ctx context.Context) (freed int64, err error) {

@@ -3,6 +3,7 @@ package tlscert
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -42,6 +43,8 @@ type Options struct {
 	Floor    time.Time        // no clock is believed to be earlier; zero: any is
 	Now      func() time.Time // nil: time.Now
 	Logger   *slog.Logger     // nil: nothing is logged
+	// Roots are the authorities that the world believes; nil: those of the system.
+	Roots *x509.CertPool
 }
 
 // Certificates are the box's own. See the package comment.
@@ -51,8 +54,13 @@ type Certificates struct {
 	floor time.Time
 	log   *slog.Logger
 
-	ca   atomic.Pointer[tls.Certificate]
-	leaf atomic.Pointer[tls.Certificate]
+	roots *x509.CertPool
+
+	ca        atomic.Pointer[tls.Certificate]
+	leaf      atomic.Pointer[tls.Certificate]
+	public    atomic.Pointer[Public] // nil: there is none
+	damaged   atomic.Bool            // there was one, in a file that can't be read
+	toServers atomic.Bool            // port 25 shows it
 
 	mu       sync.Mutex // one at a time makes certificates
 	identity Identity   // guarded by mu
@@ -61,7 +69,7 @@ type Certificates struct {
 // Open reads the certificates, and makes those that are missing or don't suit
 // the identity or the time.
 func Open(o Options) (*Certificates, error) {
-	c := &Certificates{fs: o.FS, now: o.Now, floor: o.Floor, log: o.Logger, identity: o.Identity.normal()}
+	c := &Certificates{fs: o.FS, now: o.Now, floor: o.Floor, log: o.Logger, identity: o.Identity.normal(), roots: o.Roots}
 	if c.now == nil {
 		c.now = time.Now
 	}
@@ -89,6 +97,14 @@ func Open(o Options) (*Certificates, error) {
 	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errPair) {
 		return nil, fmt.Errorf("tlscert: open: %w", err)
 	}
+	if err := c.readPublic(); err != nil {
+		return nil, err
+	}
+	kept, err := c.readSettings()
+	if err != nil {
+		return nil, err
+	}
+	c.toServers.Store(kept.Servers)
 	return c, c.Renew()
 }
 
@@ -222,17 +238,40 @@ func (c *Certificates) TLSConfig(protocols ...string) *tls.Config {
 	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.GetCertificate, NextProtos: protocols}
 }
 
-// GetCertificate is for tls.Config: the current certificate, whatever name the
-// client asks for. The authority's goes with it, by which servers that ask DNS for
-// it (DANE-TA) know the box: RFC 7671 §5.2.2 wants it in the chain.
-func (c *Certificates) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	pair := *c.leaf.Load()
+// ServerTLSConfig is for port 25, where other servers come: see ShowToServers.
+func (c *Certificates) ServerTLSConfig() *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return c.chained(c.choose(hello.ServerName, true)), nil
+	}}
+}
+
+// GetCertificate is for tls.Config: the current certificate, that from elsewhere for
+// the names that it has, else the box's own.
+func (c *Certificates) GetCertificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	return c.chained(c.choose(hello.ServerName, false)), nil
+}
+
+// chained is what goes over the line. The authority's certificate goes with the box's
+// own, by which servers that ask DNS for it (DANE-TA) know the box: RFC 7671 §5.2.2
+// wants it in the chain.
+func (c *Certificates) chained(cert *tls.Certificate, own bool) *tls.Certificate {
+	if !own {
+		return cert
+	}
+	pair := *cert
 	pair.Certificate = [][]byte{pair.Certificate[0], c.CA()}
-	return &pair, nil
+	return &pair
+}
+
+// Shown is the certificate, in DER, that a client sees that asks for a name (of TLS,
+// server_name; "" for none) anywhere but at port 25.
+func (c *Certificates) Shown(name string) []byte {
+	cert, _ := c.choose(name, false)
+	return cert.Certificate[0]
 }
 
 // CA is the authority's certificate in DER, for people to install.
 func (c *Certificates) CA() []byte { return c.ca.Load().Certificate[0] }
 
-// Leaf is the box's certificate in DER.
+// Leaf is the box's own certificate in DER, which those see who come by its address.
 func (c *Certificates) Leaf() []byte { return c.leaf.Load().Certificate[0] }

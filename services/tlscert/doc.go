@@ -2,7 +2,10 @@
 // computers: its own certificate authority, which people install once, and a
 // certificate for the box's names and addresses, which changes as those do.
 //
-// What comes in: names, addresses and the clock. What goes out: a tls.Config
+// Beside them it keeps one certificate that somebody else has signed, and shows it to
+// who asks for one of its names.
+//
+// What comes in: names, addresses and the clock; a certificate from elsewhere. What goes out: a tls.Config
 // whose certificate is always the current one, the authority's certificate for
 // download, and fingerprints to compare with what the console shows.
 //
@@ -13,6 +16,11 @@
 // they are used. A leaf that is missing, damaged or not ours is made anew. An
 // authority that is damaged is set aside as ca.pem.damaged and made anew too,
 // with an error in the log: everybody has to install it again, but mail flows.
+//
+// private/public.pem, mode 0600, is a certificate from elsewhere: PKCS #8 key, the
+// certificate, its chain in order, all PEM. One that is damaged or has ended is as good
+// as none: the box shows its own. private/certificate.settings is one version byte (1)
+// and JSON: {"servers": bool}, whether port 25 shows public.pem ([Certificates.ShowToServers]).
 //
 // # Decisions
 //

@@ -1,24 +1,20 @@
 package tlsrpt
 
 import (
-	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sanduk-mail/sanduk/services/daybook"
 )
 
 // Bounds of what is collected: a report is a courtesy, and must not cost the office its
 // memory.
 const (
-	maxDays     = 3 // that wait to be reported
-	maxDomains  = 2000
-	maxPolicies = 5   // of one domain in one day
+	maxPolicies = 5   // of one domain in one day; daybook bounds these
 	maxFailures = 100 // of one policy
 	maxText     = 300 // bytes of a reason
 )
@@ -65,11 +61,11 @@ type Failure struct {
 // Collector gathers sessions by domain and day.
 type Collector struct {
 	mu   sync.Mutex
-	days map[string]map[string]*Report // by day, then domain
+	book daybook.Book[Report] // by domain
 }
 
 // NewCollector makes an empty one.
-func NewCollector() *Collector { return &Collector{days: map[string]map[string]*Report{}} }
+func NewCollector() *Collector { return &Collector{} }
 
 // Note counts a session. It does not wait.
 func (c *Collector) Note(s Session) {
@@ -99,23 +95,12 @@ func (c *Collector) Note(s Session) {
 
 // policy finds or makes what a session is counted under; nil over the bounds.
 func (c *Collector) policy(s *Session) *Policy {
-	day := s.At.UTC().Format(time.DateOnly)
-	domains := c.days[day]
-	if domains == nil {
-		if len(c.days) >= maxDays {
-			delete(c.days, slices.Min(slices.Collect(maps.Keys(c.days))))
-		}
-		domains = map[string]*Report{}
-		c.days[day] = domains
-	}
 	name := strings.ToLower(s.Domain)
-	r := domains[name]
+	r := c.book.Entry(s.At, name, func() *Report {
+		return &Report{Domain: name, Day: s.At.UTC().Truncate(24 * time.Hour)}
+	}, func(*Report) {})
 	if r == nil {
-		if len(domains) >= maxDomains {
-			return nil
-		}
-		r = &Report{Domain: name, Day: s.At.UTC().Truncate(24 * time.Hour)}
-		domains[name] = r
+		return nil
 	}
 	for i := range r.Policies {
 		if p := &r.Policies[i]; p.Kind == s.Kind && slices.Equal(p.Text, s.Policy) {
@@ -132,31 +117,22 @@ func (c *Collector) policy(s *Session) *Policy {
 // Due gives the reports of the days that are over, in order, and forgets none: Done
 // does, when they have been sent.
 func (c *Collector) Due(now time.Time) []*Report {
-	today := now.UTC().Format(time.DateOnly)
-	return c.reports(func(day string) bool { return day < today })
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return reports(c.book.Before(now))
 }
 
 // reports are copies: sessions go on being counted.
-func (c *Collector) reports(wanted func(day string) bool) []*Report {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func reports(kept []daybook.Dated[Report]) []*Report {
 	var list []*Report
-	for day, domains := range c.days {
-		if !wanted(day) {
-			continue
+	for _, d := range kept {
+		clone := *d.Entry
+		clone.Policies = slices.Clone(clone.Policies)
+		for i := range clone.Policies {
+			clone.Policies[i].Failures = slices.Clone(clone.Policies[i].Failures)
 		}
-		for _, r := range domains {
-			clone := *r
-			clone.Policies = slices.Clone(r.Policies)
-			for i := range clone.Policies {
-				clone.Policies[i].Failures = slices.Clone(clone.Policies[i].Failures)
-			}
-			list = append(list, &clone)
-		}
+		list = append(list, &clone)
 	}
-	slices.SortFunc(list, func(a, b *Report) int {
-		return cmp.Or(a.Day.Compare(b.Day), strings.Compare(a.Domain, b.Domain))
-	})
 	return list
 }
 
@@ -164,47 +140,25 @@ func (c *Collector) reports(wanted func(day string) bool) []*Report {
 func (c *Collector) Done(r *Report) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	day := r.Day.UTC().Format(time.DateOnly)
-	delete(c.days[day], r.Domain)
-	if len(c.days[day]) == 0 {
-		delete(c.days, day)
-	}
+	c.book.Remove(r.Day, r.Domain)
 }
-
-// collectorVersion begins an encoded Collector; JSON follows.
-const collectorVersion = 1
-
-// ErrCollector says that bytes are no Collector, or of a later version.
-var ErrCollector = errors.New("not collected TLS results that this version can read")
 
 // Encode gives everything collected, to be stored.
 func (c *Collector) Encode() []byte {
-	text, err := json.Marshal(c.reports(func(string) bool { return true }))
-	if err != nil {
-		panic(err) // strings, numbers and addresses only
-	}
-	return append([]byte{collectorVersion}, text...)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return daybook.Encode(reports(c.book.All()))
 }
 
-// DecodeCollector reads what Encode gave. The error is ErrCollector.
+// DecodeCollector reads what Encode gave. The error is daybook.ErrVersion.
 func DecodeCollector(data []byte) (*Collector, error) {
-	var list []*Report
-	if len(data) == 0 || data[0] != collectorVersion {
-		return nil, ErrCollector
-	}
-	if err := json.Unmarshal(data[1:], &list); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrCollector, err)
+	list, err := daybook.Decode[Report](data)
+	if err != nil {
+		return nil, fmt.Errorf("TLS results: %w", err)
 	}
 	c := NewCollector()
 	for _, r := range list {
-		if r == nil {
-			return nil, ErrCollector
-		}
-		day := r.Day.UTC().Format(time.DateOnly)
-		if c.days[day] == nil {
-			c.days[day] = map[string]*Report{}
-		}
-		c.days[day][r.Domain] = r
+		c.book.Put(r.Day, r.Domain, r)
 	}
 	return c, nil
 }

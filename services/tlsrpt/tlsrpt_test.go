@@ -19,6 +19,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/sanduk-mail/sanduk/services/daybook"
 	"github.com/sanduk-mail/sanduk/services/resolver/resolvertest"
 )
 
@@ -126,7 +127,7 @@ func TestKept(t *testing.T) {
 		t.Errorf("done, and still due: %+v", list)
 	}
 	for _, bad := range []string{"", "\x02[]", "\x01[null]", "\x01{"} {
-		if _, err := DecodeCollector([]byte(bad)); !errors.Is(err, ErrCollector) {
+		if _, err := DecodeCollector([]byte(bad)); !errors.Is(err, daybook.ErrVersion) {
 			t.Errorf("%q is read: %v", bad, err)
 		}
 	}
@@ -137,22 +138,22 @@ func TestKept(t *testing.T) {
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	c := NewCollector()
-	for day := range maxDays + 2 {
+	for day := range daybook.MaxDays + 2 {
 		c.Note(Session{At: testDay().AddDate(0, 0, day), Domain: "a.test", Kind: "sts"})
 	}
-	if n := len(c.Due(testDay().AddDate(1, 0, 0))); n != maxDays {
-		t.Errorf("%d days wait; want %d", n, maxDays)
+	if n := len(c.Due(testDay().AddDate(1, 0, 0))); n != daybook.MaxDays {
+		t.Errorf("%d days wait; want %d", n, daybook.MaxDays)
 	}
 	c = NewCollector()
 	for i := range maxFailures + 10 {
 		c.Note(Session{At: testDay(), Domain: "a.test", Kind: "sts", Result: "validation-failure", Server: fmt.Sprint(i), Reason: strings.Repeat("x", 1000)})
 		c.Note(Session{At: testDay(), Domain: "b.test", Kind: "tlsa", Policy: []string{fmt.Sprint(i)}})
 	}
-	for i := range maxDomains + 10 {
+	for i := range daybook.MaxDomains + 10 {
 		c.Note(Session{At: testDay(), Domain: fmt.Sprintf("d%d.test", i), Kind: "sts"})
 	}
 	list := c.Due(testDay().AddDate(0, 0, 1))
-	if p := list[0].Policies[0]; len(list) != maxDomains || len(p.Failures) != maxFailures || p.Bad != maxFailures+10 || len(p.Failures[0].Reason) != maxText || len(list[1].Policies) != maxPolicies {
+	if p := list[0].Policies[0]; len(list) != daybook.MaxDomains || len(p.Failures) != maxFailures || p.Bad != maxFailures+10 || len(p.Failures[0].Reason) != maxText || len(list[1].Policies) != maxPolicies {
 		t.Errorf("%d domains, %d failures of %d, %d policies", len(list), len(p.Failures), p.Bad, len(list[1].Policies))
 	}
 }

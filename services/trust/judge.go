@@ -32,6 +32,8 @@ type Options struct {
 	Sealers []string               // domains whose ARC seals are believed, and those below them
 	// Lenient puts in the junk mailbox what DMARC would have refused.
 	Lenient bool
+	// Sure says whether the dates of signatures may be judged by the box's clock; nil: they may.
+	Sure func() bool
 }
 
 // Bounds of the work for one message.
@@ -188,6 +190,7 @@ func (j *Judge) content(ctx context.Context, r *Judgement, body io.ReaderAt, siz
 		author := Verdict{Method: DMARC, Result: word, Reason: reason}
 		return []Verdict{v, author}
 	}
+	m.Undated = j.options.Sure != nil && !j.options.Sure()
 	list := j.signatures(ctx, r, m)
 	list = append(list, j.seals(ctx, r, m))
 	r.viaList = len(m.Values("List-Id")) > 0 || len(m.Values("List-Post")) > 0

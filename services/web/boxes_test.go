@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,10 +9,13 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/uplink"
+	"github.com/sanduk-mail/sanduk/services/web/claim"
 )
 
 // TestBoxes serves boxes to the browser's tests (ui/e2e), which start it with
@@ -36,11 +40,30 @@ func TestBoxes(t *testing.T) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
+// servedUplink finds what an office in the middle of the field has; a domain that begins with
+// "offline" has no Internet.
+type servedUplink struct{}
+
+func (servedUplink) Find(_ context.Context, domain string) uplink.Findings {
+	f := uplink.Findings{Local: []netip.Addr{netip.MustParseAddr("192.168.1.20")}, Advice: uplink.Inside}
+	if !strings.HasPrefix(domain, "offline") {
+		f.Internet, f.Public, f.Line, f.Sending, f.Today = true, netip.MustParseAddr("203.0.113.5"), uplink.LineRouter, uplink.PortClosed, []string{"mx.provider.test"}
+		f.Name, f.Advice = "host5.dsl.provider.test", uplink.Provider
+	}
+	return f
+}
+
 type servedBox struct {
 	URL   string `json:"url"`
 	Plain string `json:"plain"`
-	Code  string `json:"code"`
+	Code  string `json:"code"` // for the set-up; of an office at work, for an administrator's password
 }
+
+// servedWayBack is a box whose screen shows a code.
+type servedWayBack struct{ code *claim.Code }
+
+func (w servedWayBack) Code() *claim.Code                          { return w.code }
+func (w servedWayBack) Used(context.Context, mail.Account, string) {}
 
 func newServedBox(t *testing.T, people bool) servedBox {
 	secure, err := net.Listen("tcp", "127.0.0.1:0")
@@ -51,20 +74,31 @@ func newServedBox(t *testing.T, people bool) servedBox {
 	if err != nil {
 		t.Fatal(err)
 	}
+	screen := servedWayBack{claim.New(nil)}
 	b := newBox(t, func(o *Options) {
 		office := o.Box.(*office)
 		office.slow = 1500 * time.Millisecond // long enough to see the page that waits
 		o.Pages, o.Clock, o.TLS = nil, time.Now, office.tls()
 		o.Trusted = func(netip.Addr) bool { return true }
+		o.Uplink = servedUplink{}
+		o.SecondFactors = &fakeFactors{texts: map[mail.AccountID]string{}}
 		o.Ports = Ports{}.orStandard()
 		o.Ports.HTTPS = secure.Addr().(*net.TCPAddr).Port
+		if people {
+			serveOffice(t, o)
+			o.WayBack = screen
+		}
 	})
 	if people {
 		b.fill(t)
 	}
 	go func() { _ = b.Serve(secure, Secure) }()
 	go func() { _ = b.Serve(plain, Plain) }()
-	return servedBox{URL: "https://" + secure.Addr().String(), Plain: "http://" + plain.Addr().String(), Code: b.claim.String()}
+	code := b.claim
+	if people {
+		code = screen.code
+	}
+	return servedBox{URL: "https://" + secure.Addr().String(), Plain: "http://" + plain.Addr().String(), Code: code.String()}
 }
 
 // fill makes an office that is at work already.

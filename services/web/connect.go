@@ -92,11 +92,17 @@ func (s *Server) connectQR(w http.ResponseWriter, r *http.Request) error {
 // qrSVG draws a code black on white with the quiet zone of four modules that
 // ISO/IEC 18004 asks for, whatever the page's colours are.
 func qrSVG(code *qr.Code) []byte {
-	const quiet = 4
-	size := itoa(code.Size + 2*quiet)
+	size := itoa(code.Size + 2*quietZone)
+	return []byte(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ` + size + " " + size +
+		`" shape-rendering="crispEdges"><rect width="100%" height="100%" fill="#fff"/><path fill="#000" d="` + qrPath(code) + `"/></svg>`)
+}
+
+// quietZone is in modules.
+const quietZone = 4
+
+// qrPath draws the dark modules, a run of them at a time, inside the quiet zone.
+func qrPath(code *qr.Code) string {
 	var b strings.Builder
-	b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ` + size + " " + size +
-		`" shape-rendering="crispEdges"><rect width="100%" height="100%" fill="#fff"/><path fill="#000" d="`)
 	for y := range code.Size {
 		for x := 0; x < code.Size; x++ {
 			run := 0
@@ -104,13 +110,12 @@ func qrSVG(code *qr.Code) []byte {
 				run++
 			}
 			if run > 0 {
-				b.WriteString("M" + itoa(x+quiet) + " " + itoa(y+quiet) + "h" + itoa(run) + "v1h-" + itoa(run) + "z")
+				b.WriteString("M" + itoa(x+quietZone) + " " + itoa(y+quietZone) + "h" + itoa(run) + "v1h-" + itoa(run) + "z")
 				x += run
 			}
 		}
 	}
-	b.WriteString(`"/></svg>`)
-	return []byte(b.String())
+	return b.String()
 }
 
 // certificate is GET /ca.crt (DER, which Windows and phones install when it is

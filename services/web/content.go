@@ -67,12 +67,14 @@ type contentRule struct {
 	Words    []string `json:"words,omitempty"`
 	Least    int      `json:"least,omitempty"`
 	Action   string   `json:"action"`
+	// Unreadable is hold or pass: for documents that can't be read.
+	Unreadable string `json:"unreadable,omitempty"`
 }
 
 func showContent(rules []mail.ContentRule) []contentRule {
 	shown := make([]contentRule, len(rules))
 	for i, r := range rules {
-		shown[i] = contentRule{r.Name, r.In, r.Out, r.Internal, r.Text, r.Header, r.Names, r.Ready, r.Pattern, r.Words, r.Least, string(r.Action)}
+		shown[i] = contentRule{r.Name, r.In, r.Out, r.Internal, r.Text, r.Header, r.Names, r.Ready, r.Pattern, r.Words, r.Least, string(r.Action), string(r.Unreadable)}
 	}
 	return shown
 }
@@ -82,7 +84,7 @@ func readContent(shown []contentRule) []mail.ContentRule {
 	for i, r := range shown {
 		rules[i] = mail.ContentRule{
 			Name: r.Name, In: r.In, Out: r.Out, Internal: r.Internal, Text: r.Text, Header: r.Header, Names: r.Names,
-			Ready: r.Ready, Pattern: r.Pattern, Words: r.Words, Least: r.Least, Action: mail.ContentAction(r.Action),
+			Ready: r.Ready, Pattern: r.Pattern, Words: r.Words, Least: r.Least, Action: mail.ContentAction(r.Action), Unreadable: mail.ContentAction(r.Unreadable),
 		}
 	}
 	return rules

@@ -77,7 +77,7 @@ func TestContentRules(t *testing.T) {
 		b.want(b.do(r[0], r[1], "{}"), http.StatusUnauthorized, "")
 		b.want(b.do(r[0], r[1], "{}", alice...), http.StatusForbidden, "")
 	}
-	const rules = `{"rules":[{"name":"Cards","in":true,"out":true,"internal":true,"text":true,"header":true,"names":true,"ready":["card"],"pattern":"x","words":["y"],"least":2,"action":"hold"}]}`
+	const rules = `{"rules":[{"name":"Cards","in":true,"out":true,"internal":true,"text":true,"header":true,"names":true,"ready":["card"],"pattern":"x","words":["y"],"least":2,"action":"hold","unreadable":"hold"}]}`
 	b.want(b.do("PUT", path, rules, admin...), http.StatusNoContent, "")
 	if got := strings.TrimSpace(b.do("GET", path, "", admin...).Body.String()); got != rules {
 		t.Errorf("GET %s = %s; want %s", path, got, rules)

@@ -19,6 +19,12 @@ type Zone interface {
 	Records(ctx context.Context) ([]zone.Record, error)
 	// Proposed are the same, without asking.
 	Proposed(ctx context.Context) ([]zone.Record, error)
+	// Notes say why a record that one would look for is not proposed.
+	Notes() []string
+	// Signing lists who signs for each domain, SetSigning says it for one. Error:
+	// mail.ErrNoDomain, or the box's own trouble.
+	Signing() []mail.Signing
+	SetSigning(ctx context.Context, s mail.Signing) error
 	// Policy is the MTA-STS policy of a domain; false for one that is not the office's.
 	Policy(domain string) (string, bool)
 	// PrepareKeys makes a domain's next keys to sign with, UseKeys takes them up.
@@ -56,6 +62,8 @@ func (s *Server) dns(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/dns", with(s.getDNS))
 	mux.HandleFunc("GET /api/dns/zone", with(s.getZone))
 	mux.HandleFunc("POST /api/dns/keys/{domain}", with(s.postKeys))
+	mux.HandleFunc("GET /api/signing", with(s.getSigning))
+	mux.HandleFunc("PUT /api/signing/{domain}", with(s.putSigning))
 }
 
 // getDNS is GET /api/dns: the records and how they stand. It asks DNS, which can take
@@ -73,7 +81,8 @@ func (s *Server) getDNS(w http.ResponseWriter, r *http.Request, _ mail.Login) er
 	out := struct {
 		OK      bool        `json:"ok"` // nothing that is needed is missing
 		Records []dnsRecord `json:"records"`
-	}{zone.Well(list), make([]dnsRecord, 0, len(list))}
+		Notes   []string    `json:"notes,omitempty"` // why others are not among them
+	}{zone.Well(list), make([]dnsRecord, 0, len(list)), s.opt.DNS.Notes()}
 	for _, z := range list {
 		out.Records = append(out.Records, dnsRecord{z.About, string(z.Need), z.Name, z.Type, z.Value, dataOf(&z), string(z.State), z.Found, z.ToDo})
 	}
@@ -95,7 +104,7 @@ func (s *Server) getZone(w http.ResponseWriter, r *http.Request, _ mail.Login) e
 		return err
 	}
 	var b bytes.Buffer
-	if err := zone.WriteFile(&b, list); err != nil {
+	if err := zone.WriteFile(&b, list, s.opt.DNS.Notes()); err != nil {
 		return err
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -127,6 +136,47 @@ func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, who mail.Login
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "signing keys changed", slog.String("domain", name), slog.String("do", in.Do), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusNoContent, nil)
+	return nil
+}
+
+// signingJSON is who signs a domain's mail.
+type signingJSON struct {
+	Domain string `json:"domain"`
+	By     string `json:"by"` // box, provider
+}
+
+// getSigning is GET /api/signing.
+func (s *Server) getSigning(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+	list := []signingJSON{}
+	for _, d := range s.opt.DNS.Signing() {
+		by := "box"
+		if d.Provider {
+			by = "provider"
+		}
+		list = append(list, signingJSON{d.Domain, by})
+	}
+	s.reply(w, r, http.StatusOK, map[string]any{"domains": list})
+	return nil
+}
+
+// putSigning is PUT /api/signing/{domain}: 204. {"by": "provider"} has the box not sign
+// the domain's mail, {"by": "box"} has it sign again.
+func (s *Server) putSigning(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+	var in struct {
+		By string `json:"by"`
+	}
+	if err := decode(w, r, &in); err != nil {
+		return err
+	}
+	if in.By != "box" && in.By != "provider" {
+		return &Problem{Status: http.StatusBadRequest, Field: "by", Message: "Who signs the mail is neither “box” nor “provider”."}
+	}
+	name := r.PathValue("domain")
+	if err := s.opt.DNS.SetSigning(r.Context(), mail.Signing{Domain: name, Provider: in.By == "provider"}); err != nil {
+		return err
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "signing set", slog.String("domain", name), slog.String("signs", in.By), slog.String("by", who.Address.String()))
 	s.reply(w, r, http.StatusNoContent, nil)
 	return nil
 }

@@ -11,7 +11,29 @@ import (
 )
 
 // fakeZone publishes one record.
-type fakeZone struct{ asked []string }
+type fakeZone struct {
+	asked []string
+	left  bool // who signs is the provider
+}
+
+func (f *fakeZone) Notes() []string {
+	if f.left {
+		return []string{"Nobody signs."}
+	}
+	return nil
+}
+
+func (f *fakeZone) Signing() []mail.Signing {
+	return []mail.Signing{{Domain: "example.test", Provider: f.left}}
+}
+
+func (f *fakeZone) SetSigning(_ context.Context, s mail.Signing) error {
+	if s.Domain != "example.test" {
+		return mail.ErrNoDomain
+	}
+	f.left = s.Provider
+	return nil
+}
 
 func (f *fakeZone) Records(context.Context) ([]zone.Record, error) {
 	list, _ := f.Proposed(context.Background())
@@ -89,6 +111,32 @@ func TestPolicy(t *testing.T) {
 	} {
 		if got := ask(test.host, test.path); got != test.want {
 			t.Errorf("%s%s from outside: %d; want %d", test.host, test.path, got, test.want)
+		}
+	}
+}
+
+// TestSigning: an administrator leaves signing to the provider, which the records and
+// the zone file then say.
+func TestSigning(t *testing.T) {
+	t.Parallel()
+	b := setUpBox(t, func(o *Options) { o.DNS = &fakeZone{} })
+	const path = "/api/signing/example.test"
+	b.want(b.do("PUT", path, `{"by":"provider"}`), http.StatusUnauthorized, "")
+	b.want(b.do("PUT", path, `{"by":"provider"}`, b.as(alice)...), http.StatusForbidden, "")
+	b.want(b.do("GET", "/api/signing", "", b.as(alice)...), http.StatusForbidden, "")
+	head := b.as(admin)
+	b.want(b.do("PUT", path, `{"by":"me"}`, head...), http.StatusBadRequest, "by")
+	b.want(b.do("PUT", "/api/signing/elsewhere.test", `{"by":"box"}`, head...), http.StatusNotFound, "domain")
+	for _, by := range []string{"box", "provider"} {
+		b.want(b.do("PUT", path, `{"by":"`+by+`"}`, head...), http.StatusNoContent, "")
+		got := list(b.want(b.do("GET", "/api/signing", "", head...), http.StatusOK, ""), "domains")
+		if len(got) != 1 || got[0]["domain"] != "example.test" || got[0]["by"] != by {
+			t.Errorf("who signs is %v; want %s", got, by)
+		}
+		for _, where := range []string{"/api/dns", "/api/dns?look=no", "/api/dns/zone"} {
+			if text := b.do("GET", where, "", head...).Body.String(); strings.Contains(text, "Nobody signs.") != (by == "provider") {
+				t.Errorf("where the %s signs, %s is %s", by, where, text)
+			}
 		}
 	}
 }

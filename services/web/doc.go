@@ -29,13 +29,23 @@
 //
 //	GET    /api/status                        who the box is, set up or not; everybody
 //	POST   /api/setup                         the set-up document; Authorization: Claim CODE
+//	POST   /api/password-reset                {"address", "password"} of an administrator; Authorization: Claim CODE
 //	POST   /api/setup/check                   is this the code? It stays good
+//	POST   /api/setup/findings                {domain}: how mail can reach the box, as far as it finds out; with the code
 //	GET    /api/connect                       settings for mail programs; everybody
 //	GET    /api/connect/qr.svg                the link to them for a camera; everybody
 //	GET    /api/session                       who is signed in
-//	POST   /api/session                       {address, password}: signs in
+//	POST   /api/session                       {address, password, code}: signs in; 403 with field "code" asks for the second factor
 //	DELETE /api/session                       signs out
 //	PUT    /api/me/password                   {current, password}: one's own
+//	GET    /api/me/sessions                   {sessions: [{id, agent, peer, created, seen, current}]}: the browsers one is signed in with
+//	DELETE /api/me/sessions                   signs all of them out but this one: 204
+//	DELETE /api/me/sessions/{id}              signs that one out: 204
+//	GET    /api/me/second-factor              {on, recovery_left}
+//	POST   /api/me/second-factor              {secret, size, path}: a new secret and its QR code as an SVG path; changes nothing
+//	PUT    /api/me/second-factor              {secret, code, current}: turns it on; {recovery: [code]}, shown once
+//	DELETE /api/me/second-factor              {current}: 204
+//	DELETE /api/accounts/{address}/second-factor  204; administrator
 //	GET    /api/me/search?q=…                 one's own mail, best first; &mailbox= and &limit= narrow it
 //	POST   /api/search/rebuild                {address}, "" for everybody: search indexes are made anew; 202; administrator
 //	GET    /api/search/rebuild                {accounts: [{address, state: waiting|running|done|failed, messages, total,
@@ -59,6 +69,18 @@
 //	DELETE /api/domains/{name}                204; administrator
 //	GET    /api/accounts/{address}/mail       ?format=maildir|mbox: all mail, as tar or zip; administrator
 //	POST   /api/accounts/{address}/mail       ?into=FOLDER&name=NAME, an mbox or tar: what was done; administrator
+//	GET    /api/network                       {network: as in the set-up document, trial_seconds, went_back}; administrator
+//	PUT    /api/network                       {network}: 202 {trial_seconds}: unless they are confirmed in that time those from before come back; administrator
+//	POST   /api/network/keep                  204: they are confirmed; administrator
+//	GET    /api/box-certificate               {authority, own, public: {names, issuer, from, until, sha256}, believed, servers, issuance: {directory, contact, method, working, tried, next, problem, proofs: [{name, value}]}}; administrator
+//	PUT    /api/box-certificate               {certificate, key}, PEM both: 204; administrator
+//	DELETE /api/box-certificate               the box shows its own again: 204; administrator
+//	PUT    /api/box-certificate/issuance      {directory ("": Let's Encrypt), contact, method: http-01|dns-01, agreed}: it is got from there, and renewed: 204; administrator
+//	POST   /api/box-certificate/issuance      202: it is tried now, if one is due; administrator
+//	DELETE /api/box-certificate/issuance      none is got any more: 204; administrator
+//	GET    /profile.mobileconfig              ?address=: the authority and the account, for Apple's devices
+//	GET    /api/admission                     {office: [network], doors: {imap, pop3, submission: [network]}, paths}; administrator
+//	PUT    /api/admission                     the same, in place of what held before: 204; administrator
 //	GET    /api/blocklists                    {lists: [{zone, action: refuse|junk, trouble}], allow: [address]}; administrator
 //	PUT    /api/blocklists                    {lists, allow} in place of those of before: 204; administrator
 //	POST   /api/blocklists/test               {zone}: {works, trouble}; administrator
@@ -68,8 +90,27 @@
 //	PUT    /api/sizes                         {who, bytes}: 204; 0: no bound of its own; administrator
 //	GET    /api/access                        {access: [{who, office, networks}]}: who can't log in from everywhere; administrator
 //	PUT    /api/access                        {who, office, networks}: 204, and his mail programs log in again; neither: everywhere; administrator
-//	GET    /api/trace                         {hide_clients}: whether Received leaves out people's devices; administrator
-//	PUT    /api/trace                         {hide_clients}: 204; administrator
+//	GET    /api/pop3                          {pop3: [{who, leave, login_delay}]}: for whom something holds that is not usual; administrator
+//	PUT    /api/pop3                          {who, leave, login_delay}: 204; leave: days for which mail fetched by POP3 stays in INBOX, 0: not at all, -1: until somebody deletes it; login_delay: seconds from one POP3 log-in to the next; what is left out stays; administrator
+//	GET    /api/certificates                  {certificates: [{who, sha256, name, added}]}: by which programs log in; administrator
+//	PUT    /api/certificates                  {who, sha256 (of the certificate in DER, hexadecimal), name}: 204; administrator
+//	DELETE /api/certificates/{sha256}         204, also when there is none, and the account's programs log in again; administrator
+//	GET    /api/apop                          {apop: [address]}: who can log in by APOP; administrator
+//	POST   /api/apop                          {who}: 201 {secret, warning}: lets somebody log in by APOP; the secret is shown once, and replaces one there was; administrator
+//	DELETE /api/apop/{address}                204, also when there is none, and the account's programs log in again; administrator
+//	GET    /api/shares                        {shares: [{owner, mailbox, who, rights}], received: likewise}: what one has opened to others, and
+//	                                          what others have; ?owner=ADDRESS or * (all): somebody else's; administrator
+//	PUT    /api/shares                        {owner, mailbox, who (an address, or anyone), rights (letters of RFC 4314)}: 204; for another owner: administrator
+//	DELETE /api/shares?mailbox=…&who=…        204, also when there is none; &owner= likewise; what anyone may do stays
+//	GET    /api/received                      {hide_clients}: whether Received leaves out people's devices; administrator
+//	PUT    /api/received                      {hide_clients}: 204; administrator
+//	GET    /api/trace?q&from&until&after&limit {messages: [{id, steps: [{at, what, about: {name: [values]}}]}], next}: what happened
+//	                                          to mail, newest first; administrator
+//	GET    /api/trace/{id}                    one of them; administrator
+//	GET    /api/audit?q&before&limit          {changes: [{number, at, who, from, what, on, said}], more}: what administrators have
+//	                                          changed, without secrets, newest first; administrator
+//	GET    /api/tally?days                    {days: [{day, counts: {received, sent, …}}]}: how much mail there was, see package
+//	                                          tally; administrator
 //	GET    /api/tokens                        all tokens with their owners, never their text; administrator
 //	POST   /api/tokens                        {name}: 201 {token}; administrator
 //	DELETE /api/tokens/{id}                   204: ends a token, anybody's; administrator

@@ -191,7 +191,7 @@ func (s *Server) login(r *http.Request) (mail.Login, error) {
 		return s.tokenLogin(r.Context(), text)
 	}
 	cookie := cookieOf(r)
-	id, ok := s.sessions.find(cookie)
+	id, ok := s.sessions.find(cookie, addrOf(r.RemoteAddr))
 	if !ok {
 		return mail.Login{}, problemSignedOut()
 	}
@@ -223,7 +223,11 @@ func (s *Server) admin(h func(w http.ResponseWriter, r *http.Request, who mail.L
 			return &Problem{Status: http.StatusForbidden, Message: "Only an administrator may do this.",
 				WhatToDo: "Ask the person who runs the box."}
 		}
-		return h(w, r, who)
+		w, r = s.audited(w, r, who.Address.String())
+		if err := h(w, r, who); err != nil {
+			s.fail(w, r, err)
+		}
+		return nil
 	})
 }
 

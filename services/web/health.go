@@ -11,6 +11,7 @@ import (
 // Health is how the box's mail is.
 type Health struct {
 	Findings []mail.Finding // what is wrong, the worst first
+	Notes    []string       // what somebody should know who looks for trouble, and is as it was set
 	// LastRead is when all mail had last been read to find damage, NextRead when
 	// that begins again; zero: not yet, and: it is going on.
 	LastRead, NextRead time.Time
@@ -34,6 +35,7 @@ type finding struct {
 type health struct {
 	OK         bool       `json:"ok"`
 	Findings   []finding  `json:"findings"`
+	Notes      []string   `json:"notes,omitempty"`
 	LastRead   *time.Time `json:"last_read,omitempty"`
 	NextRead   *time.Time `json:"next_read,omitempty"`
 	LogBytes   int64      `json:"log_bytes"`
@@ -50,7 +52,7 @@ func (s *Server) getHealth(w http.ResponseWriter, r *http.Request, _ mail.Login)
 	}
 	h := s.opt.Health.Health(r.Context())
 	out := health{
-		OK: len(h.Findings) == 0, Findings: make([]finding, 0, len(h.Findings)), LastRead: moment(h.LastRead), NextRead: moment(h.NextRead),
+		OK: len(h.Findings) == 0, Findings: make([]finding, 0, len(h.Findings)), Notes: h.Notes, LastRead: moment(h.LastRead), NextRead: moment(h.NextRead),
 		LogBytes: h.LogBytes, DeadBytes: h.DeadBytes, FreedBytes: h.FreedBytes, FreeBytes: h.FreeBytes,
 	}
 	for _, f := range h.Findings {

@@ -24,6 +24,9 @@ const (
 	// maxAutodiscover bounds the XML that a mail program posts; real ones stay
 	// under 1 KB.
 	maxAutodiscover = 16 << 10
+	// maxUpdate bounds an update: its kernel image has 40 MB at most when it is
+	// built, and PID 1 takes one of 60 MB.
+	maxUpdate = 62 << 20
 	// maxHeader bounds a request's header. Browsers send 1 to 2 KB.
 	maxHeader = 16 << 10
 

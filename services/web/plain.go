@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"html/template"
+	"net"
 	"net/http"
 	"strings"
 )
@@ -26,6 +27,9 @@ func (s *Server) PlainHandler() http.Handler {
 	})
 	mux.HandleFunc("GET /mark.svg", s.asset)
 	s.shared(mux)
+	for _, path := range discoverPaths() {
+		mux.HandleFunc(path, s.handle(s.discoverSecurely))
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			// Sent on, it would have gone over the wire in clear twice.
@@ -41,6 +45,30 @@ func (s *Server) PlainHandler() http.Handler {
 	outer.Handle("/.well-known/acme-challenge/", s.observe(headers(s.opt.Challenge)))
 	outer.Handle("/", inner)
 	return outer
+}
+
+// discoverSecurely sends programs that look for their settings here to https, by the
+// box's own name: its certificate need not have the one they asked for, which is
+// why they ask in clear at all. [MS-OXDISCO] has them ask with GET, and look for a
+// 302. Thunderbird posts, without the password, what it also posts to https: the 307
+// has it do that once more.
+func (s *Server) discoverSecurely(w http.ResponseWriter, r *http.Request) error {
+	state, err := s.state(r.Context())
+	if err != nil {
+		return err
+	}
+	if !state.SetUp {
+		return &Problem{Status: http.StatusNotFound, Message: "The box has not been set up yet."}
+	}
+	status, host := http.StatusFound, state.Hostname.String()
+	if r.Method == http.MethodPost {
+		status = http.StatusTemporaryRedirect
+	}
+	if port := s.ports(r).HTTPS; port != 443 {
+		host = net.JoinHostPort(host, itoa(port))
+	}
+	http.Redirect(w, r, "https://"+host+r.URL.RequestURI(), status)
+	return nil
 }
 
 // plainPage shows the CA's fingerprint and the way to https.

@@ -94,6 +94,31 @@ const discoverBody = `<?xml version="1.0" encoding="utf-8"?>
 <Request><EMailAddress>alice@example.test</EMailAddress>
 <AcceptableResponseSchema>http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a</AcceptableResponseSchema></Request></Autodiscover>`
 
+func TestAutodiscoverOverPlainHTTP(t *testing.T) {
+	t.Parallel()
+	b := setUpBox(t)
+	for _, path := range []string{"/autodiscover/autodiscover.xml", "/Autodiscover/Autodiscover.xml", "/AutoDiscover/AutoDiscover.xml"} {
+		for _, test := range []struct {
+			method, body string
+			status       int
+		}{
+			{"GET", "", http.StatusFound},
+			{"POST", discoverBody, http.StatusTemporaryRedirect},
+		} {
+			w := b.send(b.PlainHandler(), test.method, path, test.body, "Host", "autodiscover.example.test", "Content-Type", "text/xml")
+			if got, want := w.Header().Get("Location"), "https://mail.example.test"+path; w.Code != test.status || got != want {
+				t.Errorf("%s %s: %d to %q; want %d to %q", test.method, path, w.Code, got, test.status, want)
+			}
+		}
+		if w := b.send(b.PlainHandler(), "POST", path, discoverBody, "Host", "autodiscover.evil.test"); w.Code != http.StatusMisdirectedRequest {
+			t.Errorf("%s, another's name: %d; want 421", path, w.Code)
+		}
+		if w := b.send(b.PlainHandler(), "POST", path, discoverBody, "Sec-Fetch-Site", "cross-site"); w.Code != http.StatusForbidden {
+			t.Errorf("%s, from another site: %d; want 403", path, w.Code)
+		}
+	}
+}
+
 func TestAutodiscover(t *testing.T) {
 	t.Parallel()
 	b := setUpBox(t)

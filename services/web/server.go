@@ -31,19 +31,36 @@ type Options struct {
 	Health        Doctor     // optional: without it nobody says how the mail is
 	Verdicts      Verdicts   // optional: without it nobody says what is known of mail
 	Routes        Routes     // optional: without it nobody says which way mail goes
+	Networking    Networking // optional: without it the machine's network is somebody else's
+	Admissions    Admissions // optional: without it there are no such settings
 	BlockLists    BlockLists // optional: without it there are no such settings
 	Sizes         Sizes      // optional: likewise
 	Access        Access     // optional: likewise
+	POP3          POP3       // optional: likewise
+	LogInCerts    LogInCerts // optional: likewise
+	APOP          APOP       // optional: likewise
+	Shares        Shares     // optional: likewise
 	Spares        Spares     // optional: without it the box is nobody's spare server
 	Content       Content    // optional: without it there are no rules on contents
 	Decisions     Decisions  // optional: without it no mail waits for a decision
 	Sending       Sending    // optional: without it nobody says how much people may send
 	DNS           Zone       // optional: without it nobody says what to publish in DNS
 	Queue         Queue      // optional: without it nobody sees what waits
+	Audit         Audit      // optional: without it nobody keeps who changed what
+	Tally         Tally      // optional: without it nobody says how much mail there was
+	Trace         Trace      // optional: without it nobody says what happened to mail
 	Search        Search     // optional: without it mail is not searched
+	Computer      Computer   // optional: without it there are no updates and no restart
 	Certificates  Certificates
-	Machine       Machine
-	Claim         *claim.Code // nil on a box that has been set up
+	// BoxCertificate is how those are changed; optional: they can't be.
+	BoxCertificate BoxCertificate
+	Machine        Machine
+	UpdateSource   UpdateSource  // optional: nobody brings updates
+	Monitor        Monitor       // optional: nobody watches over the box
+	Uplink         Uplink        // optional: nobody looks how mail can reach the box
+	SecondFactors  SecondFactors // optional: nobody has any
+	Claim          *claim.Code   // nil on a box that has been set up
+	WayBack        WayBack       // nil: nobody stands at the box
 
 	// Local says whether an address is in the office's network.
 	Local func(netip.Addr) bool
@@ -93,6 +110,8 @@ type Server struct {
 	settingUp     atomic.Bool
 	panics        atomic.Int64
 	moving        chan struct{} // holds whoever moves mail in or out
+	bundling      chan struct{} // holds whoever makes a support bundle
+	looking       chan struct{} // holds whoever looks how mail can reach the box
 }
 
 // New makes a Server. It refuses options without which it would be open or
@@ -124,7 +143,7 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: read the built pages: %w", err)
 	}
-	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving)}
+	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving), bundling: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
 	s.secure = s.httpServer(s.SecureHandler())
 	s.secure.TLSConfig = opt.TLS.Clone() // net/http adds HTTP/2 to it
 	s.plain = s.httpServer(s.PlainHandler())

@@ -1,10 +1,14 @@
 package web
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,6 +26,8 @@ type session struct {
 	account mail.AccountID
 	created time.Time
 	seen    time.Time
+	agent   string     // what the browser called itself when it signed in
+	peer    netip.Addr // from where it was last seen
 }
 
 // sessions keeps who is signed in, in memory. Only hashes of the cookies are
@@ -45,7 +51,7 @@ func (s *sessions) mark() uint64 {
 // start opens a session and returns the cookie's value. It doesn't when endAll
 // has ended the account's sessions since mark: the password that was right then
 // may not be any more.
-func (s *sessions) start(account mail.AccountID, mark uint64) (value string, ok bool) {
+func (s *sessions) start(account mail.AccountID, mark uint64, agent string, peer netip.Addr) (value string, ok bool) {
 	var secret [32]byte
 	rand.Read(secret[:])
 	value = base64.RawURLEncoding.EncodeToString(secret[:])
@@ -59,7 +65,7 @@ func (s *sessions) start(account mail.AccountID, mark uint64) (value string, ok 
 		return "", false
 	}
 	s.makeRoom(account, now)
-	s.m[sha256.Sum256([]byte(value))] = &session{account: account, created: now, seen: now}
+	s.m[sessionKeyOf(value)] = &session{account: account, created: now, seen: now, agent: agent, peer: peer}
 	return value, true
 }
 
@@ -94,9 +100,9 @@ func (v *session) over(now time.Time) bool {
 	return now.Sub(v.seen) >= sessionIdle || now.Sub(v.created) >= sessionLife
 }
 
-// find tells who a cookie belongs to.
-func (s *sessions) find(value string) (mail.AccountID, bool) {
-	key := sessionKey(sha256.Sum256([]byte(value)))
+// find tells who a cookie belongs to, and remembers from where it came.
+func (s *sessions) find(value string, peer netip.Addr) (mail.AccountID, bool) {
+	key := sessionKeyOf(value)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := s.m[key]
@@ -105,7 +111,7 @@ func (s *sessions) find(value string) (mail.AccountID, bool) {
 		delete(s.m, key)
 		return 0, false
 	}
-	v.seen = now
+	v.seen, v.peer = now, peer
 	return v.account, true
 }
 
@@ -113,12 +119,43 @@ func (s *sessions) find(value string) (mail.AccountID, bool) {
 func (s *sessions) end(value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.m, sha256.Sum256([]byte(value)))
+	delete(s.m, sessionKeyOf(value))
+}
+
+// shownSession is a session as its owner may see it. The key names it to end it: it is a hash,
+// of which nobody makes a cookie.
+type shownSession struct {
+	session
+	key sessionKey
+}
+
+// list gives an account's sessions, the one that was used last first.
+func (s *sessions) list(account mail.AccountID) []shownSession {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []shownSession
+	now := s.now()
+	for k, v := range s.m {
+		if v.account == account && !v.over(now) {
+			all = append(all, shownSession{*v, k})
+		}
+	}
+	slices.SortFunc(all, func(a, b shownSession) int {
+		return cmp.Or(b.seen.Compare(a.seen), bytes.Compare(a.key[:], b.key[:]))
+	})
+	return all
+}
+
+// endKey closes a session by its key.
+func (s *sessions) endKey(key sessionKey) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.m, key)
 }
 
 // endAll closes every session of an account but the one with the cookie keep.
 func (s *sessions) endAll(account mail.AccountID, keep string) {
-	kept := sessionKey(sha256.Sum256([]byte(keep)))
+	kept := sessionKeyOf(keep)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended == nil {
@@ -132,6 +169,9 @@ func (s *sessions) endAll(account mail.AccountID, keep string) {
 		}
 	}
 }
+
+// sessionKeyOf is under which a cookie's session is kept.
+func sessionKeyOf(value string) sessionKey { return sha256.Sum256([]byte(value)) }
 
 func setCookie(w http.ResponseWriter, value string, age time.Duration) {
 	http.SetCookie(w, &http.Cookie{

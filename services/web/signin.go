@@ -38,6 +38,7 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Address  string `json:"address"`
 		Password string `json:"password"`
+		Code     string `json:"code"` // of the second factor, where there is one
 	}
 	if err := decode(w, r, &in); err != nil {
 		return err
@@ -50,6 +51,9 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := s.passSecond(r, who, in.Code); err != nil {
+		return err
+	}
 	account, err := s.opt.Accounts.Account(r.Context(), who.Account)
 	if errors.Is(err, mail.ErrNoAccount) {
 		return mail.ErrDenied // removed this moment
@@ -60,7 +64,7 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
 	// A new session each time, never the browser's old one: nobody can plant a
 	// cookie and wait for it to become worth something.
 	s.sessions.end(cookieOf(r))
-	cookie, ok := s.sessions.start(who.Account, mark)
+	cookie, ok := s.sessions.start(who.Account, mark, agentOf(r), addrOf(r.RemoteAddr))
 	if !ok {
 		return mail.ErrDenied
 	}

@@ -30,8 +30,8 @@ func (s *Server) sizes(mux *http.ServeMux) {
 	}
 	mux.HandleFunc("GET /api/sizes", s.admin(s.getSizes))
 	mux.HandleFunc("PUT /api/sizes", s.admin(s.putSize))
-	mux.HandleFunc("GET /api/trace", s.admin(s.getTrace))
-	mux.HandleFunc("PUT /api/trace", s.admin(s.putTrace))
+	mux.HandleFunc("GET /api/received", s.admin(s.getReceived))
+	mux.HandleFunc("PUT /api/received", s.admin(s.putReceived))
 }
 
 // getSizes is GET /api/sizes.
@@ -58,19 +58,19 @@ func (s *Server) putSize(w http.ResponseWriter, r *http.Request, who mail.Login)
 	return nil
 }
 
-type traceJSON struct {
+type receivedJSON struct {
 	HideClients bool `json:"hide_clients"`
 }
 
-// getTrace is GET /api/trace.
-func (s *Server) getTrace(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
-	s.reply(w, r, http.StatusOK, traceJSON{s.opt.Sizes.HidesClients()})
+// getReceived is GET /api/received.
+func (s *Server) getReceived(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+	s.reply(w, r, http.StatusOK, receivedJSON{s.opt.Sizes.HidesClients()})
 	return nil
 }
 
-// putTrace is PUT /api/trace: 204.
-func (s *Server) putTrace(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in traceJSON
+// putReceived is PUT /api/received: 204.
+func (s *Server) putReceived(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+	var in receivedJSON
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}

@@ -294,7 +294,7 @@ func TestSessionsEndWithAccounts(t *testing.T) {
 	// The log-in was looked at before the password was changed, and is done after it.
 	mark := b.sessions.mark()
 	b.want(b.do("PUT", "/api/accounts/alice@example.test/password", `{"password":"another long one"}`, admin...), 204, "")
-	if _, ok := b.sessions.start(2, mark); ok {
+	if _, ok := b.sessions.start(2, mark, "", netip.Addr{}); ok {
 		t.Error("a session was opened with a password that had been changed meanwhile")
 	}
 	alice = []string{"Cookie", b.signIn("alice@example.test", "another long one")}

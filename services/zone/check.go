@@ -236,13 +236,13 @@ func lookService(hostname string, port uint16) look {
 
 // lookTLSA: what is there and fits no certificate keeps mail away; without DNSSEC it
 // is not believed (RFC 7672 §2.2).
-func lookTLSA(key []byte, hostname string) look {
+func lookTLSA(usage uint8, sum []byte, o Office) look {
 	return func(ctx context.Context, dns DNS, r *Record) {
 		a, err := dns.TLSA(ctx, r.Name)
 		signed := a.Authenticated
 		todo := publish
 		if !signed {
-			if host, err := dns.Addresses(ctx, hostname); err == nil && !host.Authenticated {
+			if host, err := dns.Addresses(ctx, o.Hostname); err == nil && !host.Authenticated {
 				todo = "Your domain's DNS is not signed (DNSSEC), and without that nobody heeds this record. Leave it out, or have DNSSEC turned on first."
 			}
 		}
@@ -253,9 +253,12 @@ func lookTLSA(key []byte, hostname string) look {
 		good := false
 		for _, t := range a.Records {
 			list = append(list, fmt.Sprintf("%d %d %d %s", t.Usage, t.Selector, t.Matching, hex.EncodeToString(t.Data)))
-			good = good || t.Usage == 2 && t.Selector == 1 && t.Matching == 1 && bytes.Equal(t.Data, key)
+			good = good || t.Usage == usage && t.Selector == 1 && t.Matching == 1 && bytes.Equal(t.Data, sum)
 		}
+		elsewhere, own := Heeded(o, a.Records)
 		switch {
+		case !good && (elsewhere || own):
+			r.is(Missing, "Publish it beside the one that is there: the box can use either of its certificates then.")
 		case !good:
 			r.is(Differs, "None of these is the box's: servers that heed them send it no mail. Publish this record in their place, or remove them.", list...)
 		case !signed:
@@ -263,5 +266,14 @@ func lookTLSA(key []byte, hostname string) look {
 		default:
 			r.is(OK, "", list...)
 		}
+	}
+}
+
+// lookProof: former values beside the right one do no harm.
+func lookProof(ctx context.Context, dns DNS, r *Record) {
+	const publish = "Publish this record: the box gets its certificate within minutes of seeing it."
+	a, err := dns.TXT(ctx, r.Name)
+	if r.asked(err, publish) {
+		r.compare(slices.Contains(a.Records, r.Value), publish, a.Records)
 	}
 }

@@ -22,7 +22,11 @@
 // counts as right: an SPF record is evaluated, not compared.
 //
 // TLSA names the box's own authority (2 1 1), whose key stays, so that a renewed
-// certificate needs no new record.
+// certificate needs no new record; and beside it the key of a certificate from elsewhere
+// (3 1 1), if the box has one. Either suffices for who heeds them: while both stand there
+// the box may show either at port 25. [Heeded] says which it may show with what stands
+// there now. Naming the world's authority instead was rejected: it changes its keys
+// without asking, and mail would stop.
 //
 // Durability: none. Concurrency: plain data; Look asks several things at once.
 //

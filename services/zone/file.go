@@ -11,10 +11,13 @@ const ttl = 3600
 
 // WriteFile writes the records as a fragment of a zone file (RFC 1035 §5.1), with names
 // that are absolute, so that it fits into any. What is not for the domains' own zones,
-// not yet to be published, or to be filled in stands there as a comment.
-func WriteFile(w io.Writer, records []Record) error {
+// not yet to be published, or to be filled in stands there as a comment; so do notes.
+func WriteFile(w io.Writer, records []Record, notes []string) error {
 	var b strings.Builder
 	b.WriteString("; What this office's mail needs in DNS. Lines that begin with \";\" are for you to read.\n")
+	for _, note := range notes {
+		fmt.Fprintf(&b, "\n; %s\n", note)
+	}
 	about := ""
 	for _, r := range records {
 		if r.About != about {

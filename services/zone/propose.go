@@ -1,13 +1,14 @@
 package zone
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
 	"fmt"
 	"net/netip"
 
 	"github.com/sanduk-mail/sanduk/services/dkim"
+	"github.com/sanduk-mail/sanduk/services/resolver"
 )
 
 // Records are what the office should publish: the box's own first, then each domain's.
@@ -24,6 +25,23 @@ func Records(o Office) []Record {
 		list = append(list, dmarcOf(o, d), tlsReports(d))
 		list = append(list, strict(o, d)...)
 		list = append(list, programs(o, d)...)
+	}
+	return list
+}
+
+// Notes say, one sentence or two for each, why a record that an office would look for
+// is not among Records.
+func Notes(o Office) []string {
+	var list []string
+	for i := range o.Domains {
+		d := &o.Domains[i]
+		switch {
+		case !d.Left:
+		case o.SmartHost == "":
+			list = append(list, "The box doesn't sign mail from "+d.Name+", and it sends mail to other servers directly, so nobody signs it: some of them may take it for junk. There is no key (DKIM) to publish.")
+		default:
+			list = append(list, "The box doesn't sign mail from "+d.Name+": that is left to the provider, "+o.SmartHost+". So the box has no key (DKIM) to publish; the provider says whether there is one of its own.")
+		}
 	}
 	return list
 }
@@ -48,8 +66,12 @@ func host(o Office) []Record {
 			About: "Where the box is: the name that all else leads to.", Need: Needed, Name: o.Hostname, Type: "A", look: lookHost,
 		})
 	}
-	if tlsa, ok := authority(o); ok {
-		list = append(list, tlsa)
+	list = append(list, keysOfTLS(o)...)
+	for _, p := range o.Proofs {
+		list = append(list, Record{
+			About: "By which the certificate's issuer sees that the name is yours. It can go again when the certificate is there.", Need: Needed,
+			Name: p.Name, Type: "TXT", Value: p.Value, look: lookProof,
+		})
 	}
 	return append(list, Record{
 		About: "Which server may call itself by the box's name: reports have no other sender.", Need: Useful,
@@ -57,18 +79,60 @@ func host(o Office) []Record {
 	})
 }
 
-// authority is the TLSA record of port 25 (RFC 7672 §3.1.2): DANE-TA, public key,
-// SHA-256.
-func authority(o Office) (Record, bool) {
-	cert, err := x509.ParseCertificate(o.Authority)
+// keysOfTLS are the TLSA records of port 25 (RFC 7672 §3.1): public keys by SHA-256, of
+// the box's own authority (DANE-TA) and of a certificate from elsewhere, which keeps its
+// key (DANE-EE). The world's authorities are named in none: they come and go. Either
+// record is enough for those who heed them (RFC 7671 §8.1), so the box can change
+// between its certificates while both stand there.
+func keysOfTLS(o Office) []Record {
+	var list []Record
+	add := func(about string, usage uint8, sum []byte) {
+		list = append(list, Record{
+			About: about, Need: Useful, Name: "_25._tcp." + o.Hostname, Type: "TLSA", Value: fmt.Sprintf("%d 1 1 %x", usage, sum),
+			look: lookTLSA(usage, sum, o),
+		})
+	}
+	if len(o.KeySum) > 0 {
+		add("By what other servers know the certificate that the box has from elsewhere (DANE).", usageKey, o.KeySum)
+	}
+	if sum := ownSum(o); sum != nil {
+		add("By what other servers know that the box is the right one, so that nobody in between can read mail (DANE).", usageAuthority, sum)
+	}
+	return list
+}
+
+// The certificate usages of RFC 6698 §2.1.1.
+const (
+	usageAuthority = 2
+	usageKey       = 3
+)
+
+// ownSum is the SHA-256 of the public key of the box's own authority.
+func ownSum(o Office) []byte {
+	der := o.Authority
+	if der == nil {
+		der = o.Own
+	}
+	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return Record{}, false // the world's authorities come and go: DANE is for a key that stays
+		return nil
 	}
 	sum := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
-	return Record{
-		About: "By what other servers know that the box is the right one, so that nobody in between can read mail (DANE).", Need: Useful,
-		Name: "_25._tcp." + o.Hostname, Type: "TLSA", Value: "2 1 1 " + hex.EncodeToString(sum[:]), look: lookTLSA(sum[:], o.Hostname),
-	}, true
+	return sum[:]
+}
+
+// Heeded says which of the box's certificates suits the TLSA records that stand in DNS:
+// the one from elsewhere, which is Office.KeySum's, and the box's own.
+func Heeded(o Office, records []resolver.TLSA) (elsewhere, own bool) {
+	sum := ownSum(o)
+	for _, t := range records {
+		if t.Selector != 1 || t.Matching != 1 {
+			continue
+		}
+		elsewhere = elsewhere || t.Usage == usageKey && bytes.Equal(t.Data, o.KeySum)
+		own = own || t.Usage == usageAuthority && bytes.Equal(t.Data, sum)
+	}
+	return elsewhere, own
 }
 
 func mx(o Office, d *Domain) Record {
@@ -91,8 +155,11 @@ func spfOf(o Office, d *Domain) Record {
 	}
 }
 
-// keys are the records of the domain's signing keys.
+// keys are the records of the domain's signing keys; none where its provider signs.
 func keys(o Office, d *Domain) []Record {
+	if d.Left {
+		return nil
+	}
 	var list []Record
 	for _, k := range d.Keys {
 		r := Record{Name: k.Name, Type: "TXT", Value: k.Text, look: lookKey(k, o.Now)}

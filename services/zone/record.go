@@ -22,7 +22,18 @@ type Office struct {
 	// Authority is the certificate of the authority that vouches for the box, in DER;
 	// nil if the world believes the box's certificate anyway.
 	Authority []byte
+	// Own is the box's own authority, in DER: what it shows to other servers when it has
+	// nothing else that they go by. nil: that is Authority.
+	Own []byte
+	// KeySum is the SHA-256 of the public key of a certificate from elsewhere; nil if
+	// there is none.
+	KeySum []byte
+	// Proofs are what an authority waits for before it certifies the box's name.
+	Proofs []Proof
 }
+
+// Proof is a TXT record by which somebody shows that a name is his (RFC 8555 §8.4).
+type Proof struct{ Name, Value string }
 
 // Domain is one of the office's.
 type Domain struct {
@@ -34,6 +45,9 @@ type Domain struct {
 	// the domains, from which its reports are.
 	KeysOnly bool
 	Keys     []dkim.DNSRecord
+	// Left says that signing is left to the domain's provider: the box has no keys that
+	// others should know.
+	Left bool
 }
 
 // Need is how much a record matters.

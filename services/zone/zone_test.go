@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ func TestPublished(t *testing.T) {
 		}
 	}
 	var file bytes.Buffer
-	if err := WriteFile(&file, records); err != nil {
+	if err := WriteFile(&file, records, nil); err != nil {
 		t.Fatal(err)
 	}
 	putInto(t, n, file.String())
@@ -251,6 +252,53 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// TestTwoCertificates: with one from elsewhere both keys are proposed, either is enough
+// for those who heed them, and the DNS says which the box may show.
+func TestTwoCertificates(t *testing.T) {
+	t.Parallel()
+	o := testOffice(t)
+	o.Own, o.Authority, o.KeySum = o.Authority, nil, bytes.Repeat([]byte{7}, 32)
+	var values []string
+	for _, r := range Records(o) {
+		if r.Type == "TLSA" {
+			values = append(values, r.Value)
+		}
+	}
+	if len(values) != 2 || values[0] != "3 1 1 "+strings.Repeat("07", 32) || !strings.HasPrefix(values[1], "2 1 1 ") {
+		t.Fatalf("TLSA records %q", values)
+	}
+	for text, want := range map[string]struct {
+		states         [2]State
+		elsewhere, own bool
+	}{
+		"":                                 {[2]State{Missing, Missing}, false, false},
+		values[0]:                          {[2]State{OK, Missing}, true, false},
+		values[1]:                          {[2]State{Missing, OK}, false, true},
+		values[0] + "|" + values[1]:        {[2]State{OK, OK}, true, true},
+		"3 1 1 " + strings.Repeat("0", 64): {[2]State{Differs, Differs}, false, false},
+	} {
+		n := world(t)
+		for value := range strings.SplitSeq(text, "|") {
+			if value != "" {
+				n.Add(t, "office.test", "_25._tcp.mail.office.test. 300 IN TLSA "+value+"\n")
+			}
+		}
+		var got []State
+		for _, r := range Look(t.Context(), n.Client(), o, Records(o)) {
+			if r.Type == "TLSA" {
+				got = append(got, r.State)
+			}
+		}
+		if !slices.Equal(got, want.states[:]) {
+			t.Errorf("with %q the records are %v, want %v", text, got, want.states)
+		}
+		answer, _ := n.Client().TLSA(t.Context(), "_25._tcp.mail.office.test") // none is none
+		if elsewhere, own := Heeded(o, answer.Records); elsewhere != want.elsewhere || own != want.own {
+			t.Errorf("with %q: elsewhere %v, own %v", text, elsewhere, own)
+		}
+	}
+}
+
 func TestReverse(t *testing.T) {
 	t.Parallel()
 	for addr, want := range map[string]string{
@@ -271,5 +319,32 @@ func TestClean(t *testing.T) {
 	}
 	if got := clean(strings.Repeat("x", 5000)); len(got) != maxShown {
 		t.Errorf("%d bytes are shown", len(got))
+	}
+}
+
+// TestNotes: where the provider signs there is no key to publish, and why stands in the
+// list and in the zone file; whoever sends directly reads that nobody signs.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	o := testOffice(t)
+	if notes := Notes(o); notes != nil {
+		t.Errorf("the box signs, and the notes are %q", notes)
+	}
+	o.Domains[0].Left = true
+	for host, want := range map[string]string{"": "nobody signs it", "smtp.provider.test": "left to the provider, smtp.provider.test"} {
+		o.SmartHost = host
+		records, notes := Records(o), Notes(o)
+		for _, r := range records {
+			if strings.Contains(r.Name, "_domainkey") {
+				t.Errorf("proposed: %s", r.Name)
+			}
+		}
+		if len(notes) != 1 || !strings.Contains(notes[0], want) {
+			t.Fatalf("the notes are %q; want %q", notes, want)
+		}
+		var file bytes.Buffer
+		if err := WriteFile(&file, records, notes); err != nil || !strings.Contains(file.String(), "\n; "+notes[0]+"\n") {
+			t.Errorf("the zone file is %s, %v; want %q in it", file.String(), err, notes[0])
+		}
 	}
 }

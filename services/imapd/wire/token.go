@@ -95,6 +95,15 @@ func (r *Reader) NString() *string {
 	return nil
 }
 
+// NString8 reads a string, a literal8 or NIL; nil is NIL (RFC 5464 §5, value).
+func (r *Reader) NString8() *string {
+	if r.Peek() != '~' {
+		return r.NString()
+	}
+	s := r.literalString()
+	return &s
+}
+
 // ListPattern reads a mailbox name with wildcards (RFC 9051 §9, list-mailbox).
 func (r *Reader) ListPattern() string {
 	if c := r.Peek(); c == '"' || c == '{' {

@@ -110,8 +110,12 @@ func (n *Internet) Asked(name, kind string) int {
 func key(name, kind string) string { return dns.CanonicalName(name) + " " + kind }
 
 // Client is a client that knows this Internet only, and its root's keys.
-func (n *Internet) Client() *resolver.Client {
-	return resolver.New(resolver.Options{Server: netip.MustParseAddrPort(server), Exchange: n.Exchange, Anchors: n.Anchors()})
+func (n *Internet) Client(change ...func(*resolver.Options)) *resolver.Client {
+	o := resolver.Options{Server: netip.MustParseAddrPort(server), Exchange: n.Exchange, Anchors: n.Anchors()}
+	for _, c := range change {
+		c(&o)
+	}
+	return resolver.New(o)
 }
 
 // Exchange is a resolver.Exchange.

@@ -92,19 +92,26 @@ func (a *account) wake() {
 // Watch wakes after every change of the account.
 func (h *Account) Watch() *mail.Watch { return h.s.watch(h.a.watchers) }
 
+// WatchOn is Watch on a channel that hangs on other accounts as well.
+func (h *Account) WatchOn(c chan struct{}) (stop func()) { return h.s.watchOn(h.a.watchers, c) }
+
 // Watch wakes after every change of any account.
 func (s *Store) Watch() *mail.Watch { return s.watch(s.watchers) }
 
 func (s *Store) watch(watchers map[chan struct{}]bool) *mail.Watch {
 	c := make(chan struct{}, 1)
+	return mail.NewWatch(c, s.watchOn(watchers, c))
+}
+
+func (s *Store) watchOn(watchers map[chan struct{}]bool, c chan struct{}) (stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	watchers[c] = true
-	return mail.NewWatch(c, func() {
+	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(watchers, c)
-	})
+	}
 }
 
 // ChangedAccounts says which accounts have changed after since.

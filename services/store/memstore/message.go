@@ -102,7 +102,7 @@ func (m *box) in(set mail.UIDSet) []*entry {
 }
 
 // UIDs lists all UIDs of the mailbox.
-func (h *Account) UIDs(_ context.Context, mailbox mail.MailboxID) ([]mail.UID, mail.ModSeq, error) {
+func (h *Account) UIDs(_ context.Context, mailbox mail.MailboxID) (mail.UIDSet, mail.ModSeq, error) {
 	err := h.lock()
 	defer h.s.mu.Unlock()
 	if err != nil {
@@ -112,9 +112,9 @@ func (h *Account) UIDs(_ context.Context, mailbox mail.MailboxID) ([]mail.UID, m
 	if err != nil {
 		return nil, 0, err
 	}
-	uids := make([]mail.UID, len(m.entries))
-	for i, e := range m.entries {
-		uids[i] = e.UID
+	var uids mail.UIDSet
+	for _, e := range m.entries {
+		uids = uids.Add(e.UID)
 	}
 	return uids, h.a.modSeq, nil
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -143,6 +144,8 @@ func (c *comparison[A, B]) step() {
 		c.expunge()
 	case n < 85:
 		c.mailbox()
+	case n < 86:
+		c.annotate()
 	case n < 87:
 		c.subscribe()
 	case n < 88:
@@ -313,6 +316,20 @@ func (c *comparison[A, B]) subscribe() {
 	name, on := c.name(), c.r.IntN(2) == 0
 	c.log("subscribe %s/%s %t", c.account, name, on)
 	c.same("Subscribe", c.as[c.account].Subscribe(c.ctx, name, on), c.bs[c.account].Subscribe(c.ctx, name, on))
+}
+
+func (c *comparison[A, B]) annotate() {
+	id := c.anyMailbox()
+	var changes []mail.Annotation
+	for range c.r.IntN(4) {
+		a := mail.Annotation{Name: fmt.Sprintf("/private/%d", c.r.IntN(6)), Gone: c.r.IntN(3) == 0}
+		if !a.Gone {
+			a.Value = strings.Repeat("v", c.r.IntN(40)*c.r.IntN(40)*c.r.IntN(4))
+		}
+		changes = append(changes, a)
+	}
+	c.log("annotate %s/%s %d", c.account, id, len(changes))
+	c.same("Annotate", c.as[c.account].Annotate(c.ctx, id, changes), c.bs[c.account].Annotate(c.ctx, id, changes))
 }
 
 // expire lets go of everything up to some moment, now and then up to now.

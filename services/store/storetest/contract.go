@@ -99,13 +99,19 @@ type Account interface {
 	DeleteMailbox(ctx context.Context, id mail.MailboxID) error
 	// Subscribe puts the name on the list of subscriptions, or takes it off.
 	Subscribe(ctx context.Context, name string, on bool) error
+	// Annotate makes changes to what is written on a mailbox, all or none, as a change
+	// of the mailbox itself; one that changes nothing is none. It is told of with the
+	// mailbox, stays with it when it is renamed (with INBOX, which stays), and comes
+	// back with it when it was deleted; putting back as of a moment leaves it as it is.
+	// mail.ErrTooMany over mail.Max…; mail.ErrNoMailbox.
+	Annotate(ctx context.Context, id mail.MailboxID, changes []mail.Annotation) error
 
 	// Quota says what the account takes up, exactly, and what it may.
 	Quota(ctx context.Context) (mail.Usage, mail.Quota, error)
 
-	// UIDs gives all of the mailbox, ascending, and the ModSeq up to which this
-	// is complete: the since of a first Changes.
-	UIDs(ctx context.Context, mailbox mail.MailboxID) ([]mail.UID, mail.ModSeq, error)
+	// UIDs gives all of the mailbox, for the caller to keep, and the ModSeq up to
+	// which this is complete: the since of a first Changes.
+	UIDs(ctx context.Context, mailbox mail.MailboxID) (mail.UIDSet, mail.ModSeq, error)
 	// Rows gives the messages of the set that exist, by UID. The consumer may be
 	// slow: it holds nobody up, and sees every row as it was at some moment
 	// during the walk. The error ends the walk.
@@ -161,6 +167,9 @@ type Account interface {
 	// Watch wakes its owner after every change of the account. Whoever asks
 	// Changes, or ChangedSince, on waking misses nothing.
 	Watch() *mail.Watch
+	// WatchOn has every change put a value into c too, which has room for one and may
+	// hang on several accounts, once on each. stop ends that and may be called again.
+	WatchOn(c chan struct{}) (stop func())
 
 	// Expunged lists, newest first, what is gone from mailboxes, deleted ones
 	// too, and can be put back: for the retention from its going. Messages of a

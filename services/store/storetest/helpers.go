@@ -144,7 +144,7 @@ func (o *office[A]) uids(mailbox mail.MailboxID) []mail.UID {
 	o.Helper()
 	uids, _, err := o.a.UIDs(o.ctx, mailbox)
 	o.ok(err)
-	return uids
+	return slices.Collect(uids.All())
 }
 
 // wantUIDs checks UIDs, Rows and Total against each other and against want.

@@ -28,6 +28,7 @@ func Run[A Account](t *testing.T, open func(t testing.TB) Store[A]) {
 		"RenameInbox":    testRenameInbox[A],
 		"Delete":         testDelete[A],
 		"Subscribe":      testSubscribe[A],
+		"Annotate":       testAnnotate[A],
 		"CanonicalSize":  testCanonicalSize[A],
 		"Changes":        testChanges[A],
 		"Watch":          testWatch[A],

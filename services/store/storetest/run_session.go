@@ -82,6 +82,34 @@ func testWatch[A Account](o *office[A]) {
 	if awake() {
 		o.Error("awake after Close")
 	}
+	o.ok(o.store.CreateAccount(o.ctx, 2))
+	second, err := o.store.Account(o.ctx, 2)
+	o.ok(err)
+	both := make(chan struct{}, 1)
+	w = mail.NewWatch(both, func() {})
+	stop, stopSecond := o.a.WatchOn(both), second.WatchOn(both)
+	for range 2 {
+		o.fill(o.inbox.ID, 1)
+		if !awake() {
+			o.Error("asleep on a channel that hangs on two accounts")
+		}
+		o.ok(second.Subscribe(o.ctx, "s", true))
+		o.ok(second.Subscribe(o.ctx, "s", false))
+		if !awake() || awake() {
+			o.Error("asleep, or awake twice, after changes of the second account")
+		}
+	}
+	stop()
+	stop()
+	o.fill(o.inbox.ID, 1)
+	if awake() {
+		o.Error("awake after the channel was taken off")
+	}
+	o.ok(second.Subscribe(o.ctx, "s", true))
+	if !awake() {
+		o.Error("asleep on what is left")
+	}
+	stopSecond()
 }
 
 func testThreads[A Account](o *office[A]) {

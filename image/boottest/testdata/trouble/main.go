@@ -3,6 +3,9 @@
 //
 //	stop maild     the program hangs: SIGSTOP
 //	kill maild     the program ends at once: SIGKILL
+//	confine maild  forbidden acts are tried with the rights of that service; what came of each stands before "done"
+//	look maild     how the program is held, likewise
+//	look kernel    what is closed to everybody, likewise
 //	freeze init    PID 1 hangs. It cannot be stopped by a signal, but a control group can be frozen with it inside.
 package main
 
@@ -16,12 +19,21 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/sanduk-mail/sanduk/platform/supervise"
 )
 
 // firstSocket is where sockets from outside begin (sd_listen_fds(3)).
 const firstSocket = 3
 
 func main() {
+	if supervise.IsShim(os.Args) {
+		os.Exit(supervise.RunShim(os.Args))
+	}
+	if len(os.Args) == 3 && os.Args[1] == forbiddenMode {
+		tryForbidden(os.Args[2])
+		return
+	}
 	l, err := net.FileListener(os.NewFile(firstSocket, "trouble"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "trouble:", err)
@@ -35,19 +47,28 @@ func main() {
 		}
 		answer := "done"
 		if err := obey(conn); err != nil {
-			answer = err.Error()
+			answer = strings.ReplaceAll(err.Error(), "\n", " ")
 		}
 		fmt.Fprintln(conn, answer)
 		conn.Close()
 	}
 }
 
-func obey(r io.Reader) error {
-	line, err := bufio.NewReader(r).ReadString('\n')
+func obey(conn io.ReadWriter) error {
+	line, err := bufio.NewReader(conn).ReadString('\n')
 	if err != nil {
 		return err
 	}
 	verb, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+	report := map[string]func(string) (string, error){"confine": confine, "look": look}[verb]
+	if verb == "look" && name == "kernel" {
+		report = lookAtKernel
+	}
+	if report != nil {
+		text, err := report(name)
+		fmt.Fprint(conn, text)
+		return err
+	}
 	pid, err := find(name)
 	if err != nil {
 		return err

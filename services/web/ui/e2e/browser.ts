@@ -37,8 +37,8 @@ export const forms = {
 } as const
 export type Form = keyof typeof forms
 
-export async function open(browser: Browser, form: Form = 'desktop-light'): Promise<{ page: Page; context: BrowserContext; faults: string[] }> {
-  const context = await browser.newContext({ ...forms[form], ignoreHTTPSErrors: true, timezoneId: 'Europe/Tirane', locale: 'en-GB', reducedMotion: 'reduce' })
+export async function open(browser: Browser, form: Form = 'desktop-light', locale = 'en-GB'): Promise<{ page: Page; context: BrowserContext; faults: string[] }> {
+  const context = await browser.newContext({ ...forms[form], ignoreHTTPSErrors: true, timezoneId: 'Europe/Tirane', locale, reducedMotion: 'reduce' })
   const page = await context.newPage()
   page.setDefaultTimeout(realBox ? 90_000 : 30_000)
   // The console speaks up about blocked inline styles, scripts, and mistakes.

@@ -1,8 +1,19 @@
 // The pages of an office that is at work.
+import { createHmac } from 'node:crypto'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, type Form } from './browser'
 import { heading } from './walk'
+
+/** What an app shows now (RFC 6238). */
+function appCode(secret: string): string {
+  const bits = [...secret].map((c) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(c).toString(2).padStart(5, '0')).join('')
+  const key = Buffer.from(bits.match(/.{8}/g)!.map((b) => parseInt(b, 2)))
+  const step = Buffer.alloc(8)
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)))
+  const sum = createHmac('sha1', key).update(step).digest()
+  return String((sum.readUInt32BE(sum[19]! & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0')
+}
 
 let browser: Browser
 beforeAll(async () => {
@@ -45,7 +56,8 @@ describe.skipIf(realBox)('an office at work', () => {
     await look('signin')
     await page.getByLabel('Password', { exact: true }).fill('a long enough one')
     await page.getByRole('button', { name: 'Sign in' }).click()
-    await heading(page, /^People$/)
+    await heading(page, /^Overview$/)
+    await page.goto(box.url + '/admin/people')
     await page.getByRole('rowheader', { name: 'Giulia Rossi' }).waitFor()
     await look('people')
     await page.getByRole('link', { name: 'Add a person' }).click()
@@ -60,13 +72,72 @@ describe.skipIf(realBox)('an office at work', () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     await page.goto(box.url + '/admin/people?q=giu')
     await page.getByRole('rowheader', { name: 'Giulia Rossi' }).waitFor()
-    expect(await page.getByRole('rowheader', { name: 'Ben Marku' }).count()).toBe(0)
+    await expect.poll(() => page.getByRole('rowheader', { name: 'Ben Marku' }).count()).toBe(0)
+    const elsewhere = await page.context().browser()!.newContext({ ignoreHTTPSErrors: true, userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1' })
+    const admin = { address: 'admin@example.test', password: 'a long enough one' }
+    expect((await elsewhere.request.post(box.url + '/api/session', { data: admin })).status()).toBe(200)
     await page.goto(box.url + '/me')
-    await page.getByText('Change your password').waitFor()
+    await page.getByRole('heading', { name: 'Change your password' }).waitFor()
+    await page.getByText('This browser').waitFor()
+    await page.getByRole('listitem').filter({ hasText: 'Safari on iPhone' }).waitFor()
     await look('me')
+    // That browser is signed out from here, and finds itself so.
+    await page.getByRole('button', { name: 'Sign out Safari on iPhone' }).click()
+    await page.getByRole('alert').getByText('It has been signed out.').waitFor()
+    await page.getByRole('listitem').filter({ hasText: 'Safari on iPhone' }).waitFor({ state: 'detached' })
+    expect((await elsewhere.request.get(box.url + '/api/session')).status()).toBe(401)
+    await elsewhere.close()
     await page.goto(box.plain + '/')
     await page.getByText('Your browser will warn you').waitFor()
     await look('plain')
+    expect(faults).toEqual([])
+    await context.close()
+  })
+
+  test.each(Object.keys(forms) as Form[])('a code from the phone, in %s', async (form) => {
+    const box = await newBox({ people: true })
+    const { page, context, faults } = await open(browser, form)
+    await page.goto(box.url + '/me')
+    const signIn = async () => {
+      await page.getByLabel('Address').fill('alice')
+      await page.getByLabel('Password', { exact: true }).fill('her long password')
+      await page.getByRole('button', { name: 'Sign in' }).click()
+    }
+    await signIn()
+    await page.getByRole('button', { name: 'Turn it on', exact: true }).click()
+    const secret = (await page.locator('.factor-code ~ p .mono').innerText()).replaceAll(' ', '')
+    const panel = page.locator('section').filter({ hasText: 'A code from your phone' })
+    await panel.getByLabel('Present password').fill('her long password')
+    await panel.getByLabel('Code from the app').fill('000')
+    await page.keyboard.press('Enter')
+    await panel.getByText('This code isn’t right'.replace('’', "'")).waitFor()
+    await expectNoSideways(page, 'factor ' + form)
+    await expectAccessible(page, 'factor ' + form)
+    await shot(page, 'me-factor-' + form)
+    await panel.getByLabel('Code from the app').fill(appCode(secret))
+    await page.keyboard.press('Enter')
+    await page.getByText('It is on from now.').waitFor()
+    const recovery = (await panel.locator('.note .mono').innerText()).trim().split(/\s+/)
+    expect(recovery.length).toBeGreaterThanOrEqual(10)
+    await expectAccessible(page, 'recovery ' + form)
+    await shot(page, 'me-factor-on-' + form)
+
+    // From now on the password alone lets nobody in.
+    await context.clearCookies()
+    await page.goto(box.url + '/me')
+    await signIn()
+    await page.getByLabel('Code from the app').waitFor()
+    await expectAccessible(page, 'sign in with code ' + form)
+    await shot(page, 'signin-code-' + form)
+    await page.getByLabel('Code from the app').fill('123')
+    await page.keyboard.press('Enter')
+    await page.getByText('or has been used already').waitFor()
+    await page.getByLabel('Code from the app').fill(recovery[0]!)
+    await page.keyboard.press('Enter')
+    await page.getByText('Recovery codes left: 9.').waitFor()
+    await panel.getByLabel('Present password').fill('her long password')
+    await page.getByRole('button', { name: 'Turn it off' }).click()
+    await page.getByRole('button', { name: 'Turn it on', exact: true }).waitFor()
     expect(faults).toEqual([])
     await context.close()
   })

@@ -23,19 +23,19 @@ export async function walk(page: Page, box: Box, w: Walk) {
   const at = w.at ?? (async () => undefined)
   await page.goto(box.url + '/setup#' + box.code)
   await heading(page, /Welcome/)
-  expect(await page.getByLabel(/Code from/).inputValue()).toBe(box.code)
+  await expect.poll(() => page.getByLabel(/Code from/).inputValue()).toBe(box.code)
   expect(page.url()).toBe(box.url + '/setup')
   await at('1-code')
   await next(page)
 
   await heading(page, /time/)
-  expect(await page.getByLabel('Time zone').inputValue()).toBe('Europe/Tirane')
+  await expect.poll(() => page.getByLabel('Time zone').inputValue()).toBe('Europe/Tirane')
   await at('2-time')
   await next(page)
 
   await heading(page, /looks after/)
   await page.getByLabel('Your name').fill('Ana Kola')
-  expect(await page.getByLabel('Your address').inputValue()).toBe('ana.kola')
+  await expect.poll(() => page.getByLabel('Your address').inputValue()).toBe('ana.kola')
   await page.getByLabel('Your address').fill('admin')
   await page.getByLabel('Password', { exact: true }).fill(password)
   await at('3-you')
@@ -46,13 +46,19 @@ export async function walk(page: Page, box: Box, w: Walk) {
   await at('4-domain')
   await next(page)
 
+  await heading(page, /mail reach you/)
+  await page.getByText('This is what the box has found.').waitFor()
+  await page.getByRole('radio', { name: 'Straight to the box' }).check()
+  await at('5-ways')
+  await next(page)
+
   await heading(page, /gets a mailbox/)
   await at('5-people-empty')
   for (const [i, [name, local, first]] of w.people.entries()) {
     await page.getByRole('button', { name: 'Add a person' }).click()
     await page.getByLabel('Name', { exact: true }).nth(i).fill(name)
     if (first === undefined) {
-      expect(await page.getByLabel('Address', { exact: true }).nth(i).inputValue()).toBe(local)
+      await expect.poll(() => page.getByLabel('Address', { exact: true }).nth(i).inputValue()).toBe(local)
     } else {
       await page.getByLabel('Address', { exact: true }).nth(i).fill(local)
       await page.getByLabel('First password', { exact: true }).nth(i).fill(first)

@@ -46,6 +46,41 @@ export interface Person {
   name: string
   admin: boolean
   created?: string
+  quota_bytes?: number
+  used_bytes?: number
+  used_messages?: number
+}
+
+/** A browser that one is signed in with. */
+export interface SessionInfo {
+  id: string
+  agent: string
+  peer: string
+  created: string
+  seen: string
+  current: boolean
+}
+
+/** A secret for an app, and its code as a drawing. */
+export interface NewFactor {
+  secret: string
+  size: number
+  path: string
+}
+
+export type Advice = 'direct' | 'provider' | 'inside'
+
+/** How mail can reach the box, as far as it finds out. */
+export interface Findings {
+  internet: boolean
+  local: string[]
+  public?: string
+  line?: 'public' | 'router' | 'shared'
+  sending?: 'open' | 'closed'
+  name?: string
+  named: boolean
+  today: string[]
+  advice: Advice
 }
 
 export interface SetupDocument {
@@ -55,11 +90,12 @@ export interface SetupDocument {
   accounts: { address: string; name: string; password: string }[]
   timezone: string
   network: { mode: 'dhcp' }
-  outbound: { mode: 'direct' | 'none' }
+  outbound: { mode: 'direct' | 'none' } | { mode: 'smarthost'; host: string; tls: string; user?: string; password?: string }
+  collect?: { protocol: string; host: string; tls: string; user: string; password: string; into: string }[]
   trusted_networks: string[]
 }
 
-async function call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+export async function call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
   let response: Response
   try {
     response = await fetch(path, {
@@ -69,18 +105,29 @@ async function call<T>(method: string, path: string, body?: unknown, headers: Re
       cache: 'no-store',
     })
   } catch {
-    throw new Problem(0, t('net.unreachable'), t('net.unreachable.do'))
+    throw unreachable()
   }
   if (response.status === 204) return undefined as T
-  let answer: unknown
+  const text = await response.text().catch(() => '')
+  if (!response.ok) throw refusal(response.status, text)
   try {
-    answer = await response.json()
+    return (text ? JSON.parse(text) : undefined) as T // 202 may have nothing to say
   } catch {
-    throw new Problem(response.status, t('net.garbled'), t('net.garbled.do'))
+    throw garbled(response.status)
   }
-  if (response.ok) return answer as T
-  const p = answer as { message?: string; what_to_do?: string; field?: string }
-  throw new Problem(response.status, p.message ?? t('net.garbled'), p.what_to_do, p.field)
+}
+
+export const unreachable = () => new Problem(0, t('net.unreachable'), t('net.unreachable.do'))
+const garbled = (status: number) => new Problem(status, t('net.garbled'), t('net.garbled.do'))
+
+/** What the box says when it doesn't do something. */
+export function refusal(status: number, text: string): Problem {
+  try {
+    const p = JSON.parse(text) as { message?: string; what_to_do?: string; field?: string }
+    return p.message ? new Problem(status, p.message, p.what_to_do, p.field) : garbled(status)
+  } catch {
+    return garbled(status)
+  }
 }
 
 const person = (address: string) => '/api/accounts/' + encodeURIComponent(address)
@@ -89,10 +136,19 @@ export const api = {
   status: () => call<Status>('GET', '/api/status'),
   connect: () => call<Connect>('GET', '/api/connect'),
   checkCode: (code: string) => call<void>('POST', '/api/setup/check', undefined, { Authorization: 'Claim ' + code }),
+  findings: (code: string, domain: string) => call<Findings>('POST', '/api/setup/findings', { domain }, { Authorization: 'Claim ' + code }),
   setUp: (code: string, document: SetupDocument) => call<Connect>('POST', '/api/setup', document, { Authorization: 'Claim ' + code }),
   session: () => call<Person>('GET', '/api/session'),
-  signIn: (address: string, password: string) => call<Person>('POST', '/api/session', { address, password }),
+  signIn: (address: string, password: string, code?: string) => call<Person>('POST', '/api/session', { address, password, ...(code && { code }) }),
   signOut: () => call<void>('DELETE', '/api/session'),
+  secondFactor: () => call<{ on: boolean; recovery_left: number }>('GET', '/api/me/second-factor'),
+  newFactor: () => call<NewFactor>('POST', '/api/me/second-factor'),
+  turnOnFactor: (secret: string, code: string, current: string) =>
+    call<{ recovery: string[] }>('PUT', '/api/me/second-factor', { secret, code, current }).then((r) => r.recovery),
+  turnOffFactor: (current: string) => call<void>('DELETE', '/api/me/second-factor', { current }),
+  sessions: () => call<{ sessions: SessionInfo[] }>('GET', '/api/me/sessions').then((r) => r.sessions),
+  endSession: (id: string) => call<void>('DELETE', '/api/me/sessions/' + encodeURIComponent(id)),
+  endOtherSessions: () => call<void>('DELETE', '/api/me/sessions'),
   people: () => call<{ accounts: Person[] }>('GET', '/api/accounts').then((r) => r.accounts),
   addPerson: (address: string, name: string, password: string) => call<Person>('POST', '/api/accounts', { address, name, password }),
   setPassword: (address: string, password: string) => call<void>('PUT', person(address) + '/password', { password }),

@@ -2,18 +2,18 @@ import './style/tokens.css'
 import './style/base.css'
 import './style/pages.css'
 import './style/print.css'
-import { render } from 'preact'
+import { render, type ComponentChild } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { Me } from './admin/Me'
-import { People } from './admin/People'
 import { me, whoAmI } from './admin/session'
 import { SignIn } from './admin/SignIn'
 import { api, problemOf, type Problem, type Status } from './api'
 import { ConnectPage } from './connect/Connect'
 import { Frame } from './parts/Frame'
 import { Icon, Mark, type IconName } from './parts/Icon'
+import { Languages } from './parts/Languages'
 import { Busy, Note, Title } from './parts/parts'
-import { follow, go, path } from './router'
+import { follow, path } from './router'
 import { Setup } from './setup/Setup'
 import { t } from './texts'
 
@@ -49,28 +49,47 @@ function Office({ status }: { status: Status }) {
   useEffect(() => void whoAmI(), [])
   const p = path.value
   const needsAdmin = p === '/admin' || p.startsWith('/admin/')
-  useEffect(() => {
-    if (p === '/admin' || p === '/admin/') go('/admin/people', { replace: true })
-  }, [p])
   if (p === '/') return <Home status={status} />
   if (p === '/connect' || p.startsWith('/connect/')) return <Frame><ConnectPage status={status} /></Frame>
+  if (p === '/reset') return <Later load={() => import('./reset/Reset')} status={status} />
   if (p === '/mail' || p.startsWith('/mail/')) return <Alone title={t('mail.title')} lead={t('mail.lead')} />
-  if (!needsAdmin && p !== '/me') return <Alone title={t('lost.title')} lead={t('lost.lead')} />
+  const traced = p === '/admin/trace' || p.startsWith('/admin/trace/')
+  const ownDeleted = p === '/me/deleted' || p.startsWith('/me/deleted/')
+  if (!needsAdmin && p !== '/me' && !ownDeleted) return <Alone title={t('lost.title')} lead={t('lost.lead')} />
   if (me.value === undefined) return <main class="alone"><Busy label={t('loading')} /></main>
   if (me.value === null) {
     return <SignIn status={status} title={needsAdmin ? t('signin.admin') : t('signin.title')} lead={needsAdmin ? t('signin.admin.lead') : t('signin.lead')} />
   }
   if (p === '/me') return <Frame><Me /></Frame>
+  if (ownDeleted) return <Frame><Later key="deleted" load={() => import('./admin/OwnDeleted')} status={status} /></Frame>
   return (
     <Frame>
-      {me.value.admin ? <People status={status} /> : (
+      {me.value.admin && traced ? <Later key="trace" load={() => import('./admin/Trace')} status={status} /> : me.value.admin ? <Later key="admin" load={() => import('./admin/Admin')} status={status} /> : (
         <>
-          <Title>{t('frame.people')}</Title>
+          <Title>{t('home.admin')}</Title>
           <Note kind="wait" title={t('admin.not')}>{t('admin.not.text')}</Note>
         </>
       )}
     </Frame>
   )
+}
+
+type Part = (props: { status: Status }) => ComponentChild
+
+/** A part of the pages that is fetched when somebody needs it. */
+function Later({ load, status }: { load: () => Promise<{ default: Part }>; status: Status }) {
+  const [part, setPart] = useState<{ Part: Part }>()
+  const [failed, setFailed] = useState(false)
+  useEffect(() => void load().then((m) => setPart({ Part: m.default }), () => setFailed(true)), [])
+  if (failed) {
+    return (
+      <>
+        <Title lead={t('net.unreachable.do')}>{t('net.unreachable')}</Title>
+        <div class="actions"><button type="button" class="primary" onClick={() => location.reload()}>{t('again')}</button></div>
+      </>
+    )
+  }
+  return part ? <part.Part status={status} /> : <Busy label={t('loading')} />
 }
 
 /** A page with nothing but a word and the ways on. */
@@ -111,6 +130,7 @@ function Home({ status }: { status: Status }) {
       <p class="soft">
         {t('home.version', { version: status.version })} · <a href="/licenses.txt">{t('home.licenses')}</a>
       </p>
+      <Languages />
     </main>
   )
 }

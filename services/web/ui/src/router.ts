@@ -42,7 +42,7 @@ export function follow(event: MouseEvent) {
   const link = (event.target as Element).closest('a')
   if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
   if (link.target || link.hasAttribute('download') || link.hasAttribute('data-load') || link.origin !== location.origin) return
-  if (!/^\/($|setup|admin|me$|mail|connect)/.test(link.pathname)) return
+  if (!/^\/($|setup|admin|me(\/|$)|mail|connect)/.test(link.pathname)) return
   event.preventDefault()
   go(link.pathname + link.search)
 }

@@ -3,12 +3,16 @@ import { api, problemOf, type Problem } from '../api'
 import type { Fault } from '../check/fault'
 import { passwordFault } from '../check/password'
 import { PasswordField } from '../parts/Field'
+import { Icon } from '../parts/Icon'
 import { Note, ProblemNote, Title } from '../parts/parts'
 import { StrengthMeter } from '../setup/YouScreen'
 import { t } from '../texts'
+import { useConnect } from '../connect/Connect'
+import { SecondFactor } from './SecondFactor'
 import { me } from './session'
+import { SignedIn } from './SignedIn'
 
-/** /me: a person's own page. For now, that is the password. */
+/** /me: a person's own page. */
 export function Me() {
   const who = me.value!
   const local = who.address.split('@')[0] ?? ''
@@ -62,6 +66,39 @@ export function Me() {
           </div>
         </form>
       </section>
+      <SecondFactor />
+      <SignedIn />
+      <Programs address={who.address} />
+      <section class="panel">
+        <h2>{t('me.deleted')}</h2>
+        <p class="hint">{t('me.deleted.hint')}</p>
+        <div class="row-actions"><a class="button" href="/me/deleted"><Icon name="undo" />{t('me.deleted.go')}</a></div>
+      </section>
     </div>
+  )
+}
+
+/** What a phone or a mail program has to be told, and the way to the steps for each. */
+function Programs({ address }: { address: string }) {
+  const connect = useConnect()
+  return (
+    <section class="panel">
+      <h2>{t('me.programs')}</h2>
+      <p class="hint">{t('me.programs.hint')}</p>
+      <div class="with-qr">
+        <dl class="settings">
+          <div class="setting"><dt>{t('settings.user')}</dt><dd class="break">{address}</dd></div>
+          <div class="setting"><dt>{t('sheet.server')}</dt><dd class="break">{connect?.server}</dd></div>
+        </dl>
+        <figure>
+          <img src="/api/connect/qr.svg" width="148" height="148" alt={t('guide.qr', { link: connect?.link ?? '' })} />
+          <figcaption>{t('me.programs.qr')}</figcaption>
+        </figure>
+      </div>
+      <div class="row-actions">
+        <a class="button" href="/connect"><Icon name="laptop" />{t('home.connect')}</a>
+        <a class="button" href={'/profile.mobileconfig?' + new URLSearchParams({ address })} download><Icon name="phone" />{t('me.programs.profile')}</a>
+      </div>
+    </section>
   )
 }

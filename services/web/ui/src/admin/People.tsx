@@ -1,10 +1,13 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { api, problemOf, type Person, type Problem, type Status } from '../api'
 import { Icon } from '../parts/Icon'
 import { Busy, Note, ProblemNote, Title } from '../parts/parts'
-import { decoded, go, path, query, setQuery } from '../router'
-import { count, locale, t } from '../texts'
+import { decoded, go, path, query } from '../router'
+import { locale } from '../texts'
+import { count, t } from './texts'
 import { AddDialog, PasswordDialog, RemoveDialog } from './dialogs'
+import { PersonPage } from './PersonPage'
+import { Search } from './Search'
 import { me } from './session'
 
 /** More rows than this are not drawn at once: the field above finds the rest. */
@@ -15,21 +18,11 @@ export function People({ status }: { status: Status }) {
   const [people, setPeople] = useState<Person[]>()
   const [problem, setProblem] = useState<Problem>()
   const [said, setSaid] = useState('')
-  const search = useRef<HTMLInputElement>(null)
   const load = () => api.people().then((p) => { setPeople(p); setProblem(undefined) }, (e) => setProblem(problemOf(e)))
   useEffect(() => void load(), [])
   useEffect(() => {
     if (problem?.status === 401) me.value = null
   }, [problem])
-  useEffect(() => {
-    const onKey = (e: KeyboardEvent) => {
-      if (e.key !== '/' || (e.target as Element).closest('input, textarea, select, dialog')) return
-      e.preventDefault()
-      search.current?.focus()
-    }
-    addEventListener('keydown', onKey)
-    return () => removeEventListener('keydown', onKey)
-  }, [])
   const q = query.value.get('q') ?? ''
   const found = (people ?? []).filter((p) => (p.name + ' ' + p.address).toLowerCase().includes(q.toLowerCase()))
   const back = '/admin/people' + (q ? '?' + new URLSearchParams({ q }) : '')
@@ -40,6 +33,9 @@ export function People({ status }: { status: Status }) {
       void load()
     }
   }
+  const [, , , who, act] = path.value.split('/')
+  const chosen = people?.find((p) => p.address === decoded(who ?? ''))
+  if (chosen && !act) return <PersonPage key={chosen.address} person={chosen} reload={() => void load()} />
   return (
     <>
       <div class="head">
@@ -54,13 +50,7 @@ export function People({ status }: { status: Status }) {
       {!people && !problem && <Busy label={t('loading')} />}
       {people && (
         <>
-          <div class="field search">
-            <div class="box">
-              <Icon name="search" />
-              <input ref={search} type="search" value={q} aria-label={t('people.search')} placeholder={t('people.search')} onInput={(e) => setQuery('q', e.currentTarget.value)} />
-              <kbd>/</kbd>
-            </div>
-          </div>
+          <Search label={t('people.search')} />
           <PeopleTable people={found.slice(0, MAX_SHOWN)} />
           {found.length === 0 && <p class="empty">{t('people.none', { q })}</p>}
           {found.length > MAX_SHOWN && <p class="soft">{t('people.many', { shown: MAX_SHOWN, all: found.length })}</p>}
@@ -88,7 +78,7 @@ function PeopleTable({ people }: { people: Person[] }) {
         {people.map((p) => (
           <tr key={p.address}>
             <th scope="row">
-              {p.name || <span class="soft">{t('people.nameless')}</span>}
+              <a class="row-link" href={'/admin/people/' + encodeURIComponent(p.address)}>{p.name || t('people.nameless')}<span class="unseen"> {p.name ? '' : p.address}</span></a>
               {p.admin && <span class="badge"><Icon name="shield" size={14} />{t('people.admin')}</span>}
             </th>
             <td class="break">{p.address}</td>

@@ -3,6 +3,7 @@ import { api, problemOf, type Problem, type Status } from '../api'
 import type { Fault } from '../check/fault'
 import { Field, PasswordField } from '../parts/Field'
 import { Icon, Mark } from '../parts/Icon'
+import { Languages } from '../parts/Languages'
 import { ProblemNote, Title } from '../parts/parts'
 import { t } from '../texts'
 import { me } from './session'
@@ -11,9 +12,10 @@ import { me } from './session'
 export function SignIn({ status, title, lead }: { status: Status; title: string; lead: string }) {
   const [address, setAddress] = useState('')
   const [password, setPassword] = useState('')
+  const [code, setCode] = useState<string>() // undefined until it is asked for
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem>()
-  const [faults, setFaults] = useState<{ address?: Fault; password?: Fault }>({})
+  const [faults, setFaults] = useState<{ address?: Fault; password?: Fault; code?: Fault }>({})
   const form = useRef<HTMLFormElement>(null)
   // The office's domain may be left out.
   const whole = address.includes('@') ? address.trim() : address.trim() + '@' + (status.domains?.[0] ?? '')
@@ -30,10 +32,15 @@ export function SignIn({ status, title, lead }: { status: Status; title: string;
     setBusy(true)
     setProblem(undefined)
     try {
-      me.value = await api.signIn(whole, password)
+      me.value = await api.signIn(whole, password, code?.trim())
     } catch (error) {
-      setProblem(problemOf(error))
+      const p = problemOf(error)
       setBusy(false)
+      if (p.field !== 'code') return setProblem(p)
+      // The password was right. What was asked for the first time is no fault yet.
+      setFaults(code === undefined ? {} : { code: { message: p.message, mend: p.whatToDo } })
+      setCode('')
+      requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[autocomplete="one-time-code"]')?.focus())
     }
   }
   return (
@@ -46,6 +53,9 @@ export function SignIn({ status, title, lead }: { status: Status; title: string;
           input={{ autocomplete: 'username', inputMode: 'email' }}
           after={address && !address.includes('@') && status.domains?.[0] ? <span class="suffix">@{status.domains[0]}</span> : undefined} />
         <PasswordField label={t('signin.password')} value={password} onValue={setPassword} fault={faults.password} input={{ autocomplete: 'current-password' }} />
+        {code !== undefined && (
+          <Field label={t('factor.code')} hint={t('factor.code.hint')} value={code} onValue={setCode} fault={faults.code} input={{ autocomplete: 'one-time-code' }} />
+        )}
         <div class="actions">
           <button type="submit" class="primary" aria-disabled={busy}>
             {busy && <Icon name="busy" />}
@@ -54,6 +64,7 @@ export function SignIn({ status, title, lead }: { status: Status; title: string;
           <a class="button quiet" href="/connect">{t('home.connect')}</a>
         </div>
       </form>
+      <Languages />
     </main>
   )
 }

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { api, problemOf, type Person, type Problem } from '../api'
+import { api, type Person } from '../api'
 import { localFault, nameFault, suggestLocal } from '../check/address'
 import type { Fault } from '../check/fault'
 import { newPassword, passwordFault } from '../check/password'
@@ -7,38 +7,12 @@ import { Dialog } from '../parts/Dialog'
 import { Field } from '../parts/Field'
 import { Icon } from '../parts/Icon'
 import { CopyButton } from '../parts/parts'
-import { locale, t } from '../texts'
-
-type Close = (said?: string) => void
-type Faults = Record<string, Fault | undefined>
-
-/** Runs a dialog's act: faults under their fields, other problems on top. */
-function useAct(close: Close) {
-  const [busy, setBusy] = useState(false)
-  const [problem, setProblem] = useState<Problem>()
-  const [faults, setFaults] = useState<Faults>({})
-  const act = async (form: HTMLFormElement, found: Faults, call: () => Promise<unknown>, said: string) => {
-    setFaults(found)
-    setProblem(undefined)
-    const focus = () => requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid]')?.focus())
-    if (Object.values(found).some(Boolean)) return focus()
-    setBusy(true)
-    try {
-      await call()
-      close(said)
-    } catch (error) {
-      const p = problemOf(error)
-      if (p.field) setFaults({ [p.field]: { message: p.message, mend: p.whatToDo } })
-      else setProblem(p)
-      setBusy(false)
-      focus()
-    }
-  }
-  return { busy, problem, faults, act }
-}
+import { locale } from '../texts'
+import { useAct, type Close } from './act'
+import { t } from './texts'
 
 /** A password that was made for somebody, to be read or copied. */
-function FirstPassword({ label, hint, value, onValue, fault }: { label: string; hint: string; value: string; onValue: (v: string) => void; fault: Fault | undefined }) {
+export function FirstPassword({ label, hint, value, onValue, fault }: { label: string; hint: string; value: string; onValue: (v: string) => void; fault: Fault | undefined }) {
   return (
     <Field label={label} hint={hint} value={value} onValue={onValue} fault={fault} input={{ autocomplete: 'off', class: 'mono' }}
       after={

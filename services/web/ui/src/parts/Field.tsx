@@ -5,7 +5,7 @@ import { t } from '../texts'
 import { Icon } from './Icon'
 
 interface InputProps {
-  type?: 'text' | 'password'
+  type?: 'text' | 'password' | 'datetime-local'
   autocomplete?: string
   autocapitalize?: string
   inputMode?: 'email' | 'url'

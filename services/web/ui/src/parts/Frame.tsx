@@ -1,32 +1,52 @@
 import type { ComponentChildren } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
 import { me, signOut } from '../admin/session'
 import { path } from '../router'
 import { t } from '../texts'
 import { Icon, Mark, type IconName } from './Icon'
+import { Languages } from './Languages'
 
 /** The rail of the office's pages (a bar at the bottom on phones). It names
  * what this version has. */
 export function Frame({ children }: { children: ComponentChildren }) {
   const who = me.value
-  const item = (to: string, icon: IconName, label: string) => (
-    <li>
-      <a href={to} aria-current={path.value === to || path.value.startsWith(to + '/') ? 'page' : undefined}>
+  const [open, setOpen] = useState(false)
+  const at = path.value
+  useEffect(() => setOpen(false), [at])
+  const isAt = (to: string) => at === to || (to !== '/admin' && at.startsWith(to + '/'))
+  const item = ([to, icon, label]: Item) => (
+    <li key={to} class={first.includes(to) ? '' : 'rest'}>
+      <a href={to} aria-current={isAt(to) ? 'page' : undefined} onClick={() => setOpen(false)}>
         <Icon name={icon} size={20} />
         {label}
       </a>
     </li>
   )
+  const items: Item[] = [
+    ...(who?.admin ? office() : []),
+    ['/connect', 'laptop', t('frame.connect')],
+    ['/me', 'key', t('frame.me')],
+  ]
+  // Phones have room for a few; the others open above the bar.
+  const first = items.length > 5 ? items.slice(0, 4).map(([to]) => to) : items.map(([to]) => to)
   return (
-    <div class="frame">
+    <div class="frame" onKeyDown={(e) => { if (e.key === 'Escape') setOpen(false) }}>
       <aside class="frame-rail no-print">
         <a class="brand" href="/"><Mark /><span>Sanduk</span></a>
-        <nav aria-label={t('frame.label')}>
+        <nav aria-label={t('frame.label')} class={open ? 'open' : ''}>
           <ul>
-            {who?.admin && item('/admin/people', 'people', t('frame.people'))}
-            {item('/connect', 'laptop', t('frame.connect'))}
-            {item('/me', 'key', t('frame.me'))}
+            {items.map(item)}
+            {first.length < items.length && (
+              <li class="more">
+                <button type="button" class="quiet" aria-expanded={open} onClick={() => setOpen(!open)}>
+                  <Icon name={open ? 'close' : 'more'} size={20} />
+                  {t(open ? 'frame.less' : 'frame.more')}
+                </button>
+              </li>
+            )}
           </ul>
         </nav>
+        <Languages />
         {who && (
           <div class="who">
             <span class="who-name" title={who.address}>
@@ -44,3 +64,18 @@ export function Frame({ children }: { children: ComponentChildren }) {
     </div>
   )
 }
+
+type Item = [to: string, icon: IconName, label: string]
+
+/** Those for whoever runs the box, what is needed most first. */
+const office = (): Item[] => [
+  ['/admin', 'gauge', t('frame.overview')],
+  ['/admin/people', 'people', t('frame.people')],
+  ['/admin/trace', 'search', t('frame.trace')],
+  ['/admin/waiting', 'send', t('frame.waiting')],
+  ['/admin/deleted', 'undo', t('frame.deleted')],
+  ['/admin/addresses', 'at', t('frame.addresses')],
+  ['/admin/flow', 'route', t('frame.flow')],
+  ['/admin/dns', 'globe', t('frame.dns')],
+  ['/admin/box', 'settings', t('frame.box')],
+]

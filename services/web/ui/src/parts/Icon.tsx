@@ -1,15 +1,17 @@
 import { h } from 'preact'
 import {
-  ArrowLeft, ArrowRight, BookOpen, Check, Circle, CircleAlert, CircleCheck, ClipboardList, Copy, Dices, Eye, EyeOff, KeyRound, Laptop, LogOut,
-  LoaderCircle, Mail, Monitor, Pencil, Plus, Printer, Search, ShieldCheck, Smartphone, Trash2, TriangleAlert, Upload, UserPlus, Users, X,
+  ArrowLeft, ArrowRight, AtSign, BookOpen, Check, Circle, CircleAlert, CircleCheck, ClipboardList, Clock, CloudDownload, Copy, Dices, Download, Ellipsis, Eye, EyeOff,
+  Gauge, Globe, HardDrive, KeyRound, Laptop, LoaderCircle, LogOut, Mail, Monitor, Pause, Pencil, Play, Plus, Power, Printer, RefreshCw, Route, Search, Send,
+  Settings, ShieldCheck, Smartphone, Trash2, TriangleAlert, Undo2, Upload, UserPlus, Users, X,
   type IconNode,
 } from 'lucide'
 
 const icons = {
-  back: ArrowLeft, next: ArrowRight, book: BookOpen, check: Check, ahead: Circle, bad: CircleAlert, good: CircleCheck, list: ClipboardList, copy: Copy, dice: Dices,
-  eye: Eye, eyeOff: EyeOff, key: KeyRound, laptop: Laptop, out: LogOut, busy: LoaderCircle, mail: Mail, monitor: Monitor, edit: Pencil,
-  plus: Plus, print: Printer, search: Search, shield: ShieldCheck, phone: Smartphone, remove: Trash2, warn: TriangleAlert, upload: Upload,
-  addPerson: UserPlus, people: Users, close: X,
+  back: ArrowLeft, next: ArrowRight, at: AtSign, book: BookOpen, check: Check, ahead: Circle, bad: CircleAlert, good: CircleCheck, list: ClipboardList, clock: Clock,
+  collect: CloudDownload, copy: Copy, dice: Dices, download: Download, more: Ellipsis, eye: Eye, eyeOff: EyeOff, gauge: Gauge, globe: Globe, disk: HardDrive,
+  key: KeyRound, laptop: Laptop, busy: LoaderCircle, out: LogOut, mail: Mail, monitor: Monitor, hold: Pause, edit: Pencil, release: Play, plus: Plus, power: Power,
+  print: Printer, retry: RefreshCw, route: Route, search: Search, send: Send, settings: Settings, shield: ShieldCheck, phone: Smartphone, remove: Trash2,
+  warn: TriangleAlert, undo: Undo2, upload: Upload, addPerson: UserPlus, people: Users, close: X,
 } satisfies Record<string, IconNode>
 
 export type IconName = keyof typeof icons

@@ -68,6 +68,12 @@ export function CheckScreen() {
               <span class="soft break">{d.kind === 'none' ? t('check.internal') : t('check.host', { host: hostname.value })}</span>
             </>
           ))}
+          {d.kind === 'own' && line('ways', t('step.ways'), (
+            <>
+              <strong>{d.way && t(`ways.${d.way}`)}</strong>
+              {d.way === 'provider' && <span class="soft break">{t('check.provider', { host: d.provider.host, smart: d.provider.smart })}</span>}
+            </>
+          ))}
           {line('people', t('step.people'), people.length === 0 ? t('check.nobody') : (
             <>
               <strong>{count('people.count', people.length)}</strong>

@@ -44,7 +44,7 @@ export function DoneScreen({ status }: { status: Status }) {
         <div class="row-actions">
           {/* Loaded anew: the box may have a certificate for its new name, about
               which only the browser itself can ask. */}
-          <a class="button" href="/admin" data-load>
+          <a class="button" href="/admin/people" data-load>
             <Icon name="people" />
             {t('done.admin')}
           </a>

@@ -3,6 +3,7 @@
 import { useEffect } from 'preact/hooks'
 import type { Status } from '../api'
 import { Icon, Mark } from '../parts/Icon'
+import { Languages } from '../parts/Languages'
 import { decoded, path } from '../router'
 import { t } from '../texts'
 import { CheckScreen } from './CheckScreen'
@@ -13,6 +14,7 @@ import { PeopleScreen } from './PeopleScreen'
 import { boxFaults, change, draft, firstOpen, outcome, stepOf, steps, walked, type Step } from './state'
 import { address, all, goStep, left } from './step'
 import { TimeScreen } from './TimeScreen'
+import { WaysScreen } from './WaysScreen'
 import { WorkingScreen } from './WorkingScreen'
 import { YouScreen } from './YouScreen'
 
@@ -44,6 +46,7 @@ function screenOf(step: Step, status: Status) {
     case 'time': return <TimeScreen />
     case 'you': return <YouScreen />
     case 'domain': return <DomainScreen />
+    case 'ways': return <WaysScreen />
     case 'people': return <PeopleScreen />
     case 'check': return <CheckScreen />
     case 'working': return <WorkingScreen />
@@ -62,8 +65,9 @@ function takeCode() {
 
 /** How far one is: a list at the side, a line of segments on a phone. */
 function Rail({ step }: { step: Step }) {
-  const at = steps.indexOf(step)
-  const over = at >= walked.length
+  const list = walked.value
+  const at = list.indexOf(step)
+  const over = at < 0
   return (
     <aside class="rail">
       <div class="brand">
@@ -72,11 +76,11 @@ function Rail({ step }: { step: Step }) {
       </div>
       <nav aria-label={t('rail.label')}>
         <p class="rail-now" aria-hidden="true">
-          {over ? t(`step.${step}`) : t('rail.now', { n: at + 1, of: walked.length, what: t(`step.${step}`) })}
+          {over ? t(`step.${step}`) : t('rail.now', { n: at + 1, of: list.length, what: t(`step.${step}`) })}
         </p>
         <ol>
-          {walked.map((s, i) => {
-            const state = i === at ? 'now' : over || i < Math.max(at, draft.value.reached) ? 'past' : 'ahead'
+          {list.map((s, i) => {
+            const state = i === at ? 'now' : over || i < at || steps.indexOf(s) < draft.value.reached ? 'past' : 'ahead'
             const label = (
               <>
                 <span class="dot">{state === 'past' ? <Icon name="check" size={14} /> : i + 1}</span>
@@ -91,6 +95,7 @@ function Rail({ step }: { step: Step }) {
           })}
         </ol>
       </nav>
+      {step === 'code' && <Languages />}
       <p class="rail-foot">{t('rail.foot')}</p>
     </aside>
   )

@@ -10,14 +10,34 @@ import { computed, effect, signal } from '@preact/signals'
 import { domainFault, hostnameFault, localFault, nameFault } from '../check/address'
 import type { Fault } from '../check/fault'
 import { newPassword, passwordFault } from '../check/password'
-import type { Connect, SetupDocument } from '../api'
+import type { Advice, Connect, SetupDocument } from '../api'
 import { t } from '../texts'
 
-export const steps = ['code', 'time', 'you', 'domain', 'people', 'check', 'working', 'done'] as const
+export const steps = ['code', 'time', 'you', 'domain', 'ways', 'people', 'check', 'working', 'done'] as const
 export type Step = (typeof steps)[number]
 
-/** The steps that a person walks through and may go back to. */
-export const walked = steps.slice(0, 6)
+/** How mail reaches the office: straight to the box, by its provider's mailboxes, or not from outside. */
+export type Way = Advice
+
+/** A mailbox at the provider. */
+export interface SourceDraft {
+  id: number
+  user: string
+  into: string // an address's part before the @; "" for everybody, by whom it is addressed to
+}
+
+export type Safety = 'implicit' | 'starttls'
+
+/** The provider's servers, and the mailboxes there. */
+export interface ProviderDraft {
+  protocol: 'imap' | 'pop3'
+  host: string
+  hostTLS: Safety
+  sources: SourceDraft[]
+  smart: string
+  smartTLS: Safety
+  smartUser: string
+}
 
 export interface PersonDraft {
   id: number
@@ -37,6 +57,8 @@ export interface Draft {
   domain: string
   internal: string
   hostname: string // "" means the usual one
+  way: Way | '' // "" until it has been chosen
+  provider: ProviderDraft
   people: PersonDraft[]
   nextID: number
   reached: number // the furthest step, as an index
@@ -47,7 +69,9 @@ const KEY = 'sanduk-setup'
 function fresh(): Draft {
   return {
     code: '', codeGood: false, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
-    name: '', local: '', localTouched: false, kind: 'own', domain: '', internal: 'office.internal', hostname: '', people: [], nextID: 1, reached: 0,
+    name: '', local: '', localTouched: false, kind: 'own', domain: '', internal: 'office.internal', hostname: '', way: '',
+    provider: { protocol: 'imap', host: '', hostTLS: 'implicit', sources: [{ id: 0, user: '', into: '' }], smart: '', smartTLS: 'starttls', smartUser: '' },
+    people: [], nextID: 1, reached: 0,
   }
 }
 
@@ -64,6 +88,9 @@ export const adminPassword = signal('')
 export const peoplePasswords = signal<Record<number, string>>(
   Object.fromEntries(draft.value.people.map((p) => [p.id, newPassword()])),
 )
+/** The provider's passwords: that of outgoing mail, and by mailbox. In memory only, as all. */
+export const smartPassword = signal('')
+export const sourcePasswords = signal<Record<number, string>>({})
 /** First passwords are new because the page was reloaded. */
 export const passwordsRenewed = signal(draft.value.people.length > 0)
 /** Faults that the box found, by field of the document; gone when their screen is left. */
@@ -77,6 +104,8 @@ export const outcome = signal<Connect | undefined>(undefined)
 effect(() => {
   void adminPassword.value
   void peoplePasswords.value
+  void smartPassword.value
+  void sourcePasswords.value
   boxFaults.value = {}
 })
 
@@ -104,6 +133,19 @@ export function forget() {
 export const domain = computed(() => (draft.value.kind === 'own' ? draft.value.domain : draft.value.internal))
 export const usualHostname = computed(() => (domain.value ? 'mail.' + domain.value : ''))
 export const hostname = computed(() => draft.value.hostname || usualHostname.value)
+
+/** The steps that a person walks through and may go back to. Where there is no domain,
+ * no mail comes from outside, and there is no way to choose. */
+export const walked = computed(() => steps.slice(0, steps.indexOf('working')).filter((s) => s !== 'ways' || draft.value.kind === 'own'))
+/** The step before or after one. */
+export const beside = (step: Step, by: 1 | -1): Step | undefined => {
+  const all = [...walked.value, ...steps.slice(steps.indexOf('working'))]
+  return all[all.indexOf(step) + by]
+}
+
+export function changeProvider(part: Partial<ProviderDraft>) {
+  change({ provider: { ...draft.value.provider, ...part } })
+}
 
 export function addPerson(part: Partial<PersonDraft> & { password?: string } = {}): number {
   const id = draft.value.nextID
@@ -142,11 +184,32 @@ export function faultsOf(step: Step, box = boxFaults.value): Faults {
         domain: domainFault(domain.value) ?? box['domains[0]'] ?? box['domains'],
         hostname: hostnameFault(hostname.value) ?? box['hostname'],
       }
+    case 'ways':
+      return waysFaults(d, box)
     case 'people':
       return peopleFaults(d, box)
     default:
       return {}
   }
+}
+
+function waysFaults(d: Draft, box: Record<string, Fault>): Faults {
+  if (d.kind === 'none') return {}
+  const faults: Faults = { way: d.way ? undefined : { message: t('ways.missing'), mend: t('ways.missing.mend') } }
+  if (d.way !== 'provider') return faults
+  const { provider: p } = d
+  const missing = (value: string): Fault | undefined => (value.trim() ? undefined : { message: t('ways.empty'), mend: t('ways.empty.mend') })
+  faults['host'] = missing(p.host) ?? box['collect[0].host'] ?? box['collect[0].port']
+  for (const [i, s] of p.sources.entries()) {
+    const known = s.into === '' || s.into === d.local || d.people.some((person) => person.local === s.into)
+    faults[`user-${s.id}`] = missing(s.user) ?? box[`collect[${i}].user`]
+    faults[`pass-${s.id}`] = missing(sourcePasswords.value[s.id] ?? '') ?? box[`collect[${i}].password`]
+    faults[`into-${s.id}`] = known ? box[`collect[${i}].into`] : { message: t('ways.nobody'), mend: t('ways.nobody.mend') }
+  }
+  faults['smart'] = missing(p.smart) ?? box['outbound.host']
+  faults['smartUser'] = box['outbound.user']
+  faults['smartPassword'] = p.smartUser.trim() ? missing(smartPassword.value) ?? box['outbound.password'] : box['outbound.password']
+  return faults
 }
 
 function peopleFaults(d: Draft, box: Record<string, Fault>): Faults {
@@ -171,7 +234,7 @@ export const isClean = (faults: Faults) => Object.values(faults).every((f) => !f
 /** The first step before `step` that isn't complete, or `step` itself. */
 export function firstOpen(step: Step): Step {
   // What the box refused doesn't count: the check list tells of it.
-  const open = walked.slice(0, steps.indexOf(step)).find((s) => !isClean(faultsOf(s, {})) && (s !== 'you' || !onlyPasswordIsMissing()))
+  const open = walked.value.filter((s) => steps.indexOf(s) < steps.indexOf(step)).find((s) => !isClean(faultsOf(s, {})) && (s !== 'you' || !onlyPasswordIsMissing()))
   return open ?? step
 }
 
@@ -191,10 +254,27 @@ export function setupDocument(): SetupDocument {
     accounts: d.people.map((p) => ({ address: p.local + '@' + domain.value, name: p.name.trim(), password: peoplePasswords.value[p.id] ?? '' })),
     timezone: d.timezone,
     network: { mode: 'dhcp' },
-    outbound: { mode: d.kind === 'own' ? 'direct' : 'none' },
+    ...mailOf(d),
     trusted_networks: [],
   }
 }
+
+/** How mail comes and goes, in the document's words. */
+function mailOf(d: Draft): Pick<SetupDocument, 'outbound' | 'collect'> {
+  const { provider: p } = d
+  if (d.kind === 'none' || d.way === 'inside') return { outbound: { mode: 'none' } }
+  if (d.way !== 'provider') return { outbound: { mode: 'direct' } }
+  const user = p.smartUser.trim()
+  return {
+    outbound: { mode: 'smarthost', host: tidyHost(p.smart), tls: p.smartTLS, ...(user && { user, password: smartPassword.value }) },
+    collect: p.sources.map((s) => ({
+      protocol: p.protocol, host: tidyHost(p.host), tls: p.hostTLS, user: s.user.trim(), password: sourcePasswords.value[s.id] ?? '',
+      into: s.into ? s.into + '@' + d.domain : d.domain,
+    })),
+  }
+}
+
+const tidyHost = (text: string) => text.trim().toLowerCase().replace(/\.$/, '')
 
 /** Which screen a field of the document was typed on. */
 export function stepOf(field: string): Step | undefined {
@@ -202,5 +282,6 @@ export function stepOf(field: string): Step | undefined {
   if (field.startsWith('admin')) return 'you'
   if (field.startsWith('domains') || field === 'hostname') return 'domain'
   if (field === 'timezone') return 'time'
+  if (field.startsWith('outbound') || field.startsWith('collect')) return 'ways'
   return field === 'code' ? 'code' : undefined
 }

@@ -6,7 +6,7 @@ import { useRef } from 'preact/hooks'
 import { Icon } from '../parts/Icon'
 import { go } from '../router'
 import { t } from '../texts'
-import { change, draft, faultsOf, steps, type Faults, type Step } from './state'
+import { beside, change, draft, faultsOf, steps, type Faults, type Step } from './state'
 
 export const address = (step: Step) => (step === 'code' ? '/setup' : '/setup/' + step)
 
@@ -32,7 +32,7 @@ export function next(from: Step, form: HTMLElement | null, via?: Step) {
     requestAnimationFrame(() => form?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus())
     return
   }
-  const to = via ?? steps[steps.indexOf(from) + 1]!
+  const to = via ?? beside(from, 1)!
   change({ reached: Math.max(draft.value.reached, steps.indexOf(to)) })
   goStep(to)
 }
@@ -47,7 +47,7 @@ export function StepForm({ step, children, label, submit, busy, calm }: {
   calm?: boolean // something else on the screen is the main act for now
 }) {
   const ref = useRef<HTMLFormElement>(null)
-  const before = steps[steps.indexOf(step) - 1]
+  const before = beside(step, -1)
   return (
     <form
       ref={ref}

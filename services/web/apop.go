@@ -1,0 +1,77 @@
+package web
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// APOP is who can log in by POP3's APOP. Errors: mail.ErrNoAccount, or the box's own
+// trouble.
+type APOP interface {
+	APOPs() []mail.Address
+	AddAPOP(ctx context.Context, id mail.AccountID) (secret string, err error)
+	// RemoveAPOP also ends the account's sessions; that there is nothing is no error.
+	RemoveAPOP(ctx context.Context, id mail.AccountID) error
+}
+
+// warnAPOP is what everybody who turns APOP on has to read.
+const warnAPOP = "APOP is only for old programs that can do nothing else. The box has to keep this secret so that it can read it back, and what protects it on the line is broken (MD5). " +
+	"So it is not the person's password, and opens nothing but POP3: give it to that one program, and end it when the program is gone."
+
+// apop are the paths of this file.
+func (s *Server) apop(mux *http.ServeMux) {
+	if s.opt.APOP == nil {
+		return
+	}
+	mux.HandleFunc("GET /api/apop", s.admin(s.getAPOP))
+	mux.HandleFunc("POST /api/apop", s.admin(s.postAPOP))
+	mux.HandleFunc("DELETE /api/apop/{address}", s.admin(s.deleteAPOP))
+}
+
+// getAPOP is GET /api/apop.
+func (s *Server) getAPOP(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+	list := []string{}
+	for _, a := range s.opt.APOP.APOPs() {
+		list = append(list, a.String())
+	}
+	s.reply(w, r, http.StatusOK, map[string]any{"apop": list})
+	return nil
+}
+
+// postAPOP is POST /api/apop: 201.
+func (s *Server) postAPOP(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+	var in struct {
+		Who string `json:"who"`
+	}
+	if err := decode(w, r, &in); err != nil {
+		return err
+	}
+	account, _, err := s.find(r.Context(), in.Who)
+	if err != nil {
+		return err
+	}
+	secret, err := s.opt.APOP.AddAPOP(r.Context(), account.ID)
+	if err != nil {
+		return err
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "APOP allowed", slog.String("of", account.Address.String()), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusCreated, map[string]any{"secret": secret, "warning": warnAPOP})
+	return nil
+}
+
+// deleteAPOP is DELETE /api/apop/{address}: 204.
+func (s *Server) deleteAPOP(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+	account, _, err := s.find(r.Context(), r.PathValue("address"))
+	if err != nil {
+		return err
+	}
+	if err := s.opt.APOP.RemoveAPOP(r.Context(), account.ID); err != nil {
+		return err
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "APOP ended", slog.String("of", account.Address.String()), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusNoContent, nil)
+	return nil
+}

@@ -1,0 +1,50 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// apopBook is the least that the API can be tried on.
+type apopBook struct{ list []mail.Address }
+
+func (b *apopBook) APOPs() []mail.Address { return b.list }
+
+func (b *apopBook) AddAPOP(context.Context, mail.AccountID) (string, error) {
+	b.list = []mail.Address{{Local: "alice", Domain: "example.test"}}
+	return "SECRET", nil
+}
+
+func (b *apopBook) RemoveAPOP(context.Context, mail.AccountID) error {
+	b.list = nil
+	return nil
+}
+
+// TestAPOP: the secret is shown once, with a warning; for administrators.
+func TestAPOP(t *testing.T) {
+	t.Parallel()
+	b := setUpBox(t, func(o *Options) { o.APOP = &apopBook{} })
+	admin := []string{"Cookie", b.signIn("admin@example.test", "a long enough one")}
+	alice := []string{"Cookie", b.signIn("alice@example.test", "her long password")}
+	for _, r := range [][2]string{{"GET", "/api/apop"}, {"POST", "/api/apop"}, {"DELETE", "/api/apop/alice@example.test"}} {
+		b.want(b.do(r[0], r[1], "{}"), http.StatusUnauthorized, "")
+		b.want(b.do(r[0], r[1], "{}", alice...), http.StatusForbidden, "")
+	}
+	check := func(want string) {
+		t.Helper()
+		if got := strings.TrimSpace(b.do("GET", "/api/apop", "", admin...).Body.String()); got != want {
+			t.Errorf("listed: %s; want %s", got, want)
+		}
+	}
+	b.want(b.do("POST", "/api/apop", `{"who":"nobody@example.test"}`, admin...), http.StatusNotFound, "address")
+	if got := b.do("POST", "/api/apop", `{"who":"alice@example.test"}`, admin...); got.Code != http.StatusCreated || !strings.Contains(got.Body.String(), `"secret":"SECRET"`) || !strings.Contains(got.Body.String(), "MD5") {
+		t.Errorf("allowed: %d %s", got.Code, got.Body)
+	}
+	check(`{"apop":["alice@example.test"]}`)
+	b.want(b.do("DELETE", "/api/apop/alice@example.test", "", admin...), http.StatusNoContent, "")
+	check(`{"apop":[]}`)
+}

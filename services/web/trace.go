@@ -1,0 +1,146 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// TraceQuery is what somebody looks for: all that is said must hold.
+type TraceQuery struct {
+	Text        string    // beginnings of words of addresses, subject, message ID, server
+	From, Until time.Time // zero: at any time
+	After       string    // the next of the answer before; "": from the newest on
+	Limit       int
+}
+
+// TracePair is one thing that is known of a step.
+type TracePair struct{ Name, Value string }
+
+// TraceStep is what happened to a message at one moment.
+type TraceStep struct {
+	At    time.Time
+	What  string
+	Pairs []TracePair
+}
+
+// Traced is a message with all its steps, from the first on.
+type Traced struct {
+	ID    mail.ID
+	Steps []TraceStep
+}
+
+// ErrPlace is of a place in a list that no answer has given.
+var ErrPlace = errors.New("web: this is not a place in a list")
+
+// Trace says what happened to mail. Errors: ErrPlace, or the box's own trouble.
+type Trace interface {
+	// Find gives messages, the one with the newest step first, and where the next begin,
+	// "" when there are no more.
+	Find(ctx context.Context, q TraceQuery) (found []Traced, next string, err error)
+	// Steps gives one message; without steps when nothing is known of it.
+	Steps(ctx context.Context, id mail.ID) (Traced, error)
+}
+
+const (
+	maxTraced    = 200
+	usualTraced  = 50
+	maxTraceText = 500 // characters: an address is at most 320
+)
+
+type traceStepJSON struct {
+	At    time.Time           `json:"at"`
+	What  string              `json:"what"`
+	About map[string][]string `json:"about"`
+}
+
+type tracedJSON struct {
+	ID    string          `json:"id"`
+	Steps []traceStepJSON `json:"steps"`
+}
+
+func shownTrace(t Traced) tracedJSON {
+	shown := tracedJSON{ID: t.ID.String(), Steps: make([]traceStepJSON, len(t.Steps))}
+	for i, s := range t.Steps {
+		about := map[string][]string{}
+		for _, p := range s.Pairs {
+			about[p.Name] = append(about[p.Name], p.Value)
+		}
+		shown.Steps[i] = traceStepJSON{s.At.UTC(), s.What, about}
+	}
+	return shown
+}
+
+// trace is below /api/trace. Subjects and addresses are in it, contents never.
+func (s *Server) trace(mux *http.ServeMux) {
+	if s.opt.Trace == nil {
+		return
+	}
+	mux.HandleFunc("GET /api/trace", s.admin(s.findTraced))
+	mux.HandleFunc("GET /api/trace/{id}", s.admin(s.getTraced))
+}
+
+// findTraced is GET /api/trace?q=WORDS&from=TIME&until=TIME&after=PLACE&limit=N: all are
+// optional, times as RFC 3339 writes them.
+func (s *Server) findTraced(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+	q, err := traceQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	found, next, err := s.opt.Trace.Find(r.Context(), q)
+	if errors.Is(err, ErrPlace) {
+		return &Problem{Status: http.StatusBadRequest, Field: "after", Message: "This is not where an answer ended.", Cause: err}
+	}
+	if err != nil {
+		return err
+	}
+	shown := make([]tracedJSON, len(found))
+	for i, t := range found {
+		shown[i] = shownTrace(t)
+	}
+	s.reply(w, r, http.StatusOK, map[string]any{"messages": shown, "next": next})
+	return nil
+}
+
+func traceQuery(values url.Values) (q TraceQuery, err error) {
+	q = TraceQuery{Text: values.Get("q"), After: values.Get("after"), Limit: usualTraced}
+	if len([]rune(q.Text)) > maxTraceText {
+		return q, &Problem{Status: http.StatusBadRequest, Field: "q", Message: "This is too long to look for.", WhatToDo: "Type an address, or some words of the subject."}
+	}
+	for name, at := range map[string]*time.Time{"from": &q.From, "until": &q.Until} {
+		if text := values.Get(name); text != "" {
+			if *at, err = time.Parse(time.RFC3339, text); err != nil {
+				return q, &Problem{Status: http.StatusBadRequest, Field: name, Message: "This is not a time such as 2026-11-23T08:00:00Z.", Cause: err}
+			}
+		}
+	}
+	if text := values.Get("limit"); text != "" {
+		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit < 1 || q.Limit > maxTraced {
+			return q, &Problem{Status: http.StatusBadRequest, Field: "limit", Message: fmt.Sprintf("The limit is a number from 1 to %d.", maxTraced)}
+		}
+	}
+	return q, nil
+}
+
+// getTraced is GET /api/trace/ID.
+func (s *Server) getTraced(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+	id, err := mail.ParseID(r.PathValue("id"))
+	if err != nil {
+		return &Problem{Status: http.StatusNotFound, Message: "This is not the ID of a message.", Cause: err}
+	}
+	t, err := s.opt.Trace.Steps(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if len(t.Steps) == 0 {
+		return &Problem{Status: http.StatusNotFound, Message: "Nothing is known of this message.", WhatToDo: "What happened to a message is kept for ninety days."}
+	}
+	s.reply(w, r, http.StatusOK, shownTrace(t))
+	return nil
+}

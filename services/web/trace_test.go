@@ -1,0 +1,139 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+// servedTrace is what happened to some mail.
+type servedTrace struct{ list []Traced } // the newest first
+
+func (s *servedTrace) Find(_ context.Context, q TraceQuery) (found []Traced, next string, err error) {
+	from := 0
+	if q.After != "" {
+		if _, err := fmt.Sscanf(q.After, "%d", &from); err != nil || from >= len(s.list) {
+			return nil, "", ErrPlace
+		}
+	}
+	for i, m := range s.list[from:] {
+		if len(found) == q.Limit {
+			return found, fmt.Sprint(from + i), nil
+		}
+		if strings.Contains(strings.ToLower(fmt.Sprint(m)), strings.ToLower(q.Text)) {
+			found = append(found, m)
+		}
+	}
+	return found, "", nil
+}
+
+func (s *servedTrace) Steps(_ context.Context, id mail.ID) (Traced, error) {
+	i := slices.IndexFunc(s.list, func(m Traced) bool { return m.ID == id })
+	if i < 0 {
+		return Traced{ID: id}, nil
+	}
+	return s.list[i], nil
+}
+
+// about makes pairs of names and values.
+func about(text ...string) (list []TracePair) {
+	for i := 0; i < len(text); i += 2 {
+		list = append(list, TracePair{text[i], text[i+1]})
+	}
+	return list
+}
+
+func newServedTrace(now time.Time) *servedTrace {
+	s := new(servedTrace)
+	add := func(ago time.Duration, steps ...TraceStep) {
+		at := now.Add(-ago)
+		for i := range steps {
+			steps[i].At = at.Add(steps[i].At.Sub(time.Time{}))
+		}
+		s.list = append(s.list, Traced{mail.NewID(at), steps})
+	}
+	after := func(d time.Duration) time.Time { return time.Time{}.Add(d) }
+	came := func(from, peer, tls string) TraceStep {
+		return TraceStep{What: "message received", Pairs: append(about("verb", "receive", "protocol", "smtp", "from", from, "peer", peer), about("tls", tls)...)}
+	}
+	stored := func(from, to, folder, subject string) TraceStep {
+		return TraceStep{At: after(40 * time.Millisecond), What: "message delivered", Pairs: about("verb", "commit", "mailboxes", "1", "outside", "0", "account", to, "folder", folder, "from", from, "author", from, "to", to, "recipients", "1", "size", "48213", "subject", subject)}
+	}
+	judged := func(junk, reason string) TraceStep {
+		return TraceStep{At: after(20 * time.Millisecond), What: "message judged", Pairs: about("verb", "judge", "junk", junk, "reason", reason, "verdicts.spf.result", "pass", "verdicts.dkim.result", "pass", "verdicts.dmarc.result", "pass")}
+	}
+	const tls = "TLS 1.3 TLS_AES_128_GCM_SHA256"
+	add(4*time.Minute, came("ben@partner.test", "192.0.2.17", tls), judged("false", ""), stored("ben@partner.test", "alice@example.test", "INBOX", "Offer for the roof"))
+	add(9*time.Minute, TraceStep{What: "recipient refused", Pairs: about("verb", "accept", "from", "sales@lists.test", "to", "nobody@example.test", "peer", "203.0.113.9", "err", "5.1.1 Nobody here has this address")})
+	out := func(to, subject string) []TraceStep {
+		return []TraceStep{
+			{What: "message received", Pairs: about("verb", "receive", "peer", "192.168.1.31", "login", "alice@example.test", "from", "alice@example.test", "tls", tls)},
+			{At: after(30 * time.Millisecond), What: "message delivered", Pairs: about("verb", "commit", "mailboxes", "0", "outside", "1", "from", "alice@example.test", "author", "alice@example.test", "to", to, "recipients", "1", "size", "1204", "subject", subject)},
+		}
+	}
+	tried := func(d time.Duration, to, state, reply string, more ...string) TraceStep {
+		return TraceStep{At: after(d), What: "message tried", Pairs: append(about("verb", "attempt", "to", to, "hop", "partner.test", "server", "mx.partner.test", "tls", tls, "state", state, "reply", reply, "try", "1"), about(more...)...)}
+	}
+	add(50*time.Minute, append(out("orders@partner.test", "Order 4711"), tried(time.Second, "orders@partner.test", "queued", "452 4.2.2 Over quota", "item", mail.NewID(now).String(), "next", now.Add(20*time.Minute).UTC().Format(time.RFC3339)))...)
+	add(3*time.Hour, append(out("old@partner.test", "Çmimet e reja për vitin 2027"), tried(time.Second, "old@partner.test", "failed", "550 5.1.1 No such user here"))...)
+	add(26*time.Hour, append(out("ben@partner.test", "Re: Offer for the roof"), tried(time.Second, "ben@partner.test", "relayed", "250 2.0.0 Ok: queued as 4XyZ"))...)
+	add(30*time.Hour, came("prize@winner.test", "198.51.100.77", ""), judged("true", "the sender's domain says that this is not its mail"), stored("prize@winner.test", "ben.person@example.test", "Junk", "You have won"))
+	for i := range 60 {
+		add(time.Duration(40+i)*time.Hour, came("news@letters.test", "192.0.2.40", tls), judged("false", ""), stored("news@letters.test", "alice@example.test", "INBOX", fmt.Sprint("Letter number ", i)))
+	}
+	return s
+}
+
+// TestTrace: what happened to mail, for administrators only.
+func TestTrace(t *testing.T) {
+	t.Parallel()
+	s := newServedTrace(time.Now())
+	b := setUpBox(t, func(o *Options) { o.Trace = s })
+	admin := []string{"Cookie", b.signIn("admin@example.test", "a long enough one")}
+	alice := []string{"Cookie", b.signIn("alice@example.test", "her long password")}
+	for _, c := range []struct {
+		path   string
+		status int
+		field  string
+	}{
+		{"/api/trace", http.StatusOK, ""},
+		{"/api/trace?q=roof&from=2026-01-01T00:00:00Z&until=2099-01-01T00:00:00%2B01:00&limit=200", http.StatusOK, ""},
+		{"/api/trace?from=yesterday", http.StatusBadRequest, "from"},
+		{"/api/trace?until=1", http.StatusBadRequest, "until"},
+		{"/api/trace?limit=201", http.StatusBadRequest, "limit"},
+		{"/api/trace?limit=x", http.StatusBadRequest, "limit"},
+		{"/api/trace?after=x", http.StatusBadRequest, "after"},
+		{"/api/trace?q=" + strings.Repeat("x", maxTraceText+1), http.StatusBadRequest, "q"},
+		{"/api/trace/" + s.list[0].ID.String(), http.StatusOK, ""},
+		{"/api/trace/" + mail.ID{9}.String(), http.StatusNotFound, ""},
+		{"/api/trace/x", http.StatusNotFound, ""},
+	} {
+		b.want(b.do("GET", c.path, ""), http.StatusUnauthorized, "")
+		b.want(b.do("GET", c.path, "", alice...), http.StatusForbidden, "")
+		b.want(b.do("GET", c.path, "", admin...), c.status, c.field)
+	}
+	seen, after := 0, ""
+	for {
+		var answer struct {
+			Messages []tracedJSON
+			Next     string
+		}
+		if err := json.Unmarshal(b.do("GET", "/api/trace?limit=25&after="+after, "", admin...).Body.Bytes(), &answer); err != nil {
+			t.Fatal(err)
+		}
+		seen += len(answer.Messages)
+		if after = answer.Next; after == "" {
+			break
+		}
+	}
+	if seen != len(s.list) {
+		t.Errorf("page by page there are %d messages, want %d", seen, len(s.list))
+	}
+}

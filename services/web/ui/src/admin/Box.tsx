@@ -1,0 +1,26 @@
+import type { ComponentChildren } from 'preact'
+import { Title } from '../parts/parts'
+import { path } from '../router'
+import { Admission } from './Admission'
+import { BoxParts } from './BoxParts'
+import { Certificates } from './Certificates'
+import { Changes } from './Changes'
+import { Network } from './Network'
+import { t } from './texts'
+import { Updates } from './Updates'
+import { Watch } from './Watch'
+
+/** /admin/box: the box itself, in parts. */
+export function Box() {
+  const part = path.value.split('/')[3] ?? ''
+  const pages: Record<string, () => ComponentChildren> = { network: Network, admission: Admission, certificates: Certificates, changes: Changes, watch: Watch }
+  const Page = pages[part]
+  if (!Page) return <Updates />
+  return (
+    <>
+      <Title>{t(`box.part.${part as 'network' | 'admission' | 'certificates' | 'changes' | 'watch'}`)}</Title>
+      <BoxParts />
+      <Page />
+    </>
+  )
+}

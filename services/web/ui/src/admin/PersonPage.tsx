@@ -1,0 +1,148 @@
+import type { ComponentChildren } from 'preact'
+import { useState } from 'preact/hooks'
+import type { Person } from '../api'
+import { Field } from '../parts/Field'
+import { Icon } from '../parts/Icon'
+import { Busy, Note, ProblemNote, Title } from '../parts/parts'
+import { useDeeds } from './act'
+import { office, type Access, type Rules } from './api'
+import { addressesFault, Lines, linesOf } from './Lines'
+import { useLoad } from './load'
+import { Check } from './Pick'
+import { Saving } from './Saving'
+import { me } from './session'
+import { size } from './show'
+import { count, t } from './texts'
+
+/** /admin/people/ADDRESS: one person's room, rules and addresses. */
+export function PersonPage({ person, reload }: { person: Person; reload: () => void }) {
+  const rules = useLoad(() => office.rules(person.address), [person.address])
+  const listings = useLoad(office.listings, [])
+  const access = useLoad(office.access, [])
+  const self = '/admin/people/' + encodeURIComponent(person.address)
+  const own = person.address === me.value?.address
+  const addresses = (listings.data ?? []).filter((l) => l.members.includes(person.address))
+  return (
+    <>
+      <p class="back-line"><a href="/admin/people"><Icon name="back" size={16} />{t('people.admin.title')}</a></p>
+      <Title lead={person.address}>{person.name || person.address}</Title>
+      <div class="row-actions">
+        <a class="button" href={own ? '/me' : self + '/password'}><Icon name="key" />{t('people.act.password')}</a>
+        <a class="button" href={'/admin/deleted?' + new URLSearchParams({ who: person.address })}><Icon name="undo" />{t('undo.title')}</a>
+        {!own && <a class="button quiet" href={self + '/remove'}><Icon name="remove" />{t('people.act.remove')}</a>}
+      </div>
+      <ProblemNote problem={rules.absent ? undefined : rules.problem} />
+      <Room person={person} reload={reload} />
+      {!rules.data && !rules.problem && <Busy label={t('loading')} />}
+      {rules.data && <Forward key={'f' + person.address} person={person} rules={rules.data} />}
+      {listings.data && rules.data && (
+        <Panel title={t('person.addresses')}>
+          <p class="soft">{t('person.addresses.text')}</p>
+          {addresses.length === 0 ? <p>{t('person.addresses.none')}</p> : (
+            <ul class="cards">
+              {addresses.map((l) => (
+                <li key={l.address}><a class="row-link break" href={`/admin/addresses/${encodeURIComponent(l.address)}/edit`}>{l.address}</a> <span class="soft">{t(`addr.kind.${l.kind}`)}</span></li>
+              ))}
+            </ul>
+          )}
+          <div class="row-actions"><a class="button" href={'/admin/addresses/add?' + new URLSearchParams({ for: person.address })}><Icon name="plus" />{t('person.addresses.add')}</a></div>
+          <SendAs key={'s' + person.address} person={person} rules={rules.data} />
+        </Panel>
+      )}
+      {!own && <SecondStep person={person} />}
+      {access.data && <From key={'a' + person.address} person={person} access={access.data.find((a) => a.who === person.address)} />}
+    </>
+  )
+}
+
+function Panel({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <section class="panel narrow">
+      <h2>{title}</h2>
+      {children}
+    </section>
+  )
+}
+
+const gigabyte = 1e9
+
+function Room({ person, reload }: { person: Person; reload: () => void }) {
+  const quota = person.quota_bytes ?? 0
+  const used = person.used_bytes ?? 0
+  const [gb, setGb] = useState(quota ? String(quota / gigabyte) : '')
+  const wanted = Number(gb.trim().replace(',', '.'))
+  const fault = !(wanted >= 0) ? { message: t('room.wrong'), mend: t('room.mend') } : undefined
+  return (
+    <Panel title={t('room.title')}>
+      <p>{t('room.used', { size: size(used) })} {count('undo.holds', person.used_messages ?? 0)}{'. '}{quota ? t('room.of', { size: size(quota) }) : t('room.free')}</p>
+      {quota > 0 && <progress class="bar" aria-label={t('room.title')} max={quota} value={Math.min(used, quota)} />}
+      <Saving check={() => ({ quota_bytes: fault })} save={async () => { await office.setQuota(person.address, Math.round(wanted * gigabyte)); reload() }} said={t('saved')}>
+        {(faults) => <Field label={t('room.bound')} hint={t('room.bound.hint')} value={gb} onValue={setGb} fault={faults['quota_bytes']} after={<span class="suffix">GB</span>} input={{ autocomplete: 'off' }} />}
+      </Saving>
+    </Panel>
+  )
+}
+
+function Forward({ person, rules }: { person: Person; rules: Rules }) {
+  const [to, setTo] = useState(rules.forward.join('\n'))
+  const [keep, setKeep] = useState(rules.keep || rules.forward.length === 0)
+  const [local, setLocal] = useState(rules.local_only)
+  const list = linesOf(to)
+  return (
+    <Panel title={t('rules.title')}>
+      <Saving check={() => ({ forward: addressesFault(to) })} said={t('saved')}
+        save={() => office.changeRules(person.address, { forward: list, keep: list.length > 0 && keep, local_only: local })}>
+        {(faults) => (
+          <>
+            <Lines label={t('rules.forward')} hint={t('rules.forward.hint')} value={to} onValue={setTo} fault={faults['forward']} rows={2} />
+            {list.length > 0 && <Check label={t('rules.keep')} hint={t('rules.keep.hint')} value={keep} onValue={setKeep} />}
+            <Check label={t('rules.local')} hint={t('rules.local.hint')} value={local} onValue={setLocal} />
+          </>
+        )}
+      </Saving>
+    </Panel>
+  )
+}
+
+function SendAs({ person, rules }: { person: Person; rules: Rules }) {
+  const [as, setAs] = useState(rules.send_as.join('\n'))
+  return (
+    <Saving check={() => ({ send_as: addressesFault(as) })} save={() => office.changeRules(person.address, { send_as: linesOf(as) })} said={t('saved')}>
+      {(faults) => <Lines label={t('rules.as')} hint={t('rules.as.hint')} value={as} onValue={setAs} fault={faults['send_as']} rows={2} />}
+    </Saving>
+  )
+}
+
+/** For who has lost their phone, and the codes on paper too. */
+function SecondStep({ person }: { person: Person }) {
+  const { doing, said, problem, run } = useDeeds(() => undefined)
+  return (
+    <Panel title={t('person.factor')}>
+      <p class="soft">{t('person.factor.text')}</p>
+      {said && <Note kind="good" live>{said}</Note>}
+      <ProblemNote problem={problem} />
+      <div class="row-actions">
+        <button type="button" aria-disabled={!!doing} onClick={() => void run('end', () => office.endFactor(person.address), t('person.factor.done'))}>
+          <Icon name={doing ? 'busy' : 'key'} />{t('person.factor.end')}
+        </button>
+      </div>
+    </Panel>
+  )
+}
+
+function From({ person, access }: { person: Person; access: Access | undefined }) {
+  const [only, setOnly] = useState(access?.office ?? false)
+  const [networks, setNetworks] = useState(access?.networks.join('\n') ?? '')
+  return (
+    <Panel title={t('from.title')}>
+      <Saving check={() => ({})} save={() => office.setAccess({ who: person.address, office: only, networks: linesOf(networks) })} said={t('from.saved')}>
+        {(faults) => (
+          <>
+            <Check label={t('from.office')} hint={t('from.office.hint')} value={only} onValue={setOnly} />
+            <Lines label={t('from.networks')} hint={t('from.networks.hint')} value={networks} onValue={setNetworks} fault={faults['networks']} rows={2} />
+          </>
+        )}
+      </Saving>
+    </Panel>
+  )
+}

@@ -1,0 +1,264 @@
+import '../style/admin.css'
+import '../style/trace.css'
+import { useEffect, useState } from 'preact/hooks'
+import { problemOf, type Problem } from '../api'
+import { Icon } from '../parts/Icon'
+import { Busy, Note, ProblemNote, Title } from '../parts/parts'
+import { decoded, path, query, setQuery } from '../router'
+import { speak } from '../texts'
+import { en } from '../texts/en'
+import { admin } from '../texts/en.admin'
+import { trace as english } from '../texts/en.trace'
+import { useDeeds } from './act'
+import { office, type Traced, type TraceStep } from './api'
+import { useLoad } from './load'
+import { Search } from './Search'
+import { Empty, size, State, When, whenText } from './show'
+import { about, factsOf, fateOf, kindOf, kinds, verbOf, type Facts } from './trace'
+
+const { t, count } = speak({ ...en, ...admin, ...english })
+
+const page = 50
+/** How long somebody may type before the box is asked. */
+const pause = 250
+
+/** /admin/trace: find a message, and see what became of it. */
+export default function Trace() {
+  const id = path.value.split('/')[3]
+  return id ? <Message key={id} id={decoded(id)} /> : <Find />
+}
+
+/** What is in the address, once nothing has been typed for a moment. */
+function useSettled(text: string): string {
+  const [settled, setSettled] = useState(text)
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), pause)
+    return () => clearTimeout(timer)
+  }, [text])
+  return settled
+}
+
+function Find() {
+  const q = useSettled(query.value.get('q') ?? '')
+  const from = query.value.get('from') ?? ''
+  const until = query.value.get('until') ?? ''
+  const filter = { limit: String(page), ...(q && { q }), ...day('from', from, 0), ...day('until', until, 1) }
+  const key = JSON.stringify(filter)
+  const first = useLoad(() => office.trace(filter), [key])
+  const [rest, setRest] = useState<{ messages: Traced[]; next?: string; problem?: Problem; busy?: boolean }>({ messages: [] })
+  useEffect(() => setRest({ messages: [] }), [key])
+  const next = rest.next ?? first.data?.next
+  const more = async () => {
+    if (rest.busy || !next) return
+    setRest((r) => ({ ...r, busy: true }))
+    try {
+      const found = await office.trace({ ...filter, after: next })
+      setRest((r) => ({ messages: [...r.messages, ...found.messages], next: found.next }))
+    } catch (error) {
+      setRest((r) => ({ ...r, problem: problemOf(error), busy: false }))
+    }
+  }
+  const messages = [...(first.data?.messages ?? []), ...rest.messages]
+  const asked = !!(q || from || until)
+  return (
+    <>
+      <Title lead={t('trace.lead')}>{t('trace.title')}</Title>
+      <div class="tools">
+        <Search label={t('trace.search')} />
+        <Day name="from" label={t('trace.from')} value={from} />
+        <Day name="until" label={t('trace.until')} value={until} />
+      </div>
+      <ProblemNote problem={first.problem ?? rest.problem} />
+      {!first.data && !first.problem && <Busy label={t('loading')} />}
+      {messages.length > 0 && <List messages={messages} />}
+      {first.data && messages.length === 0 && (asked
+        ? <p class="empty">{t('trace.none.found')}</p>
+        : <Empty icon="search" title={t('trace.none')}>{t('trace.none.text')}</Empty>)}
+      {next && (
+        <div class="row-actions">
+          <button type="button" aria-disabled={rest.busy} onClick={() => void more()}>{rest.busy && <Icon name="busy" />}{t('list.more')}</button>
+        </div>
+      )}
+    </>
+  )
+}
+
+/** A day as the box is asked: from its beginning, or until its end. */
+function day(name: string, text: string, later: number) {
+  const at = new Date(text + 'T00:00')
+  if (!text || isNaN(at.getTime())) return {}
+  at.setDate(at.getDate() + later)
+  return { [name]: at.toISOString() }
+}
+
+function Day({ name, label, value }: { name: string; label: string; value: string }) {
+  return (
+    <label class="day">
+      <span>{label}</span>
+      <input type="date" value={value} onChange={(e) => setQuery(name, e.currentTarget.value)} />
+    </label>
+  )
+}
+
+function List({ messages }: { messages: Traced[] }) {
+  return (
+    <table class="list">
+      <thead>
+        <tr>
+          <th scope="col">{t('trace.col.subject')}</th>
+          <th scope="col">{t('queue.col.from')}</th>
+          <th scope="col">{t('queue.col.to')}</th>
+          <th scope="col">{t('trace.col.at')}</th>
+          <th scope="col">{t('queue.col.state')}</th>
+        </tr>
+      </thead>
+      <tbody>
+        {messages.map((m) => {
+          const facts = factsOf(m)
+          const fate = fateOf(m)
+          return (
+            <tr key={m.id}>
+              <th scope="row">
+                <a class="row-link break" href={'/admin/trace/' + encodeURIComponent(m.id)}>{titleOf(m, facts)}</a>
+                {facts.size > 0 && <small class="soft"> {size(facts.size)}</small>}
+              </th>
+              <td class="break" data-label={t('queue.col.from')}>{facts.from || t('queue.box')}</td>
+              <td class="break" data-label={t('queue.col.to')}>{recipients(facts)}</td>
+              <td class="soft nowrap" data-label={t('trace.col.at')}><When at={facts.at} /></td>
+              <td><State kind={kinds[fate]}>{t(`trace.fate.${fate}`)}</State></td>
+            </tr>
+          )
+        })}
+      </tbody>
+    </table>
+  )
+}
+
+/** How a list calls a message: by its subject, or by what it was instead. */
+function titleOf(m: Traced, f: Facts): string {
+  if (f.subject) return f.subject
+  return m.steps.some((s) => verbOf(s) === 'delivered' || verbOf(s) === 'found') ? t('undo.subject.none') : t('trace.nothing')
+}
+
+function recipients(f: Facts): string {
+  const [first, ...others] = f.to
+  if (!first) return ''
+  const n = others.length + f.more
+  return n ? first + ' ' + count('queue.others', n) : first
+}
+
+function Message({ id }: { id: string }) {
+  const loaded = useLoad(() => office.traced(id), [id], 5_000)
+  const m = loaded.data
+  const item = m && fateOf(m) === 'waiting' ? m.steps.map((s) => about(s, 'item')).findLast(Boolean) : ''
+  const { doing, said, problem, run } = useDeeds(loaded.reload)
+  const facts = m && factsOf(m)
+  const held = m && fateOf(m) === 'held'
+  return (
+    <>
+      <p class="back-line"><a href="/admin/trace"><Icon name="back" size={16} />{t('trace.title')}</a></p>
+      <Title lead={m && <State kind={kinds[fateOf(m)]}>{t(`trace.fate.${fateOf(m)}`)}</State>}>{m ? titleOf(m, facts!) : t('trace.title')}</Title>
+      {said && <Note kind="good" live>{said}</Note>}
+      <ProblemNote problem={problem ?? loaded.problem} />
+      {!m && !loaded.problem && <Busy label={t('loading')} />}
+      {m && facts && (
+        <>
+          <dl class="facts">
+            <dt>{t('queue.col.from')}</dt>
+            <dd class="break">{facts.from || t('queue.box')}</dd>
+            {facts.to.length > 0 && <><dt>{t('queue.col.to')}</dt><dd class="break">{facts.to.join(', ')}{facts.more > 0 && ' ' + count('queue.others', facts.more)}</dd></>}
+            {facts.size > 0 && <><dt>{t('queue.col.size')}</dt><dd>{size(facts.size)}</dd></>}
+            <dt>{t('wait.id')}</dt>
+            <dd class="mono break">{m.id}</dd>
+          </dl>
+          <ol class="timeline trace">{m.steps.map((s, i) => <Step key={i} step={s} />)}</ol>
+          <div class="row-actions">
+            {item && (
+              <>
+                <button type="button" class="primary" aria-disabled={doing === 'retry'} onClick={() => void run('retry', () => office.alterWaiting(item, 'retry'), t('wait.retry.done'))}>
+                  <Icon name={doing === 'retry' ? 'busy' : 'retry'} />{t('wait.retry')}
+                </button>
+                <a class="button" href={'/admin/waiting/' + encodeURIComponent(item)}>{t('over.open', { what: t('queue.title') })}</a>
+              </>
+            )}
+            {held && !item && <a class="button primary" href="/admin/waiting">{t('over.open', { what: t('held.title') })}</a>}
+            {facts.to[0] && fateOf(m) === 'delivered' && <a class="button" href={'/admin/deleted?' + new URLSearchParams({ who: deliveredTo(m) ?? facts.to[0] })}>{t('trace.deleted')}</a>}
+          </div>
+        </>
+      )}
+    </>
+  )
+}
+
+const deliveredTo = (m: Traced) => m.steps.flatMap((s) => s.about['account'] ?? [])[0]
+
+function Step({ step }: { step: TraceStep }) {
+  return (
+    <li>
+      <p>
+        <State kind={kindOf(step)}>{heading(step)}</State> <span class="soft"><When at={step.at} /></span>
+      </p>
+      {sentences(step).map((s) => <p key={s} class="break">{s}</p>)}
+      {reply(step) && <code class="reply">{reply(step)}</code>}
+      <details>
+        <summary>{t('trace.evidence')}</summary>
+        <dl class="facts evidence">
+          <dt>{t('trace.exactly')}</dt>
+          <dd>{new Date(step.at).toISOString()}</dd>
+          {Object.entries(step.about).filter(([name]) => name !== 'verb').map(([name, values]) => [
+            <dt key={name} class="mono">{name}</dt>,
+            <dd key={name + ':'} class="mono break">{values.join(', ')}</dd>,
+          ])}
+        </dl>
+      </details>
+    </li>
+  )
+}
+
+/** What others, or the box itself, said in so many words. */
+const reply = (s: TraceStep) => (verbOf(s) === 'tried' ? about(s, 'reply') : about(s, 'err'))
+
+function heading(s: TraceStep): string {
+  const verb = verbOf(s)
+  if (verb === 'other') return s.what
+  if (verb === 'tried') {
+    const state = about(s, 'state')
+    return t(state === 'failed' ? 'trace.tried.failed' : state === 'queued' ? 'trace.tried.queued' : 'trace.tried.relayed')
+  }
+  return t(`trace.step.${verb}`)
+}
+
+/** The step in plain words. */
+function sentences(s: TraceStep): string[] {
+  const of = (name: string) => about(s, name)
+  switch (verbOf(s)) {
+    case 'received':
+      return [
+        of('login') ? t('trace.says.handed', { who: of('login'), peer: of('peer') }) : t('trace.says.came', { from: of('from') || t('queue.box'), peer: of('peer') }),
+        of('tls') ? t('trace.says.tls', { tls: of('tls') }) : t('trace.says.plain'),
+      ]
+    case 'judged':
+      return [
+        ['spf', 'dkim', 'dmarc'].filter((m) => of(`verdicts.${m}.result`)).map((m) => `${m.toUpperCase()}: ${of(`verdicts.${m}.result`)}`).join(' · '),
+        of('junk') === 'true' ? t('trace.says.junk', { reason: of('reason') }) : '',
+      ].filter(Boolean)
+    case 'recipient':
+      return [t('trace.says.recipient', { from: of('from') || t('queue.box'), to: of('to'), peer: of('peer') })]
+    case 'delivered':
+    case 'found':
+      return [
+        (s.about['account'] ?? []).length ? t('trace.says.put', { folder: of('folder') || 'INBOX', who: s.about['account']!.join(', ') }) : '',
+        Number(of('outside')) > 0 ? count('trace.says.outside', Number(of('outside'))) : '',
+      ].filter(Boolean)
+    case 'later':
+      return [t('trace.says.later', { when: whenText(of('until')) })]
+    case 'decision':
+      return [of('why')]
+    case 'tried':
+      return [
+        t('trace.says.tried', { to: of('to'), server: of('server') || of('hop') }),
+        of('state') === 'queued' && of('next') ? t('wait.next', { when: whenText(of('next')) }) : '',
+      ].filter(Boolean)
+  }
+  return []
+}

@@ -1,0 +1,59 @@
+import { useState } from 'preact/hooks'
+import { problemOf, type Problem } from '../api'
+import type { Fault } from '../check/fault'
+import { me } from './session'
+
+/** Closes a dialog, with what has been done. */
+export type Close = (said?: string) => void
+export type Faults = Record<string, Fault | undefined>
+
+/** Runs a dialog's act: faults under their fields, other problems on top. */
+export function useAct(close: Close) {
+  const [busy, setBusy] = useState(false)
+  const [problem, setProblem] = useState<Problem>()
+  const [faults, setFaults] = useState<Faults>({})
+  const act = async (form: HTMLFormElement, found: Faults, call: () => Promise<unknown>, said: string) => {
+    setFaults(found)
+    setProblem(undefined)
+    const focus = () => requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid]')?.focus())
+    if (Object.values(found).some(Boolean)) return focus()
+    setBusy(true)
+    try {
+      await call()
+      close(said)
+    } catch (error) {
+      const p = problemOf(error)
+      if (p.field) setFaults({ [p.field]: { message: p.message, mend: p.whatToDo } })
+      else setProblem(p)
+      setBusy(false)
+      focus()
+    }
+  }
+  /** For forms that stay: the act is over, whatever came of it. */
+  const over = () => setBusy(false)
+  return { busy, problem, faults, act, over }
+}
+
+/** Runs what a button does, one thing at a time; `after` follows whatever came of it. */
+export function useDeeds(after: () => unknown) {
+  const [doing, setDoing] = useState('') // the name of what runs
+  const [said, setSaid] = useState('')
+  const [problem, setProblem] = useState<Problem>()
+  const run = async (name: string, call: () => Promise<unknown>, done: string) => {
+    if (doing) return
+    setDoing(name)
+    setProblem(undefined)
+    setSaid('')
+    try {
+      await call()
+      setSaid(done)
+    } catch (error) {
+      const p = problemOf(error)
+      if (p.status === 401) me.value = null
+      setProblem(p)
+    }
+    await after()
+    setDoing('')
+  }
+  return { doing, said, problem, run, say: setSaid }
+}

@@ -1,0 +1,49 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { problemOf, type Problem } from '../api'
+import { me } from './session'
+
+export interface Loaded<T> {
+  data: T | undefined
+  problem: Problem | undefined // of the last time; data of before stays
+  absent: boolean // this box doesn't have it
+  busy: boolean
+  reload: () => Promise<void>
+}
+
+/** What the box says, asked for when `deps` change, when somebody asks, and every so many milliseconds while somebody
+ * looks. An answer that comes when another question has been asked meanwhile is not shown. Where what the last answer was about must not be
+ * seen beside another question (another person, another message), the component has a key. */
+export function useLoad<T>(ask: () => Promise<T>, deps: readonly unknown[], every = 0): Loaded<T> {
+  const [state, setState] = useState<{ data?: T; problem?: Problem; absent?: boolean; busy: boolean }>({ busy: true })
+  const turn = useRef(0)
+  const latest = useRef(ask)
+  latest.current = ask
+  const reload = useCallback(async () => {
+    const mine = ++turn.current
+    setState((s) => ({ ...s, busy: true }))
+    try {
+      const data = await latest.current()
+      if (mine === turn.current) setState({ data, busy: false })
+    } catch (error) {
+      const problem = problemOf(error)
+      if (mine !== turn.current) return
+      if (problem.status === 401) me.value = null
+      setState((s) => ({ ...s, problem, absent: problem.status === 404, busy: false }))
+    }
+  }, [])
+  useEffect(() => {
+    void reload() // what was shown stays until the answer is there: nothing jumps while somebody types
+    return () => void turn.current++
+  }, deps)
+  useEffect(() => {
+    if (!every) return
+    const look = () => document.visibilityState === 'visible' && void reload()
+    const timer = setInterval(look, every)
+    document.addEventListener('visibilitychange', look)
+    return () => {
+      clearInterval(timer)
+      document.removeEventListener('visibilitychange', look)
+    }
+  }, [every])
+  return { data: state.data, problem: state.problem, absent: state.absent ?? false, busy: state.busy, reload }
+}
