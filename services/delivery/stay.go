@@ -137,8 +137,9 @@ func (x *expansion) copyRest(stay Stay) error {
 	return x.copyOut()
 }
 
-// maxInto is how many mailboxes of a message are named for the trace.
-const maxInto = 50
+// maxInto is how many mailboxes of a message are named for the trace: everybody of a large
+// office.
+const maxInto = 5000
 
 // into says for the trace whose mailboxes the message was put into.
 func (x *expansion) into() slog.Attr {

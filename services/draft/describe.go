@@ -6,8 +6,9 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// maxNamed is how many recipients of a message are named for the trace.
-const maxNamed = 200
+// maxNamed is how many recipients of a message are named for the trace: more than come at
+// once. The trace keeps them in as many steps as they need.
+const maxNamed = 5000
 
 // Describe is what people know a message by, for whoever looks for it later: a group
 // that only the trace reads (trace.Private), as subjects are nothing for a log. The

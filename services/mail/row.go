@@ -40,3 +40,10 @@ type Appended struct {
 	UIDValidity UIDValidity
 	UIDs        []UID
 }
+
+// Traced is a message by its trace ID, and the UID that it has or had in the mailbox of
+// which is spoken; 0: of none.
+type Traced struct {
+	ID  ID
+	UID UID
+}

@@ -78,6 +78,8 @@ type Book struct {
 	noted    uint64 // the mark on disk
 	notedAt  time.Time
 
+	undecided *undecided // messages of which it isn't known yet whether they are taken
+
 	poke chan struct{}
 	end  chan struct{}
 	over chan struct{}
@@ -92,6 +94,7 @@ func Open(opts Options) (*Book, error) {
 		opts.Bytes = DefaultBytes
 	}
 	b := &Book{opts: opts, poke: make(chan struct{}, 1), end: make(chan struct{}), over: make(chan struct{})}
+	b.undecided = newUndecided(b.Add)
 	b.mark, b.markAt = b.readMark()
 	b.noted = b.mark
 	if err := b.find(); err != nil {
@@ -168,13 +171,15 @@ func (b *Book) finish(number uint32) error {
 
 // Add takes a step. It never waits for the disk.
 func (b *Book) Add(s Step) {
-	payload := s.encode()
+	list := s.parts()
 	b.mu.Lock()
-	if len(b.pending) > maxPending {
-		b.lost++
-	} else {
-		b.pending = appendRecord(b.pending, payload)
-		b.waiting = append(b.waiting, s)
+	for _, part := range list {
+		if len(b.pending) > maxPending {
+			b.lost++
+			continue
+		}
+		b.pending = appendRecord(b.pending, part.encode())
+		b.waiting = append(b.waiting, part)
 	}
 	b.mu.Unlock()
 	b.wake()
@@ -223,6 +228,7 @@ func (b *Book) run() {
 		case <-b.end:
 			return
 		case <-tidy.C:
+			b.undecided.sum(time.Now())
 			b.tidy()
 			continue
 		case <-b.poke:
@@ -414,6 +420,7 @@ func parseMark(text []byte) (uint64, time.Time) {
 func (b *Book) Close() error {
 	close(b.end)
 	<-b.over
+	b.undecided.end(time.Now())
 	position := b.ask()
 	err := b.write(true)
 	if err == nil {

@@ -11,7 +11,8 @@
 //
 // # Durability
 //
-// A step is on disk within a second of its line, and is lost if the power goes before
+// A step is on disk within a second of its line, those of a message before it is taken
+// within a second of that, and is lost if the power goes before
 // that: mail must not wait for what is written about it. What was acknowledged in that
 // second is in the store or the queue, and its owner adds it again at the next start
 // ([Book.Add]; [Book.Mark] says from where on it has to look).
@@ -44,7 +45,18 @@
 //
 // A step: version 1, 16 bytes the message's ID, 8 bytes time in Unix nanoseconds
 // (little-endian), then strings (varint length, bytes): what happened, and pairs of
-// name and value up to the end. Names may come more than once.
+// name and value up to the end. Names may come more than once. Version 2 is of several
+// messages: the ID is zero, and behind the time stand a varint number and, for each, 16
+// bytes ID and a varint UID. What of one line doesn't fit into a step goes on in further
+// ones of the same ID and time, with nothing for what happened, and a first pair
+// "continues" that says how many pairs behind it are repeated for searches.
+//
+// # What anybody can send
+//
+// The steps of a message wait in memory until the box has taken or refused it. Refused
+// ones, and strangers without a message, are kept as long as they aren't too many
+// ([refusedMinute], [strangersMinute]); beyond that a summary each few minutes says how
+// many came from whom. So nobody outside can push ninety days of mail out of the trace.
 //
 // A token is a hash of the first three, six or twelve characters of a folded word; so words
 // are found by their beginnings, and whatever a list names is looked at before it is

@@ -139,14 +139,13 @@ func (b *Book) Steps(ctx context.Context, id mail.ID) (m Message, err error) {
 	defer func() { err = errors.Join(err, done()) }()
 	m.ID = id
 	steps, err := s.steps(ctx, id)
-	for _, step := range steps {
-		m.Steps = append(m.Steps, step.Step)
-	}
+	m.Steps = whole(steps)
 	return m, err
 }
 
 // begin makes everything that has been added be found. done is to be called.
 func (b *Book) begin(q Query) (*search, func() error, error) {
+	b.undecided.sum(time.Now())
 	if err := b.write(false); err != nil {
 		b.opts.Log.Warn("the newest steps are not looked at", "err", err)
 	}
@@ -223,7 +222,7 @@ func (s *search) inTime(at time.Time) bool {
 
 // holds says whether a step is what is looked for.
 func (s *search) holds(step *Step) bool {
-	return s.inTime(step.At) && !slices.ContainsFunc(s.terms, func(t term) bool { return !t.isIn(step) })
+	return len(step.Of) == 0 && s.inTime(step.At) && !slices.ContainsFunc(s.terms, func(t term) bool { return !t.isIn(step) })
 }
 
 // messageAt gives the message of a step if that is what is looked for, and the newest of
@@ -241,11 +240,10 @@ func (s *search) messageAt(i int, at uint32) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := Message{ID: step.ID}
+	m := Message{ID: step.ID, Steps: whole(steps)}
 	newest := placed{}
 	for _, p := range steps {
-		m.Steps = append(m.Steps, p.Step)
-		if s.holds(&p.Step) && p.isBehind(newest) {
+		if !p.shared && s.holds(&p.Step) && p.isBehind(newest) {
 			newest = p
 		}
 	}
@@ -260,6 +258,7 @@ type placed struct {
 	Step
 	piece  int
 	number uint32
+	shared bool // it is of other messages too
 }
 
 func (p placed) isBehind(o placed) bool {
@@ -295,8 +294,8 @@ func (s *search) steps(ctx context.Context, id mail.ID) (list []placed, err erro
 			return nil, err
 		}
 		for _, n := range numbers {
-			if step, err := p.step(n); err == nil && step.ID == id {
-				list = append(list, placed{step, i, n})
+			if step, err := p.step(n); err == nil && step.isOf(id) {
+				list = append(list, placed{step.one(id), i, n, len(step.Of) > 0})
 			}
 		}
 	}

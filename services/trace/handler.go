@@ -23,7 +23,7 @@ const (
 // Handler passes lines on to next, and takes those that are of a message, or of somebody
 // who was not let in, into the book.
 func (b *Book) Handler(next slog.Handler) slog.Handler {
-	return &handler{book: b, next: next, meter: &meter{left: strangersBurst}}
+	return &handler{book: b, next: next, meter: newMeter(strangersBurst, strangersMinute)}
 }
 
 type handler struct {
@@ -32,6 +32,7 @@ type handler struct {
 	meter  *meter
 	pairs  []Pair // of With
 	id     mail.ID
+	of     []mail.Traced
 	groups string // of WithGroup, with a dot behind each
 }
 
@@ -88,7 +89,12 @@ func (h *handler) note(r slog.Record) {
 		c.take(a, h.groups)
 		return true
 	})
-	s := Step{ID: c.id, At: r.Time, What: r.Message, Pairs: c.pairs}
+	s := Step{ID: c.id, At: r.Time, What: r.Message, Pairs: c.pairs, Of: c.of}
+	if len(s.Of) > 0 {
+		s.ID = mail.ID{}
+		h.book.Add(s)
+		return
+	}
 	strange := s.ID.IsZero()
 	if strange && (s.Get("verb") != "accept" || s.Get("peer") == "") {
 		return
@@ -101,13 +107,19 @@ func (h *handler) note(r slog.Record) {
 			return
 		}
 		s.ID = mail.NewID(r.Time) // it is a thing of its own, to be found like a message
+		h.book.Add(s)
+		return
 	}
-	h.book.Add(s)
+	h.book.undecided.take(s)
 }
 
 // take adds what an attribute says.
 func (h *handler) take(a slog.Attr, prefix string) {
 	v := a.Value.Resolve()
+	if of, ok := v.Any().([]mail.Traced); ok {
+		h.of = of
+		return
+	}
 	if id, ok := v.Any().(mail.ID); ok && a.Key == "id" {
 		h.id = id
 		return
@@ -143,16 +155,20 @@ func (h *handler) take(a slog.Attr, prefix string) {
 
 // meter lets so many pass in a row, and so many a minute.
 type meter struct {
+	burst, minute float64
+
 	mu   sync.Mutex
 	left float64
 	at   time.Time
 }
 
+func newMeter(burst, minute float64) *meter { return &meter{burst: burst, minute: minute, left: burst} }
+
 func (m *meter) allows(now time.Time) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.at.IsZero() && now.After(m.at) {
-		m.left = min(strangersBurst, m.left+now.Sub(m.at).Minutes()*strangersMinute)
+		m.left = min(m.burst, m.left+now.Sub(m.at).Minutes()*m.minute)
 	}
 	m.at = now
 	if m.left < 1 {

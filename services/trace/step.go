@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -11,17 +12,23 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// Bounds of one step: a message to 200 people has them all named, and the words of an
-// unfriendly server are cut.
+// Bounds of one step as it is kept: the words of an unfriendly server are cut, and what
+// is known beyond them goes on in further steps, see parts.
 const (
 	maxPairs = 256
 	maxName  = 64
 	maxValue = 1 << 10
 	maxStep  = 32 << 10
+	// maxParts bounds what one line makes: some eight thousand recipients, more than any
+	// server takes at once.
+	maxParts = 32
+	// maxOf is how many messages one step is about, 9 KB; a line about more makes several.
+	maxOf = 512
 )
 
 const (
-	stepVersion = 1
+	stepVersion = 1          // of one message
+	manyVersion = 2          // of several, which stand behind the head
 	stepHead    = 1 + 16 + 8 // version, ID, time
 )
 
@@ -32,8 +39,11 @@ type Pair struct{ Name, Value string }
 type Step struct {
 	ID    mail.ID
 	At    time.Time
-	What  string // in the words of the log: "message received"
+	What  string // in the words of the log: "message received"; "": see parts
 	Pairs []Pair
+	// Of are messages to all of which the same has happened; ID is zero then. Such a step
+	// is found by their IDs alone, and is given as each one's.
+	Of []mail.Traced
 }
 
 // Get is the first value of a name, "" if there is none.
@@ -59,12 +69,23 @@ func (s *Step) All(name string) (values []string) {
 // encode is the step as it is kept; what is beyond the bounds is cut or left out.
 func (s *Step) encode() []byte {
 	b := make([]byte, 0, 256)
-	b = append(b, stepVersion)
+	version := byte(stepVersion)
+	if len(s.Of) > 0 {
+		version = manyVersion
+	}
+	b = append(b, version)
 	b = append(b, s.ID[:]...)
 	b = binary.LittleEndian.AppendUint64(b, uint64(s.At.UnixNano()))
+	if version == manyVersion {
+		of := s.Of[:min(len(s.Of), maxOf)]
+		b = binary.AppendUvarint(b, uint64(len(of)))
+		for _, m := range of {
+			b = binary.AppendUvarint(append(b, m.ID[:]...), uint64(m.UID))
+		}
+	}
 	b = appendText(b, s.What, maxValue)
 	for i, p := range s.Pairs {
-		if i == maxPairs || len(b) > maxStep-maxName-maxValue-2*binary.MaxVarintLen16 {
+		if i == maxPairs || len(b) > maxPairsAt {
 			break
 		}
 		b = appendText(appendText(b, p.Name, maxName), p.Value, maxValue)
@@ -72,7 +93,11 @@ func (s *Step) encode() []byte {
 	return b
 }
 
+// maxPairsAt is how long a step may be where another pair of any length still fits.
+const maxPairsAt = maxStep - maxName - maxValue - 2*binary.MaxVarintLen16
+
 func appendText(b []byte, s string, most int) []byte {
+	s = s[:min(len(s), most+utf8.UTFMax)] // whoever sends a megabyte has none of it looked at
 	s = strings.ToValidUTF8(s, "\ufffd")
 	if len(s) > most {
 		for most > 0 && !utf8.RuneStart(s[most]) {
@@ -86,7 +111,7 @@ func appendText(b []byte, s string, most int) []byte {
 
 // timeOf is when a step was, of its first bytes; false where that is none.
 func timeOf(b []byte) (time.Time, bool) {
-	if len(b) < stepHead || b[0] != stepVersion {
+	if len(b) < stepHead || b[0] != stepVersion && b[0] != manyVersion {
 		return time.Time{}, false
 	}
 	return time.Unix(0, int64(binary.LittleEndian.Uint64(b[1+16:]))), true
@@ -102,7 +127,13 @@ func decode(b []byte) (s Step, err error) {
 	}
 	copy(s.ID[:], b[1:])
 	s.At = at
+	many := b[0] == manyVersion
 	b = b[stepHead:]
+	if many {
+		if s.Of, b, err = cutOf(b); err != nil {
+			return s, err
+		}
+	}
 	if s.What, b, err = cutText(b, maxValue); err != nil {
 		return s, err
 	}
@@ -120,6 +151,28 @@ func decode(b []byte) (s Step, err error) {
 		s.Pairs = append(s.Pairs, p)
 	}
 	return s, nil
+}
+
+// cutOf reads the messages of a step that is about several.
+func cutOf(b []byte) ([]mail.Traced, []byte, error) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n == 0 || n > maxOf {
+		return nil, nil, errStep
+	}
+	b = b[size:]
+	of := make([]mail.Traced, n)
+	for i := range of {
+		if len(b) < len(of[i].ID) {
+			return nil, nil, errStep
+		}
+		b = b[copy(of[i].ID[:], b):]
+		uid, size := binary.Uvarint(b)
+		if size <= 0 || uid > math.MaxUint32 {
+			return nil, nil, errStep
+		}
+		of[i].UID, b = mail.UID(uid), b[size:]
+	}
+	return of, b, nil
 }
 
 func cutText(b []byte, most int) (string, []byte, error) {

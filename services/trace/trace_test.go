@@ -47,11 +47,11 @@ func newBook(t testing.TB) *Book {
 func letter(at time.Time, from, to, subject string, tries int) []Step {
 	id := mail.NewID(at)
 	steps := []Step{
-		{id, at, "message received", []Pair{{"verb", "receive"}, {"from", from}, {"to", to}, {"subject", subject}, {"message_id", "x" + id.String() + "@far.test"}}},
-		{id, at.Add(time.Second), "message delivered", []Pair{{"verb", "commit"}, {"mailboxes", "1"}}},
+		{id, at, "message received", []Pair{{"verb", "receive"}, {"from", from}, {"to", to}, {"subject", subject}, {"message_id", "x" + id.String() + "@far.test"}}, nil},
+		{id, at.Add(time.Second), "message delivered", []Pair{{"verb", "commit"}, {"mailboxes", "1"}}, nil},
 	}
 	for n := range tries {
-		steps = append(steps, Step{id, at.Add(time.Hour * time.Duration(n+1)), "message tried", []Pair{{"to", to}, {"reply", "450 4.2.1 Later"}}})
+		steps = append(steps, Step{id, at.Add(time.Hour * time.Duration(n+1)), "message tried", []Pair{{"to", to}, {"reply", "450 4.2.1 Later"}}, nil})
 	}
 	return steps
 }

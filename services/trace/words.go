@@ -16,8 +16,9 @@ const shortToken = 3
 func tokenLengths() []int { return []int{shortToken, 6, 12} }
 
 const (
-	// maxWords of one step have tokens: two hundred recipients, and a subject.
-	maxWords = 1024
+	// maxWords of one step have tokens: all recipients that fit into one, each whole, by
+	// his domain and by the words of both, and a subject.
+	maxWords = 4096
 )
 
 // fold makes letters that differ in case alone the same.
@@ -73,6 +74,9 @@ func hash(text string) token {
 // tokens are those of a step, sorted, each once: its message's ID, and of each word
 // that it can be found by the beginnings, or the whole of a shorter one.
 func (s *Step) tokens() []token {
+	if len(s.Of) > 0 {
+		return s.ofTokens()
+	}
 	list := []token{hash(string(s.ID[:]))}
 	n := 0
 	for _, p := range s.Pairs {
@@ -93,6 +97,16 @@ func (s *Step) tokens() []token {
 				list = append(list, hash("\x00"+w)) // "ab" alone, and not what begins so
 			}
 		}
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+// ofTokens are the IDs of the messages that a step is of, and nothing else.
+func (s *Step) ofTokens() []token {
+	list := make([]token, len(s.Of))
+	for i := range s.Of {
+		list[i] = hash(string(s.Of[i].ID[:]))
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
