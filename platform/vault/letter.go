@@ -1,0 +1,87 @@
+package vault
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sanduk-mail/sanduk/platform/durable"
+)
+
+// Key is what encrypts the directories: the kernel derives a key for each file from it.
+type Key [unix.FSCRYPT_MAX_KEY_SIZE]byte
+
+// NewKey makes one.
+func NewKey() (k Key) {
+	_, _ = rand.Read(k[:]) // never fails (crypto/rand)
+	return k
+}
+
+// format is the letter's; a letter of another is refused.
+const format = 1
+
+// maxLetter bounds the letter's file, in bytes: one with everything has two thousand.
+const maxLetter = 16 << 10
+
+// Letter is a key as it stands on the disk.
+type Letter struct {
+	Format int    `json:"format"`
+	Cipher Cipher `json:"cipher"`
+	// Phrase and TPM are the key, sealed by either; one of them at least is there.
+	Phrase *Sealed    `json:"phrase,omitempty"`
+	TPM    *TPMSealed `json:"tpm,omitempty"`
+	// Begun says that the directories may not all be encrypted yet.
+	Begun bool `json:"begun,omitempty"`
+}
+
+// ErrDamaged is for a letter that can't be read, or whose key is not the one of the directories.
+var ErrDamaged = errors.New("the file with the sealed key is damaged")
+
+// Parse reads a letter.
+func Parse(raw []byte) (Letter, error) {
+	if len(raw) > maxLetter {
+		return Letter{}, fmt.Errorf("vault: %w: more than %d bytes", ErrDamaged, maxLetter)
+	}
+	var l Letter
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&l); err != nil {
+		return Letter{}, fmt.Errorf("vault: %w: %w", ErrDamaged, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return Letter{}, fmt.Errorf("vault: %w: something follows it", ErrDamaged)
+	}
+	switch {
+	case l.Format != format:
+		return Letter{}, fmt.Errorf("vault: format %d; this version knows %d", l.Format, format)
+	case !l.Cipher.known():
+		return Letter{}, fmt.Errorf("vault: cipher %q is not known to this version", l.Cipher)
+	case l.Phrase == nil && l.TPM == nil:
+		return Letter{}, fmt.Errorf("vault: %w: nothing sealed is in it", ErrDamaged)
+	}
+	return l, nil
+}
+
+// Read reads the letter in a file. Its error is fs.ErrNotExist where there is none.
+func Read(fsys durable.FS, name string) (Letter, error) {
+	raw, err := durable.ReadFile(fsys, name, maxLetter+1)
+	if err != nil {
+		return Letter{}, err
+	}
+	return Parse(raw)
+}
+
+// Write puts the letter into a file, durably.
+func (l Letter) Write(fsys durable.FS, name string) error {
+	l.Format = format
+	raw, err := json.MarshalIndent(l, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.ReplaceBytes(fsys, name, 0o600, append(raw, '\n'))
+}
