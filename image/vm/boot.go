@@ -85,7 +85,13 @@ func (b *Boot) start(ctx context.Context, m *Machine) error {
 	}
 	defer controlListener.Close()
 
-	b.cmd = exec.Command(m.o.kind().program, m.arguments(serial, control)...)
+	tpm := filepath.Join(b.dir, "tpm")
+	if m.o.TPM != "" {
+		if err := startTPM(m.o.TPM, tpm); err != nil {
+			return err
+		}
+	}
+	b.cmd = exec.Command(m.o.kind().program, m.arguments(serial, control, tpm)...)
 	b.cmd.Stderr = b.stderr
 	ownGroup(b.cmd)
 	if err := b.cmd.Start(); err != nil {

@@ -83,6 +83,8 @@ type Options struct {
 	Extra      []string // further raw disk images, written to as they are
 	Sticks     []string // the same, as USB sticks
 	Direct     *Direct
+	// TPM is a directory with the memory of a TPM 2.0, which is made if it is missing; "": the machine has none.
+	TPM string
 	// SecureBoot gives firmware with Secure Boot, in setup mode: it enforces nothing before keys are enrolled.
 	SecureBoot bool
 	// Bare leaves out screen, keyboard and USB, whose drivers take seconds of an emulated start.
@@ -237,7 +239,7 @@ func CopySparse(to, from string) error {
 }
 
 // arguments is QEMU's command line for one boot; sockets are where QEMU finds serial port and control.
-func (m *Machine) arguments(serial, control string) []string {
+func (m *Machine) arguments(serial, control, tpm string) []string {
 	o, k := m.o, m.o.kind()
 	a := []string{
 		"-name", "sanduk", "-machine", k.machine, "-accel", o.Accel.option(), "-cpu", o.Accel.cpu(),
@@ -246,6 +248,9 @@ func (m *Machine) arguments(serial, control string) []string {
 		"-chardev", "socket,id=serial,path=" + serial, "-serial", "chardev:serial",
 		"-chardev", "socket,id=control,path=" + control, "-mon", "chardev=control,mode=control",
 		"-device", "i6300esb", "-device", "virtio-rng-pci",
+	}
+	if o.TPM != "" {
+		a = append(a, "-chardev", "socket,id=tpm,path="+tpm, "-tpmdev", "emulator,id=tpm0,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm0")
 	}
 	if o.Bare {
 		a = append(a, "-vga", "none")

@@ -148,6 +148,9 @@ func (m *Machine) openDataDisk(ctx context.Context) error {
 	if err := checkSkeleton(dataDir); err != nil {
 		return err
 	}
+	if err := m.openSafe(); err != nil {
+		return err
+	}
 	if checked.Mended {
 		if err := keepCheck(logDir, checked.Said); err != nil {
 			m.log.Error("what the disk check said is not kept", "err", err)
@@ -214,7 +217,7 @@ func (k kernelDisk) Format(ctx context.Context, path, label string) error {
 
 func (k kernelDisk) Discard(_ context.Context, path string) error {
 	k.need()
-	return disk.Discard(path, dataDir, []string{"private", "box", "net"}, k.feed)
+	return disk.Discard(path, dataDir, []string{"private", "box", "net", "vault"}, k.feed)
 }
 
 // furnishData makes the directories and begins to use them: log, name, time.
@@ -227,11 +230,12 @@ func (m *Machine) furnishData() error {
 	if err != nil {
 		return err
 	}
+	if err := m.furnishPrivate(); err != nil {
+		return err
+	}
 	err = disk.MakeDirs(dataDir, []disk.Dir{
-		// Everything private lives below these two.
-		{Name: mailDir, UID: mail.UID, GID: mail.GID, Mode: 0o700},
-		{Name: "private", UID: mail.UID, GID: mail.GID, Mode: 0o700},
 		{Name: "box", Mode: 0o755},
+		{Name: "vault", Mode: 0o700},
 		{Name: "net", UID: network.UID, GID: network.GID, Mode: 0o755},
 		{Name: "log", GID: mail.GID, Mode: 0o750},
 	})
@@ -260,6 +264,22 @@ func (m *Machine) furnishData() error {
 	m.mu.Lock()
 	m.furnished = true
 	m.mu.Unlock()
+	return nil
+}
+
+// furnishPrivate makes the directories in which everything private lives.
+func (m *Machine) furnishPrivate() error {
+	mail, err := lookupAccount(mailAccount, "", nil)
+	if err != nil {
+		return err
+	}
+	var list []disk.Dir
+	for _, name := range privateDirs() {
+		list = append(list, disk.Dir{Name: name, UID: mail.UID, GID: mail.GID, Mode: 0o700})
+	}
+	if err := disk.MakeDirs(dataDir, list); err != nil {
+		return &disk.RecoveryError{Text: "The disk with your mail cannot be written. It may be failing; nothing was erased.", Err: err}
+	}
 	return nil
 }
 

@@ -89,6 +89,7 @@ type Machine struct {
 	attached  attached
 	network   *network // nil: no data disk
 	errands   *errands
+	safe      *safe
 
 	serial io.Writer // where plain lines go
 	screen *console.Console
@@ -139,6 +140,7 @@ func Run(cfg Config) error {
 		parsed:   make(chan parsedUnits, 1),
 		serial:   io.Discard,
 		errands:  newErrands(),
+		safe:     newSafe(),
 	}
 	m.updates = &updates{m: m}
 	m.tools = disk.Tools{Runner: feeding{m}, Log: m.log, Scratch: sandukDir, Dir: toolDir, Skeleton: []string{mailDir}}

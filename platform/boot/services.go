@@ -106,6 +106,10 @@ func (m *Machine) reportReady(ctx context.Context) {
 	}
 	m.say("ready in %d ms", m.uptime().Milliseconds())
 	m.log.Info("ready", "ms", m.uptime().Milliseconds())
+	if m.safe.locked() {
+		m.say("locked until the recovery phrase is typed")
+		m.safe.wait(ctx)
+	}
 	m.probeAll(ctx)
 	if m.drivers != nil {
 		m.drivers.release()

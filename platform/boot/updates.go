@@ -403,6 +403,9 @@ func (u *updates) prove(ctx context.Context) {
 		u.lookAtSticks()
 		return
 	}
+	if !u.m.recovering() {
+		u.m.safe.wait(ctx) // nobody can answer before
+	}
 	err := u.watch(ctx)
 	if err == nil && !usable {
 		err = errNoUpdate

@@ -55,6 +55,11 @@ func (m *Machine) openControl(ctx context.Context) error {
 		control.VerbFactoryReset: {Users: mail, Handle: m.verbFactoryReset},
 		control.VerbErrand:       {Users: mail, Handle: m.errands.verbNext},
 		control.VerbErrandDone:   {Users: mail, Handle: m.errands.verbDone},
+		control.VerbVault:        {Users: mail, Handle: m.verbVault},
+		control.VerbUnlock:       {Users: mail, Handle: m.verbUnlock},
+		control.VerbNewPhrase:    {Users: mail, Handle: m.verbNewPhrase},
+		control.VerbKeepPhrase:   {Users: mail, Handle: m.verbKeepPhrase},
+		control.VerbEncryptAnew:  {Users: mail, Handle: m.verbEncryptAnew},
 	}, m.log)
 	if err != nil {
 		return err

@@ -133,7 +133,7 @@ func Discard(path, dir string, secret []string, alive func()) error {
 		errs = append(errs, err) // damaged, or erased before a power cut already
 	} else {
 		for _, name := range secret {
-			errs = append(errs, shred(filepath.Join(dir, name)))
+			errs = append(errs, Shred(filepath.Join(dir, name)))
 		}
 		errs = append(errs, unix.Unmount(dir, 0))
 	}
@@ -152,8 +152,8 @@ func Discard(path, dir string, secret []string, alive func()) error {
 	return errors.Join(append(errs, err, f.Sync(), f.Close())...)
 }
 
-// shred overwrites small files below a directory.
-func shred(dir string) error {
+// Shred overwrites small files below a directory where they stand.
+func Shred(dir string) error {
 	return filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
 			return err

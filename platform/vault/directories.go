@@ -25,7 +25,7 @@ func (c Cipher) known() bool { return c == AES || c == Adiantum }
 // Modules are the kernel modules that a cipher needs; the kernel asks for them by name, and nobody answers.
 func (c Cipher) Modules() string {
 	if c == Adiantum {
-		return "sha512_generic chacha_x86_64 chacha_generic nhpoly1305_sse2 nhpoly1305 adiantum"
+		return "sha512_generic chacha_x86_64 nhpoly1305_sse2 adiantum"
 	}
 	return "sha512_generic aesni_intel aes_ce_blk xts cts"
 }

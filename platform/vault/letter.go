@@ -3,10 +3,13 @@ package vault
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +40,20 @@ type Letter struct {
 	TPM    *TPMSealed `json:"tpm,omitempty"`
 	// Begun says that the directories may not all be encrypted yet.
 	Begun bool `json:"begun,omitempty"`
+	// Sum is the SHA-256 of all the rest, in hexadecimal digits: half a letter and half of another are none.
+	Sum string `json:"sum"`
+}
+
+// encode returns the letter as it is written, with its sum.
+func (l Letter) encode() ([]byte, error) {
+	l.Format, l.Sum = format, ""
+	raw, err := json.Marshal(l)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(raw)
+	l.Sum = hex.EncodeToString(sum[:])
+	return json.MarshalIndent(l, "", "  ")
 }
 
 // ErrDamaged is for a letter that can't be read, or whose key is not the one of the directories.
@@ -64,6 +81,13 @@ func Parse(raw []byte) (Letter, error) {
 	case l.Phrase == nil && l.TPM == nil:
 		return Letter{}, fmt.Errorf("vault: %w: nothing sealed is in it", ErrDamaged)
 	}
+	again, err := l.encode()
+	if err != nil {
+		return Letter{}, err
+	}
+	if !bytes.Contains(again, []byte(`"sum": "`+l.Sum+`"`)) {
+		return Letter{}, fmt.Errorf("vault: %w: its sum is another", ErrDamaged)
+	}
 	return l, nil
 }
 
@@ -76,12 +100,31 @@ func Read(fsys durable.FS, name string) (Letter, error) {
 	return Parse(raw)
 }
 
-// Write puts the letter into a file, durably.
+// fileSize is what a letter takes on the disk, in bytes, the rest being spaces.
+const fileSize = 8 << 10
+
+// Write puts the letter into a file, in place of the one that stands there: a new file beside it would leave the old
+// one's bytes somewhere on the disk, and with them what opened it. It is durable on return. A cut on the way can leave a
+// file that is neither: there should be two, written one after the other.
 func (l Letter) Write(fsys durable.FS, name string) error {
-	l.Format = format
-	raw, err := json.MarshalIndent(l, "", "  ")
+	raw, err := l.encode()
 	if err != nil {
 		return err
 	}
-	return durable.ReplaceBytes(fsys, name, 0o600, append(raw, '\n'))
+	if len(raw) > fileSize {
+		return fmt.Errorf("vault: the letter has %d bytes", len(raw))
+	}
+	raw = append(raw, bytes.Repeat([]byte(" "), fileSize-len(raw))...)
+	f, err := fsys.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(raw, 0)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("vault: write %s: %w", name, err)
+	}
+	return fsys.SyncDir(".") // the file may be new
 }

@@ -2,7 +2,7 @@ package vault
 
 import (
 	"bytes"
-	"encoding/json"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -131,6 +131,7 @@ func TestLetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := Read(files, "vault")
+	got.Sum = ""
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("read %+v, %v; want %+v", got, err, want)
 	}
@@ -157,7 +158,11 @@ func TestLetterRefused(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(`{"format":1,"cipher":"aes-256","phrase":{"salt":"AAAA","box":"AAAA"},"tpm":{"public":"AA==","private":"AA=="}}`))
+	whole, err := Letter{Cipher: AES, Phrase: &Sealed{Salt: []byte("AAAA"), Box: []byte("AAAA")}, TPM: &TPMSealed{Public: []byte{0}, Private: []byte{0}}}.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(whole)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		l, err := Parse(raw)
 		if err != nil {
@@ -168,7 +173,7 @@ func FuzzParse(f *testing.F) {
 				t.Error("a phrase of zeros opened it")
 			}
 		}
-		again, err := json.Marshal(l)
+		again, err := l.encode()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,6 +198,59 @@ func FuzzParsePhrase(f *testing.F) {
 			t.Errorf("%q is read as %q, and that isn't the same: %v", typed, p, err)
 		}
 	})
+}
+
+// TestTorn cuts the writing of a letter over another at every sector, in the first place and in the second: one whole
+// letter always stands there, and nothing of the old one is left in the end.
+func TestTorn(t *testing.T) {
+	t.Parallel()
+	sealed := func() *Sealed {
+		s, err := SealPhrase(NewKey(), NewPhrase())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	letter := func() Letter { // of the same length each
+		tpm := &TPMSealed{Public: make([]byte, 900), Private: make([]byte, 900)}
+		_, _ = rand.Read(tpm.Public)
+		_, _ = rand.Read(tpm.Private)
+		return Letter{Format: format, Cipher: AES, Phrase: sealed(), TPM: tpm}
+	}
+	old, next := letter(), letter()
+	files, err := durable.NewOS(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.Close()
+	bytesOf := func(l Letter) []byte {
+		if err := l.Write(files, "scratch"); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := os.ReadFile(files.Path("scratch"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	before, after := bytesOf(old), bytesOf(next)
+	if len(before) != fileSize || len(after) != fileSize {
+		t.Fatalf("%d and %d bytes; want the same place written over", len(before), len(after))
+	}
+	const sector = 512
+	for cut := 0; cut <= 2*len(after); cut += sector {
+		first, second := min(cut, len(after)), max(cut-len(after), 0)
+		a := append(bytes.Clone(after[:first]), before[first:]...)
+		b := append(bytes.Clone(after[:second]), before[second:]...)
+		got, err := Parse(a)
+		if err != nil {
+			got, err = Parse(b)
+		}
+		got.Sum = ""
+		if err != nil || !reflect.DeepEqual(got, old) && !reflect.DeepEqual(got, next) {
+			t.Errorf("cut after %d bytes: %+v, %v", cut, got, err)
+		}
+	}
 }
 
 // file is a name in a directory of the test's.
