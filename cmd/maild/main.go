@@ -86,6 +86,11 @@ func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string, me
 		return err
 	}
 	machine.setup = setup
+	if locked, err := machine.locked(ctx); err != nil {
+		return err
+	} else if locked {
+		return machine.waitForPhrase(ctx, listeners, log)
+	}
 	dns, outgoing, err := flags.outgoing()
 	if err != nil {
 		return err
@@ -97,7 +102,7 @@ func run(ctx context.Context, log *slog.Logger, dev bool, data, setup string, me
 	starting, started := context.WithCancel(ctx)
 	defer started()
 	go askForTime(starting, log)
-	o, err := office.Open(ctx, office.Options{Data: data, Version: version, Trusted: trusted, Built: clock.Built(built), Dev: dev, Machine: machine, Sure: machine.sure(ctx, log), Computer: machine.computer(), Networking: machine.networking(), Watcher: machine.watcher(), Errands: machine.errands(), Log: log, Memory: memory, Tuning: tuning, DNS: dns, Outgoing: outgoing})
+	o, err := office.Open(ctx, office.Options{Data: data, Version: version, Trusted: trusted, Built: clock.Built(built), Dev: dev, Machine: machine, Sure: machine.sure(ctx, log), Computer: machine.computer(), Networking: machine.networking(), Encryption: machine.encryption(), Watcher: machine.watcher(), Errands: machine.errands(), Log: log, Memory: memory, Tuning: tuning, DNS: dns, Outgoing: outgoing})
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func refusals(service string) map[string]refusal {
 		table[name] = calls
 	}
 	if service == "netd" {
-		for _, dir := range []string{"/data/mail", "/data/private", "/data/log"} {
+		for _, dir := range []string{"/data/mail", "/data/private", "/data/log", "/data/vault"} {
 			table["read "+dir] = hidden
 		}
 		// What it is for.
@@ -58,7 +58,7 @@ func refusals(service string) map[string]refusal {
 		delete(table, "set the clock")
 		return table
 	}
-	for _, dir := range []string{"/data/net", "/data/box"} { // an empty directory stands in their place
+	for _, dir := range []string{"/data/net", "/data/box", "/data/vault"} { // an empty directory stands in their place
 		table["read "+dir] = refusal{"EACCES", byView}
 	}
 	return table

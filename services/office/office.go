@@ -70,6 +70,8 @@ type Options struct {
 	Errands Errands
 	// Computer installs updates and restarts; nil: nobody does.
 	Computer web.Computer
+	// Encryption keeps the key of what is private; nil: nobody does.
+	Encryption web.Encryption
 	// Networking sets the machine's network; nil: nobody does.
 	Networking web.Networking
 	Log        *slog.Logger

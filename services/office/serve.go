@@ -135,7 +135,7 @@ func (o *Office) newServers() (*servers, error) {
 	s.web, err = web.New(web.Options{
 		Box: box{o}, Accounts: everybody, Access: everybody, POP3: o.directory, LogInCerts: everybody, APOP: everybody, Shares: o.shares, Authenticator: o.auth, Tokens: tokens{o.directory}, Addresses: o.directory, Search: finder{o}, Archives: archives{o}, Health: doctor{o}, Sending: sentCounts{o}, Undo: undo{o}, Collector: o.collector, Sources: sourceBook{o}, Mover: o.movers(), Recoverable: o.store.Retention(), Certificates: shownCertificates{o.certs}, BoxCertificate: boxCertificate{o}, Challenge: o.issuance, Machine: o.options.Machine,
 		DNS: published{o}, Queue: waiting{o.queue, o.directory}, Trace: o.tracing(), Tally: o.tally, Audit: o.audit,
-		Verdicts: verdicts{o}, Spares: o.directory, Admissions: o.directory, BlockLists: listBook{o}, Sizes: listBook{o}, Computer: o.options.Computer, Networking: o.options.Networking, Monitor: monitors{o}, UpdateSource: o.updateSource(), Uplink: o.uplink(), SecondFactors: secondFactors{o.directory, o.auth}, Routes: routeBook{o}, Content: rulebook{o}, Decisions: heldMail{o},
+		Verdicts: verdicts{o}, Spares: o.directory, Admissions: o.directory, BlockLists: listBook{o}, Sizes: listBook{o}, Computer: o.options.Computer, Networking: o.options.Networking, Encryption: o.options.Encryption, Monitor: monitors{o}, UpdateSource: o.updateSource(), Uplink: o.uplink(), SecondFactors: secondFactors{o.directory, o.auth}, Routes: routeBook{o}, Content: rulebook{o}, Decisions: heldMail{o},
 		Claim: o.claim, WayBack: o.wayBack, Local: o.lan.Local, Trusted: o.lan.Trusted, Names: o.names(), TLS: o.certs.TLSConfig("h2", "http/1.1"),
 		Version: o.options.Version, Logger: o.log.With("protocol", "web"),
 	})

@@ -13,6 +13,8 @@ func machineCommands() []command {
 		{"monitor letters", "WHAT --box https://ADDRESS --token-file FILE [--ca FILE]", "on or off: write to the administrators when something is wrong with the box", monitorLetters},
 		{"support list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say what a support bundle has", supportList},
 		{"support bundle", "--to FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "write what somebody needs to know who is to help: figures, findings and the log, in a zip archive without mail and passwords", supportBundle},
+		{"encryption show", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say how the box's disk is encrypted, and what opens it", encryptionShow},
+		{"encryption phrase", "--box https://ADDRESS --token-file FILE [--ca FILE]", "make a recovery phrase, which opens the disk when this machine is gone; it is shown once and typed back, and the one before then opens nothing", encryptionPhrase},
 		{"factory-reset", "WORD --box https://ADDRESS --token-file FILE [--ca FILE]", "erase all mail, people and settings of the box and restart it as a new one; WORD is erase, and the administrator's password is asked for", factoryReset},
 		{"restart", "--box https://ADDRESS --token-file FILE [--ca FILE]", "restart the box", restart},
 		{"power-off", "--box https://ADDRESS --token-file FILE [--ca FILE]", "switch the box off; only its button switches it on again", powerOff},

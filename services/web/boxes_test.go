@@ -31,7 +31,7 @@ func TestBoxes(t *testing.T) {
 	}
 	var mux http.ServeMux
 	mux.HandleFunc("POST /new", func(w http.ResponseWriter, r *http.Request) {
-		if err := json.NewEncoder(w).Encode(newServedBox(t, r.FormValue("people") != "")); err != nil {
+		if err := json.NewEncoder(w).Encode(newServedBox(t, r.FormValue("people") != "", r.FormValue("disk"))); err != nil {
 			t.Error(err)
 		}
 	})
@@ -65,7 +65,8 @@ type servedWayBack struct{ code *claim.Code }
 func (w servedWayBack) Code() *claim.Code                          { return w.code }
 func (w servedWayBack) Used(context.Context, mail.Account, string) {}
 
-func newServedBox(t *testing.T, people bool) servedBox {
+// newServedBox makes a box, empty or at work. Its disk is "plain", "encrypted" with a TPM, or "" where nobody says.
+func newServedBox(t *testing.T, people bool, disk string) servedBox {
 	secure, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -81,6 +82,12 @@ func newServedBox(t *testing.T, people bool) servedBox {
 		o.Pages, o.Clock, o.TLS = nil, time.Now, office.tls()
 		o.Trusted = func(netip.Addr) bool { return true }
 		o.Uplink = servedUplink{}
+		switch disk {
+		case "plain":
+			o.Encryption = &testEncryption{}
+		case "encrypted":
+			o.Encryption = &testEncryption{state: EncryptionState{Encrypted: true, Cipher: "aes-256", TPM: true, HasTPM: true}}
+		}
 		o.SecondFactors = &fakeFactors{texts: map[mail.AccountID]string{}}
 		o.Ports = Ports{}.orStandard()
 		o.Ports.HTTPS = secure.Addr().(*net.TCPAddr).Port

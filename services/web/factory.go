@@ -27,15 +27,7 @@ func (s *Server) postFactoryReset(w http.ResponseWriter, r *http.Request, who ma
 		return &Problem{Status: http.StatusBadRequest, Field: "word", Message: "A factory reset erases all mail, people and settings.",
 			WhatToDo: "Type the word “" + resetWord + "” if you want that."}
 	}
-	account, err := s.opt.Accounts.Account(r.Context(), who.Account)
-	if err != nil {
-		return err
-	}
-	_, err = s.opt.Authenticator.Password(r.Context(), addrOf(r.RemoteAddr), account.Address.String(), in.Password)
-	if errors.Is(err, mail.ErrDenied) {
-		return &Problem{Status: http.StatusForbidden, Field: "password", Message: "This is not your password.", WhatToDo: "Type the one you sign in with.", Cause: err}
-	}
-	if err != nil {
+	if err := s.confirm(r, who, in.Password); err != nil {
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelWarn, "factory reset asked for", slog.String("by", who.Address.String()), slog.String("peer", r.RemoteAddr))
@@ -44,4 +36,18 @@ func (s *Server) postFactoryReset(w http.ResponseWriter, r *http.Request, who ma
 	}
 	s.reply(w, r, http.StatusAccepted, nil)
 	return nil
+}
+
+// confirm asks for the password of who is signed in once more: what follows is worth it. Wrong ones count for the
+// lock-out of all log-ins.
+func (s *Server) confirm(r *http.Request, who mail.Login, password string) error {
+	account, err := s.opt.Accounts.Account(r.Context(), who.Account)
+	if err != nil {
+		return err
+	}
+	_, err = s.opt.Authenticator.Password(r.Context(), addrOf(r.RemoteAddr), account.Address.String(), password)
+	if errors.Is(err, mail.ErrDenied) {
+		return &Problem{Status: http.StatusForbidden, Field: "password", Message: "This is not your password.", WhatToDo: "Type the one you sign in with.", Cause: err}
+	}
+	return err
 }

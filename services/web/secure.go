@@ -73,6 +73,7 @@ func (s *Server) SecureHandler() http.Handler {
 	s.blockLists(mux)
 	s.admissions(mux)
 	s.network(mux)
+	s.encryption(mux)
 	s.sizes(mux)
 	s.updates(mux)
 	s.monitor(mux)

@@ -32,6 +32,7 @@ type Options struct {
 	Verdicts      Verdicts   // optional: without it nobody says what is known of mail
 	Routes        Routes     // optional: without it nobody says which way mail goes
 	Networking    Networking // optional: without it the machine's network is somebody else's
+	Encryption    Encryption // optional: without it nobody says how the disk is encrypted
 	Admissions    Admissions // optional: without it there are no such settings
 	BlockLists    BlockLists // optional: without it there are no such settings
 	Sizes         Sizes      // optional: likewise

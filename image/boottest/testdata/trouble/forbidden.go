@@ -77,9 +77,9 @@ func open(name string, flags int) func() error {
 // home is what a service may write to, and others what belongs to the other one.
 func home(service string) (own string, others []string) {
 	if service == "netd" {
-		return "/data/net", []string{"/data/mail", "/data/private", "/data/log"}
+		return "/data/net", []string{"/data/mail", "/data/private", "/data/log", "/data/vault"}
 	}
-	return "/data/mail", []string{"/data/net", "/data/box"}
+	return "/data/mail", []string{"/data/net", "/data/box", "/data/vault"}
 }
 
 func fileActs(service string) []act {
