@@ -14,11 +14,11 @@ export interface Box {
 /** True when the tests run against a box that somebody else has started. */
 export const realBox = !!process.env['BOX_URL']
 
-export async function newBox(options: { people?: boolean } = {}): Promise<Box> {
+export async function newBox(options: { people?: boolean; disk?: 'plain' | 'encrypted' } = {}): Promise<Box> {
   if (realBox) {
     return { url: process.env['BOX_URL']!.replace(/\/$/, ''), plain: process.env['BOX_PLAIN_URL'] ?? '', code: process.env['CLAIM_CODE'] ?? '' }
   }
-  const response = await fetch(inject('boxes') + '/new' + (options.people ? '?people=1' : ''), { method: 'POST' })
+  const response = await fetch(inject('boxes') + '/new?' + new URLSearchParams({ ...(options.people && { people: '1' }), disk: options.disk ?? '' }).toString(), { method: 'POST' })
   return (await response.json()) as Box
 }
 

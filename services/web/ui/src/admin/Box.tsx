@@ -5,6 +5,7 @@ import { Admission } from './Admission'
 import { BoxParts } from './BoxParts'
 import { Certificates } from './Certificates'
 import { Changes } from './Changes'
+import { Encryption } from './Encryption'
 import { Network } from './Network'
 import { t } from './texts'
 import { Updates } from './Updates'
@@ -13,12 +14,12 @@ import { Watch } from './Watch'
 /** /admin/box: the box itself, in parts. */
 export function Box() {
   const part = path.value.split('/')[3] ?? ''
-  const pages: Record<string, () => ComponentChildren> = { network: Network, admission: Admission, certificates: Certificates, changes: Changes, watch: Watch }
+  const pages: Record<string, () => ComponentChildren> = { network: Network, admission: Admission, certificates: Certificates, safe: Encryption, changes: Changes, watch: Watch }
   const Page = pages[part]
   if (!Page) return <Updates />
   return (
     <>
-      <Title>{t(`box.part.${part as 'network' | 'admission' | 'certificates' | 'changes' | 'watch'}`)}</Title>
+      <Title>{t(`box.part.${part as 'network' | 'admission' | 'certificates' | 'safe' | 'changes' | 'watch'}`)}</Title>
       <BoxParts />
       <Page />
     </>

@@ -5,6 +5,7 @@ import { Field } from '../parts/Field'
 import { Fingerprint, Note, Title } from '../parts/parts'
 import { t } from '../texts'
 import { Drawing } from './Drawing'
+import { askSafe } from './SafeScreen'
 import { leave, next, shown, StepForm } from './step'
 import { change, draft, faultsOf } from './state'
 
@@ -19,6 +20,7 @@ export function CodeScreen({ status }: { status: Status }) {
     try {
       await api.checkCode(draft.value.code)
       change({ codeGood: true })
+      await askSafe()
       next('code', form)
     } catch (error) {
       const p = problemOf(error)

@@ -13,6 +13,7 @@ import { DomainScreen } from './DomainScreen'
 import { PeopleScreen } from './PeopleScreen'
 import { boxFaults, change, draft, firstOpen, outcome, stepOf, steps, walked, type Step } from './state'
 import { address, all, goStep, left } from './step'
+import { SafeScreen } from './SafeScreen'
 import { TimeScreen } from './TimeScreen'
 import { WaysScreen } from './WaysScreen'
 import { WorkingScreen } from './WorkingScreen'
@@ -43,6 +44,7 @@ export function Setup({ status }: { status: Status }) {
 function screenOf(step: Step, status: Status) {
   switch (step) {
     case 'code': return <CodeScreen status={status} />
+    case 'safe': return <SafeScreen />
     case 'time': return <TimeScreen />
     case 'you': return <YouScreen />
     case 'domain': return <DomainScreen />

@@ -11,9 +11,10 @@ import { domainFault, hostnameFault, localFault, nameFault } from '../check/addr
 import type { Fault } from '../check/fault'
 import { newPassword, passwordFault } from '../check/password'
 import type { Advice, Connect, SetupDocument } from '../api'
+import { t as safely, type SafeState } from '../parts/safe'
 import { t } from '../texts'
 
-export const steps = ['code', 'time', 'you', 'domain', 'ways', 'people', 'check', 'working', 'done'] as const
+export const steps = ['code', 'safe', 'time', 'you', 'domain', 'ways', 'people', 'check', 'working', 'done'] as const
 export type Step = (typeof steps)[number]
 
 /** How mail reaches the office: straight to the box, by its provider's mailboxes, or not from outside. */
@@ -49,6 +50,7 @@ export interface PersonDraft {
 export interface Draft {
   code: string
   codeGood: boolean
+  safe: SafeState | undefined // how the disk is encrypted; a box without has nothing to say
   timezone: string
   name: string
   local: string
@@ -68,7 +70,7 @@ const KEY = 'sanduk-setup'
 
 function fresh(): Draft {
   return {
-    code: '', codeGood: false, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
+    code: '', codeGood: false, safe: undefined, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
     name: '', local: '', localTouched: false, kind: 'own', domain: '', internal: 'office.internal', hostname: '', way: '',
     provider: { protocol: 'imap', host: '', hostTLS: 'implicit', sources: [{ id: 0, user: '', into: '' }], smart: '', smartTLS: 'starttls', smartUser: '' },
     people: [], nextID: 1, reached: 0,
@@ -136,7 +138,7 @@ export const hostname = computed(() => draft.value.hostname || usualHostname.val
 
 /** The steps that a person walks through and may go back to. Where there is no domain,
  * no mail comes from outside, and there is no way to choose. */
-export const walked = computed(() => steps.slice(0, steps.indexOf('working')).filter((s) => s !== 'ways' || draft.value.kind === 'own'))
+export const walked = computed(() => steps.slice(0, steps.indexOf('working')).filter((s) => (s !== 'ways' || draft.value.kind === 'own') && (s !== 'safe' || draft.value.safe)))
 /** The step before or after one. */
 export const beside = (step: Step, by: 1 | -1): Step | undefined => {
   const all = [...walked.value, ...steps.slice(steps.indexOf('working'))]
@@ -171,6 +173,8 @@ export function faultsOf(step: Step, box = boxFaults.value): Faults {
   switch (step) {
     case 'code':
       return { code: d.codeGood ? undefined : { message: t('code.missing'), mend: t('code.missing.mend') } }
+    case 'safe':
+      return { phrase: d.safe?.encrypted && !d.safe.phrase ? { message: safely('safe.missing'), mend: safely('safe.missing.mend') } : undefined }
     case 'time':
       return { timezone: box['timezone'] }
     case 'you':

@@ -6,6 +6,7 @@ export default {
   'box.part.network': 'Netzwerk',
   'box.part.admission': 'Wer sich verbinden darf',
   'box.part.certificates': 'Zertifikate',
+  'box.part.safe': 'Verschlüsselung',
   'lan.absent': 'Das Netzwerk dieses Rechners wird nicht auf diesen Seiten eingestellt.',
   'lan.kept': 'Die Box ist erreichbar: Die neuen Einstellungen bleiben.',
   'lan.back': 'Die letzten Einstellungen haben sich nicht bewährt',

@@ -25,6 +25,7 @@ export default {
   'rail.now': 'Schritt {n} von {of}: {what}',
   'rail.foot': 'Die Post bleibt auf Ihrer eigenen Box. Keine Cloud, kein Konto.',
   'step.code': 'Code',
+  'step.safe': 'Sicherheit',
   'step.time': 'Zeit',
   'step.you': 'Sie',
   'step.domain': 'Domain',

@@ -4,6 +4,7 @@ export const box = {
   'box.part.network': 'Network',
   'box.part.admission': 'Who may connect',
   'box.part.certificates': 'Certificates',
+  'box.part.safe': 'Encryption',
   'lan.absent': 'This computer’s network is set outside of these pages.',
   'lan.kept': 'The box can be reached: the new settings stay.',
   'lan.back': 'The last settings did not work out',

@@ -22,6 +22,7 @@ export const en = {
   'rail.now': 'Step {n} of {of}: {what}',
   'rail.foot': 'The mail stays on your own box. No cloud, no account.',
   'step.code': 'Code',
+  'step.safe': 'Safety',
   'step.time': 'Time',
   'step.you': 'You',
   'step.domain': 'Domain',

@@ -6,6 +6,7 @@ export default {
   'box.part.network': 'Rete',
   'box.part.admission': 'Chi può collegarsi',
   'box.part.certificates': 'Certificati',
+  'box.part.safe': 'Cifratura',
   'lan.absent': 'La rete di questo computer non si imposta in queste pagine.',
   'lan.kept': 'La box è raggiungibile: le nuove impostazioni restano.',
   'lan.back': 'Le ultime impostazioni non hanno funzionato',

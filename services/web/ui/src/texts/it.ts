@@ -25,6 +25,7 @@ export default {
   'rail.now': 'Passo {n} di {of}: {what}',
   'rail.foot': 'La posta resta sulla vostra box. Niente cloud, niente account.',
   'step.code': 'Codice',
+  'step.safe': 'Sicurezza',
   'step.time': 'Ora',
   'step.you': 'Lei',
   'step.domain': 'Dominio',

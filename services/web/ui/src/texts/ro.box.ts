@@ -6,6 +6,7 @@ export default {
   'box.part.network': 'Rețea',
   'box.part.admission': 'Cine se poate conecta',
   'box.part.certificates': 'Certificate',
+  'box.part.safe': 'Criptare',
   'lan.absent': 'Rețeaua acestui calculator nu se setează în aceste pagini.',
   'lan.kept': 'Cutia răspunde: noile setări rămân.',
   'lan.back': 'Ultimele setări nu au funcționat',

@@ -25,6 +25,7 @@ export default {
   'rail.now': 'Pasul {n} din {of}: {what}',
   'rail.foot': 'Poșta rămâne pe cutia dumneavoastră. Fără cloud, fără cont.',
   'step.code': 'Cod',
+  'step.safe': 'Siguranță',
   'step.time': 'Ora',
   'step.you': 'Dumneavoastră',
   'step.domain': 'Domeniu',

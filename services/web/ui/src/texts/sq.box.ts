@@ -6,6 +6,7 @@ export default {
   'box.part.network': 'Rrjeti',
   'box.part.admission': 'Kush mund të lidhet',
   'box.part.certificates': 'Certifikatat',
+  'box.part.safe': 'Kodimi',
   'lan.absent': 'Rrjeti i këtij kompjuteri nuk caktohet në këto faqe.',
   'lan.kept': 'Kutia arrihet: cilësimet e reja mbeten.',
   'lan.back': 'Cilësimet e fundit nuk funksionuan',

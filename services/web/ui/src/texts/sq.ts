@@ -25,6 +25,7 @@ export default {
   'rail.now': 'Hapi {n} nga {of}: {what}',
   'rail.foot': 'Posta mbetet në kutinë tuaj. Pa re, pa llogari.',
   'step.code': 'Kodi',
+  'step.safe': 'Siguria',
   'step.time': 'Ora',
   'step.you': 'Ju',
   'step.domain': 'Domeni',

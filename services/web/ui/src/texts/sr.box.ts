@@ -6,6 +6,7 @@ export default {
   'box.part.network': 'Mreža',
   'box.part.admission': 'Ko se sme povezati',
   'box.part.certificates': 'Sertifikati',
+  'box.part.safe': 'Šifrovanje',
   'lan.absent': 'Mreža ovog računara se ne podešava na ovim stranicama.',
   'lan.kept': 'Kutija je dostupna: nova podešavanja ostaju.',
   'lan.back': 'Poslednja podešavanja nisu uspela',

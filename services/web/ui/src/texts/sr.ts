@@ -25,6 +25,7 @@ export default {
   'rail.now': 'Korak {n} od {of}: {what}',
   'rail.foot': 'Pošta ostaje na vašoj kutiji. Bez oblaka, bez naloga.',
   'step.code': 'Kod',
+  'step.safe': 'Bezbednost',
   'step.time': 'Vreme',
   'step.you': 'Vi',
   'step.domain': 'Domen',
