@@ -145,6 +145,12 @@ func (d *Directory) SetAdmin(ctx context.Context, id mail.AccountID, admin bool)
 	return d.change(ctx, changeRecord{ID: id, Admin: &admin})
 }
 
+// SetDisabled has nobody log in to an account any more, or again; its mail stays, and
+// goes on to arrive. Errors: mail.ErrNoAccount, mail.ErrLastAdmin.
+func (d *Directory) SetDisabled(ctx context.Context, id mail.AccountID, disabled bool) error {
+	return d.change(ctx, changeRecord{ID: id, Disabled: &disabled})
+}
+
 // SetQuota bounds what an account may take up; what is there stays, also when it
 // is more. Errors: mail.ErrNoAccount, mail.ErrQuota (a bound below zero).
 func (d *Directory) SetQuota(ctx context.Context, id mail.AccountID, quota mail.Quota) error {

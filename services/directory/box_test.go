@@ -255,8 +255,8 @@ func (b *testBox) summary() string {
 	text := fmt.Sprintf("%v %+v\n", setUp, box)
 	for _, a := range accounts {
 		c, err := b.Credential(ctx, a.Address.String())
-		if err != nil {
-			b.t.Errorf("Credential(%s): %v", a.Address, err)
+		if (err != nil) != a.Disabled {
+			b.t.Errorf("Credential(%s), disabled %v: %v", a.Address, a.Disabled, err)
 		}
 		tokens, err := b.Tokens(ctx, a.ID)
 		if err != nil {
@@ -267,7 +267,7 @@ func (b *testBox) summary() string {
 			b.t.Errorf("Rules(%s): %v", a.ID, err)
 		}
 		text += fmt.Sprintf("%+v %v %v\n", rules, b.Shares(a.ID), b.Received(a.ID))
-		text += fmt.Sprintf("%d %s %q %v %s %x %v\n", a.ID, a.Address, a.Name, a.Admin, a.Created.Format(time.RFC3339), c.Record[:8], tokens)
+		text += fmt.Sprintf("%d %s %q %v %v %s %x %v\n", a.ID, a.Address, a.Name, a.Admin, a.Disabled, a.Created.Format(time.RFC3339), c.Record[:min(8, len(c.Record))], tokens)
 	}
 	listings, err := b.Listings(ctx)
 	if err != nil {

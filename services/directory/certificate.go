@@ -52,7 +52,7 @@ func (d *Directory) RemoveCertificate(ctx context.Context, f mail.Fingerprint) (
 func (d *Directory) CertificateOwner(f mail.Fingerprint) (mail.Address, bool) {
 	v := d.current.Load()
 	id, known := v.certificates[f]
-	if !known {
+	if !known || v.accounts[id].Disabled {
 		return mail.Address{}, false
 	}
 	return v.accounts[id].address(), true

@@ -49,6 +49,8 @@ func TestJournalIsCut(t *testing.T) {
 		func() error { return b.SetPassword(ctx, 2, "eight brown bottles") },
 		func() error { return b.AddToken(ctx, Token{Hash: [32]byte{7}, Owner: 3, Name: "x"}) },
 		func() error { return b.SetAdmin(ctx, 2, true) },
+		func() error { return b.SetDisabled(ctx, 3, true) },
+		func() error { return b.SetDisabled(ctx, 3, false) },
 		func() error { return b.SetDomain(ctx, mail.Domain{Name: "b.test", AliasOf: "example.test"}) },
 		func() error { return b.SetDomain(ctx, mail.Domain{Name: "example.test", CatchAll: 3}) },
 		func() error { return b.set("info@example.test", mail.ListingAlias, "bob@example.test") },

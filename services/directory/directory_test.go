@@ -283,6 +283,59 @@ func TestRemoveAccount(t *testing.T) {
 	}
 }
 
+// TestDisabled: nobody logs in, by whatever way; the mail goes on to arrive; and somebody is left who runs the box.
+func TestDisabled(t *testing.T) {
+	t.Parallel()
+	b := newOffice(t)
+	ctx := t.Context()
+	if err := b.SetDisabled(ctx, 99, true); !errors.Is(err, mail.ErrNoAccount) {
+		t.Errorf("nobody's account: %v", err)
+	}
+	if err := b.SetDisabled(ctx, 1, true); !errors.Is(err, mail.ErrLastAdmin) {
+		t.Errorf("the last administrator: %v", err)
+	}
+	a, err := b.Account(ctx, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, print := [32]byte{9}, mail.Fingerprint{9}
+	if err := errors.Join(b.AddToken(ctx, Token{Hash: hash, Owner: 2, Name: "x"}), b.AddCertificate(ctx, 2, print, "x")); err != nil {
+		t.Fatal(err)
+	}
+	for _, disabled := range []bool{true, false} {
+		if err := b.SetDisabled(ctx, 2, disabled); err != nil {
+			t.Fatal(err)
+		}
+		if a, err := b.Account(ctx, 2); err != nil || a.Disabled != disabled {
+			t.Errorf("Account = %+v, %v; want disabled %v", a, err, disabled)
+		}
+		_, err := b.Credential(ctx, a.Address.String())
+		if errors.Is(err, mail.ErrNoAccount) != disabled {
+			t.Errorf("its password, disabled %v: %v", disabled, err)
+		}
+		_, err = b.TokenOwner(ctx, hash)
+		if errors.Is(err, mail.ErrDenied) != disabled {
+			t.Errorf("its token, disabled %v: %v", disabled, err)
+		}
+		if _, known := b.CertificateOwner(print); known == disabled {
+			t.Errorf("its certificate, disabled %v: %v", disabled, known)
+		}
+		if got, err := b.resolve(a.Address.String()); got != 2 || err != nil {
+			t.Errorf("its mail goes to %v, %v", got, err)
+		}
+	}
+	// Of two administrators one can be disabled; postmaster's mail goes to the other.
+	if err := errors.Join(b.SetAdmin(ctx, 2, true), b.SetDisabled(ctx, 1, true)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.resolve("postmaster@example.test"); got != 2 || err != nil {
+		t.Errorf("postmaster's mail goes to %v, %v; want 2", got, err)
+	}
+	if err := b.SetDisabled(ctx, 2, true); !errors.Is(err, mail.ErrLastAdmin) {
+		t.Errorf("the last one who can log in: %v", err)
+	}
+}
+
 func TestAdmins(t *testing.T) {
 	t.Parallel()
 	b := newOffice(t)

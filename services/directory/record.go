@@ -78,6 +78,7 @@ type (
 		APOP         []byte              `json:"apop,omitempty"`        // sealed
 		Factor       []byte              `json:"factor,omitempty"`      // sealed
 		LoginDelay   int                 `json:"login_delay,omitempty"` // seconds
+		Disabled     bool                `json:"disabled,omitempty"`
 		// Gone says that the mail of a removed account is gone for good, and with it
 		// the name and the credential; never in a record of the log.
 		Gone bool `json:"gone,omitempty"`
@@ -88,6 +89,7 @@ type (
 		Admin      *bool          `json:"admin,omitempty"`
 		Credential auth.Record    `json:"credential,omitempty"`
 		Quota      *quotaRecord   `json:"quota,omitempty"`
+		Disabled   *bool          `json:"disabled,omitempty"`
 	}
 	quotaRecord struct {
 		Bytes    int64 `json:"bytes,omitempty"`
@@ -479,5 +481,5 @@ func (r *accountRecord) address() mail.Address {
 }
 
 func (r *accountRecord) account() mail.Account {
-	return mail.Account{ID: r.ID, Address: r.address(), Name: r.Name, Admin: r.Admin, Quota: mail.Quota(r.Quota), Created: r.Created}
+	return mail.Account{ID: r.ID, Address: r.address(), Name: r.Name, Admin: r.Admin, Disabled: r.Disabled, Quota: mail.Quota(r.Quota), Created: r.Created}
 }

@@ -159,7 +159,7 @@ func (d *Directory) Credential(_ context.Context, login string) (auth.Credential
 	}
 	address.Domain = string(v.home(domain.Name(address.Domain)))
 	a := v.accounts[v.addresses[address]]
-	if a == nil {
+	if a == nil || a.Disabled {
 		return auth.Credential{Login: mail.Login{Address: address}}, mail.ErrNoAccount
 	}
 	return auth.Credential{Login: a.login(), Record: a.Credential, Access: a.access(), APOP: a.APOP}, nil

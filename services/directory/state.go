@@ -213,6 +213,9 @@ func (s *state) change(r *changeRecord) ([]entry, error) {
 	if r.Quota != nil {
 		a.Quota = *r.Quota
 	}
+	if r.Disabled != nil {
+		a.Disabled = *r.Disabled
+	}
 	s.accounts[r.ID] = &a
 	if s.oldestAdmin() == 0 {
 		return nil, mail.ErrLastAdmin
@@ -324,11 +327,11 @@ func (s *state) removeToken(r *removeTokenRecord) ([]entry, error) {
 	return []entry{{bucketTokens, hash[:]}}, nil
 }
 
-// oldestAdmin is the administrator with the lowest number; 0 if there is none.
+// oldestAdmin is the administrator with the lowest number who can log in; 0 if there is none.
 func (s *state) oldestAdmin() mail.AccountID {
 	var oldest mail.AccountID
 	for id, a := range s.accounts {
-		if a.Admin && a.Removed.IsZero() && (oldest == 0 || id < oldest) {
+		if a.Admin && a.Removed.IsZero() && !a.Disabled && (oldest == 0 || id < oldest) {
 			oldest = id
 		}
 	}

@@ -69,7 +69,7 @@ func (d *Directory) TokenOwner(_ context.Context, hash [32]byte) (mail.Login, er
 		return mail.Login{}, mail.ErrDenied
 	}
 	a, err := v.live(token.Owner)
-	if err != nil {
+	if err != nil || a.Disabled {
 		return mail.Login{}, mail.ErrDenied
 	}
 	return a.login(), nil

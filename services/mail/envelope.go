@@ -94,8 +94,10 @@ type Account struct {
 	Address Address // its main address, which is also its login
 	Name    string  // what stands beside the address
 	Admin   bool
-	Quota   Quota
-	Created time.Time
+	// Disabled: nobody logs in, with whatever they have; mail goes on to arrive.
+	Disabled bool
+	Quota    Quota
+	Created  time.Time
 }
 
 // Target is one local recipient of a delivery.

@@ -180,6 +180,12 @@ func (p people) SetPassword(ctx context.Context, id mail.AccountID, password str
 	return p.Directory.SetPassword(ctx, id, password)
 }
 
+// SetDisabled has nobody log in any more, and ends the account's sessions; or lets them in again.
+func (p people) SetDisabled(ctx context.Context, id mail.AccountID, disabled bool) error {
+	defer p.servers.drop(id)
+	return p.Directory.SetDisabled(ctx, id, disabled)
+}
+
 // SetAccess says from where an account can be used, and ends its sessions: who may go on
 // comes back.
 func (p people) SetAccess(ctx context.Context, id mail.AccountID, a mail.Access) error {

@@ -100,6 +100,8 @@ type person struct {
 	Name    string    `json:"name"`
 	Admin   bool      `json:"admin"`
 	Created time.Time `json:"created"`
+	// Disabled: nobody can log in.
+	Disabled bool `json:"disabled"`
 }
 
 func (b *box) people(ctx context.Context) ([]mail.Account, error) {
@@ -115,7 +117,7 @@ func (b *box) people(ctx context.Context) ([]mail.Account, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the box shows an address that is none: %q", p.Address)
 		}
-		all[i] = mail.Account{Address: address, Name: p.Name, Admin: p.Admin, Created: p.Created}
+		all[i] = mail.Account{Address: address, Name: p.Name, Admin: p.Admin, Disabled: p.Disabled, Created: p.Created}
 	}
 	return all, nil
 }
@@ -129,6 +131,10 @@ func (b *box) add(ctx context.Context, account mail.Account, password string) er
 
 func (b *box) setPassword(ctx context.Context, address mail.Address, password string) error {
 	return b.do(ctx, http.MethodPut, "/api/accounts/"+url.PathEscape(address.String())+"/password", map[string]string{"password": password}, nil)
+}
+
+func (b *box) disable(ctx context.Context, address mail.Address, disabled bool) error {
+	return b.do(ctx, http.MethodPatch, "/api/accounts/"+url.PathEscape(address.String()), map[string]bool{"disabled": disabled}, nil)
 }
 
 func (b *box) remove(ctx context.Context, address mail.Address) error {

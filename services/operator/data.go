@@ -200,6 +200,14 @@ func (d *data) setPassword(ctx context.Context, address mail.Address, password s
 	return d.directory.SetPassword(ctx, account.ID, password)
 }
 
+func (d *data) disable(ctx context.Context, address mail.Address, disabled bool) error {
+	account, err := d.find(ctx, address)
+	if err != nil {
+		return err
+	}
+	return d.directory.SetDisabled(ctx, account.ID, disabled)
+}
+
 func (d *data) remove(ctx context.Context, address mail.Address) error {
 	account, err := d.find(ctx, address)
 	if err != nil {

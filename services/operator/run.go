@@ -95,24 +95,6 @@ func commands() []command {
 		{"move list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say how far that is", moveList},
 		{"move stop", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "end it for one person; what has come stays", moveStop},
 		{"search rebuild", "[ADDRESS] WHERE", "make the index for searching a person's mail, or everybody's, anew; searches go on meanwhile", searchRebuild},
-		{"user list", "WHERE", "list the people", userList},
-		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
-		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
-		{"user quota", "ADDRESS [--bytes SIZE] [--messages NUMBER] WHERE", "show what a person's mail takes up and may take up; with --bytes (500M, 20G) or --messages set that, none for no bound", userQuota},
-		{"limits", "[ADDRESS] [--messages NUMBER] [--recipients NUMBER] WHERE", "show how much a person, or everybody, may send within a day; with --messages or --recipients (addresses written to for the first time) set that: a number, usual, or none", limits},
-		{"user remove", "ADDRESS WHERE", "remove a person; the mail stays recoverable", userRemove},
-		{"user forward", "ADDRESS [--to ADDRESS,ADDRESS [--keep]] WHERE", "show where a person's mail is passed on to; with --to set that (none: nowhere), with --keep a copy stays here", userForward},
-		{"user local-only", "ADDRESS ON-OR-OFF WHERE", "on: the person gets mail from inside the office only, and sends only there", userLocalOnly},
-		{"user send-as", "ADDRESS ADDRESS,ADDRESS WHERE", "say which addresses a person may send as beside their own (none: no others)", userSendAs},
-		{"alias list", "WHERE", "list further addresses of people, and shared ones", aliasList},
-		{"alias set", "ADDRESS PERSON[,PERSON] [--name NAME] [--shared] WHERE", "make a further address for a person; with --shared for several, who may all send as it", aliasSet},
-		{"alias remove", "ADDRESS WHERE", "end such an address", aliasRemove},
-		{"group list", "WHERE", "list the groups and who may send to them", groupList},
-		{"group set", "ADDRESS MEMBER,MEMBER [--name NAME] [--who anybody|office|members|named] [--named ADDRESS,ADDRESS] WHERE", "make an address that passes mail on, here and outside, and say who may send to it", groupSet},
-		{"group remove", "ADDRESS WHERE", "end a group", groupRemove},
-		{"domain list", "WHERE", "list the office's domains", domainList},
-		{"domain set", "NAME [--alias-of NAME] [--catch-all ADDRESS] WHERE", "add a domain; --alias-of: another name of one; --catch-all: who gets mail for addresses that nobody has (none: it is refused)", domainSet},
-		{"domain remove", "NAME WHERE", "end a domain that nobody has an address in", domainRemove},
 		{"queue list", "[--held] [--hop DOMAIN] [--address TEXT] WHERE", "list the mail that waits for its way out, or for the time that its sender has named, and why; --held: only what somebody holds back; --hop: only what goes to this domain; --address: only from or to such addresses", queueList},
 		{"queue show", "ID WHERE", "show a waiting message with everything that was tried, in the other servers' words", queueShow},
 		{"queue stats", "WHERE", "count the mail that waits, for each domain, and say where nobody answers", queueStats},
@@ -191,7 +173,7 @@ func commands() []command {
 		{"token remove", "ID WHERE", "end a token; token list shows its ID", tokenRemove},
 		{"export", "[ADDRESS] --to PATH [--format maildir|mbox] WHERE", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz; without ADDRESS everybody's, into a directory with one for each person", exportMail},
 		{"import", "[ADDRESS] PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out; without ADDRESS everybody's, from what export has written of the whole office", importMail},
-	}, machineCommands()...)
+	}, append(peopleCommands(), machineCommands()...)...)
 }
 
 // Run does what args (without the program's name) ask for, and returns the exit

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/sanduk-mail/sanduk/services/auth"
@@ -38,6 +39,9 @@ func userList(ctx context.Context, t *task) error {
 			role := ""
 			if a.Admin {
 				role = "administrator"
+			}
+			if a.Disabled {
+				role = strings.TrimSpace(role + " disabled")
 			}
 			fmt.Fprintf(table, "%s\t%s\t%s\n", a.Address, a.Name, role)
 		}
@@ -118,4 +122,25 @@ func (t *task) newPassword(ctx context.Context, address mail.Address) (string, e
 		return "", err
 	}
 	return password, auth.CheckPassword(address, password)
+}
+
+// userDisable lets nobody log in to an account, or lets them in again.
+func userDisable(disabled bool) func(context.Context, *task) error {
+	return func(ctx context.Context, t *task) error {
+		address, err := t.address()
+		if err != nil {
+			return err
+		}
+		return t.at(ctx, func(p place) error {
+			if err := p.disable(ctx, address, disabled); err != nil {
+				return err
+			}
+			if disabled {
+				t.say("nobody can log in as %s any more; mail goes on to arrive", address)
+			} else {
+				t.say("%s can log in again", address)
+			}
+			return nil
+		})
+	}
 }

@@ -22,10 +22,12 @@ const maxName = 200
 
 // person is an account as the API shows it.
 type person struct {
-	Address string    `json:"address"`
-	Name    string    `json:"name"`
-	Admin   bool      `json:"admin"`
-	Created time.Time `json:"created,omitzero"`
+	Address string `json:"address"`
+	Name    string `json:"name"`
+	Admin   bool   `json:"admin"`
+	// Disabled: nobody can log in.
+	Disabled bool      `json:"disabled"`
+	Created  time.Time `json:"created,omitzero"`
 	// What the account may take up (0: anything), and what it does.
 	QuotaBytes    int64 `json:"quota_bytes"`
 	QuotaMessages int64 `json:"quota_messages"`
@@ -39,7 +41,7 @@ func (s *Server) person(ctx context.Context, a mail.Account) (person, error) {
 		return person{}, err
 	}
 	return person{
-		Address: a.Address.String(), Name: a.Name, Admin: a.Admin, Created: a.Created,
+		Address: a.Address.String(), Name: a.Name, Admin: a.Admin, Disabled: a.Disabled, Created: a.Created,
 		QuotaBytes: a.Quota.Bytes, QuotaMessages: a.Quota.Messages, UsedBytes: used.Bytes, UsedMessages: used.Messages,
 	}, nil
 }

@@ -53,7 +53,7 @@
 //	GET    /api/accounts                      {accounts: [{address, name, admin, created, quota_bytes, quota_messages,
 //	                                          used_bytes, used_messages}]}; administrator
 //	POST   /api/accounts                      {address, name, password}: 201; administrator
-//	PATCH  /api/accounts/{address}            {quota_bytes, quota_messages}, or one of them: 200; 0: no bound; administrator
+//	PATCH  /api/accounts/{address}            {quota_bytes, quota_messages, disabled}, or some of them: 200; 0: no bound; administrator
 //	PUT    /api/accounts/{address}/password   {password}: 204; administrator
 //	DELETE /api/accounts/{address}            204; administrator
 //	GET    /api/accounts/{address}/rules      {forward, keep, local_only, send_as, copies: [{to, in, out}]}; administrator

@@ -205,6 +205,10 @@ func (s *Server) login(r *http.Request) (mail.Login, error) {
 	if err != nil {
 		return mail.Login{}, err
 	}
+	if account.Disabled {
+		s.sessions.end(cookie)
+		return mail.Login{}, problemSignedOut()
+	}
 	return mail.Login{Account: account.ID, Address: account.Address, Admin: account.Admin}, nil
 }
 

@@ -126,6 +126,17 @@ func (o *office) SetQuota(_ context.Context, id mail.AccountID, quota mail.Quota
 	return o.trouble
 }
 
+func (o *office) SetDisabled(_ context.Context, id mail.AccountID, disabled bool) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.accounts {
+		if o.accounts[i].ID == id {
+			o.accounts[i].Disabled = disabled
+		}
+	}
+	return o.trouble
+}
+
 func (o *office) Usage(context.Context, mail.AccountID) (mail.Usage, error) {
 	return mail.Usage{Messages: 3, Bytes: 4000}, nil
 }
@@ -142,6 +153,9 @@ func (o *office) Password(_ context.Context, _ netip.Addr, login, password strin
 	defer o.mu.Unlock()
 	for _, a := range o.accounts {
 		if string(a.Address.Canonical()) == strings.ToLower(login) && o.passwords[a.ID] == password {
+			if a.Disabled {
+				break
+			}
 			return mail.Login{Account: a.ID, Address: a.Address, Admin: a.Admin}, o.trouble
 		}
 	}

@@ -43,6 +43,8 @@ type Accounts interface {
 	SetPassword(ctx context.Context, id mail.AccountID, password string) error
 	// SetQuota bounds what the account may take up; zero means no bound.
 	SetQuota(ctx context.Context, id mail.AccountID, quota mail.Quota) error
+	// SetDisabled ends the account's log-ins at once and lets nobody in, or lets them in again.
+	SetDisabled(ctx context.Context, id mail.AccountID, disabled bool) error
 	// Usage is what the account takes up.
 	Usage(ctx context.Context, id mail.AccountID) (mail.Usage, error)
 	// RemoveAccount ends the account's log-ins at once. Its mail stays

@@ -309,6 +309,30 @@ func TestSessionsEndWithAccounts(t *testing.T) {
 	b.want(b.do("GET", "/api/accounts", "", admin...), 403, "")
 }
 
+// TestDisabled: an account whose log-ins were ended lets nobody in, until they are let in again.
+func TestDisabled(t *testing.T) {
+	t.Parallel()
+	b := setUpBox(t)
+	alice := []string{"Cookie", b.signIn("alice@example.test", "her long password")}
+	admin := []string{"Cookie", b.signIn("admin@example.test", "a long enough one")}
+	path := "/api/accounts/alice@example.test"
+	b.want(b.do("PATCH", path, `{"disabled":true}`, alice...), 403, "")
+	b.want(b.do("PATCH", "/api/accounts/admin@example.test", `{"disabled":true}`, admin...), 409, "disabled")
+	if got := b.want(b.do("PATCH", path, `{"disabled":true}`, admin...), 200, ""); got["disabled"] != true {
+		t.Errorf("answer %v", got)
+	}
+	b.want(b.do("GET", "/api/session", "", alice...), 401, "")
+	b.want(b.do("POST", "/api/session", `{"address":"alice@example.test","password":"her long password"}`), 401, "password")
+	b.want(b.do("PATCH", path, `{"disabled":false}`, admin...), 200, "")
+	alice = []string{"Cookie", b.signIn("alice@example.test", "her long password")}
+	b.want(b.do("GET", "/api/session", "", alice...), 200, "")
+	// Not through the API: the page learns of it all the same.
+	if err := b.office.SetDisabled(t.Context(), 2, true); err != nil {
+		t.Fatal(err)
+	}
+	b.want(b.do("GET", "/api/session", "", alice...), 401, "")
+}
+
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	b := setUpBox(t)

@@ -345,6 +345,25 @@ describe.skipIf(realBox)('the box at work', () => {
     await context.close()
   })
 
+  test('somebody who has left is let in no more, and then again', async () => {
+    const box = await newBox({ people: true })
+    const { page, context, faults } = await open(browser)
+    await signIn(page, box, '/admin/people/c.person@example.test')
+    await page.getByRole('button', { name: 'Disable', exact: true }).click()
+    await page.getByText('Nobody can log in as this person.').waitFor()
+    await page.getByText('Nobody can log in any more.').waitFor()
+    await expectAccessible(page, 'disabled')
+    await shot(page, 'person-disabled')
+    await page.getByRole('link', { name: 'People' }).first().click()
+    await page.getByText('Disabled', { exact: true }).waitFor()
+    await page.goto(box.url + '/admin/people/c.person@example.test')
+    await page.getByRole('button', { name: 'Let in again' }).click()
+    await page.getByText('They can log in again.').waitFor()
+    await page.getByRole('button', { name: 'Disable', exact: true }).waitFor()
+    expect(faults).toEqual([])
+    await context.close()
+  })
+
   test('an update is judged, installed, and begun with a restart', async () => {
     const box = await newBox({ people: true })
     const { page, context, faults } = await open(browser)

@@ -45,6 +45,7 @@ export interface Person {
   address: string
   name: string
   admin: boolean
+  disabled?: boolean
   created?: string
   quota_bytes?: number
   used_bytes?: number

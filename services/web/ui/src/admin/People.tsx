@@ -80,6 +80,7 @@ function PeopleTable({ people }: { people: Person[] }) {
             <th scope="row">
               <a class="row-link" href={'/admin/people/' + encodeURIComponent(p.address)}>{p.name || t('people.nameless')}<span class="unseen"> {p.name ? '' : p.address}</span></a>
               {p.admin && <span class="badge"><Icon name="shield" size={14} />{t('people.admin')}</span>}
+              {p.disabled && <span class="badge"><Icon name="key" size={14} />{t('people.disabled')}</span>}
             </th>
             <td class="break">{p.address}</td>
             <td class="soft">{p.created ? date.format(new Date(p.created)) : ''}</td>

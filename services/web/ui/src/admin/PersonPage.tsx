@@ -19,6 +19,7 @@ export function PersonPage({ person, reload }: { person: Person; reload: () => v
   const rules = useLoad(() => office.rules(person.address), [person.address])
   const listings = useLoad(office.listings, [])
   const access = useLoad(office.access, [])
+  const deeds = useDeeds(reload)
   const self = '/admin/people/' + encodeURIComponent(person.address)
   const own = person.address === me.value?.address
   const addresses = (listings.data ?? []).filter((l) => l.members.includes(person.address))
@@ -29,9 +30,16 @@ export function PersonPage({ person, reload }: { person: Person; reload: () => v
       <div class="row-actions">
         <a class="button" href={own ? '/me' : self + '/password'}><Icon name="key" />{t('people.act.password')}</a>
         <a class="button" href={'/admin/deleted?' + new URLSearchParams({ who: person.address })}><Icon name="undo" />{t('undo.title')}</a>
+        {!own && (
+          <button type="button" aria-disabled={!!deeds.doing} onClick={() => void deeds.run('disable', () => office.setDisabled(person.address, !person.disabled), t(person.disabled ? 'people.enabled' : 'people.disabled.done'))}>
+            <Icon name={deeds.doing ? 'busy' : 'key'} />{t(person.disabled ? 'people.enable' : 'people.disable')}
+          </button>
+        )}
         {!own && <a class="button quiet" href={self + '/remove'}><Icon name="remove" />{t('people.act.remove')}</a>}
       </div>
-      <ProblemNote problem={rules.absent ? undefined : rules.problem} />
+      <ProblemNote problem={deeds.problem ?? (rules.absent ? undefined : rules.problem)} />
+      {deeds.said && <Note kind="good" live>{deeds.said}</Note>}
+      {person.disabled && <Note kind="wait" title={t('people.disabled')}>{t('people.disabled.text')}</Note>}
       <Room person={person} reload={reload} />
       {!rules.data && !rules.problem && <Busy label={t('loading')} />}
       {rules.data && <Forward key={'f' + person.address} person={person} rules={rules.data} />}

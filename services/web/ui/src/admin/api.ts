@@ -345,6 +345,7 @@ export const office = {
   rules: (address: string) => call<Rules>('GET', account(address, 'rules')),
   changeRules: (address: string, rules: Partial<Rules>) => call<Rules>('PATCH', account(address, 'rules'), rules),
   setQuota: (address: string, bytes: number) => call<Person>('PATCH', account(address), { quota_bytes: bytes }),
+  setDisabled: (address: string, disabled: boolean) => call<void>('PATCH', '/api/accounts/' + encodeURIComponent(address), { disabled }),
   access: () => call<{ access: Access[] }>('GET', '/api/access').then((r) => r.access),
   setAccess: (access: Access) => call<void>('PUT', '/api/access', access),
   removed: () => call<{ accounts: RemovedPerson[] }>('GET', '/api/removed-accounts').then((r) => r.accounts),
