@@ -20,6 +20,13 @@
 // message the earliest day counts. A file grows at its end, and is made anew, under
 // another name first, when [Book.Keep] leaves records out.
 //
+// # What was fetched at all
+//
+// [First] remembers for each account which mail any of its programs has fetched, by any
+// protocol, for the trace. "<number>.first": "skdfrst" and the version, 1; a bit for each
+// email, the lowest first; CRC32C of all before (4). It is replaced as a whole. A power cut
+// takes some minutes of it, and mail of then seems not fetched: nobody decides by it.
+//
 // # The days
 //
 // The file "today" says how far the days have been counted ([Book.Today]), 30 bytes:

@@ -103,6 +103,16 @@ type Sharer interface {
 // address and the name there.
 const OthersPrefix = "Other Users" + string(mail.Delimiter)
 
+// Trail hears what clients do with mail, for whoever asks later what became of a message.
+// It is called by any number of sessions at once, and must not wait.
+type Trail interface {
+	// Read: a client has been sent text of a message, and not its header alone. It comes
+	// for each message of each FETCH, and must cost next to nothing.
+	Read(v *mail.Visit, row *mail.Row)
+	// Left: messages have gone from a mailbox; into is where they went, "" for nowhere.
+	Left(v *mail.Visit, from mail.MailboxID, gone mail.UIDSet, into string)
+}
+
 // Authenticator decides who a client is; *auth.Authenticator is one.
 type Authenticator interface {
 	// Password checks what LOGIN sends.

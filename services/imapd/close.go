@@ -24,6 +24,7 @@ func (closeCommand) run(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
+		s.left(removed, "")
 		if s.qresync && len(removed) > 0 {
 			s.code = "HIGHESTMODSEQ " + decimal(max(1, s.view.settled))
 		}

@@ -74,6 +74,7 @@ func (c copyCommand) run(ctx context.Context, s *session) error {
 		s.code = code
 		return nil
 	}
+	s.left(mail.SetOf(copied.Source...), to.Name)
 	// RFC 6851 §4.3: the client learns where they went before they vanish.
 	s.untagged(code, "Moved")
 	if err := s.update(ctx, true); err != nil || !s.condstore {

@@ -42,6 +42,7 @@ func (c expunge) run(ctx context.Context, s *session) error {
 			return err
 		}
 	}
+	s.left(removed, "")
 	if err := s.update(ctx, true); err != nil {
 		return err
 	}
@@ -52,6 +53,13 @@ func (c expunge) run(ctx context.Context, s *session) error {
 	code, err := s.highestModSeq(ctx)
 	s.code = code
 	return err
+}
+
+// left tells the Trail what has gone from the mailbox that is selected.
+func (s *session) left(gone mail.UIDSet, into string) {
+	if s.server.options.Trail != nil && len(gone) > 0 {
+		s.server.options.Trail.Left(&s.visit, s.view.mailbox, gone, into)
+	}
 }
 
 // writable says no where the mailbox is open for reading only.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 
 	"github.com/sanduk-mail/sanduk/services/imapd/wire"
@@ -141,6 +140,7 @@ type fetchRun struct {
 	*session
 	needsMessage, needsDigest bool
 	setsSeen, tellsFlags      bool
+	takesText                 bool // more of messages than their headers
 
 	ahead    *aheadDigest // the message in hand, where digests are read ahead (fetchahead.go)
 	answered int
@@ -156,6 +156,7 @@ func (f *fetchRun) plan() {
 		f.needsDigest = f.needsDigest || digest
 		f.needsMessage = f.needsMessage || digest || body
 		f.setsSeen = f.setsSeen || body && !it.peek && !f.view.readOnly
+		f.takesText = f.takesText || it.isText()
 	}
 }
 
@@ -230,6 +231,9 @@ func (f *fetchRun) one(ctx context.Context, seq mail.SeqNum, row *mail.Row) erro
 	if f.setsSeen {
 		f.wasRead(row)
 	}
+	if trail := f.server.options.Trail; trail != nil && f.takesText {
+		trail.Read(&f.visit, row)
+	}
 	return nil
 }
 
@@ -247,12 +251,10 @@ func (f *fetchRun) skip(row *mail.Row, err error) error {
 
 // wasRead notes that a client has got the text of a message.
 func (f *fetchRun) wasRead(row *mail.Row) {
-	level := slog.LevelDebug
 	if !row.Flags.Has(mail.Seen) {
-		level = slog.LevelInfo
 		f.seen = f.seen.Add(row.UID)
 	}
-	f.log.Log(context.Background(), level, "message read", "id", row.ID.String(), "verb", "fetch")
+	f.log.Debug("message read", "id", row.ID.String(), "verb", "fetch") // the Trail has the first time of each
 }
 
 // fetched is a message that is open, with what the items need of it.

@@ -30,6 +30,14 @@ func (it fetchItem) needs() (digest, body bool) {
 	return it.section != nil && it.section.needsDigest(), it.section != nil
 }
 
+// isText says whether the item has text of messages, and not of their headers alone.
+func (it fetchItem) isText() bool {
+	if it.section == nil || it.name == "BINARY.SIZE" {
+		return false
+	}
+	return it.section.part == "" || it.section.part == "TEXT"
+}
+
 // fetchItems reads a macro, one item, or a list of items.
 func (p *parser) fetchItems() []fetchItem {
 	if p.Peek() == '(' {

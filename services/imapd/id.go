@@ -35,16 +35,21 @@ func parseID(p *parser) request {
 }
 
 func (c idCommand) run(_ context.Context, s *session) error {
-	attrs := make([]any, 0, 2)
+	attrs, name, version := make([]any, 0, 2), "", ""
 	for i := 0; i < len(c.fields); i += 2 {
-		name := strings.ToLower(c.fields[i])
-		if name == "name" {
+		field := strings.ToLower(c.fields[i])
+		switch field {
+		case "name":
 			s.without = withoutFor(c.fields[i+1])
+			name = clipped(c.fields[i+1])
+		case "version":
+			version = clipped(c.fields[i+1])
+		default:
+			continue
 		}
-		if name == "name" || name == "version" {
-			attrs = append(attrs, slog.String("client_"+name, clipped(c.fields[i+1])))
-		}
+		attrs = append(attrs, slog.String("client_"+field, clipped(c.fields[i+1])))
 	}
+	s.visit.Program = strings.TrimSpace(name + " " + version)
 	if len(attrs) > 0 {
 		s.log.Debug("imap client named itself", attrs...)
 	}

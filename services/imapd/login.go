@@ -54,6 +54,7 @@ func (s *session) enter(ctx context.Context, login mail.Login) error {
 		return fmt.Errorf("open account %s: %w", login.Account, err)
 	}
 	s.login, s.account = login, account
+	s.visit = mail.Visit{Login: login, Peer: s.peer, Protocol: "imap", Program: s.visit.Program}
 	s.sharing, _ = account.(Sharer)
 	s.server.desk.Own(s, login.Account)
 	s.log = s.log.With("account", login.Account.String())

@@ -99,9 +99,11 @@ func (s *session) replace(ctx context.Context, old mail.UIDSet, to mail.Mailbox,
 	}
 	// RFC 8508 §4: the client learns where the new one is before the old one goes.
 	s.untagged("APPENDUID "+decimal(appended.UIDValidity)+" "+inOrder(appended.UIDs), "The new message is there")
-	if _, err := s.account.Expunge(ctx, s.view.mailbox, old, false); err != nil {
+	removed, err := s.account.Expunge(ctx, s.view.mailbox, old, false)
+	if err != nil {
 		return fmt.Errorf("remove message %s of mailbox %s, which has been replaced: %w", old, s.view.mailbox, err)
 	}
+	s.left(removed, "")
 	if err := s.update(ctx, true); err != nil || !s.condstore {
 		return err
 	}

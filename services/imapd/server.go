@@ -20,7 +20,7 @@ type Mode struct {
 	ImplicitTLS bool // TLS from the first byte (RFC 8314); else STARTTLS is offered
 }
 
-// Options are what a Server needs; all but TLS, MessageLimit, KeptTexts, Trusted and Version are
+// Options are what a Server needs; all but TLS, MessageLimit, KeptTexts, Trail, Trusted and Version are
 // required.
 type Options struct {
 	Open    func(ctx context.Context, id mail.AccountID) (Account, error)
@@ -33,6 +33,7 @@ type Options struct {
 	// KeptTexts is how many bytes of what was told of messages are kept in memory, of
 	// all accounts, 4 MiB at the least; 0 for 64 MiB.
 	KeptTexts int64
+	Trail     Trail                 // nil: nobody hears what clients fetch and take away
 	Trusted   func(netip.Addr) bool // exempt from the limit of connections per address
 	Version   string                // told by ID after log-in
 	Log       *slog.Logger

@@ -43,10 +43,11 @@ type session struct {
 	w      *wire.Writer
 
 	login   mail.Login
-	account Account   // nil before log-in
-	sharing Sharer    // the account as one that is shared; nil: it can't be
-	view    *view     // nil while no mailbox is selected
-	notify  *notifier // nil until NOTIFY is given
+	visit   mail.Visit // for the Trail
+	account Account    // nil before log-in
+	sharing Sharer     // the account as one that is shared; nil: it can't be
+	view    *view      // nil while no mailbox is selected
+	notify  *notifier  // nil until NOTIFY is given
 
 	rev2      bool     // ENABLE IMAP4rev2
 	utf8      bool     // ENABLE UTF8=ACCEPT or IMAP4rev2

@@ -2,10 +2,14 @@ package office
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/fetched"
 	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/trace"
 )
 
 const (
@@ -85,7 +89,7 @@ func (o *Office) endLeavesOnce(ctx context.Context, pop3 maildrops, today fetche
 		if !leave.Enforced || leave.Days == 0 {
 			// It was ended, or the account is gone. Should it begin again, days are
 			// counted from then on.
-			err = o.fetched.Forget(id)
+			err = errors.Join(o.fetched.Forget(id), o.trail.first.Forget(id))
 		} else {
 			err = o.endLeave(ctx, pop3, id, leave.Days, today)
 		}
@@ -135,9 +139,13 @@ func (o *Office) endLeave(ctx context.Context, pop3 maildrops, id mail.AccountID
 		}
 	}
 	gone, err := account.Expunge(ctx, inbox.ID, set, false)
+	var of []mail.Traced
 	for uid := range gone.All() {
-		o.log.Info("message removed", "verb", "expire", "protocol", "pop3", "account", id, "id", due[uid], "uid", uid,
-			"cause", "fetched by POP3, and mail stays for some days only", "days", days)
+		of = append(of, mail.Traced{ID: due[uid], UID: uid})
+	}
+	for piece := range slices.Chunk(of, inLine) {
+		o.log.Info("messages removed", "verb", "expire", "protocol", "pop3", "account", o.nameOf(ctx, id), "mailbox", inbox.ID.String(), "folder", inbox.Name, "count", len(piece),
+			"cause", "fetched by POP3, and mail stays for some days only", "days", days, slog.Group(trace.Private, "messages", piece))
 	}
 	if err != nil {
 		return err

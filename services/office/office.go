@@ -144,6 +144,7 @@ type Office struct {
 	mover     *moving.Mover
 	allowance *allowance.Counter // of what people send
 	fetched   *fetched.Book      // by POP3
+	trail     *trail             // of what programs do with mail
 	started   time.Time          // with the clock that nobody sets
 	screening *screening
 	notices   chan notice // letters of the box, see notify
@@ -338,6 +339,7 @@ func (o *Office) openData(ctx context.Context) (err error) {
 	}
 	o.openAllowance()
 	o.fetched, o.started = fetched.Open(o.files, fetchedDir), time.Now()
+	o.trail = newTrail(o)
 	o.shares = o.newShares()
 	o.auth = auth.New(o.directory, auth.Options{Key: key, Trusted: o.trusted, Local: o.lan.Local, ClearLoopback: o.options.Dev, Certificates: o.directory, Certificate: func(name string) []byte { return o.certs.Shown(name) }, Logger: o.log})
 	return nil

@@ -65,6 +65,7 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 		running.Go(func() { o.runErrands(ctx) })
 	}
 	running.Go(func() { o.serveExtra(ctx, s) })
+	running.Go(func() { o.trail.run(ctx) })
 	running.Go(func() { o.shares.Run(ctx) })
 	if o.onlyRead == nil { // else what they do could not be noted, and would be done again
 		running.Go(func() { o.checkpoint(ctx) })
@@ -108,6 +109,7 @@ func (o *Office) Serve(ctx context.Context, listeners map[string]net.Listener) e
 		_ = l.Close() // also those that nobody served
 	}
 	running.Wait()
+	o.trail.rest(context.WithoutCancel(ctx))
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -123,11 +125,11 @@ func (o *Office) newServers() (*servers, error) {
 			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Allowances: senders{o}, Judge: o.judge, Room: o.room.Outside, Offers: o.offers(), Turner: turner{o}, Log: o.log.With("protocol", "smtp"),
 		}),
 		imap: imapd.New(imapd.Options{
-			Open: o.openIMAP, Auth: o.auth, TLS: asking, KeptTexts: o.options.Memory.cache(),
+			Open: o.openIMAP, Auth: o.auth, TLS: asking, KeptTexts: o.options.Memory.cache(), Trail: o.trail,
 			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Version: o.options.Version, Log: o.log.With("protocol", "imap"),
 		}),
 		pop3: pop3d.New(pop3d.Options{
-			Open: o.openPOP3, Auth: o.auth, TLS: asking, Trusted: o.lan.Trusted, Rules: popRules{o}, Version: o.options.Version, Log: o.log.With("protocol", "pop3"),
+			Open: o.openPOP3, Auth: o.auth, TLS: asking, Trusted: o.lan.Trusted, Rules: popRules{o}, Trail: o.trail, Version: o.options.Version, Log: o.log.With("protocol", "pop3"),
 		}),
 	}
 	var err error

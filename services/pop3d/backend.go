@@ -40,6 +40,15 @@ type Rules interface {
 	Fetched(id mail.AccountID, messages []mail.Fetched) error
 }
 
+// Trail hears what clients do with mail, for whoever asks later what became of a message.
+// It must not wait.
+type Trail interface {
+	// Read: a client has been sent a whole message.
+	Read(v *mail.Visit, row *mail.Row)
+	// Left: messages have gone from a mailbox; into is "".
+	Left(v *mail.Visit, from mail.MailboxID, gone mail.UIDSet, into string)
+}
+
 // Authenticator decides who a client is; *auth.Authenticator is one.
 type Authenticator interface {
 	// Password checks what USER and PASS send.

@@ -34,7 +34,11 @@ func quit(ctx context.Context, s *session, _ string) error {
 			e.Last = true
 			return &e
 		}
-		s.log.Info("messages deleted", "asked", len(marked), "fetched", len(due), "deleted", gone.Len())
+		if trail := s.server.options.Trail; trail != nil && len(gone) > 0 {
+			v := s.visit()
+			trail.Left(&v, s.drop.mailbox, gone, "")
+		}
+		s.log.Debug("messages deleted", "asked", len(marked), "fetched", len(due), "deleted", gone.Len())
 	}
 	// Whoever reads the +OK may log in again at once.
 	s.leave()

@@ -6,6 +6,8 @@ import (
 	"io"
 	"math"
 	"strings"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // retr is RFC 1939 §5's RETR: the bytes as they are stored, in lines that end in
@@ -15,13 +17,26 @@ func retr(ctx context.Context, s *session, arg string) error {
 	return s.send(ctx, strings.TrimSpace(arg), math.MaxInt64, say, func(w io.Writer, message io.Reader) error {
 		_, err := io.CopyBuffer(w, message, make([]byte, buffer))
 		return err
-	}, s.drop.sent)
+	}, s.took)
+}
+
+// took hears of a message that was sent whole.
+func (s *session) took(e *entry, row *mail.Row) {
+	s.drop.sent(e)
+	if trail := s.server.options.Trail; trail != nil {
+		v := s.visit()
+		trail.Read(&v, row)
+	}
+}
+
+func (s *session) visit() mail.Visit {
+	return mail.Visit{Login: s.login, Peer: s.peer, Protocol: "pop3"}
 }
 
 // send answers with one message, of which part writes what is wanted, which is
 // mostly among its first bytes; say is what the first line tells of a message of
 // this size. sent is told of a message that was sent to its end.
-func (s *session) send(ctx context.Context, number string, first int64, say func(size int64) string, part func(w io.Writer, message io.Reader) error, sent func(*entry)) error {
+func (s *session) send(ctx context.Context, number string, first int64, say func(size int64) string, part func(w io.Writer, message io.Reader) error, sent func(*entry, *mail.Row)) error {
 	_, e, err := s.drop.find(number)
 	if err != nil {
 		return err
@@ -46,10 +61,10 @@ func (s *session) send(ctx context.Context, number string, first int64, say func
 		// what it got for the whole message.
 		return lostError{fmt.Errorf("send message %d: %w", e.uid, err)}
 	}
-	s.log.Info("message fetched", "verb", "fetch", "id", m.Row.ID.String(), "uid", e.uid)
+	s.log.Debug("message fetched", "verb", "fetch", "id", m.Row.ID.String(), "uid", e.uid)
 	err = lines.close()
 	if err == nil {
-		sent(e)
+		sent(e, &m.Row)
 	}
 	return err
 }

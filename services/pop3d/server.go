@@ -19,12 +19,13 @@ type Mode struct {
 	ImplicitTLS bool // TLS from the first byte (RFC 8314); else STLS is offered
 }
 
-// Options are what a Server needs; all but TLS, Trusted, Rules and Version are required.
+// Options are what a Server needs; all but TLS, Trusted, Rules, Trail and Version are required.
 type Options struct {
 	Open    func(ctx context.Context, id mail.AccountID) (Account, error)
 	Auth    Authenticator
 	TLS     *tls.Config           // nil: no STLS, and no implicit TLS either
 	Trusted func(netip.Addr) bool // exempt from the limit of connections per address
+	Trail   Trail                 // nil: nobody hears what clients fetch and delete
 	Rules   Rules                 // nil: none holds for anybody
 	Version string                // told by CAPA after log-in; one word
 	Log     *slog.Logger

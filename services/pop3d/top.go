@@ -7,6 +7,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // top is RFC 1939 §7's TOP: the header, the blank line, and so many lines of
@@ -18,7 +20,7 @@ func top(ctx context.Context, s *session, arg string) error {
 		return syntaxError{"TOP wants a message number and a number of lines"}
 	}
 	say := func(int64) string { return "the top of the message follows" }
-	return s.send(ctx, number, buffer, say, func(w io.Writer, message io.Reader) error { return copyTop(w, message, n) }, func(*entry) {})
+	return s.send(ctx, number, buffer, say, func(w io.Writer, message io.Reader) error { return copyTop(w, message, n) }, func(*entry, *mail.Row) {})
 }
 
 // copyTop copies the header and n lines. Lines may be of any length.

@@ -33,3 +33,13 @@ func row(owner mail.AccountID, r mail.Row) mail.Row {
 	r.Email, r.Thread = others(owner, r.Email), others(owner, r.Thread)
 	return r
 }
+
+// Owner is in whose account a mailbox is, by the number that the log-in knows it by, and
+// its number there.
+func Owner(login mail.AccountID, id mail.MailboxID) (mail.AccountID, mail.MailboxID) {
+	owner, own := whose(id)
+	if owner == 0 {
+		owner = login
+	}
+	return owner, own
+}

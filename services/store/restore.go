@@ -157,6 +157,31 @@ func (a *account) existed(p mail.Place) error {
 	return nil
 }
 
+// Traced gives the trace IDs of messages that stand or stood at these places; those of
+// which nothing is known any more are left out.
+func (h *Account) Traced(_ context.Context, places []mail.Place) ([]mail.Traced, error) {
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	gone, err := h.a.expungedRows(places)
+	if err != nil {
+		return nil, fmt.Errorf("look up messages: %w", err)
+	}
+	list := make([]mail.Traced, 0, len(places))
+	for _, p := range places {
+		r := gone[p].row
+		if r.uid == 0 {
+			if r, _, err = h.a.find(p.Mailbox, p.UID); err != nil {
+				continue
+			}
+		}
+		if !r.id.IsZero() {
+			list = append(list, mail.Traced{ID: r.id, UID: p.UID})
+		}
+	}
+	return list, nil
+}
+
 // stillThere is the outcome of a place that nothing was expunged from, or of
 // which nothing is known any more.
 func (a *account) stillThere(p mail.Place) mail.Restored {

@@ -93,6 +93,8 @@ type Undo interface {
 // mail.ErrTooMany, mail.ErrGone, mail.ErrNoSpace, or the box's own trouble.
 type Deleted interface {
 	Mailboxes(ctx context.Context) ([]mail.Mailbox, error)
+	// Traced gives the trace IDs of messages that stand or stood at places.
+	Traced(ctx context.Context, places []mail.Place) ([]mail.Traced, error)
 	DeletedMailboxes(ctx context.Context) ([]mail.DeletedMailbox, error)
 	Expunged(ctx context.Context, q mail.ExpungedQuery) (mail.ExpungedPage, error)
 	Restore(ctx context.Context, places []mail.Place, into mail.MailboxID) ([]mail.Restored, error)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -259,7 +260,7 @@ func (s *Server) postExpunged(w http.ResponseWriter, r *http.Request, u *undoReq
 	if err != nil && len(done) == 0 {
 		return err
 	}
-	s.undone(r, u, "messages restored", slog.Int("messages", len(done)), slog.Int("asked", len(places)))
+	s.undone(r, u, "messages restored", slog.Int("messages", len(done)), slog.Int("asked", len(places)), s.restoredOnes(r.Context(), u, done))
 	answer := struct {
 		Messages []restored `json:"messages"`
 		// Problem says why it went no further than Messages.
@@ -274,6 +275,21 @@ func (s *Server) postExpunged(w http.ResponseWriter, r *http.Request, u *undoReq
 	}
 	s.reply(w, r, http.StatusOK, answer)
 	return nil
+}
+
+// restoredOnes says which messages have come back, for the trace alone.
+func (s *Server) restoredOnes(ctx context.Context, u *undoRequest, done []mail.Restored) slog.Attr {
+	var back []mail.Place
+	for _, d := range done {
+		if d.Outcome == mail.OutcomeBack {
+			back = append(back, d.Target)
+		}
+	}
+	of, err := u.mail.Traced(ctx, back)
+	if err != nil || len(of) == 0 {
+		return slog.Attr{} // they are back, which is what counts
+	}
+	return slog.Group("private", slog.Any("messages", of))
 }
 
 // folder is a mailbox as the API shows it.

@@ -373,3 +373,26 @@ func (s *Store) RemovedAccounts(context.Context) ([]mail.RemovedAccount, error) 
 	slices.SortFunc(list, func(a, b mail.RemovedAccount) int { return cmp.Compare(a.ID, b.ID) })
 	return list, nil
 }
+
+// Traced gives the trace IDs of messages that stand or stood at these places.
+func (h *Account) Traced(_ context.Context, places []mail.Place) (list []mail.Traced, err error) {
+	err = h.lock()
+	defer h.s.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range places {
+		m := h.a.boxes[p.Mailbox]
+		if m == nil {
+			continue
+		}
+		all := m.lost()
+		for _, e := range m.entries {
+			all = append(all, expunged{entry: *e})
+		}
+		if i := slices.IndexFunc(all, func(e expunged) bool { return e.UID == p.UID && !e.ID.IsZero() }); i >= 0 {
+			list = append(list, mail.Traced{ID: all[i].ID, UID: p.UID})
+		}
+	}
+	return list, nil
+}

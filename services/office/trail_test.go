@@ -1,0 +1,176 @@
+package office
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-imap/v2"
+
+	"github.com/sanduk-mail/sanduk/services/mail"
+	"github.com/sanduk-mail/sanduk/services/web"
+)
+
+// trailOf waits until the trail of the only message of these words has n steps, and gives
+// what they say.
+func (o *testOffice) trailOf(t *testing.T, text string, n int) (m web.Traced, what []string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; <-time.After(10 * time.Millisecond) { // the trail notes it a little later
+		found, _, err := tracing{o.Office}.Find(t.Context(), web.TraceQuery{Text: text})
+		if err != nil || len(found) != 1 {
+			t.Fatalf("%q: %d found, %v; want one", text, len(found), err)
+		}
+		if m = found[0]; len(m.Steps) >= n {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%q has %d steps, want %d: %+v", text, len(m.Steps), n, m.Steps)
+		}
+		o.trail.noteReads()
+	}
+	for _, s := range m.Steps {
+		what = append(what, s.What)
+	}
+	return m, what
+}
+
+func of(s web.TraceStep, name string) string {
+	for _, p := range s.Pairs {
+		if p.Name == name {
+			return p.Value
+		}
+	}
+	return ""
+}
+
+// TestTrail follows a message through all that programs do with it.
+func TestTrail(t *testing.T) {
+	t.Parallel()
+	log := new(lockedLog)
+	o := startOffice(t, t.TempDir(), func(opts *Options) { opts.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	o.setUpNow(t, 0)
+	if err := o.submit(t, "bob@"+testDomain, "Subject: Roof\r\nFrom: alice@example.test\r\n\r\nx\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	c := o.imap(t, "bob", nil)
+	if _, err := c.ID(&imap.IDData{Name: "Owl", Version: "3"}).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Select("INBOX", nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	one := imap.SeqSetNum(1)
+	header := &imap.FetchItemBodySection{Peek: true, Specifier: imap.PartSpecifierHeader}
+	if _, err := c.Fetch(one, &imap.FetchOptions{Flags: true, Envelope: true, BodySection: []*imap.FetchItemBodySection{header}}).Collect(); err != nil {
+		t.Fatal(err)
+	}
+	o.trail.noteReads()
+	o.trailOf(t, "roof", 2) // headers are nothing fetched
+	for range 3 {
+		o.fetchFrom(t, c, "INBOX")
+	}
+	o.retr(t, "bob")
+	m, what := o.trailOf(t, "roof", 3)
+	if s := m.Steps[2]; s.What != "messages fetched" || of(s, "account") != "bob@"+testDomain || of(s, "program") != "Owl 3" || of(s, "protocol") != "imap" || of(s, "peer") == "" {
+		t.Errorf("the third step is %+v, want who has fetched it first", s)
+	}
+	if _, err := c.Move(one, "Trash").Wait(); err != nil {
+		t.Fatal(err)
+	}
+	m, what = o.trailOf(t, "roof", 4)
+	if s := m.Steps[3]; s.What != "messages moved" || of(s, "into") != "Trash" || of(s, "folder") != "INBOX" || of(s, "uid") != "1" {
+		t.Errorf("the fourth step is %+v, want that it was moved", s)
+	}
+	if _, err := c.Select("Trash", nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Store(one, &imap.StoreFlags{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagDeleted}}, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Expunge().Close(); err != nil {
+		t.Fatal(err)
+	}
+	m, _ = o.trailOf(t, "roof", 5)
+	gone := m.Steps[4]
+	if gone.What != "messages deleted" || of(gone, "folder") != "Trash" {
+		t.Errorf("the fifth step is %+v, want that it was deleted", gone)
+	}
+	// What the step says is enough to bring it back.
+	var uid mail.UID
+	if _, err := fmt.Sscan(of(gone, "uid"), &uid); err != nil {
+		t.Fatal(err)
+	}
+	o.api(t, "bob").do("POST", "/api/me/undo/messages", map[string]any{"messages": []any{map[string]any{"mailbox": of(gone, "mailbox"), "uid": uid}}}, nil)
+	_, what = o.trailOf(t, "roof", 6)
+	want := []string{"message received", "message delivered", "messages fetched", "messages moved", "messages deleted", "messages restored"}
+	if !slices.Equal(what, want) {
+		t.Errorf("what happened is %q, want %q", what, want)
+	}
+	log.mu.Lock()
+	defer log.mu.Unlock()
+	if n := strings.Count(log.text.String(), "messages fetched"); n != 1 {
+		t.Errorf("the log speaks %d times of fetching, want once:\n%s", n, &log.text)
+	}
+}
+
+// TestTrailOfDELE: who deletes by POP3 is known too, and a restart forgets nothing of who
+// has fetched what.
+func TestTrailOfDELE(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := startOffice(t, dir)
+	o.setUpNow(t, 0)
+	if err := o.submit(t, "bob@"+testDomain, "Subject: Roof\r\nFrom: alice@example.test\r\n\r\nx\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	o.retr(t, "bob")
+	o.trailOf(t, "roof", 3)
+	o.stop()
+	o = startOffice(t, dir)
+	o.retr(t, "bob")
+	o.dele(t, "bob")
+	m, what := o.trailOf(t, "roof", 4)
+	if !slices.Equal(what[2:], []string{"messages fetched", "messages deleted"}) || of(m.Steps[3], "protocol") != "pop3" {
+		t.Errorf("what happened is %q", what)
+	}
+	text, err := json.Marshal(m.Steps[3].Pairs)
+	if err != nil || !bytes.Contains(text, []byte("bob@"+testDomain)) {
+		t.Errorf("who has deleted it is not in %s, %v", text, err)
+	}
+}
+
+// BenchmarkFigureTrail has a new program fetch 100,000 messages, twice: what that adds to
+// each message of FETCH, and how much the log and the trace grow by it.
+func BenchmarkFigureTrail(b *testing.B) {
+	const messages = 100_000
+	dir := b.TempDir()
+	log := new(lockedLog)
+	o := startOffice(b, dir, func(opts *Options) { opts.Log = slog.New(slog.NewJSONHandler(log, nil)) })
+	rows := make([]mail.Row, messages)
+	for i := range rows {
+		rows[i] = mail.Row{Email: mail.EmailID(i + 1), ID: mail.NewID(time.Now())}
+	}
+	before := log.text.Len()
+	for _, name := range []string{"first_time", "again"} {
+		b.Run(name, func(b *testing.B) {
+			v := mail.Visit{Login: mail.Login{Account: 7, Address: mail.Address{Local: "bob", Domain: testDomain}}, Protocol: "imap", Program: "Owl 3"}
+			began := time.Now()
+			for i := range rows {
+				o.trail.Read(&v, &rows[i])
+			}
+			b.ReportMetric(float64(time.Since(began).Nanoseconds())/messages, "ns/message")
+			began = time.Now()
+			o.trail.noteReads()
+			b.ReportMetric(float64(time.Since(began).Microseconds())/1000, "ms,noted")
+			log.mu.Lock()
+			b.ReportMetric(float64(log.text.Len()-before), "B,log")
+			before = log.text.Len()
+			log.mu.Unlock()
+		})
+	}
+}
