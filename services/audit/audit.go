@@ -20,7 +20,6 @@ package audit
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,9 +27,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -41,10 +38,10 @@ const (
 	// maxBytes is one file: some ten thousand changes.
 	maxBytes = 4 << 20
 	maxFiles = 8
+	// maxSum is what stands in front of an entry in its line, and behind it.
+	maxSum = 8 + 1 + 1
 	// maxEntry bounds a line: what was said is cut by whoever notes it.
 	maxEntry = 64 << 10
-	// MaxFound is how many entries one answer has.
-	MaxFound = 200
 )
 
 // Entry is one change.
@@ -205,46 +202,6 @@ func (b *Book) roll() error {
 		return err
 	}
 	return nil
-}
-
-// Query is what somebody looks for.
-type Query struct {
-	Text   string // stands in who, what, on, from or said, without regard to case
-	Before uint64 // only those with a lower number; 0: all
-	Limit  int    // at most MaxFound; 0: that many
-}
-
-// Find gives changes, the newest first, and whether there are more.
-func (b *Book) Find(ctx context.Context, q Query) (found []Entry, more bool, err error) {
-	if q.Limit <= 0 || q.Limit > MaxFound {
-		q.Limit = MaxFound
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for i := range maxFiles {
-		if err := ctx.Err(); err != nil {
-			return nil, false, err
-		}
-		entries, _, err := b.read(i)
-		if err != nil {
-			return nil, false, err
-		}
-		for _, e := range slices.Backward(entries) {
-			if q.Before != 0 && e.Number >= q.Before || !e.has(q.Text) {
-				continue
-			}
-			if len(found) == q.Limit {
-				return found, true, nil
-			}
-			found = append(found, e)
-		}
-	}
-	return found, false, nil
-}
-
-func (e *Entry) has(text string) bool {
-	all := strings.ToLower(strings.Join([]string{e.Who, e.What, e.On, e.From, string(e.Said)}, "\x00"))
-	return strings.Contains(all, strings.ToLower(text))
 }
 
 // Err is why nothing more can be noted until the next start; nil: it can.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"log/slog"
 	"slices"
 	"strings"
@@ -35,17 +36,104 @@ func note(t *testing.T, b *Book, who, what string) {
 func find(t *testing.T, b *Book, text string) (whats []string) {
 	t.Helper()
 	for q := (Query{Text: text, Limit: 3}); ; {
-		found, more, err := b.Find(t.Context(), q)
+		found, next, err := b.Find(t.Context(), q)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, e := range found {
 			whats = append(whats, e.What)
-			q.Before = e.Number
 		}
-		if !more {
+		if q.Before = next; next == 0 {
 			return whats
 		}
+	}
+}
+
+// lineOf is an entry as a file has it.
+func lineOf(t testing.TB, e Entry) []byte {
+	t.Helper()
+	text, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(text, castagnoli()), text)
+}
+
+// TestPages reads a book of several files with damaged lines in pages of all lengths, and
+// begins anywhere.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	files := crashfs.New()
+	var want []uint64
+	number := uint64(0)
+	for i := 3; i >= 0; i-- {
+		var text []byte
+		for n := range 60 {
+			number++
+			line := lineOf(t, Entry{Number: number, What: fmt.Sprint("PUT ", number)})
+			if n%7 == i {
+				line[3] ^= 1
+				line[len(line)-5] = '"'
+			} else {
+				want = append(want, number)
+			}
+			text = append(text, line...)
+		}
+		text = append(text, "00000000 {\"number\":99"...) // cut off
+		if err := durable.ReplaceBytes(files, fileName(i), 0o600, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := open(t, files)
+	slices.Reverse(want)
+	for limit := 1; limit < 9; limit++ {
+		for before := range number + 2 {
+			if limit != 3 && before%41 != 0 {
+				continue // all places for one length, and all lengths from some, are enough
+			}
+			q, got := Query{Before: before, Limit: limit}, []uint64(nil)
+			for range 500 {
+				found, next, err := b.Find(t.Context(), q)
+				if err != nil || len(found) > limit {
+					t.Fatalf("%+v: %d found, %v", q, len(found), err)
+				}
+				for _, e := range found {
+					got = append(got, e.Number)
+				}
+				if q.Before = next; next == 0 {
+					break
+				}
+			}
+			rest := slices.DeleteFunc(slices.Clone(want), func(n uint64) bool { return before != 0 && n >= before })
+			if !slices.Equal(got, rest) {
+				t.Fatalf("from %d on by %d: %v, want %v", before, limit, got, rest)
+			}
+		}
+	}
+}
+
+// TestRareIsBounded: an answer looks at so many and no more, and the next goes on there.
+func TestRareIsBounded(t *testing.T) {
+	t.Parallel()
+	var text []byte
+	for n := range uint64(maxLooked + 10) {
+		who := "a"
+		if n == 3 {
+			who = "rare"
+		}
+		text = append(text, lineOf(t, Entry{Number: n + 1, Who: who})...)
+	}
+	files := crashfs.New()
+	if err := durable.ReplaceBytes(files, fileName(0), 0o600, text); err != nil {
+		t.Fatal(err)
+	}
+	b := open(t, files)
+	found, next, err := b.Find(t.Context(), Query{Text: "RARE"})
+	if err != nil || len(found) != 0 || next != 11 {
+		t.Fatalf("%d found, goes on at %d, %v; want none yet, and 11", len(found), next, err)
+	}
+	if found, next, err = b.Find(t.Context(), Query{Text: "rare", Before: next}); err != nil || len(found) != 1 || next != 0 {
+		t.Errorf("then %d found, goes on at %d, %v; want it, and the end", len(found), next, err)
 	}
 }
 

@@ -75,14 +75,14 @@ func TestTrail(t *testing.T) {
 		o.fetchFrom(t, c, "INBOX")
 	}
 	o.retr(t, "bob")
-	m, what := o.trailOf(t, "roof", 3)
+	m, _ := o.trailOf(t, "roof", 3)
 	if s := m.Steps[2]; s.What != "messages fetched" || of(s, "account") != "bob@"+testDomain || of(s, "program") != "Owl 3" || of(s, "protocol") != "imap" || of(s, "peer") == "" {
 		t.Errorf("the third step is %+v, want who has fetched it first", s)
 	}
 	if _, err := c.Move(one, "Trash").Wait(); err != nil {
 		t.Fatal(err)
 	}
-	m, what = o.trailOf(t, "roof", 4)
+	m, _ = o.trailOf(t, "roof", 4)
 	if s := m.Steps[3]; s.What != "messages moved" || of(s, "into") != "Trash" || of(s, "folder") != "INBOX" || of(s, "uid") != "1" {
 		t.Errorf("the fourth step is %+v, want that it was moved", s)
 	}
@@ -106,7 +106,7 @@ func TestTrail(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.api(t, "bob").do("POST", "/api/me/undo/messages", map[string]any{"messages": []any{map[string]any{"mailbox": of(gone, "mailbox"), "uid": uid}}}, nil)
-	_, what = o.trailOf(t, "roof", 6)
+	_, what := o.trailOf(t, "roof", 6)
 	want := []string{"message received", "message delivered", "messages fetched", "messages moved", "messages deleted", "messages restored"}
 	if !slices.Equal(what, want) {
 		t.Errorf("what happened is %q, want %q", what, want)

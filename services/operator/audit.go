@@ -27,7 +27,7 @@ func auditList(ctx context.Context, t *task) error {
 					On     string          `json:"on"`
 					Said   json.RawMessage `json:"said"`
 				} `json:"changes"`
-				More bool `json:"more"`
+				Next uint64 `json:"next"`
 			}
 			if err := b.do(ctx, http.MethodGet, "/api/audit?"+values.Encode(), nil, &answer); err != nil {
 				return err
@@ -35,13 +35,13 @@ func auditList(ctx context.Context, t *task) error {
 			table := tabwriter.NewWriter(t.Out, 0, 0, 2, ' ', 0)
 			for _, c := range answer.Changes {
 				verb, _, _ := strings.Cut(c.What, " ")
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t%s\n", c.At.Local().Format("2006-01-02 15:04:05"), c.Who, c.From, verb, c.On, c.Said)
-				values.Set("before", fmt.Sprint(c.Number))
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s %s\t%s\n", c.At.Local().Format("2006-01-02 15:04:05"), shown(c.Who), shown(c.From), verb, shown(c.On), shown(string(c.Said)))
 			}
+			values.Set("before", fmt.Sprint(answer.Next))
 			if err := table.Flush(); err != nil {
 				return err
 			}
-			if n += len(answer.Changes); !answer.More || len(answer.Changes) == 0 {
+			if n += len(answer.Changes); answer.Next == 0 {
 				break
 			}
 		}

@@ -68,7 +68,7 @@ func (m traced) write(w io.Writer) {
 		fmt.Fprintf(w, "  %s  %s\n", s.At.Local().Format("2006-01-02 15:04:05"), s.What)
 		for _, name := range slices.Sorted(maps.Keys(s.About)) {
 			if name != "verb" && name != "protocol" {
-				fmt.Fprintf(w, "      %s: %s\n", name, strings.Join(s.About[name], ", "))
+				fmt.Fprintf(w, "      %s: %s\n", name, shown(strings.Join(s.About[name], ", ")))
 			}
 		}
 	}

@@ -20,8 +20,9 @@ import (
 type Audit interface {
 	// Note adds a change; it is durable on return.
 	Note(e audit.Entry) error
-	// Find gives changes, the newest first, and whether there are more.
-	Find(ctx context.Context, q audit.Query) (found []audit.Entry, more bool, err error)
+	// Find gives changes, the newest first, and the Before with which to go on; 0: there
+	// are no more. It may find nothing though there are more.
+	Find(ctx context.Context, q audit.Query) (found []audit.Entry, next uint64, err error)
 }
 
 // maxSaid is how much of what comes with a change is noted. What is longer is a file,
@@ -192,13 +193,13 @@ func (s *Server) getAudit(w http.ResponseWriter, r *http.Request, _ mail.Login) 
 			return &Problem{Status: http.StatusBadRequest, Field: "limit", Message: fmt.Sprintf("The limit is a number from 1 to %d.", audit.MaxFound), Cause: err}
 		}
 	}
-	found, more, err := s.opt.Audit.Find(r.Context(), q)
+	found, next, err := s.opt.Audit.Find(r.Context(), q)
 	if err != nil {
 		return err
 	}
 	if found == nil {
 		found = []audit.Entry{} // [], not null
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"changes": found, "more": more})
+	s.reply(w, r, http.StatusOK, map[string]any{"changes": found, "more": next != 0, "next": next})
 	return nil
 }

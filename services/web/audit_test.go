@@ -35,12 +35,12 @@ func (n *notedChanges) Note(e audit.Entry) error {
 	return nil
 }
 
-func (n *notedChanges) Find(context.Context, audit.Query) ([]audit.Entry, bool, error) {
+func (n *notedChanges) Find(context.Context, audit.Query) ([]audit.Entry, uint64, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	list := slices.Clone(n.list)
 	slices.Reverse(list)
-	return list, false, nil
+	return list, 0, nil
 }
 
 // servedChanges are some.

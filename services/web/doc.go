@@ -107,8 +107,9 @@
 //	GET    /api/trace?q&from&until&after&limit {messages: [{id, steps: [{at, what, about: {name: [values]}}]}], next}: what happened
 //	                                          to mail, newest first; administrator
 //	GET    /api/trace/{id}                    one of them; administrator
-//	GET    /api/audit?q&before&limit          {changes: [{number, at, who, from, what, on, said}], more}: what administrators have
-//	                                          changed, without secrets, newest first; administrator
+//	GET    /api/audit?q&before&limit          {changes: [{number, at, who, from, what, on, said}], more, next}: what administrators have
+//	                                          changed, without secrets, newest first; next is the before of the page behind it,
+//	                                          and a page may be empty while there is more; administrator
 //	GET    /api/tally?days                    {days: [{day, counts: {received, sent, …}}]}: how much mail there was, see package
 //	                                          tally; administrator
 //	GET    /api/tokens                        all tokens with their owners, never their text; administrator

@@ -12,15 +12,16 @@ import { t } from './texts'
 export function Changes() {
   const q = query.value.get('q') ?? ''
   const first = useLoad(() => office.changes(q ? { q } : {}), [q])
-  const [rest, setRest] = useState<{ changes: Change[]; more?: boolean; busy?: boolean; problem?: Problem }>({ changes: [] })
+  const [rest, setRest] = useState<{ changes: Change[]; next?: number; busy?: boolean; problem?: Problem }>({ changes: [] })
   useEffect(() => setRest({ changes: [] }), [q])
   const list = [...(first.data?.changes ?? []), ...rest.changes]
+  const before = rest.next ?? first.data?.next
   const load = async () => {
     if (rest.busy) return
     setRest((r) => ({ ...r, busy: true }))
     try {
-      const next = await office.changes({ ...(q && { q }), before: String(list.at(-1)!.number) })
-      setRest((r) => ({ changes: [...r.changes, ...next.changes], more: next.more }))
+      const next = await office.changes({ ...(q && { q }), before: String(before) })
+      setRest((r) => ({ changes: [...r.changes, ...next.changes], next: next.next }))
     } catch (error) {
       setRest((r) => ({ ...r, busy: false, problem: problemOf(error) }))
     }
@@ -43,8 +44,8 @@ export function Changes() {
           <tbody>{list.map((c) => <Row key={c.number} change={c} />)}</tbody>
         </table>
       )}
-      {first.data && list.length === 0 && (q ? <p class="empty">{t('changes.none.found')}</p> : <Empty icon="list" title={t('changes.none')}>{t('changes.none.text')}</Empty>)}
-      {(rest.more ?? first.data?.more) && <div class="row-actions"><button type="button" aria-disabled={rest.busy} onClick={() => void load()}>{t('list.more')}</button></div>}
+      {first.data && list.length === 0 && !before && (q ? <p class="empty">{t('changes.none.found')}</p> : <Empty icon="list" title={t('changes.none')}>{t('changes.none.text')}</Empty>)}
+      {!!before && <div class="row-actions"><button type="button" aria-disabled={rest.busy} onClick={() => void load()}>{t('list.more')}</button></div>}
     </>
   )
 }
