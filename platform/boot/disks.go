@@ -119,9 +119,12 @@ func (m *Machine) openDataDisk(ctx context.Context) error {
 	if m.own == nil {
 		return nil // recovery has begun already
 	}
+	if sysText("/sys/block/"+m.own.Disk.Name+"/ro") == "1" {
+		return &disk.RecoveryError{Fault: disk.FaultReadOnly, Text: "The disk with your mail is write-protected, so no mail can be taken. Nothing on it is lost."}
+	}
 	f, err := system().Open(m.own.Disk, true)
 	if err != nil {
-		return &disk.RecoveryError{Text: "The disk is write-protected or cannot be opened.", Err: err}
+		return &disk.RecoveryError{Fault: disk.FaultDamaged, Text: "The disk with your mail cannot be opened for writing.", Err: err}
 	}
 	defer func() { _ = f.Close() }() // every write was synced
 	k := kernelDisk{file: f, disk: m.own.Disk, tools: m.tools, need: func() { m.need(dataModules) }, feed: m.feed}
@@ -193,8 +196,8 @@ func checkSkeleton(dir string) error {
 		return nil
 	}
 	return &disk.RecoveryError{
-		Text: "The disk with your mail is damaged: the mail is not where it belongs. The box has stopped so that nothing more is lost. Switch off, and have the disk copied before anything else is tried, or start with a new disk and a backup.",
-		Err:  errors.Join(err, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")),
+		Fault: disk.FaultDamaged, Text: "The disk with your mail is damaged: the mail is not where it belongs. The box has stopped so that nothing more is lost. Switch off, and have the disk copied before anything else is tried, or start with a new disk and a backup.",
+		Err: errors.Join(err, unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, "")),
 	}
 }
 
@@ -240,7 +243,7 @@ func (m *Machine) furnishData() error {
 		{Name: "log", GID: mail.GID, Mode: 0o750},
 	})
 	if err != nil {
-		return &disk.RecoveryError{Text: "The disk with your mail cannot be written. It may be failing; nothing was erased.", Err: err}
+		return &disk.RecoveryError{Fault: disk.FaultDamaged, Text: "The disk with your mail cannot be written. It may be failing; nothing was erased.", Err: err}
 	}
 	if logs, err := durable.NewOS(logDir); err != nil {
 		m.log.Error("log stays in memory", "err", err)

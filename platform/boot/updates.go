@@ -113,7 +113,7 @@ func (u *updates) admit(state *update.State) error {
 	changed, err := state.Admit(u.m.cfg.Release.Version, u.m.cfg.Schema, u.onTrial)
 	var refused *update.Error
 	if errors.As(err, &refused) {
-		return &disk.RecoveryError{Text: refused.Text, Err: err}
+		return &disk.RecoveryError{Fault: disk.FaultNewer, Text: refused.Text, Err: err}
 	}
 	if err != nil || !changed {
 		return err

@@ -2,8 +2,11 @@ package disk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+
+	"golang.org/x/sys/unix"
 )
 
 // Names in the GPT; see the package comment.
@@ -16,11 +19,27 @@ const (
 	growThreshold = 64 << 20      // bytes; a smaller gain is not worth a resize
 )
 
+// Fault is the kind of trouble that a disk makes.
+type Fault string
+
+// The faults.
+const (
+	FaultOther    Fault = ""          // the Text alone says it
+	FaultMissing  Fault = "missing"   // the disk that the box was started from is not there
+	FaultDamaged  Fault = "damaged"   // what stands on it can't be read, or makes no sense
+	FaultReadOnly Fault = "read-only" // it can't be written
+	FaultUnclear  Fault = "unclear"   // nobody but a person can tell which one holds the mail
+	FaultNewer    Fault = "newer"     // its mail is kept in a form that this version doesn't know
+)
+
 // RecoveryError says why the box cannot use its disk by itself. Text is for
 // the screen: what is wrong and what to do.
 type RecoveryError struct {
-	Text string
-	Err  error // may be nil
+	Fault Fault
+	Text  string
+	Err   error // may be nil
+	// Said is what a tool wrote about it, for who knows the file system; may be nil.
+	Said []byte
 }
 
 func (e *RecoveryError) Error() string {
@@ -32,6 +51,14 @@ func (e *RecoveryError) Error() string {
 
 // Unwrap returns the cause.
 func (e *RecoveryError) Unwrap() error { return e.Err }
+
+// faultOf tells a disk that refuses to be written from one that fails.
+func faultOf(err error) Fault {
+	if errors.Is(err, unix.EROFS) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+		return FaultReadOnly
+	}
+	return FaultDamaged
+}
 
 // Machine is what Ensure needs from the kernel and the tools.
 type Machine interface {
@@ -71,7 +98,7 @@ func Ensure(ctx context.Context, dev Device, t *Table, m Machine, log *slog.Logg
 		// Bring both halves into agreement before relying on either.
 		log.Warn("partition table repaired", "primary_damaged", t.fromBackup, "identifiers_renewed", fresh)
 		if err := t.Write(dev); err != nil {
-			return nil, &RecoveryError{Text: "The disk's partition table is damaged and cannot be repaired. The disk is probably failing: replace it.", Err: err}
+			return nil, &RecoveryError{Fault: faultOf(err), Text: "The disk's partition table is damaged and cannot be repaired. The disk is probably failing: replace it.", Err: err}
 		}
 	}
 	d := &Data{Number: number}
@@ -128,7 +155,7 @@ func (t *Table) findData() (int, error) {
 			continue
 		}
 		if found != 0 {
-			return 0, &RecoveryError{Text: fmt.Sprintf("This disk has two data partitions (%d and %d). Only you can know which one holds your mail; the box touches neither.", found, i+1)}
+			return 0, &RecoveryError{Fault: FaultUnclear, Text: fmt.Sprintf("This disk has two data partitions (%d and %d). Only you can know which one holds your mail; the box touches neither.", found, i+1)}
 		}
 		found = i + 1
 	}
@@ -147,7 +174,7 @@ func (t *Table) create(dev Device, log *slog.Logger) (int, error) {
 	e := Entry{Type: typeLinux(), Unique: newGUID(), First: first, Last: last, Name: dataNameNew}
 	old, err := findEarlier(dev, int64(first*sector), int64((last-first+1)*sector))
 	if err != nil {
-		return 0, &RecoveryError{Text: "The disk cannot be read. It is probably failing: replace it.", Err: err}
+		return 0, &RecoveryError{Fault: FaultDamaged, Text: "The disk cannot be read. It is probably failing: replace it.", Err: err}
 	}
 	if old != nil {
 		if old.bytes() > (last-first+1)*sector {
@@ -161,7 +188,7 @@ func (t *Table) create(dev Device, log *slog.Logger) (int, error) {
 		return 0, &RecoveryError{Text: "The disk's partition table is full.", Err: err}
 	}
 	if err := t.Write(dev); err != nil {
-		return 0, &RecoveryError{Text: "The disk cannot be written. Check that it is not write-protected; it may be failing.", Err: err}
+		return 0, &RecoveryError{Fault: faultOf(err), Text: "The disk cannot be written. Check that it is not write-protected; it may be failing.", Err: err}
 	}
 	log.Info("data partition created", "number", number, "first", first, "last", last, "name", e.Name)
 	return number, nil
@@ -194,20 +221,20 @@ func (t *Table) finish(ctx context.Context, dev Device, number int, path string,
 	e := &t.Entries[number-1]
 	old, err := readSuperblock(dev, int64(e.First)*int64(t.Geometry.SectorSize))
 	if err != nil {
-		return false, &RecoveryError{Text: "The disk cannot be read. It is probably failing: replace it.", Err: err}
+		return false, &RecoveryError{Fault: FaultDamaged, Text: "The disk cannot be read. It is probably failing: replace it.", Err: err}
 	}
 	if old != nil && old.Label == dataLabel && old.everMounted() {
 		log.Warn("the data partition was in use although the partition table says it is new")
 	} else {
 		log.Info("data file system is made", "device", path)
 		if err := m.Format(ctx, path, dataLabel); err != nil {
-			return false, &RecoveryError{Text: "The disk could not be prepared for mail. It may be failing: replace it, or try again.", Err: err}
+			return false, &RecoveryError{Fault: faultOf(err), Text: "The disk could not be prepared for mail. It may be failing: replace it, or try again.", Err: err}
 		}
 		created = true
 	}
 	e.Name = DataName
 	if err := t.Write(dev); err != nil {
-		return false, &RecoveryError{Text: "The disk cannot be written. Check that it is not write-protected; it may be failing.", Err: err}
+		return false, &RecoveryError{Fault: faultOf(err), Text: "The disk cannot be written. Check that it is not write-protected; it may be failing.", Err: err}
 	}
 	return created, nil
 }
@@ -227,7 +254,7 @@ func (t *Table) grow(dev Device, number int, log *slog.Logger) error {
 	log.Info("the disk has grown: the data partition grows with it", "from", e.Last, "to", end)
 	e.Last = end
 	if err := t.Write(dev); err != nil {
-		return &RecoveryError{Text: "The disk cannot be written. Check that it is not write-protected; it may be failing.", Err: err}
+		return &RecoveryError{Fault: faultOf(err), Text: "The disk cannot be written. Check that it is not write-protected; it may be failing.", Err: err}
 	}
 	return nil
 }

@@ -167,7 +167,16 @@ func (t Tools) Check(ctx context.Context, path string) (done Checked, err error)
 		last = fmt.Errorf("e2fsck %v: %s", exit, lastLine(out))
 		t.Log.Error("data file system not sound", "attempt", i+1, "err", last)
 	}
-	return done, &RecoveryError{Text: "The disk with your mail is damaged, and the check could not mend it. Nothing was erased. Switch off and have the disk copied before anything else is tried.", Err: last}
+	return done, errDamaged(last, done.Said)
+}
+
+// errDamaged is for a file system that stays unmounted.
+func errDamaged(err error, said []byte) error {
+	return &RecoveryError{
+		Fault: FaultDamaged,
+		Text:  "The disk with your mail is damaged, and the check could not mend it. Nothing was erased. Switch off and have the disk copied before anything else is tried.",
+		Err:   err, Said: said,
+	}
 }
 
 // Grow makes the file system as large as its partition; it must have been
@@ -207,7 +216,7 @@ func MountData(path, dir string) error {
 	}
 	const flags = unix.MS_NOATIME | unix.MS_NODEV | unix.MS_NOSUID | unix.MS_NOEXEC
 	if err := unix.Mount(path, dir, "ext4", flags, "errors=remount-ro"); err != nil {
-		return &RecoveryError{Text: "The disk with your mail cannot be opened.", Err: fmt.Errorf("mount %s: %w", path, err)}
+		return &RecoveryError{Fault: FaultDamaged, Text: "The disk with your mail cannot be opened.", Err: fmt.Errorf("mount %s: %w", path, err)}
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func Locate(ctx context.Context, s System, loader GUID, settle func()) (*Own, er
 		}
 		select {
 		case <-ctx.Done():
-			return nil, &RecoveryError{Text: "The disk that the box was started from does not appear. If it is on a USB adapter or an unusual controller, try another port.", Err: ctx.Err()}
+			return nil, &RecoveryError{Fault: FaultMissing, Text: "The disk that the box was started from does not appear. If it is on a USB adapter or an unusual controller, try another port.", Err: ctx.Err()}
 		case <-time.After(locatePoll):
 		}
 	}
@@ -83,7 +83,7 @@ func locateNow(s System, loader GUID) (*Own, error) {
 	for _, o := range found {
 		names = append(names, strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Disk.Name, o.Disk.Model, o.Disk.Serial)))
 	}
-	return nil, &RecoveryError{Text: "There are two Sanduk disks in this machine (" + strings.Join(names, "; ") +
+	return nil, &RecoveryError{Fault: FaultUnclear, Text: "There are two Sanduk disks in this machine (" + strings.Join(names, "; ") +
 		"), and the box will not guess which one holds your mail. Switch off, take one out, and start again."}
 }
 

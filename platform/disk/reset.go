@@ -61,7 +61,7 @@ func (t *Table) reset(ctx context.Context, dev Device, number int, path string, 
 	sector := int64(t.Geometry.SectorSize)
 	start, size := int64(e.First)*sector, int64(e.Last-e.First+1)*sector
 	failed := func(err error) error {
-		return &RecoveryError{Text: "The disk could not be erased. It may be failing: replace it, or try again.", Err: err}
+		return &RecoveryError{Fault: faultOf(err), Text: "The disk could not be erased. It may be failing: replace it, or try again.", Err: err}
 	}
 	for at, n := range wiped(size) {
 		if err := wipe(dev, start+at, n); err != nil {

@@ -41,7 +41,7 @@ func LoadUnits(fsys fs.FS) (Units, error) {
 	if len(u.Services) == 0 {
 		return Units{}, errors.New("units: there is no *.service file")
 	}
-	errs = append(errs, u.checkSockets(), u.sortServices())
+	errs = append(errs, u.checkSockets(), u.checkBorrowed(), u.sortServices())
 	if err := errors.Join(errs...); err != nil {
 		return Units{}, err
 	}

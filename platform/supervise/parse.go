@@ -231,7 +231,8 @@ func serviceTable(s *Service) map[string]setter {
 		"Service.TimeoutStartSec":          into(&s.StartTimeout, parseSpan),
 		"Service.TimeoutStopSec":           into(&s.StopTimeout, parseSpan),
 		"Service.KillMode":                 choose(&s.KillAll, map[string]bool{"control-group": true, "mixed": false}),
-		"Install.WantedBy":                 only("multi-user.target"),
+		"Service.Sockets":                  addNames(&s.Borrows),
+		"Install.WantedBy":                 wanted(s),
 		"Install.RequiredBy":               required(&s.Required),
 	}
 }
@@ -245,6 +246,25 @@ func once(set setter) setter {
 		}
 		seen = true
 		return set(v)
+	}
+}
+
+// wanted reads when a service runs: in ordinary times, in a rescue, or in both.
+func wanted(s *Service) setter {
+	return func(v string) error {
+		ordinary := false
+		for target := range strings.FieldsSeq(v) {
+			switch target {
+			case "multi-user.target":
+				ordinary = true
+			case "rescue.target":
+				s.Rescue = true
+			default:
+				return fmt.Errorf("%q is not offered (only multi-user.target, rescue.target)", target)
+			}
+		}
+		s.RescueOnly = s.Rescue && !ordinary
+		return nil
 	}
 }
 

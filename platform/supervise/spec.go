@@ -20,6 +20,9 @@ type Service struct {
 	Description string
 	After       []UnitName // services that must have been tried first
 	Required    bool       // RequiredBy=: the box is not "ready" without it
+	Rescue      bool       // WantedBy=rescue.target: runs when the box can't use its disk
+	RescueOnly  bool       // and at no other time
+	Borrows     []UnitName // Sockets=: sockets of other services that are handed to it in a rescue
 
 	Exec             []string // absolute path and arguments
 	WorkingDirectory string   // "" is "/"
