@@ -5,6 +5,10 @@
 //
 //	maild --data DIR
 //	maild --dev --data DIR [--setup FILE]
+//	maild --rescue
+//
+// --rescue is for a box that can't use its disk: a page that says so, and words for other
+// mail servers (services/rescue).
 //
 // A box gives it nothing else. Retention, upkeep, segment and indexing are for
 // tests, where days have to pass in seconds; so are memory, for a small box, and dns, dns-anchor, mx-port and ca,
@@ -37,6 +41,7 @@ var (
 
 func main() {
 	dev := flag.Bool("dev", false, "serve on the development ports of 127.0.0.1, without PID 1")
+	inNeed := flag.Bool("rescue", false, "serve what a box shows that can't use its disk, and nothing else")
 	data := flag.String("data", "", "`directory` that holds the office's mail; it is made if it is missing")
 	setup := flag.String("setup", "", "`file` with the set-up document, used once, on a box that has not been set up, and then erased")
 	var tuning office.Tuning
@@ -51,7 +56,7 @@ func main() {
 	flag.UintVar(&outgoing.port, "mx-port", 0, "port of other mail servers (25)")
 	flag.StringVar(&outgoing.ca, "ca", "", "`file` with the certificates, PEM, that other servers' are checked against (the system's)")
 	flag.Parse()
-	if *data == "" || flag.NArg() > 0 {
+	if *data == "" && !*inNeed || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
@@ -62,7 +67,13 @@ func main() {
 	log := slog.New(handler)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, log, *dev, *data, *setup, office.Memory(*memory), tuning, outgoing); err != nil {
+	serve := func() error {
+		return run(ctx, log, *dev, *data, *setup, office.Memory(*memory), tuning, outgoing)
+	}
+	if *inNeed {
+		serve = func() error { return serveRescue(ctx, log) }
+	}
+	if err := serve(); err != nil {
 		log.Error("maild ends", "err", err)
 		fmt.Fprintln(os.Stderr, "maild:", err)
 		os.Exit(1)
