@@ -264,6 +264,18 @@ func (b *Boot) Unplug(ctx context.Context, what string) error {
 	return err
 }
 
+// Plug connects a raw image file to USB as what Unplug has pulled out, or as something new.
+func (b *Boot) Plug(ctx context.Context, what, file string) error {
+	_, err := b.control.do(ctx, "blockdev-add", map[string]any{
+		"driver": "raw", "node-name": "again-" + what, "file": map[string]any{"driver": "file", "filename": file},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = b.control.do(ctx, "device_add", map[string]any{"driver": "usb-storage", "bus": "usb.0", "id": "plugged-" + what, "drive": "again-" + what})
+	return err
+}
+
 // Reset pushes the reset button, which ends this boot.
 func (b *Boot) Reset(ctx context.Context) error {
 	_, err := b.control.do(ctx, "system_reset", nil)

@@ -75,6 +75,7 @@ type Options struct {
 
 	Arch       Arch // "": AMD64. Others have virtio disks and cards only, no screen, and TCG
 	Accel      Accel
+	ReadOnly   bool  // the disk, which hangs on virtio then, can't be written
 	DiskSize   int64 // bytes the disk grows to; 0: 4 GiB
 	Memory     int   // MiB; 0: 512, the least a box has
 	CPUs       int   // 0: 2
@@ -183,6 +184,9 @@ func (m *Machine) Grow(size int64) error {
 // SetPorts changes the forwarded ports for boots to come.
 func (m *Machine) SetPorts(ports map[int]int) { m.o.Ports = ports }
 
+// SetReadOnly changes for boots to come whether the disk can be written.
+func (m *Machine) SetReadOnly(yes bool) { m.o.ReadOnly = yes }
+
 // SetDirect changes for boots to come whether firmware and loader are left out; nil: they are not.
 func (m *Machine) SetDirect(d *Direct) error {
 	m.o.Direct = d
@@ -271,7 +275,11 @@ func (m *Machine) arguments(serial, control, tpm string) []string {
 			"-drive", "if=pflash,unit=1,format=raw,file="+m.vars())
 	}
 	if exists(m.Disk()) {
-		a = append(a, drive("disk", cmp.Or(o.DiskURL, m.Disk()), o.Controller)...)
+		disk := drive("disk", cmp.Or(o.DiskURL, m.Disk()), o.Controller)
+		if o.ReadOnly {
+			disk[1] += ",readonly=on"
+		}
+		a = append(a, disk...)
 	}
 	for i, file := range o.Extra {
 		a = append(a, drive(fmt.Sprintf("extra%d", i), file, VirtioDisk)...)

@@ -122,10 +122,10 @@ func (m *Machine) show() {
 // keys are those that do something now.
 func (m *Machine) keys() []console.Key {
 	m.mu.Lock()
-	furnished := m.furnished
+	furnished, networked := m.furnished, m.networked
 	m.mu.Unlock()
 	var list []console.Key
-	if furnished {
+	if networked {
 		list = append(list, console.KeyNetwork)
 	}
 	list = append(list, console.KeyRestart, console.KeyPowerOff)
@@ -162,9 +162,12 @@ func (m *Machine) picture() console.State {
 	degraded := m.supervisor != nil && m.supervisor.Degraded()
 	s.Host, s.Fingerprint, s.Progress = m.pushed.Hostname, m.pushed.Fingerprint, m.pushed.Progress
 	s.Code = m.pushed.ClaimCode
+	if m.problem != nil {
+		s.Code = m.rescue.code // to be typed; the page has no script that could take it from the address
+	}
 	if len(s.URLs) > 0 {
 		s.QR = s.URLs[0]
-		if s.Code != "" {
+		if s.Code != "" && m.problem == nil {
 			s.QR += "/#" + s.Code
 		}
 	}
@@ -176,7 +179,9 @@ func (m *Machine) picture() console.State {
 	case m.problem != nil:
 		s.Health = console.Recovery
 		s.Problems = append([]string{m.problem.Text}, s.Problems...)
-		s.URLs, s.QR = nil, ""
+		if m.pushed.Fingerprint == "" {
+			s.URLs, s.QR = nil, "" // the page is not up yet, or never will be
+		}
 	case !m.answered:
 		s.Health = console.Starting
 	case lost != "":

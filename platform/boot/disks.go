@@ -258,14 +258,29 @@ func (m *Machine) furnishData() error {
 	if err := m.seedRandom(); err != nil {
 		m.log.Warn("random seed not used", "err", err)
 	}
+	if err := m.useNetwork(); err != nil {
+		return err
+	}
+	m.useSavedTime()
+	m.mu.Lock()
+	m.furnished = true
+	m.mu.Unlock()
+	return nil
+}
+
+// useNetwork takes network settings and the box's name from boxDir, wherever that stands.
+func (m *Machine) useNetwork() error {
+	box, err := durable.NewOS(boxDir)
+	if err != nil {
+		return err
+	}
 	reload := func() error { return m.supervisor.Reload(networkUnit) }
 	if m.network, err = openNetwork(box, reload, m.log); err != nil {
 		m.log.Error("network settings that were on trial are still in use", "err", err)
 	}
-	m.useSavedTime()
-	m.useHostname()
+	m.useHostname(box)
 	m.mu.Lock()
-	m.furnished = true
+	m.networked = true
 	m.mu.Unlock()
 	return nil
 }
@@ -291,9 +306,9 @@ const maxHostname = 64
 
 // useHostname takes the name from the data disk; until it has one, the box is
 // called "mailbox".
-func (m *Machine) useHostname() {
+func (m *Machine) useHostname(box durable.FS) {
 	name := "mailbox"
-	data, err := durable.ReadFile(m.boxFS, hostnameFile, maxHostname+1)
+	data, err := durable.ReadFile(box, hostnameFile, maxHostname+1)
 	switch {
 	case err == nil && checkHostname(strings.TrimSpace(string(data))) == nil:
 		name = strings.TrimSpace(string(data))

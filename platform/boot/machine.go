@@ -87,9 +87,10 @@ type Machine struct {
 	updates   *updates
 	physician physician
 	attached  attached
-	network   *network // nil: no data disk
+	network   *network // nil: no data disk, and no rescue
 	errands   *errands
 	safe      *safe
+	rescue    rescue
 
 	serial io.Writer // where plain lines go
 	screen *console.Console
@@ -107,6 +108,7 @@ type Machine struct {
 	answered  bool            // the probe has ended
 	silent    error           // set: which ports gave no answer, or a wrong one
 	furnished bool            // the data disk is mounted and in use
+	networked bool            // network settings can be changed
 	timeFrom  clock.Source    // whom the clock was taken from
 	buttons   map[string]bool // power buttons listened to
 }

@@ -38,6 +38,7 @@ func mountTable() []mount {
 // mountAll mounts them, and does what needs nothing but them.
 func (m *Machine) mountAll(context.Context) error {
 	unix.Umask(0o022)
+	m.spawn(m.parseUnits) // from the image: a box that can't mount has a page, too
 	for _, t := range mountTable() {
 		if err := os.MkdirAll(t.dir, 0o755); err != nil {
 			return fmt.Errorf("mounts: %w", err)
@@ -51,7 +52,6 @@ func (m *Machine) mountAll(context.Context) error {
 		defer close(m.tuned)
 		applySysctls(m.log.Warn)
 	})
-	m.spawn(m.parseUnits)
 	for _, dir := range []string{dataDir, espDir, sandukDir, setupDir} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("mounts: %w", err)

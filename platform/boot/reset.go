@@ -49,7 +49,7 @@ func (u *updates) keepOnESP(ctx context.Context) error {
 		return errBusy
 	case u.onTrial:
 		return errTrial
-	case !u.usable:
+	case !u.usable && (!u.rescued || u.m.boxFS == nil):
 		return nil
 	}
 	return u.change(ctx, func(esp durable.FS) error { return u.state.Write(esp) })

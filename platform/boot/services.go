@@ -26,17 +26,23 @@ func (m *Machine) parseUnits() {
 // openSockets opens every listening socket; from here on clients are not
 // refused, they wait.
 func (m *Machine) openSockets(context.Context) error {
-	if m.recovering() {
-		return nil
-	}
 	parsed := <-m.parsed
 	if parsed.err != nil {
 		return parsed.err
 	}
-	m.units = parsed.units
-	var err error
-	m.listeners, err = supervise.OpenSockets(m.units.Sockets)
-	return err
+	units := parsed.units.Ordinary()
+	if m.recovering() {
+		if err := m.openRescue(); err != nil {
+			return err
+		}
+		units = parsed.units.Rescue()
+	}
+	listeners, err := supervise.OpenSockets(units.Sockets)
+	if err != nil {
+		return err
+	}
+	m.units, m.listeners = units, listeners
+	return nil
 }
 
 // serviceEnvironment is given to every service.
@@ -59,14 +65,12 @@ func (m *Machine) prepareServices(ctx context.Context) error {
 		Output:      func(u supervise.UnitName) io.WriteCloser { return m.book.Writer(string(u)) },
 		Environment: serviceEnvironment(),
 	}
-	units := m.units
-	if m.recovering() {
-		units = supervise.Units{} // nothing to run, but the heartbeat goes on
-	} else {
+	if !m.recovering() || m.espDevice != "" {
 		<-m.espRead // maild looks there for a set-up file
 	}
+	// Without units, where not even a rescue could be opened, the heartbeat goes on.
 	supervisor := supervise.New(supervise.Config{
-		Units: units, Starter: m.runner, Log: m.log, Heartbeat: m.feed,
+		Units: m.units, Starter: m.runner, Log: m.log, Heartbeat: m.feed,
 	})
 	m.mu.Lock()
 	m.supervisor = supervisor // the screen looks at it already
@@ -97,6 +101,9 @@ const idleAfter = 60 * time.Second
 func (m *Machine) reportReady(ctx context.Context) {
 	if m.recovering() {
 		m.say("recovery: %s", m.problem.Text)
+		if m.drivers != nil {
+			m.drivers.release()
+		}
 		return
 	}
 	select {

@@ -31,6 +31,7 @@ type updates struct {
 	mu       sync.Mutex  // guards all below
 	state    update.State
 	usable   bool // the state was read, and the version that runs stands on the boot partition
+	rescued  bool // the box is in recovery, and state is the best that could be read
 	onTrial  bool
 	previous update.Version
 	now      control.Update // State, Version and Problem of what was asked for
@@ -106,6 +107,42 @@ func (u *updates) load() error {
 	u.keys, u.state, u.usable = keys, state, found
 	u.note(list)
 	return nil
+}
+
+// loadForRescue reads what is known of the versions without relying on the data disk: for a
+// way back, and nothing else.
+func (u *updates) loadForRescue() {
+	if u.m.espDevice == "" {
+		return
+	}
+	<-u.m.espRead
+	state, err := u.stateForRescue()
+	if err != nil {
+		u.m.log.Warn("what was known of the versions can't be read", "err", err)
+		state = update.State{}
+	}
+	list, err := listVersions()
+	if err != nil {
+		u.m.log.Warn("boot partition not read", "err", err)
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.state, u.rescued = state, true
+	u.note(list)
+}
+
+// stateForRescue is the data disk's where that is in use, else what the boot partition has
+// from before a factory reset.
+func (u *updates) stateForRescue() (state update.State, err error) {
+	if u.m.boxFS != nil {
+		return update.ReadState(u.m.boxFS)
+	}
+	err = withESP(func(esp durable.FS) (err error) {
+		state, err = update.ReadState(esp)
+		return err
+	})
+	return state, err
 }
 
 // admit sees to it that this version may touch the data, and that the disk says in which form it leaves them.
@@ -364,7 +401,7 @@ func (u *updates) goBack(ctx context.Context) (update.Version, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {
-	case !u.usable:
+	case !u.usable && !u.rescued:
 		return "", errNoUpdate
 	case u.busy:
 		return "", errBusy
@@ -372,7 +409,11 @@ func (u *updates) goBack(ctx context.Context) (update.Version, error) {
 	var to update.Version
 	state := u.state
 	err := u.change(ctx, func(esp durable.FS) (err error) {
-		to, err = update.GoBack(esp, u.m.boxFS, &state, u.m.cfg.Release.Version, time.Now())
+		box := u.m.boxFS
+		if box == nil {
+			box = esp // as before a factory reset: the data disk's own word counts as soon as it can be read
+		}
+		to, err = update.GoBack(esp, box, &state, u.m.cfg.Release.Version, time.Now())
 		return err
 	})
 	if err != nil {

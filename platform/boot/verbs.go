@@ -33,7 +33,10 @@ func (m *Machine) openControl(ctx context.Context) error {
 		}
 		any = append(any, uint32(account.UID))
 	}
-	server, err := control.Listen(control.SocketPath, map[control.Verb]control.Rule{
+	if m.recovering() {
+		return m.listenControl(ctx, m.rescueRules(mail, any))
+	}
+	return m.listenControl(ctx, map[control.Verb]control.Rule{
 		control.VerbStatus:       {Users: any, Handle: m.verbStatus},
 		control.VerbNetwork:      {Users: mail, Handle: m.verbNetwork},
 		control.VerbKeepNetwork:  {Users: mail, Handle: m.verbKeepNetwork},
@@ -60,7 +63,23 @@ func (m *Machine) openControl(ctx context.Context) error {
 		control.VerbNewPhrase:    {Users: mail, Handle: m.verbNewPhrase},
 		control.VerbKeepPhrase:   {Users: mail, Handle: m.verbKeepPhrase},
 		control.VerbEncryptAnew:  {Users: mail, Handle: m.verbEncryptAnew},
-	}, m.log)
+	})
+}
+
+// rescueRules are those of a box in recovery: nothing that stops or changes it is done
+// without the code.
+func (m *Machine) rescueRules(page, any []uint32) map[control.Verb]control.Rule {
+	return map[control.Verb]control.Rule{
+		control.VerbStatus:    {Users: any, Handle: m.verbStatus},
+		control.VerbTime:      {Users: any, Handle: m.verbTime},
+		control.VerbConsole:   {Users: page, Handle: m.verbConsole},
+		control.VerbRescue:    {Users: page, Handle: m.verbRescue},
+		control.VerbRescueAct: {Users: page, Handle: m.verbRescueAct},
+	}
+}
+
+func (m *Machine) listenControl(ctx context.Context, rules map[control.Verb]control.Rule) error {
+	server, err := control.Listen(control.SocketPath, rules, m.log)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,11 @@ func Facts(s State) []string {
 	for _, u := range s.URLs {
 		add("open", u)
 	}
-	add("setup code", s.Code)
+	if s.Health == Recovery {
+		add("code", s.Code)
+	} else {
+		add("setup code", s.Code)
+	}
 	add("certificate", s.Fingerprint)
 	for _, n := range s.Network {
 		add("network", n)

@@ -180,13 +180,20 @@ func textBlocks(s State, width int, square bool) []block {
 	if len(s.URLs) > 0 && (s.Health == Running || s.Health == Degraded) {
 		add(2, wrap("Mail and settings, on any computer in this network:", width)...)
 	}
+	if len(s.URLs) > 0 && s.Health == Recovery {
+		add(1, wrap("What to do, on any computer in this network:", width)...)
+	}
 	var urls []string
 	for _, u := range s.URLs {
 		urls = append(urls, indented("   ", u, width)...)
 	}
 	add(1, urls...)
 	if s.Code != "" {
-		add(1, labelled(labelCode, s.Code, width)...)
+		label := labelCode
+		if s.Health == Recovery {
+			label = labelOwnCode
+		}
+		add(1, labelled(label, s.Code, width)...)
 		if square {
 			add(6, wrap("Or point a phone's camera at the square.", width)...)
 		}

@@ -33,7 +33,8 @@ type State struct {
 
 	// URLs to open, best first.
 	URLs []string
-	// Code is the set-up code in words, shown while not set up.
+	// Code is the set-up code in words, shown while not set up; in recovery it is the one
+	// that the page asks for.
 	Code string
 	// QR is the text of the square code, usually the first URL with "#" and the
 	// code behind it. It is left out where it does not fit.

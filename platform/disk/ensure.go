@@ -147,6 +147,13 @@ func (t *Table) individualize() bool {
 	return changed
 }
 
+// Data returns the number of the data partition; ok is false when there is none, or more
+// than one.
+func (t *Table) Data() (number int, ok bool) {
+	number, err := t.findData()
+	return number, err == nil && number != 0
+}
+
 // findData returns the number of the data partition, 0 when there is none.
 func (t *Table) findData() (int, error) {
 	found := 0
