@@ -49,7 +49,7 @@ func serveRescue(ctx context.Context, log *slog.Logger) error {
 	return rescue.Serve(ctx, rescue.Options{
 		Box: &rescueBox{machine.pid1}, Log: log, SMTP: listeners["smtp"], HTTP: office("http"), HTTPS: office("https"), Host: host, Now: time.Now(),
 		Show: func(ctx context.Context, fingerprint string) error {
-			return machine.pid1.PushConsole(ctx, control.ConsoleArgs{Fingerprint: fingerprint})
+			return machine.pid1.PushConsole(ctx, control.ConsoleArgs{Hostname: host, Fingerprint: fingerprint})
 		},
 		Ready: func() {
 			if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {

@@ -67,7 +67,6 @@ func rescued(t *testing.T, b *vm.Boot, name, headline string) (code string) {
 	await(t, b, rescueOpenLine)
 	code = await(t, b, rescueCodeLine)[1]
 	t.Logf("recovery: %s", why)
-	screenshot(t, b, "rescue-"+name)
 	for _, scheme := range []string{"http", "https"} {
 		page := rescuePage(t, b, scheme, nil)
 		for _, want := range []string{headline, "What to do, in this order", "<dt>Running</dt>"} {
@@ -83,6 +82,7 @@ func rescued(t *testing.T, b *vm.Boot, name, headline string) (code string) {
 			t.Error(err)
 		}
 	}
+	screenshot(t, b, "rescue-"+name)
 	if line, err := greeting(b, 25, false); err != nil || !strings.HasPrefix(line, "421 4.3.2 ") {
 		t.Errorf("another server is greeted with %q, %v, want to be told to wait", line, err)
 	}

@@ -18,6 +18,8 @@ type attached struct {
 	own    disk.Disk            // the one with the mail
 	lost   bool                 // it was taken away since the start
 	back   bool                 // and hangs here again
+	turn   int                  // how often it has come back
+	may    bool                 // the box may start again by itself when it does
 	others map[string]disk.Disk // by the kernel's name
 }
 
@@ -45,6 +47,7 @@ func (a *attached) plugged(d disk.Disk) string {
 	case a.lost && sameDisk(d, a.own):
 		// It may have got another name: the old one is held by what is still mounted.
 		a.back, a.own.Name = true, d.Name
+		a.turn++
 		return "the disk with the mail is connected again: " + describe(d)
 	}
 	a.others[d.Name] = d
@@ -75,12 +78,36 @@ func (a *attached) problem() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
+	case a.back && a.may:
+		return "The disk with your mail is connected again. The box restarts by itself in a moment."
 	case a.back:
-		return "The disk with your mail is connected again. Restart the box to go on."
+		return "The disk with your mail is connected again. Restart the box to go on, and check the cable: it has come and gone several times."
 	case a.lost:
 		return "The disk with your mail is no longer connected. Check its cable, then restart the box."
 	}
 	return ""
+}
+
+// mayReturn says whether the box may start again by itself when its disk comes back.
+func (a *attached) mayReturn(may bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.may = may
+}
+
+// returned says whether the own disk has come back, for the how manieth time, and whether
+// the box may start again by itself because of it.
+func (a *attached) returned() (turn int, back, may bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.turn, a.back, a.may
+}
+
+// stayed says that the own disk came back for that time and has not gone since.
+func (a *attached) stayed(turn int) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.back && a.turn == turn
 }
 
 // also lists the disks beside the own one, such as "Kingston DataTraveler, 31 GB"; "" when
@@ -121,7 +148,11 @@ func (m *Machine) diskCame(name string) {
 	}
 	for _, d := range list {
 		if d.Name == name {
-			m.tellDisk(m.attached.plugged(d), d.Name)
+			what := m.attached.plugged(d)
+			m.tellDisk(what, d.Name)
+			if what != "" || m.own == nil {
+				m.spawn(m.diskReturned) // it reads from disks, which may take long
+			}
 		}
 	}
 }

@@ -30,9 +30,11 @@ func TestDisksComeAndGo(t *testing.T) {
 	}
 	own := testDisk("sda", "A")
 	a.begin(own, []disk.Disk{own, testDisk("sdb", "B")})
+	a.mayReturn(true)
 	const (
-		gone = "The disk with your mail is no longer connected. Check its cable, then restart the box."
-		back = "The disk with your mail is connected again. Restart the box to go on."
+		gone  = "The disk with your mail is no longer connected. Check its cable, then restart the box."
+		back  = "The disk with your mail is connected again. The box restarts by itself in a moment."
+		loose = "The disk with your mail is connected again. Restart the box to go on, and check the cable: it has come and gone several times."
 	)
 	steps := []struct {
 		in                 func() string
@@ -61,5 +63,15 @@ func TestDisksComeAndGo(t *testing.T) {
 		if got := a.problem(); got != s.advice {
 			t.Errorf("step %d: advice %q, want %q", i, got, s.advice)
 		}
+	}
+	if a.plugged(testDisk("sdf", "A")); !a.stayed(2) || a.stayed(1) {
+		t.Error("back for the second time, and that counts as the first")
+	}
+	a.mayReturn(false)
+	if turn, back, may := a.returned(); turn != 2 || !back || may || a.problem() != loose {
+		t.Errorf("returned %d %v %v, advice %q; want the second time, and a person to look", turn, back, may, a.problem())
+	}
+	if a.unplugged("sdf"); a.stayed(2) {
+		t.Error("gone again, and that counts as stayed")
 	}
 }

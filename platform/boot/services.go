@@ -90,6 +90,7 @@ func (m *Machine) watchOver(ctx context.Context) {
 	})
 	m.listenButtons(ctx)
 	m.spawn(func() { m.reportReady(ctx) })
+	m.spawn(func() { m.countRun(ctx) })
 	m.spawn(func() { m.updates.prove(ctx) })
 }
 

@@ -55,6 +55,12 @@ func Locate(ctx context.Context, s System, loader GUID, settle func()) (*Own, er
 	}
 }
 
+// Findable says whether Locate would find the own disk at once.
+func Findable(s System, loader GUID) bool {
+	own, err := locateNow(s, loader)
+	return err == nil && own != nil
+}
+
 // distinct says that no other disk can fit: the loader named the partition by
 // an identifier that no other has.
 func (o *Own) distinct(loader GUID) bool {
