@@ -264,10 +264,11 @@ func (b *Boot) Unplug(ctx context.Context, what string) error {
 	return err
 }
 
-// Plug connects a raw image file to USB as what Unplug has pulled out, or as something new.
+// Plug connects a raw image file to USB as what Unplug has pulled out, or as something new. The file is not locked: QEMU
+// may let go of what was pulled out only later.
 func (b *Boot) Plug(ctx context.Context, what, file string) error {
 	_, err := b.control.do(ctx, "blockdev-add", map[string]any{
-		"driver": "raw", "node-name": "again-" + what, "file": map[string]any{"driver": "file", "filename": file},
+		"driver": "raw", "node-name": "again-" + what, "file": map[string]any{"driver": "file", "filename": file, "locking": "off"},
 	})
 	if err != nil {
 		return err
