@@ -2,7 +2,6 @@ package boottest
 
 import (
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -20,7 +19,7 @@ import (
 
 // Lines of a box in recovery.
 const (
-	recoveryLine   = `(?m)^sanduk: recovery: (.*\S)\s*$`
+	recoveryLine   = `(?m)^sanduk: recovery: (.*\S)\r?\n`
 	rescueCodeLine = `(?m)^sanduk: code (\S+)\r?\n`
 	rescueOpenLine = `(?m)^sanduk: open https://`
 )
@@ -195,7 +194,7 @@ func TestRescueDamaged(t *testing.T) {
 	wantMail(t, m)
 }
 
-// TestRescueReadOnly starts a box from a disk that can't be written. It knows its network settings all the same.
+// TestRescueReadOnly starts a box from a disk that can't be written.
 func TestRescueReadOnly(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("SANDUK_LONG") != "1" {
@@ -205,7 +204,6 @@ func TestRescueReadOnly(t *testing.T) {
 	m.SetReadOnly(true)
 	b := boot(t, m)
 	code := rescued(t, b, "read-only", "The disk with your mail is write-protected")
-	await(t, b, `(?m)^sanduk: host mail\.`+regexp.QuoteMeta(domain))
 	m.SetReadOnly(false)
 	rescuePage(t, b, "https", url.Values{"act": {"restart"}, "code": {code}})
 	awaitReset(t, b, "start again")
@@ -241,7 +239,7 @@ func TestRescueMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	awaitReset(t, b, "the disk is back")
-	if err := errors.Join(os.Rename(away, m.Disk())); err != nil {
+	if err := os.Rename(away, m.Disk()); err != nil {
 		t.Fatal(err)
 	}
 	wantMail(t, m)
