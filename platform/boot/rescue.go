@@ -30,6 +30,8 @@ const (
 	freeEvery  = time.Minute
 	// maxSaid bounds what of a disk check goes to the page, in bytes: its end says how it went.
 	maxSaid = 16 << 10
+	// seenTime lets a page that looks every few seconds show how it ended.
+	seenTime = 8 * time.Second
 	// rescueRoom is what the settings get that stand in memory, as tmpfs takes it.
 	rescueRoom = "size=1m,mode=0755"
 )
@@ -44,6 +46,7 @@ type rescue struct {
 	said  []byte     // by the last check
 	doing string     // what is under way; "" nothing
 	done  string     // how the last act ended
+	over  bool       // the box starts again in seenTime
 }
 
 // openRescue brings up what a person needs to get the box out of recovery: room for
@@ -175,11 +178,12 @@ func (r *rescue) tell(what string) {
 	r.doing = what
 }
 
-// end says how it went; said is what a tool wrote, nil where none did.
-func (r *rescue) end(how string, said []byte) {
+// end says how it went; said is what a tool wrote, nil where none did. over says that the
+// box is about to start again.
+func (r *rescue) end(how string, said []byte, over bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.doing, r.done = "", how
+	r.doing, r.done, r.over = "", how, over
 	if said != nil {
 		r.said = said
 	}
@@ -202,8 +206,8 @@ func (m *Machine) verbRescue(context.Context, json.RawMessage) (any, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s.Said = string(r.said[max(0, len(r.said)-maxSaid):])
-	s.Doing, s.Done = r.doing, r.done
-	s.Acts = m.rescueActs(s.Previous != "", r.doing != "")
+	s.Doing, s.Done, s.Ending = r.doing, r.done, s.Ending || r.over
+	s.Acts = m.rescueActs(s.Previous != "", r.doing != "" || r.over)
 	return s, nil
 }
 
@@ -239,7 +243,7 @@ func (m *Machine) verbRescueAct(ctx context.Context, raw json.RawMessage) (any, 
 		return nil, err
 	}
 	m.rescue.mu.Lock()
-	busy := m.rescue.doing != ""
+	busy := m.rescue.doing != "" || m.rescue.over
 	m.rescue.mu.Unlock()
 	if !slices.Contains(m.rescueActs(m.updates.status().Previous != "", busy), o.Act) {
 		return nil, control.Invalid("The box can't do that now.")
@@ -303,10 +307,10 @@ func (m *Machine) repair() error {
 				how = known.Text
 			}
 		}
-		m.rescue.end(how, said)
+		m.rescue.end(how, said, err == nil)
 		m.say("%s", how)
 		if err == nil {
-			m.request(Reboot, "rescue: the disk is repaired")
+			time.AfterFunc(seenTime, func() { m.request(Reboot, "rescue: the disk is repaired") })
 		}
 	})
 	return nil

@@ -28,6 +28,10 @@ const (
 	maxForm = 4 << 10
 	// patience bounds a question to the machine; a support bundle takes longest.
 	patience = 50 * time.Second
+	// startTime is what a box needs to start again, and followTime is often enough to see
+	// how something goes; in seconds.
+	startTime  = 90
+	followTime = 5
 )
 
 // pages answers over one of the two ports.
@@ -116,9 +120,9 @@ func (p *pages) render(w http.ResponseWriter, r *http.Request, status int, chose
 	}
 	switch {
 	case state.Ending:
-		v.Again = 20
+		v.Again = startTime
 	case state.Doing != "":
-		v.Again = 5
+		v.Again = followTime
 	}
 	var b bytes.Buffer
 	if err := p.page.Execute(&b, v); err != nil {
@@ -157,6 +161,10 @@ func (p *pages) do(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		p.log.Error("the machine did not do what was asked for", "act", string(o.Act), "err", err)
 		p.render(w, r, http.StatusInternalServerError, o.Act, "The box could not do that; its log says why.")
+		return
+	}
+	if o.Act == Restart || o.Act == Previous || o.Act == Erase {
+		p.render(w, r, http.StatusOK, "", "") // there may be nobody left to follow a redirect to
 		return
 	}
 	if bundle == nil {

@@ -131,8 +131,11 @@ func TestActs(t *testing.T) {
 		t.Errorf("wrong code: %d\n%s", resp.StatusCode, page)
 	}
 	resp, _ = ask(t, h, order(url.Values{"act": {"erase"}, "code": {"abcd-efgh"}, "word": {"erase"}}))
-	if want := (Order{Erase, "abcd-efgh", "erase"}); resp.StatusCode != http.StatusSeeOther || len(b.did) != 1 || b.did[0] != want {
+	if want := (Order{Erase, "abcd-efgh", "erase"}); resp.StatusCode != http.StatusOK || len(b.did) != 1 || b.did[0] != want {
 		t.Errorf("erase: %d, did %v", resp.StatusCode, b.did)
+	}
+	if resp, _ = ask(t, h, order(url.Values{"act": {"check"}, "code": {"abcd-efgh"}})); resp.StatusCode != http.StatusSeeOther {
+		t.Errorf("check: %d, want to be led back to the page", resp.StatusCode)
 	}
 	resp, page = ask(t, h, order(url.Values{"act": {"support"}, "code": {"abcd-efgh"}}))
 	if resp.StatusCode != http.StatusOK || page != "PK" || !strings.Contains(resp.Header.Get("Content-Disposition"), "sanduk-support.zip") {
@@ -146,7 +149,7 @@ func TestActs(t *testing.T) {
 	if _, page := ask(t, h, httptest.NewRequest("GET", "/", nil)); !strings.Contains(page, `http-equiv="refresh" content="5"`) || !strings.Contains(page, "being checked") {
 		t.Error("while something is under way the page does not follow it")
 	}
-	b.state.Ending = true
+	b.state.Doing, b.state.Done, b.state.Ending = "", "", true
 	if _, page := ask(t, h, httptest.NewRequest("GET", "/", nil)); !strings.Contains(page, "starting again") || strings.Contains(page, "<form") {
 		t.Error("a box that is starting again still offers acts")
 	}

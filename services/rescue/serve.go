@@ -23,6 +23,7 @@ const (
 	headerTime     = 10 * time.Second
 	answerTime     = 2 * time.Minute // a support bundle on a slow network
 	idleTime       = 30 * time.Second
+	partingTime    = 3 * time.Second // for the last answers
 )
 
 // Options are what Serve needs.
@@ -77,10 +78,18 @@ func serveHTTP(ctx context.Context, l net.Listener, h http.Handler) error {
 		MaxHeaderBytes: maxHeader,
 		ErrorLog:       log.New(io.Discard, "", 0), // who speaks no TLS is no news
 	}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
+	parted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(parted)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), partingTime)
+		defer cancel()
+		if server.Shutdown(last) != nil {
+			_ = server.Close() // whoever is slow looks at the screen
+		}
+	})
 	err := server.Serve(l)
-	if ctx.Err() != nil {
+	if !stop() {
+		<-parted
 		return nil
 	}
 	return fmt.Errorf("rescue: serve: %w", err)
