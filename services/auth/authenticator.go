@@ -39,6 +39,10 @@ type Credential struct {
 	Record Record
 	Access mail.Access // from where the password is taken
 	APOP   []byte      // secret, sealed for PurposeAPOP; nil: APOP does not open the account
+	// Programs are the account's app passwords; OnlyPrograms says that its own password
+	// is for the pages alone.
+	Programs     []AppPassword
+	OnlyPrograms bool
 }
 
 // Options are what an Authenticator needs; Key and Directory must be given.
@@ -92,13 +96,14 @@ type Authenticator struct {
 	certificate  func(serverName string) []byte
 	bearer       Bearer
 	certificates Certificates
+	service      mail.Service // see For
 
 	now  func() time.Time
 	log  *slog.Logger
 	cost cost // of a check for an unknown account
 
 	slots   chan struct{}
-	waiting atomic.Int32
+	waiting *atomic.Int32 // shared with what For makes, as all that follows is
 
 	hashKey   [32]byte // of this process alone: what the tables' keys are made with
 	addresses *counter
@@ -115,6 +120,7 @@ func New(directory Directory, o Options) *Authenticator {
 		certificate: o.Certificate, bearer: o.Bearer, certificates: o.Certificates,
 		cost:      usualCost(),
 		slots:     make(chan struct{}, argonSlots),
+		waiting:   new(atomic.Int32),
 		addresses: newCounter(addressFadesEvery),
 		accounts:  newCounter(accountFadesEvery),
 		success:   newRecent(successLife, maxSuccess),
@@ -161,6 +167,9 @@ type attempt struct {
 	access  mail.Access
 	apop    []byte
 	secrets *secrets
+	// the account's app passwords, and whether its own opens the pages only
+	programs []AppPassword
+	only     bool
 }
 
 // begin looks the log-in name up, and refuses with mail.ErrTryLater who has to
@@ -185,6 +194,7 @@ func (a *Authenticator) begin(ctx context.Context, peer netip.Addr, login string
 		return nil, fmt.Errorf("auth: look up account: %w", err)
 	default:
 		t.known, t.account, t.record, t.access, t.apop = true, credential.Login, credential.Record, credential.Access, credential.APOP
+		t.programs, t.only = credential.Programs, credential.OnlyPrograms && a.service != ""
 		t.login = canonicalLogin(t.account.Address.String())
 		if t.secrets, err = a.key.open(t.account.Address, t.record); err != nil {
 			return nil, fmt.Errorf("auth: account %s: %w", t.account.Account, err)
@@ -319,8 +329,15 @@ func (a *Authenticator) password(ctx context.Context, peer netip.Addr, login, pa
 		// and cost the same work as others.
 		prepared = impossible
 	}
+	if number, ok := t.program(password); ok {
+		login, err := t.succeeded()
+		if err == nil {
+			login.Program = number
+		}
+		return login, err
+	}
 	remembered := a.hash("success", t.login, prepared, string(t.record))
-	if t.known && possible && a.success.has(remembered, a.now()) {
+	if t.known && !t.only && possible && a.success.has(remembered, a.now()) {
 		return t.succeeded()
 	}
 	release, err := a.slot(ctx)
@@ -331,7 +348,7 @@ func (a *Authenticator) password(ctx context.Context, peer netip.Addr, login, pa
 	if err := t.mayTry(); err != nil {
 		return mail.Login{}, err
 	}
-	if !t.secrets.argon.matches(prepared) || !t.known || !possible {
+	if !t.secrets.argon.matches(prepared) || !t.known || t.only || !possible {
 		return mail.Login{}, t.failed(mechanism, prepared)
 	}
 	a.success.add(remembered, a.now())

@@ -111,7 +111,7 @@ func (x *scramExchange) final(message string) ([]byte, bool, error) {
 	switch {
 	case err != nil && proof != scram.ErrInvalidProof:
 		return nil, false, ErrMalformed
-	case err != nil || !x.server.Valid() || !x.attempt.known:
+	case err != nil || !x.server.Valid() || !x.attempt.known || x.attempt.only:
 		return nil, false, x.attempt.failed(x.mechanism, "")
 	}
 	login, err := x.attempt.succeeded()

@@ -266,6 +266,11 @@ func (b *testBox) summary() string {
 		if err != nil {
 			b.t.Errorf("Rules(%s): %v", a.ID, err)
 		}
+		programs, only, err := b.AppPasswords(a.ID)
+		if err != nil {
+			b.t.Errorf("AppPasswords(%s): %v", a.ID, err)
+		}
+		text += fmt.Sprintf("%+v %v %x\n", programs, only, c.Programs)
 		text += fmt.Sprintf("%+v %v %v\n", rules, b.Shares(a.ID), b.Received(a.ID))
 		text += fmt.Sprintf("%d %s %q %v %v %s %x %v\n", a.ID, a.Address, a.Name, a.Admin, a.Disabled, a.Created.Format(time.RFC3339), c.Record[:min(8, len(c.Record))], tokens)
 	}

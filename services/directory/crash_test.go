@@ -67,6 +67,12 @@ func TestJournalIsCut(t *testing.T) {
 		func() error { return b.SetShares(ctx, 2, []mail.Share{share(2, 4, 3, "lrs"), share(2, 4, 0, "l")}) },
 		func() error { return b.SetShares(ctx, 3, []mail.Share{share(3, 1, 2, "lrswipkxtea")}) },
 		func() error { return b.SetShares(ctx, 2, []mail.Share{share(2, 4, 0, "")}) },
+		func() error {
+			_, err := b.AddAppPassword(ctx, 2, mail.AppPassword{Name: "phone", Services: []mail.Service{mail.ServiceIMAP}})
+			return err
+		},
+		func() error { return b.SetOnlyPrograms(ctx, 2, true) },
+		func() error { return b.RemoveAppPassword(ctx, 2, 1) },
 		func() error { return b.RemoveAccount(ctx, 3) },
 		func() error { _, err := b.RestoreAccount(ctx, 3, mail.Address{}, ""); return err },
 	} {
@@ -280,6 +286,7 @@ func FuzzDecodeRecord(f *testing.F) {
 		f.Add(uint8(k), []byte("\x01{}"))
 	}
 	f.Add(uint8(kindSetShares), []byte(`{"owner":1,"mailbox":2,"grants":[{"rights":"lr"}]}`))
+	f.Add(uint8(kindSetAppPassword), []byte(`{"id":1,"number":1,"hash":"AAEC","services":["imap"]}`))
 	f.Add(uint8(kindSetFactor), []byte(`{"id":1,"secret":"AAEC"}`))
 	f.Add(uint8(kindSetAdmission), []byte(`{"office":["10.0.0.0/8"],"doors":[{"service":"imap","networks":["::/0"]}]}`))
 	f.Add(uint8(kindAddAccount), []byte(`{"id":3,"local":"a","domain":"b.test"}`))

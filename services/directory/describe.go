@@ -80,7 +80,7 @@ func (k kind) String() string {
 		kindSetDomain: "set domain", kindRemoveDomain: "remove domain", kindSetListing: "set address", kindRemoveListing: "remove address", kindSetRules: "set rules",
 		kindSetSigning: "set signing", kindSetContent: "set content rules", kindSetSpare: "set spare server", kindSetLimits: "set limits", kindSetRoute: "set route",
 		kindSetCollection: "set collection", kindRemoveCollection: "remove collection", kindSetBlockLists: "set block lists", kindSetAdmission: "set admission", kindSetReporting: "set reporting", kindSetSize: "set largest message", kindSetTrace: "set trace", kindSetAccess: "set access",
-		kindSetLeave: "set POP3 leave", kindSetAPOP: "set APOP secret", kindSetFactor: "set second factor", kindSetCertificate: "set certificate", kindSetLoginDelay: "set POP3 log-in delay", kindSetShares: "set shares",
+		kindSetLeave: "set POP3 leave", kindSetAPOP: "set APOP secret", kindSetFactor: "set second factor", kindSetAppPassword: "set app password", kindSetPrograms: "set what mail programs need", kindSetCertificate: "set certificate", kindSetLoginDelay: "set POP3 log-in delay", kindSetShares: "set shares",
 	}
 	if name, ok := names[k]; ok {
 		return name

@@ -50,6 +50,8 @@ const (
 	kindSetLoginDelay    kind = 32
 	kindSetAdmission     kind = 34
 	kindSetFactor        kind = 42
+	kindSetAppPassword   kind = 43
+	kindSetPrograms      kind = 44
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -79,6 +81,9 @@ type (
 		Factor       []byte              `json:"factor,omitempty"`      // sealed
 		LoginDelay   int                 `json:"login_delay,omitempty"` // seconds
 		Disabled     bool                `json:"disabled,omitempty"`
+		AppPasswords []appPasswordRecord `json:"app_passwords,omitempty"`
+		AppNumber    mail.ProgramNumber  `json:"app_number,omitempty"` // the last that was given
+		OnlyPrograms bool                `json:"only_programs,omitempty"`
 		// Gone says that the mail of a removed account is gone for good, and with it
 		// the name and the credential; never in a record of the log.
 		Gone bool `json:"gone,omitempty"`
@@ -240,6 +245,22 @@ type (
 	factorRecord struct {
 		ID     mail.AccountID `json:"id"`
 		Secret []byte         `json:"secret,omitempty"` // sealed
+	}
+	// appPasswordRecord is a password for one mail program, or the end of one; without a
+	// number, of all that the account has.
+	appPasswordRecord struct {
+		ID       mail.AccountID     `json:"id"`
+		Number   mail.ProgramNumber `json:"number,omitempty"`
+		Hash     []byte             `json:"hash,omitempty"` // auth.Key.AppPasswordHash
+		Name     string             `json:"name,omitempty"`
+		Services []mail.Service     `json:"services,omitempty"` // none: all
+		Added    time.Time          `json:"added,omitzero"`
+		Gone     bool               `json:"gone,omitempty"`
+	}
+	// programsRecord says whether mail programs need an app password.
+	programsRecord struct {
+		ID   mail.AccountID `json:"id"`
+		Only bool           `json:"only,omitempty"`
 	}
 	// apopRecord is the secret for APOP, in place of what held before; none: it ends.
 	apopRecord struct {
@@ -454,6 +475,10 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[leaveRecord](text)
 	case kindSetFactor:
 		return decodeAs[factorRecord](text)
+	case kindSetAppPassword:
+		return decodeAs[appPasswordRecord](text)
+	case kindSetPrograms:
+		return decodeAs[programsRecord](text)
 	case kindSetAPOP:
 		return decodeAs[apopRecord](text)
 	case kindSetCertificate:

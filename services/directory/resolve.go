@@ -162,7 +162,7 @@ func (d *Directory) Credential(_ context.Context, login string) (auth.Credential
 	if a == nil || a.Disabled {
 		return auth.Credential{Login: mail.Login{Address: address}}, mail.ErrNoAccount
 	}
-	return auth.Credential{Login: a.login(), Record: a.Credential, Access: a.access(), APOP: a.APOP}, nil
+	return auth.Credential{Login: a.login(), Record: a.Credential, Access: a.access(), APOP: a.APOP, Programs: a.appPasswords(), OnlyPrograms: a.OnlyPrograms}, nil
 }
 
 func (r *accountRecord) login() mail.Login {

@@ -130,6 +130,10 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setLeave(&r)
 	case factorRecord:
 		touched, err = n.setFactor(&r)
+	case appPasswordRecord:
+		touched, err = n.setAppPassword(&r)
+	case programsRecord:
+		touched, err = n.setPrograms(&r)
 	case apopRecord:
 		touched, err = n.setAPOP(&r)
 	case certificateRecord:
@@ -224,7 +228,7 @@ func (s *state) change(r *changeRecord) ([]entry, error) {
 }
 
 // remove keeps the account's record, so that it can be restored; its tokens,
-// certificates and APOP secret go.
+// certificates, APOP secret and app passwords go.
 func (s *state) remove(r *removeRecord) ([]entry, error) {
 	old, err := s.live(r.ID)
 	if err != nil {
@@ -232,6 +236,7 @@ func (s *state) remove(r *removeRecord) ([]entry, error) {
 	}
 	a := *old
 	a.Removed, a.Certificates, a.APOP = r.At, nil, nil
+	a.AppPasswords, a.OnlyPrograms = nil, false
 	if !r.Keep {
 		a.Credential = nil
 	}

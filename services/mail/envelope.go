@@ -86,6 +86,8 @@ type Login struct {
 	Account AccountID
 	Address Address // the account's main address
 	Admin   bool    // may run the office: the admin pages and API
+	// Program is the app password that was given; 0: it was another proof.
+	Program ProgramNumber
 }
 
 // Account is one person's (or one function's) account on the box.
