@@ -40,7 +40,7 @@ func TestBook(t *testing.T) {
 	saw("submission", "phone", "fd00::1:2:3:4", 3)
 	saw("imap", "Thunderbird", "10.0.0.1", 0)
 	saw("imap", strings.Repeat("x", 1000), "10.0.0.1", 0)
-	b.Saw(Login{Account: 2, Service: "imap"})                             // no address
+	b.Saw(Login{Account: 2, Service: "imap"})                            // no address
 	b.Saw(Login{Service: "imap", Peer: netip.MustParseAddr("10.0.0.1")}) // nobody
 	check := func() {
 		t.Helper()

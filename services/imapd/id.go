@@ -42,6 +42,7 @@ func (c idCommand) run(_ context.Context, s *session) error {
 		case "name":
 			s.without = withoutFor(c.fields[i+1])
 			name = clipped(c.fields[i+1])
+			s.client = name
 		case "version":
 			version = clipped(c.fields[i+1])
 		default:
@@ -53,6 +54,9 @@ func (c idCommand) run(_ context.Context, s *session) error {
 	if len(attrs) > 0 {
 		s.log.Debug("imap client named itself", attrs...)
 	}
+	if s.client != "" {
+		s.sighted()
+	}
 	s.w.Raw(`* ID ("name" "Sanduk"`)
 	if s.account != nil && s.server.options.Version != "" {
 		s.w.Raw(` "version" `)
@@ -60,6 +64,16 @@ func (c idCommand) run(_ context.Context, s *session) error {
 	}
 	s.w.Raw(")\r\n")
 	return nil
+}
+
+// sighted tells of a log-in: as soon as the client has named itself, or has gone on
+// without that.
+func (s *session) sighted() {
+	if s.account == nil || s.seen || s.server.options.Seen == nil {
+		return
+	}
+	s.seen = true
+	s.server.options.Seen(s.login, s.peer, s.client)
 }
 
 // clipped shortens what a client says of itself for the log.

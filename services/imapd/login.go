@@ -60,6 +60,9 @@ func (s *session) enter(ctx context.Context, login mail.Login) error {
 	s.log = s.log.With("account", login.Account.String())
 	s.conn.until(time.Time{})
 	s.code = "CAPABILITY " + s.capabilities()
+	if s.client != "" {
+		s.sighted()
+	}
 	s.log.Info("imap log-in", "login", login.Address.String(), "tls", s.tls != nil)
 	return nil
 }

@@ -38,6 +38,7 @@ func parseSelect(readOnly bool) func(*parser) request {
 }
 
 func (c selectCommand) run(ctx context.Context, s *session) error {
+	s.sighted()
 	if c.resync != nil && !s.qresync {
 		return bad("ENABLE QRESYNC comes first") // RFC 7162 §3.2.5
 	}

@@ -36,7 +36,10 @@ type Options struct {
 	Trail     Trail                 // nil: nobody hears what clients fetch and take away
 	Trusted   func(netip.Addr) bool // exempt from the limit of connections per address
 	Version   string                // told by ID after log-in
-	Log       *slog.Logger
+	// Seen hears of each log-in, once it is known what the client calls itself (""); nil:
+	// nobody does. It must not wait.
+	Seen func(login mail.Login, peer netip.Addr, client string)
+	Log  *slog.Logger
 }
 
 // Server serves IMAP on any number of listeners.

@@ -44,6 +44,8 @@ type session struct {
 
 	login   mail.Login
 	visit   mail.Visit // for the Trail
+	client  string     // what the client calls itself by ID
+	seen    bool       // Options.Seen has heard of this log-in
 	account Account    // nil before log-in
 	sharing Sharer     // the account as one that is shared; nil: it can't be
 	view    *view      // nil while no mailbox is selected
@@ -105,6 +107,7 @@ func (s *session) Serve() {
 	defer func() {
 		s.stopNotify()
 		if s.account != nil {
+			s.sighted()
 			s.server.releaseLogin(s.login.Account)
 		}
 		if v := recover(); v != nil {

@@ -24,7 +24,8 @@ func (unauthenticate) run(_ context.Context, s *session) error {
 	s.view = nil // as UNSELECT: nothing is expunged (§3)
 	s.stopNotify()
 	left := s.login.Account
-	s.login, s.account, s.sharing = mail.Login{}, nil, nil
+	s.sighted()
+	s.login, s.account, s.sharing, s.seen = mail.Login{}, nil, nil, false
 	s.server.releaseLogin(left)
 	s.server.desk.Own(s, 0) // Drop must not cut whoever comes next
 	// What ENABLE has turned on ends with the log-in (§4.1).

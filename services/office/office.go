@@ -22,6 +22,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/collect"
 	"github.com/sanduk-mail/sanduk/services/collect/moving"
 	"github.com/sanduk-mail/sanduk/services/delivery"
+	"github.com/sanduk-mail/sanduk/services/device"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/feed"
@@ -151,6 +152,7 @@ type Office struct {
 	trace     *trace.Book // of what happens to mail
 	traceEnd  time.Time   // of its last step before this start
 	tally     *tally.Book // of mail by days
+	devices   *device.Book
 	audit     *audit.Book // of who changed what
 	judge     judge
 	srsKey    []byte // for package srs

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/sanduk-mail/sanduk/services/auth"
+	"github.com/sanduk-mail/sanduk/services/device"
 	"github.com/sanduk-mail/sanduk/services/directory"
 	"github.com/sanduk-mail/sanduk/services/imapd"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -165,6 +166,7 @@ type people struct {
 	*directory.Directory
 	store   *store.Store
 	servers *servers
+	devices *device.Book
 }
 
 // Usage is what an account takes up.
@@ -219,6 +221,7 @@ func (p people) RemoveAPOP(ctx context.Context, id mail.AccountID) error {
 // RemoveAccount removes an account and ends its sessions.
 func (p people) RemoveAccount(ctx context.Context, id mail.AccountID) error {
 	defer p.servers.drop(id)
+	defer p.devices.Forget(id)
 	return p.Directory.RemoveAccount(ctx, id)
 }
 

@@ -121,23 +121,23 @@ func (o *Office) newServers() (*servers, error) {
 	asking := o.askingTLS()
 	s := &servers{
 		smtp: smtpd.New(smtpd.Options{
-			Hostname: o.hostname, Mailroom: o.mailroom, Auth: auth.Unbound{Authenticator: o.auth}, TLS: config, SubmissionTLS: asking,
+			Hostname: o.hostname, Mailroom: o.mailroom, Auth: auth.Unbound{Authenticator: o.auth.For(mail.ServiceSubmission)}, Seen: o.saw(mail.ServiceSubmission), TLS: config, SubmissionTLS: asking,
 			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Guards: o.guards(), Allowances: senders{o}, Judge: o.judge, Room: o.room.Outside, Offers: o.offers(), Turner: turner{o}, Log: o.log.With("protocol", "smtp"),
 		}),
 		imap: imapd.New(imapd.Options{
-			Open: o.openIMAP, Auth: o.auth, TLS: asking, KeptTexts: o.options.Memory.cache(), Trail: o.trail,
+			Open: o.openIMAP, Auth: o.auth.For(mail.ServiceIMAP), Seen: o.saw(mail.ServiceIMAP), TLS: asking, KeptTexts: o.options.Memory.cache(), Trail: o.trail,
 			Draft: o.spool.New, MaxSize: mail.MaxMessage, Trusted: o.lan.Trusted, Version: o.options.Version, Log: o.log.With("protocol", "imap"),
 		}),
 		pop3: pop3d.New(pop3d.Options{
-			Open: o.openPOP3, Auth: o.auth, TLS: asking, Trusted: o.lan.Trusted, Rules: popRules{o}, Trail: o.trail, Version: o.options.Version, Log: o.log.With("protocol", "pop3"),
+			Open: o.openPOP3, Auth: o.auth.For(mail.ServicePOP3), Seen: o.saw(mail.ServicePOP3), TLS: asking, Trusted: o.lan.Trusted, Rules: popRules{o}, Trail: o.trail, Version: o.options.Version, Log: o.log.With("protocol", "pop3"),
 		}),
 	}
 	var err error
-	everybody := people{o.directory, o.store, s}
+	everybody := people{o.directory, o.store, s, o.devices}
 	s.web, err = web.New(web.Options{
 		Box: box{o}, Accounts: everybody, Access: everybody, POP3: o.directory, LogInCerts: everybody, APOP: everybody, Shares: o.shares, Authenticator: o.auth, Tokens: tokens{o.directory}, Addresses: o.directory, Search: finder{o}, Archives: archives{o}, Health: doctor{o}, Sending: sentCounts{o}, Undo: undo{o}, Collector: o.collector, Sources: sourceBook{o}, Mover: o.movers(), Recoverable: o.store.Retention(), Certificates: shownCertificates{o.certs}, BoxCertificate: boxCertificate{o}, Challenge: o.issuance, Machine: o.options.Machine,
 		DNS: published{o}, Queue: waiting{o.queue, o.directory}, Trace: o.tracing(), Tally: o.tally, Audit: o.audit,
-		Verdicts: verdicts{o}, Spares: o.directory, Admissions: o.directory, BlockLists: listBook{o}, Sizes: listBook{o}, Computer: o.options.Computer, Networking: o.options.Networking, Encryption: o.options.Encryption, Monitor: monitors{o}, UpdateSource: o.updateSource(), Uplink: o.uplink(), SecondFactors: secondFactors{o.directory, o.auth}, Routes: routeBook{o}, Content: rulebook{o}, Decisions: heldMail{o},
+		Verdicts: verdicts{o}, Spares: o.directory, Admissions: o.directory, BlockLists: listBook{o}, Sizes: listBook{o}, Computer: o.options.Computer, Networking: o.options.Networking, Encryption: o.options.Encryption, Monitor: monitors{o}, UpdateSource: o.updateSource(), Uplink: o.uplink(), SecondFactors: secondFactors{o.directory, o.auth}, AppPasswords: everybody, Devices: o.devices, Routes: routeBook{o}, Content: rulebook{o}, Decisions: heldMail{o},
 		Claim: o.claim, WayBack: o.wayBack, Local: o.lan.Local, Trusted: o.lan.Trusted, Names: o.names(), TLS: o.certs.TLSConfig("h2", "http/1.1"),
 		Version: o.options.Version, Logger: o.log.With("protocol", "web"),
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/device"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/message"
 	"github.com/sanduk-mail/sanduk/services/store"
@@ -35,6 +36,8 @@ func (o *Office) openTrace() error {
 	log, kept := o.options.Log, o.keeping(below)
 	o.tally = tally.Open(kept, o.clocks, log)
 	o.close = append(o.close, o.tally.Close)
+	o.devices = device.Open(kept, time.Now, log)
+	o.close = append(o.close, o.devices.Close)
 	o.trace, err = trace.Open(trace.Options{Files: kept, Log: log, Sure: o.sure, Seen: o.countStep})
 	if err != nil {
 		log.Error("what happens to mail can't be noted, nor looked up", "err", err)

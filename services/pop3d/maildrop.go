@@ -58,6 +58,9 @@ func (s *session) enter(ctx context.Context, login mail.Login) error {
 	s.server.desk.Own(s, login.Account)
 	s.link.until = time.Time{}
 	s.log = s.log.With("account", login.Address.String())
+	if s.server.options.Seen != nil {
+		s.server.options.Seen(login, s.peer, "")
+	}
 	s.log.Info("logged in", "messages", len(drop.entries))
 	count, size := drop.total()
 	s.wire.ok("%d messages (%d octets)", count, size)

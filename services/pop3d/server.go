@@ -28,7 +28,10 @@ type Options struct {
 	Trail   Trail                 // nil: nobody hears what clients fetch and delete
 	Rules   Rules                 // nil: none holds for anybody
 	Version string                // told by CAPA after log-in; one word
-	Log     *slog.Logger
+	// Seen hears of each log-in; POP3 has no way to say what the client calls itself. nil:
+	// nobody does. It must not wait.
+	Seen func(login mail.Login, peer netip.Addr, client string)
+	Log  *slog.Logger
 }
 
 // Server serves POP3 on any number of listeners.

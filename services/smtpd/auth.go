@@ -45,6 +45,9 @@ func (c *conn) auth(arguments string) error {
 	}
 	c.peer.Login = exchange.Login()
 	c.desk.Own(c, c.peer.Login.Account)
+	if c.server.options.Seen != nil {
+		c.server.options.Seen(c.peer.Login, c.peer.Addr, c.peer.Helo)
+	}
 	c.wire.reply(235, mail.Status2_7_0Authenticated, "Welcome")
 	return nil
 }

@@ -66,7 +66,10 @@ type Options struct {
 	Offers Offers
 	Guards Guards
 	Turner Turner // nil: ETRN is not offered
-	Log    *slog.Logger
+	// Seen hears of each log-in, with the name that the client gave in EHLO; nil: nobody
+	// does. It must not wait.
+	Seen func(login mail.Login, peer netip.Addr, client string)
+	Log  *slog.Logger
 }
 
 // Server receives mail on any number of listeners.

@@ -46,6 +46,14 @@
 //	PUT    /api/me/second-factor              {secret, code, current}: turns it on; {recovery: [code]}, shown once
 //	DELETE /api/me/second-factor              {current}: 204
 //	DELETE /api/accounts/{address}/second-factor  204; administrator
+//	GET    /api/me/app-passwords              {passwords: [{number, name, services, added, used, used_service, used_peer}], only}
+//	POST   /api/me/app-passwords              {name, services, current}: {password}, shown once; 201
+//	PUT    /api/me/app-passwords              {only, current}: whether mail programs need one; 204
+//	DELETE /api/me/app-passwords/{number}     204
+//	GET    /api/accounts/{address}/app-passwords     {count, only}; administrator
+//	DELETE /api/accounts/{address}/app-passwords     ends all: 204; administrator
+//	GET    /api/me/devices                    {devices: [{service, client, program, app_password, network, first, last}]}: with what one has logged in
+//	GET    /api/accounts/{address}/devices    those of somebody; administrator
 //	GET    /api/me/search?q=…                 one's own mail, best first; &mailbox= and &limit= narrow it
 //	POST   /api/search/rebuild                {address}, "" for everybody: search indexes are made anew; 202; administrator
 //	GET    /api/search/rebuild                {accounts: [{address, state: waiting|running|done|failed, messages, total,

@@ -33,6 +33,8 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("DELETE /api/session", s.handle(s.deleteSession))
 	mux.HandleFunc("PUT /api/me/password", s.handle(s.putOwnPassword))
 	s.secondFactors(mux)
+	s.appPasswords(mux)
+	s.devices(mux)
 	mux.HandleFunc("GET /api/me/sessions", s.handle(s.getSessions))
 	mux.HandleFunc("DELETE /api/me/sessions", s.handle(s.deleteSessions))
 	mux.HandleFunc("DELETE /api/me/sessions/{id}", s.handle(s.deleteOwnSession))

@@ -60,6 +60,8 @@ type Options struct {
 	Monitor        Monitor       // optional: nobody watches over the box
 	Uplink         Uplink        // optional: nobody looks how mail can reach the box
 	SecondFactors  SecondFactors // optional: nobody has any
+	AppPasswords   AppPasswords  // optional: nobody has any
+	Devices        Devices       // optional: nobody remembers them
 	Claim          *claim.Code   // nil on a box that has been set up
 	WayBack        WayBack       // nil: nobody stands at the box
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sanduk-mail/sanduk/services/device"
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
@@ -69,6 +70,9 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
 		return mail.ErrDenied
 	}
 	setCookie(w, cookie, sessionLife)
+	if s.opt.Devices != nil {
+		s.opt.Devices.Saw(device.Login{Account: who.Account, Service: device.Pages, Client: agentOf(r), Peer: addrOf(r.RemoteAddr)})
+	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "signed in", slog.String("account", who.Address.String()), slog.String("peer", r.RemoteAddr))
 	p, err := s.person(r.Context(), account)
 	if err != nil {
