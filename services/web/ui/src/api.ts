@@ -62,6 +62,31 @@ export interface SessionInfo {
   current: boolean
 }
 
+/** What mail programs log in to. */
+export type Service = 'imap' | 'pop3' | 'submission'
+
+/** A password for one mail program. */
+export interface AppPassword {
+  number: number
+  name: string
+  services: Service[]
+  added: string
+  used?: string
+  used_service?: Service
+  used_peer?: string
+}
+
+/** A program in a network, by which somebody has logged in. */
+export interface Device {
+  service: Service | 'pages'
+  client?: string
+  program?: number
+  app_password?: string
+  network: string
+  first: string
+  last: string
+}
+
 /** A secret for an app, and its code as a drawing. */
 export interface NewFactor {
   secret: string
@@ -147,6 +172,12 @@ export const api = {
   turnOnFactor: (secret: string, code: string, current: string) =>
     call<{ recovery: string[] }>('PUT', '/api/me/second-factor', { secret, code, current }).then((r) => r.recovery),
   turnOffFactor: (current: string) => call<void>('DELETE', '/api/me/second-factor', { current }),
+  appPasswords: () => call<{ passwords: AppPassword[]; only: boolean }>('GET', '/api/me/app-passwords'),
+  makeAppPassword: (name: string, services: readonly Service[], current: string) =>
+    call<{ password: string }>('POST', '/api/me/app-passwords', { name, services, current }).then((r) => r.password),
+  setOnlyPrograms: (only: boolean, current: string) => call<void>('PUT', '/api/me/app-passwords', { only, current }),
+  endAppPassword: (number: number) => call<void>('DELETE', `/api/me/app-passwords/${number}`),
+  devices: (of?: string) => call<{ devices: Device[] }>('GET', (of ? person(of) : '/api/me') + '/devices').then((r) => r.devices),
   sessions: () => call<{ sessions: SessionInfo[] }>('GET', '/api/me/sessions').then((r) => r.sessions),
   endSession: (id: string) => call<void>('DELETE', '/api/me/sessions/' + encodeURIComponent(id)),
   endOtherSessions: () => call<void>('DELETE', '/api/me/sessions'),

@@ -8,6 +8,8 @@ import { Note, ProblemNote, Title } from '../parts/parts'
 import { StrengthMeter } from '../setup/YouScreen'
 import { t } from '../texts'
 import { useConnect } from '../connect/Connect'
+import { AppPasswords } from './AppPasswords'
+import { Devices } from './Devices'
 import { SecondFactor } from './SecondFactor'
 import { me } from './session'
 import { SignedIn } from './SignedIn'
@@ -67,7 +69,9 @@ export function Me() {
         </form>
       </section>
       <SecondFactor />
+      <AppPasswords />
       <SignedIn />
+      <Devices />
       <Programs address={who.address} />
       <section class="panel">
         <h2>{t('me.deleted')}</h2>

@@ -6,6 +6,7 @@ import { Icon } from '../parts/Icon'
 import { Busy, Note, ProblemNote, Title } from '../parts/parts'
 import { useDeeds } from './act'
 import { office, type Access, type Rules } from './api'
+import { Devices } from './Devices'
 import { addressesFault, Lines, linesOf } from './Lines'
 import { useLoad } from './load'
 import { Check } from './Pick'
@@ -58,6 +59,8 @@ export function PersonPage({ person, reload }: { person: Person; reload: () => v
         </Panel>
       )}
       {!own && <SecondStep person={person} />}
+      {!own && <Programs person={person} />}
+      <Devices of={person.address} />
       {access.data && <From key={'a' + person.address} person={person} access={access.data.find((a) => a.who === person.address)} />}
     </>
   )
@@ -134,6 +137,27 @@ function SecondStep({ person }: { person: Person }) {
           <Icon name={doing ? 'busy' : 'key'} />{t('person.factor.end')}
         </button>
       </div>
+    </Panel>
+  )
+}
+
+/** How many programs have a password of their own, all to be ended when somebody may have made one who shouldn't. */
+function Programs({ person }: { person: Person }) {
+  const state = useLoad(() => office.appPasswords(person.address), [person.address])
+  const { doing, said, problem, run } = useDeeds(state.reload)
+  if (state.absent) return null
+  return (
+    <Panel title={t('app.person')}>
+      {said && <Note kind="good" live>{said}</Note>}
+      <ProblemNote problem={problem ?? state.problem} />
+      {state.data && <p>{count('app.person.count', state.data.count)}{state.data.only && ' ' + t('app.only')}</p>}
+      {(state.data?.count ?? 0) > 0 && (
+        <div class="row-actions">
+          <button type="button" aria-disabled={!!doing} onClick={() => void run('end', () => office.endAppPasswords(person.address), t('app.person.done'))}>
+            <Icon name={doing ? 'busy' : 'remove'} />{t('app.person.end')}
+          </button>
+        </div>
+      )}
     </Panel>
   )
 }

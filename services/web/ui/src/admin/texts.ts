@@ -1,7 +1,8 @@
 import { en } from '../texts/en'
 import { admin } from '../texts/en.admin'
 import { box } from '../texts/en.box'
+import { own } from '../texts/en.own'
 import { speak } from '../texts'
 
 /** All catalogues: pages that are fetched later may say what the first ones do. */
-export const { t, count, rich } = speak({ ...en, ...admin, ...box })
+export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...own })
