@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 // appBook is the least that the API can be tried on: both of app passwords and devices.
 type appBook struct {
 	list []mail.AppPassword
+	last mail.ProgramNumber
 	only bool
 	saw  []device.Login
 }
@@ -27,15 +29,14 @@ func (b *appBook) AddAppPassword(_ context.Context, _ mail.AccountID, p mail.App
 	if p.Name == "" {
 		return "", mail.ErrName
 	}
-	p.Number, p.Added = 1, time.Unix(0, 0).UTC()
+	b.last++
+	p.Number, p.Added = b.last, time.Unix(0, 0).UTC()
 	b.list = append(b.list, p)
 	return "abcd efgh", nil
 }
 
 func (b *appBook) RemoveAppPassword(_ context.Context, _ mail.AccountID, n mail.ProgramNumber) error {
-	if n == 1 {
-		b.list = nil
-	}
+	b.list = slices.DeleteFunc(slices.Clone(b.list), func(p mail.AppPassword) bool { return p.Number == n })
 	return nil
 }
 

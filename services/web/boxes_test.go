@@ -89,6 +89,8 @@ func newServedBox(t *testing.T, people bool, disk string) servedBox {
 			o.Encryption = &testEncryption{state: EncryptionState{Encrypted: true, Cipher: "aes-256", TPM: true, HasTPM: true}}
 		}
 		o.SecondFactors = &fakeFactors{texts: map[mail.AccountID]string{}}
+		seen := &appBook{}
+		o.AppPasswords, o.Devices = seen, seen
 		o.Ports = Ports{}.orStandard()
 		o.Ports.HTTPS = secure.Addr().(*net.TCPAddr).Port
 		if people {
