@@ -118,7 +118,7 @@ export function AppPasswords() {
       {asking === 'make' && (
         <form ref={form} noValidate onSubmit={(e) => { e.preventDefault(); make() }}>
           <Field label={t('app.name')} hint={t('app.name.hint')} value={name} onValue={setName} fault={faults['name']} input={{ autocomplete: 'off' }} />
-          <fieldset class={'field' + (faults['services'] ? ' has-fault' : '')} aria-describedby="app-services-fault">
+          <fieldset class={'check-field' + (faults['services'] ? ' has-fault' : '')} aria-describedby="app-services-fault">
             <legend>{t('app.services')}</legend>
             {services.map((s) => (
               <label key={s} class="check">
