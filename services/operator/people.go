@@ -6,6 +6,7 @@ func peopleCommands() []command {
 		{"user list", "WHERE", "list the people", userList},
 		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
 		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
+		{"user link", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "make a link by which a person chooses a password that nobody else knows; it is good once, for a day", userLink},
 		{"user disable", "ADDRESS WHERE", "let nobody log in as a person, at once and with whatever they have; mail goes on to arrive", userDisable(true)},
 		{"user enable", "ADDRESS WHERE", "let them log in again", userDisable(false)},
 		{"user quota", "ADDRESS [--bytes SIZE] [--messages NUMBER] WHERE", "show what a person's mail takes up and may take up; with --bytes (500M, 20G) or --messages set that, none for no bound", userQuota},

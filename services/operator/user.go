@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 
@@ -143,4 +145,23 @@ func userDisable(disabled bool) func(context.Context, *task) error {
 			return nil
 		})
 	}
+}
+
+// userLink makes a link to a new password.
+func userLink(ctx context.Context, t *task) error {
+	address, err := t.address()
+	if err != nil {
+		return err
+	}
+	return t.onBox(func(b *box) error {
+		var made struct {
+			Path  string `json:"path"`
+			Hours int    `json:"hours"`
+		}
+		if err := b.do(ctx, http.MethodPost, "/api/accounts/"+url.PathEscape(address.String())+"/password-link", nil, &made); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(t.Out, strings.TrimSuffix(t.flags.box, "/")+made.Path)
+		return err
+	})
 }

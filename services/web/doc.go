@@ -65,6 +65,8 @@
 //	PUT    /api/accounts/{address}/password   {password}: 204; administrator
 //	DELETE /api/accounts/{address}            204; administrator
 //	GET    /api/accounts/{address}/rules      {forward, keep, local_only, send_as, copies: [{to, in, out}]}; administrator
+//	POST   /api/accounts/{address}/password-link  201: a link for that person to choose a password; administrator
+//	POST   /api/password-link                 {address, code, password}: 204; whoever has the link
 //	PATCH  /api/accounts/{address}/rules      any of these: 200; a list replaces what was; administrator
 //	GET    /api/aliases                       {aliases: [{address, kind: alias|shared, name, members}]}; administrator
 //	PUT    /api/aliases/{address}             {kind, name, members}: makes it that: 200; administrator

@@ -46,6 +46,8 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("PATCH /api/accounts/{address}", s.admin(s.patchAccount))
 	mux.HandleFunc("PUT /api/accounts/{address}/password", s.admin(s.putPassword))
 	mux.HandleFunc("DELETE /api/accounts/{address}", s.admin(s.deleteAccount))
+	mux.HandleFunc("POST /api/accounts/{address}/password-link", s.admin(s.postPasswordLink))
+	mux.HandleFunc("POST /api/password-link", s.handle(s.postByLink))
 	mux.HandleFunc("GET /api/accounts/{address}/mail", s.admin(s.getMail))
 	mux.HandleFunc("POST /api/accounts/{address}/mail", s.admin(s.postMail))
 	mux.HandleFunc("GET /api/collect", s.admin(s.getCollect))

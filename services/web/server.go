@@ -107,6 +107,7 @@ type Server struct {
 	pages    *pages
 	sessions sessions
 	jobs     *jobs
+	links    passwordLinks
 
 	secure, plain *http.Server
 	setUp         atomic.Bool // seen true once; it never goes back
@@ -146,7 +147,7 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: read the built pages: %w", err)
 	}
-	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving), bundling: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
+	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, links: passwordLinks{now: opt.Clock}, jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving), bundling: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
 	s.secure = s.httpServer(s.SecureHandler())
 	s.secure.TLSConfig = opt.TLS.Clone() // net/http adds HTTP/2 to it
 	s.plain = s.httpServer(s.PlainHandler())

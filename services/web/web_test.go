@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -331,6 +332,50 @@ func TestDisabled(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.want(b.do("GET", "/api/session", "", alice...), 401, "")
+}
+
+// TestPasswordLink: a person chooses a password by a link, once and within a day; nobody learns who is here.
+func TestPasswordLink(t *testing.T) {
+	t.Parallel()
+	b := setUpBox(t)
+	alice := []string{"Cookie", b.signIn("alice@example.test", "her long password")}
+	admin := []string{"Cookie", b.signIn("admin@example.test", "a long enough one")}
+	path := "/api/accounts/alice@example.test/password-link"
+	b.want(b.do("POST", path, ""), 401, "")
+	b.want(b.do("POST", path, "", alice...), 403, "")
+	b.want(b.do("POST", "/api/accounts/admin@example.test/password-link", "", admin...), 409, "")
+	b.want(b.do("POST", "/api/accounts/nobody@example.test/password-link", "", admin...), 404, "address")
+	make := func() string {
+		t.Helper()
+		link := b.want(b.do("POST", path, "", admin...), 201, "")["path"].(string)
+		code, found := strings.CutSuffix(strings.TrimPrefix(link, "/reset#"), "/alice@example.test")
+		if !found || len(code) < 10 {
+			t.Fatalf("link %q", link)
+		}
+		return code
+	}
+	use := func(address, code, password string, want int, field string) {
+		t.Helper()
+		body, err := json.Marshal(map[string]string{"address": address, "code": code, "password": password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.want(b.do("POST", "/api/password-link", string(body)), want, field)
+	}
+	use("alice@example.test", "olive-harbor-seven-4217", "a very new password", 403, "") // there is no link yet
+	before, code := make(), make()
+	use("alice@example.test", before, "a very new password", 403, "") // a new one ends the one before
+	use("admin@example.test", code, "a very new password", 403, "")
+	use("nobody@example.test", code, "a very new password", 403, "")
+	use("alice@example.test", code, "short", 400, "password")
+	b.want(b.do("GET", "/api/session", "", alice...), 200, "")
+	use("alice@example.test", code, "a very new password", 204, "")
+	b.want(b.do("GET", "/api/session", "", alice...), 401, "")
+	b.signIn("alice@example.test", "a very new password")
+	use("alice@example.test", code, "yet another password", 403, "")
+	code = make()
+	*b.clock = b.clock.Add(linkTime)
+	use("alice@example.test", code, "yet another password", 403, "")
 }
 
 func TestTokens(t *testing.T) {

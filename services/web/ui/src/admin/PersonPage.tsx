@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import type { Person } from '../api'
 import { Field } from '../parts/Field'
 import { Icon } from '../parts/Icon'
-import { Busy, Note, ProblemNote, Title } from '../parts/parts'
+import { Busy, CopyButton, Note, ProblemNote, Title } from '../parts/parts'
 import { useDeeds } from './act'
 import { office, type Access, type Rules } from './api'
 import { Devices } from './Devices'
@@ -41,6 +41,7 @@ export function PersonPage({ person, reload }: { person: Person; reload: () => v
       <ProblemNote problem={deeds.problem ?? (rules.absent ? undefined : rules.problem)} />
       {deeds.said && <Note kind="good" live>{deeds.said}</Note>}
       {person.disabled && <Note kind="wait" title={t('people.disabled')}>{t('people.disabled.text')}</Note>}
+      {!own && <PasswordLink key={'l' + person.address} person={person} />}
       <Room person={person} reload={reload} />
       {!rules.data && !rules.problem && <Busy label={t('loading')} />}
       {rules.data && <Forward key={'f' + person.address} person={person} rules={rules.data} />}
@@ -72,6 +73,23 @@ function Panel({ title, children }: { title: string; children: ComponentChildren
       <h2>{title}</h2>
       {children}
     </section>
+  )
+}
+
+/** A link by which the person chooses a password that nobody else knows. */
+function PasswordLink({ person }: { person: Person }) {
+  const [link, setLink] = useState('')
+  const { doing, problem, run } = useDeeds(() => undefined)
+  const make = () => run('link', async () => setLink(location.origin + (await office.passwordLink(person.address)).path), '')
+  return (
+    <Panel title={t('person.link')}>
+      <p class="soft">{t('person.link.text')}</p>
+      <ProblemNote problem={problem} />
+      {link && <p class="copy-line" role="status"><code class="break">{link}</code><CopyButton text={link} label={t('person.link.copy')} /></p>}
+      <div class="row-actions">
+        <button type="button" aria-disabled={!!doing} onClick={() => void make()}><Icon name={doing ? 'busy' : 'key'} />{t('person.link.make')}</button>
+      </div>
+    </Panel>
   )
 }
 

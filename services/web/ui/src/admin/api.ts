@@ -348,6 +348,7 @@ export const office = {
   changeRules: (address: string, rules: Partial<Rules>) => call<Rules>('PATCH', account(address, 'rules'), rules),
   setQuota: (address: string, bytes: number) => call<Person>('PATCH', account(address), { quota_bytes: bytes }),
   setDisabled: (address: string, disabled: boolean) => call<void>('PATCH', '/api/accounts/' + encodeURIComponent(address), { disabled }),
+  passwordLink: (address: string) => call<{ path: string; hours: number }>('POST', '/api/accounts/' + encodeURIComponent(address) + '/password-link'),
   access: () => call<{ access: Access[] }>('GET', '/api/access').then((r) => r.access),
   setAccess: (access: Access) => call<void>('PUT', '/api/access', access),
   removed: () => call<{ accounts: RemovedPerson[] }>('GET', '/api/removed-accounts').then((r) => r.accounts),

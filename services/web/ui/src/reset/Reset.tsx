@@ -8,15 +8,23 @@ import { Languages } from '../parts/Languages'
 import { Note, ProblemNote, Title } from '../parts/parts'
 import { decoded } from '../router'
 import { StrengthMeter } from '../setup/YouScreen'
-import { speak } from '../texts'
-import { en } from '../texts/en'
-import { wayback } from '../texts/en.wayback'
+import { ByLink } from './ByLink'
+import { t } from './texts'
 
-const { t } = speak({ ...en, ...wayback })
+/** /reset#CODE, or /reset#CODE/ADDRESS from an administrator's link. What stands behind the # is taken out of the
+ * address bar, so that it doesn't stay in the history. */
+export default function Reset({ status }: { status: Status }) {
+  const [[code, address]] = useState(() => {
+    const [code = '', ...rest] = decoded(location.hash.slice(1)).split('/')
+    history.replaceState(null, '', location.pathname)
+    return [code, rest.join('/')] as const
+  })
+  return address ? <ByLink code={code} address={address} /> : <ByScreen status={status} start={code} />
+}
 
 /** A new password for an administrator, with a code from the box's screen. */
-export default function Reset({ status }: { status: Status }) {
-  const [code, setCode] = useState(() => decoded(location.hash.slice(1)))
+function ByScreen({ status, start }: { status: Status; start: string }) {
+  const [code, setCode] = useState(start)
   const [address, setAddress] = useState('')
   const [password, setPassword] = useState('')
   const [busy, setBusy] = useState(false)

@@ -12,4 +12,7 @@ export default {
   'wayback.done': 'Das neue Passwort gilt',
   'wayback.done.text': 'Alle Browser und Mailprogramme von {address} wurden abgemeldet. Melden Sie sich mit dem neuen Passwort an und geben Sie es in den Mailprogrammen ein.',
   'wayback.signin': 'Anmelden',
+  'link.title': 'Wählen Sie Ihr Passwort',
+  'link.lead': 'Diesen Link hat gemacht, wer die Mailbox des Büros betreut. Das Passwort, das Sie hier wählen, kennt sonst niemand.',
+  'link.done': 'Richten Sie jetzt Ihr Mailprogramm damit ein.',
 } satisfies Catalogue<typeof wayback>

@@ -10,4 +10,7 @@ export const wayback = {
   'wayback.done': 'The new password holds',
   'wayback.done.text': 'All browsers and mail programs of {address} have been signed out. Sign in with the new password, and type it into the mail programs.',
   'wayback.signin': 'Sign in',
+  'link.title': 'Choose your password',
+  'link.lead': 'Whoever runs the office’s mail box has made this link for you. The password you choose here is known to nobody else.',
+  'link.done': 'Now set up your mail program with it.',
 }

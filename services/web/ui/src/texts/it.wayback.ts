@@ -12,4 +12,7 @@ export default {
   'wayback.done': 'La nuova password è valida',
   'wayback.done.text': 'Tutti i browser e i programmi di posta di {address} sono stati disconnessi. Acceda con la nuova password e la inserisca nei programmi di posta.',
   'wayback.signin': 'Accedi',
+  'link.title': 'Scegliete la vostra password',
+  'link.lead': 'Questo link l’ha creato chi gestisce il box della posta dell’ufficio. La password che scegliete qui non la conosce nessun altro.',
+  'link.done': 'Ora configurate il vostro programma di posta.',
 } satisfies Catalogue<typeof wayback>

@@ -12,4 +12,7 @@ export default {
   'wayback.done': 'Parola nouă este valabilă',
   'wayback.done.text': 'Toate browserele și programele de poștă ale {address} au fost deconectate. Conectați-vă cu parola nouă și introduceți-o în programele de poștă.',
   'wayback.signin': 'Conectare',
+  'link.title': 'Alegeți-vă parola',
+  'link.lead': 'Acest link a fost făcut de cine administrează poșta biroului. Parola pe care o alegeți aici nu o cunoaște nimeni altcineva.',
+  'link.done': 'Configurați acum programul de mail cu ea.',
 } satisfies Catalogue<typeof wayback>

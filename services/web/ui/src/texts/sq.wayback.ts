@@ -12,4 +12,7 @@ export default {
   'wayback.done': 'Fjalëkalimi i ri vlen',
   'wayback.done.text': 'Të gjithë shfletuesit dhe programet e postës të {address} u çlidhën. Hyni me fjalëkalimin e ri dhe shkruajeni në programet e postës.',
   'wayback.signin': 'Hyni',
+  'link.title': 'Zgjidhni fjalëkalimin tuaj',
+  'link.lead': 'Këtë lidhje e ka bërë ai që kujdeset për postën e zyrës. Fjalëkalimin që zgjidhni këtu nuk e di askush tjetër.',
+  'link.done': 'Tani konfiguroni programin tuaj të postës.',
 } satisfies Catalogue<typeof wayback>

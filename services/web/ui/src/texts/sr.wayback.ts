@@ -12,4 +12,7 @@ export default {
   'wayback.done': 'Nova lozinka važi',
   'wayback.done.text': 'Svi pregledači i programi za poštu adrese {address} su odjavljeni. Prijavite se novom lozinkom i unesite je u programe za poštu.',
   'wayback.signin': 'Prijavi se',
+  'link.title': 'Izaberite svoju lozinku',
+  'link.lead': 'Ovaj link je napravio onaj ko vodi poštu kancelarije. Lozinku koju ovde izaberete ne zna niko drugi.',
+  'link.done': 'Sada podesite svoj program za poštu.',
 } satisfies Catalogue<typeof wayback>
