@@ -139,6 +139,9 @@ func (b *Book) Steps(ctx context.Context, id mail.ID) (m Message, err error) {
 	defer func() { err = errors.Join(err, done()) }()
 	m.ID = id
 	steps, err := s.steps(ctx, id)
+	if err == nil {
+		steps, err = s.goOn(ctx, steps)
+	}
 	m.Steps = whole(steps)
 	return m, err
 }
@@ -240,7 +243,11 @@ func (s *search) messageAt(i int, at uint32) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := Message{ID: step.ID, Steps: whole(steps)}
+	all, err := s.goOn(context.Background(), slices.Clone(steps))
+	if err != nil {
+		return nil, err
+	}
+	m := Message{ID: step.ID, Steps: whole(all)}
 	newest := placed{}
 	for _, p := range steps {
 		if !p.shared && s.holds(&p.Step) && p.isBehind(newest) {
@@ -251,6 +258,34 @@ func (s *search) messageAt(i int, at uint32) (*Message, error) {
 		return nil, nil
 	}
 	return &m, nil
+}
+
+// maxGoesOn is how often a message goes on under another ID: one may wait, be put off, and
+// wait again.
+const maxGoesOn = 8
+
+// goOn adds to the steps of a message those under the IDs that it has had later, but for
+// the ones by which it got them.
+func (s *search) goOn(ctx context.Context, list []placed) ([]placed, error) {
+	seen := map[string]bool{}
+	for i := 0; i < len(list) && len(seen) < maxGoesOn; i++ {
+		text := list[i].Get(goesOn)
+		id, err := mail.ParseID(text)
+		if text == "" || err != nil || seen[text] {
+			continue
+		}
+		seen[text] = true
+		more, err := s.steps(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		what := list[i].What
+		list = append(list, slices.DeleteFunc(more, func(p placed) bool { return p.What == what || p.What == "" })...)
+	}
+	if len(seen) > 0 {
+		slices.SortStableFunc(list, func(a, b placed) int { return a.At.Compare(b.At) })
+	}
+	return list, nil
 }
 
 // placed is a step with its place.

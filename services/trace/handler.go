@@ -26,6 +26,10 @@ func (b *Book) Handler(next slog.Handler) slog.Handler {
 	return &handler{book: b, next: next, meter: newMeter(strangersBurst, strangersMinute)}
 }
 
+// goesOn is the name of the pair of a step by which a message goes on under another ID: one
+// that has waited on the box leaves it as a new one.
+const goesOn = "as"
+
 type handler struct {
 	book   *Book
 	next   slog.Handler
@@ -33,7 +37,8 @@ type handler struct {
 	pairs  []Pair // of With
 	id     mail.ID
 	of     []mail.Traced
-	groups string // of WithGroup, with a dot behind each
+	began  mail.ID // of "message": under which the message of the line has come
+	groups string  // of WithGroup, with a dot behind each
 }
 
 func (h *handler) Enabled(ctx context.Context, level slog.Level) bool {
@@ -111,6 +116,10 @@ func (h *handler) note(r slog.Record) {
 		return
 	}
 	h.book.undecided.take(s)
+	if !c.began.IsZero() && c.began != s.ID {
+		s.ID, s.Pairs = c.began, append(s.Pairs, Pair{goesOn, s.ID.String()})
+		h.book.undecided.take(s)
+	}
 }
 
 // take adds what an attribute says.
@@ -122,6 +131,10 @@ func (h *handler) take(a slog.Attr, prefix string) {
 	}
 	if id, ok := v.Any().(mail.ID); ok && a.Key == "id" {
 		h.id = id
+		return
+	}
+	if began, ok := v.Any().(mail.ID); ok && a.Key == "message" {
+		h.began = began
 		return
 	}
 	if v.Kind() == slog.KindGroup {

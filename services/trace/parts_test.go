@@ -102,3 +102,28 @@ func TestStepOfMany(t *testing.T) {
 		t.Errorf("a step of many is read back with %d, %v", len(got.Of), err)
 	}
 }
+
+// TestGoesOn: a message that waited on the box leaves it under another ID, and is still one.
+func TestGoesOn(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	l := slog.New(b.Handler(slog.DiscardHandler))
+	first, second := mail.NewID(noon), mail.NewID(noon.Add(time.Hour))
+	l.Info("message waits for a decision", "verb", "commit", "id", first, slog.Group(Private, "subject", "Prices"))
+	l.Info("held message released", "id", first, "by", "admin@office.test")
+	l.Info("message that waited delivered", "verb", "commit", "id", second, "message", first, slog.Group(Private, "subject", "Prices"))
+	l.Info("message tried", "verb", "attempt", "id", second, "state", "relayed")
+	m, err := b.Steps(t.Context(), first)
+	var what []string
+	for _, s := range m.Steps {
+		what = append(what, s.What)
+	}
+	if want := []string{"message waits for a decision", "held message released", "message that waited delivered", "message tried"}; err != nil || !slices.Equal(what, want) {
+		t.Errorf("what happened is %q, %v; want %q", what, err, want)
+	}
+	// One that is said to go on as itself, or in a circle, ends.
+	l.Info("message that waited delivered", "verb", "commit", "id", first, "message", second)
+	if m, err := b.Steps(t.Context(), second); err != nil || len(m.Steps) > 20 {
+		t.Errorf("in a circle %d steps, %v", len(m.Steps), err)
+	}
+}

@@ -121,7 +121,7 @@ func (s *Server) decide(what string, do func(context.Context, mail.ID) error) fu
 		if err := do(r.Context(), id); err != nil {
 			return err
 		}
-		s.log.LogAttrs(r.Context(), slog.LevelInfo, "held message "+what, slog.String("id", id.String()), slog.String("by", who.Address.String()))
+		s.log.LogAttrs(r.Context(), slog.LevelInfo, "held message "+what, slog.Any("id", id), slog.String("by", who.Address.String()))
 		s.reply(w, r, http.StatusNoContent, nil)
 		return nil
 	}

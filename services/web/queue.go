@@ -147,13 +147,22 @@ func (s *Server) alterWaiting(what string, do func(context.Context, mail.ID) err
 		if err != nil {
 			return err
 		}
+		message := s.messageOf(r.Context(), id)
 		if err := do(r.Context(), id); err != nil {
 			return err
 		}
-		s.log.LogAttrs(r.Context(), slog.LevelInfo, "waiting message "+what, slog.String("item", id.String()), slog.String("by", who.Address.String()))
+		s.log.LogAttrs(r.Context(), slog.LevelInfo, "waiting message "+what, slog.Any("id", message), slog.String("item", id.String()), slog.String("by", who.Address.String()))
 		s.reply(w, r, http.StatusNoContent, nil)
 		return nil
 	}
+}
+
+// messageOf is the ID under which a waiting message has come; zero: it waits no longer.
+func (s *Server) messageOf(ctx context.Context, item mail.ID) (id mail.ID) {
+	if shown, err := s.opt.Queue.Show(ctx, item); err == nil {
+		id, _ = mail.ParseID(shown.Message) // zero of what is none
+	}
+	return id
 }
 
 // postRetryAll is POST /api/queue/retry {"hop": DOMAIN}: 204.
@@ -193,10 +202,11 @@ func (s *Server) postRedirect(w http.ResponseWriter, r *http.Request, who mail.L
 	if err != nil {
 		return err
 	}
+	message := s.messageOf(r.Context(), id)
 	if err := s.opt.Queue.Redirect(r.Context(), id, from[0].Address, to[0].Address); err != nil {
 		return err
 	}
-	s.log.LogAttrs(r.Context(), slog.LevelInfo, "waiting message redirected", slog.String("item", id.String()), slog.String("from", in.From), slog.String("to", in.To), slog.String("by", who.Address.String()))
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "waiting message redirected", slog.Any("id", message), slog.String("item", id.String()), slog.String("instead", in.From), slog.String("to", in.To), slog.String("by", who.Address.String()))
 	s.reply(w, r, http.StatusNoContent, nil)
 	return nil
 }

@@ -95,7 +95,7 @@ func TestQueue(t *testing.T) {
 	if answer := b.do("GET", one+"/message", "", admin...); answer.Code != http.StatusOK || answer.Body.String() != "hello" {
 		t.Errorf("message: %d %q", answer.Code, answer.Body)
 	}
-	want := []string{"show", "hold", "redirect b@far.test c@else.test", "retry far.test", "drop", "show", "export"}
+	want := []string{"show", "show", "hold", "show", "show", "show", "redirect b@far.test c@else.test", "retry far.test", "show", "drop", "show", "export"}
 	if got := l.done; len(got) != len(want) {
 		t.Fatalf("done %q, want %q", got, want)
 	}

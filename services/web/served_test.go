@@ -6,6 +6,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -37,10 +38,18 @@ func serveOffice(t *testing.T, o *Options) {
 	o.Routes = newServedRoutes()
 	o.Computer = &servedComputer{}
 	o.Queue = newServedQueue(now)
-	o.Trace = newServedTrace(now)
+	undo := newServedUndo(t)
+	traced := newServedTrace(now)
+	traced.add(now.Add(-20*time.Minute), mail.ID{9},
+		traceStep(now.Add(-20*time.Minute), "message waits for a decision", "why", "It has an attachment named “prices-2027.xlsx”.", "from", "ben.person@example.test", "to", "press@paper.test", "subject", "Prices of 2027", "size", "840000"))
+	traced.add(now.Add(-2*time.Hour), undo.invoice,
+		traceStep(now.Add(-2*time.Hour), "message delivered", "mailboxes", "1", "outside", "0", "account", "alice@example.test", "folder", "INBOX", "from", "bob@builder.test", "to", "alice@example.test", "subject", "Invoice 2026-118", "size", "48213"),
+		traceStep(now.Add(-time.Hour), "messages fetched", "verb", "fetch", "protocol", "imap", "account", "alice@example.test", "peer", "192.168.1.31", "program", "Thunderbird 140", "count", "1"),
+		traceStep(now.Add(-30*time.Minute), "messages deleted", "verb", "expunge", "protocol", "pop3", "account", "alice@example.test", "peer", "192.168.1.31", "folder", "INBOX", "mailbox", "m1", "uid", "2", "count", "3"))
+	o.Trace, o.Logger = traced, slog.New(&tracedLines{o.Logger.Handler(), traced})
 	o.Tally = servedTally{}
 	o.Audit = servedChanges(now)
-	o.Undo = newServedUndo(t)
+	o.Undo = undo
 	o.Addresses = newServedAddresses()
 	o.Access = &servedAccess{}
 	o.Networking = &servedNetwork{settings: json.RawMessage(`{"mode":"dhcp","ntp":["time.example.test"]}`)}
@@ -375,12 +384,13 @@ func (d *servedDecisions) Export(context.Context, mail.ID, io.Writer) error {
 type servedUndo struct {
 	recycler
 	removed mail.AccountID
+	invoice mail.ID // of one of them
 }
 
 func newServedUndo(t *testing.T) *servedUndo {
 	t.Helper()
 	ctx := context.Background()
-	u := &servedUndo{recycler{store: memstore.New(time.Now)}, 20}
+	u := &servedUndo{recycler{store: memstore.New(time.Now)}, 20, mail.ID{}}
 	for _, id := range []mail.AccountID{1, 2, 3, 4, 5, 6, 7, 8, u.removed} {
 		if err := u.store.CreateAccount(ctx, id); err != nil {
 			t.Fatal(err)
@@ -400,6 +410,11 @@ func newServedUndo(t *testing.T) *servedUndo {
 	if _, err := a.Expunge(ctx, 1, mail.SetOf[mail.UID](1, 2, 3), false); err != nil {
 		t.Fatal(err)
 	}
+	of, err := a.Traced(ctx, []mail.Place{{Mailbox: 1, UID: 2}})
+	if err != nil || len(of) != 1 {
+		t.Fatal(of, err)
+	}
+	u.invoice = of[0].ID
 	m, err := a.CreateMailbox(ctx, "Projects/2025", mail.RoleNone)
 	if err != nil {
 		t.Fatal(err)

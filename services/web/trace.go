@@ -65,6 +65,21 @@ type tracedJSON struct {
 	Steps []traceStepJSON `json:"steps"`
 }
 
+// maxShort is how many recipients, or mailboxes, a list has of each step: the page of one
+// message has all.
+const maxShort = 20
+
+// shortTrace is a message in a list.
+func shortTrace(t Traced) tracedJSON {
+	shown := shownTrace(t)
+	for _, s := range shown.Steps {
+		for name, values := range s.About {
+			s.About[name] = values[:min(len(values), maxShort)]
+		}
+	}
+	return shown
+}
+
 func shownTrace(t Traced) tracedJSON {
 	shown := tracedJSON{ID: t.ID.String(), Steps: make([]traceStepJSON, len(t.Steps))}
 	for i, s := range t.Steps {
@@ -102,7 +117,7 @@ func (s *Server) findTraced(w http.ResponseWriter, r *http.Request, _ mail.Login
 	}
 	shown := make([]tracedJSON, len(found))
 	for i, t := range found {
-		shown[i] = shownTrace(t)
+		shown[i] = shortTrace(t)
 	}
 	s.reply(w, r, http.StatusOK, map[string]any{"messages": shown, "next": next})
 	return nil

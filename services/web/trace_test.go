@@ -4,9 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,9 +16,61 @@ import (
 )
 
 // servedTrace is what happened to some mail.
-type servedTrace struct{ list []Traced } // the newest first
+type servedTrace struct {
+	mu   sync.Mutex
+	list []Traced // the newest first
+}
+
+// traceStep is one at a time, with names and values.
+func traceStep(at time.Time, what string, text ...string) TraceStep {
+	return TraceStep{At: at, What: what, Pairs: about(text...)}
+}
+
+// add puts a message where its time is.
+func (s *servedTrace) add(at time.Time, id mail.ID, steps ...TraceStep) {
+	i := slices.IndexFunc(s.list, func(m Traced) bool { return m.Steps[0].At.Before(at) })
+	s.list = slices.Insert(s.list, max(i, 0), Traced{id, steps})
+}
+
+// tracedLines makes steps of lines about messages, as the trace does.
+type tracedLines struct {
+	slog.Handler
+	trace *servedTrace
+}
+
+func (l *tracedLines) WithAttrs(a []slog.Attr) slog.Handler {
+	return &tracedLines{l.Handler.WithAttrs(a), l.trace}
+}
+
+func (l *tracedLines) Handle(ctx context.Context, r slog.Record) error {
+	var of []mail.ID
+	step := TraceStep{At: r.Time, What: r.Message}
+	r.Attrs(func(a slog.Attr) bool {
+		switch v := a.Value.Any().(type) {
+		case mail.ID:
+			of = append(of, v)
+		case []slog.Attr:
+			for _, m := range v[0].Value.Any().([]mail.Traced) {
+				of = append(of, m.ID)
+			}
+		default:
+			step.Pairs = append(step.Pairs, TracePair{a.Key, a.Value.String()})
+		}
+		return true
+	})
+	l.trace.mu.Lock()
+	defer l.trace.mu.Unlock()
+	for i := range l.trace.list {
+		if m := &l.trace.list[i]; slices.Contains(of, m.ID) {
+			m.Steps = append(slices.Clip(m.Steps), step)
+		}
+	}
+	return l.Handler.Handle(ctx, r)
+}
 
 func (s *servedTrace) Find(_ context.Context, q TraceQuery) (found []Traced, next string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	from := 0
 	if q.After != "" {
 		if _, err := fmt.Sscanf(q.After, "%d", &from); err != nil || from >= len(s.list) {
@@ -35,6 +89,8 @@ func (s *servedTrace) Find(_ context.Context, q TraceQuery) (found []Traced, nex
 }
 
 func (s *servedTrace) Steps(_ context.Context, id mail.ID) (Traced, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	i := slices.IndexFunc(s.list, func(m Traced) bool { return m.ID == id })
 	if i < 0 {
 		return Traced{ID: id}, nil

@@ -10,15 +10,17 @@ import { en } from '../texts/en'
 import { admin } from '../texts/en.admin'
 import { trace as english } from '../texts/en.trace'
 import { useDeeds } from './act'
-import { office, type Traced, type TraceStep } from './api'
+import { office, undoOf, type Traced, type TraceStep } from './api'
 import { useLoad } from './load'
 import { Search } from './Search'
 import { Empty, size, State, When, whenText } from './show'
-import { about, factsOf, fateOf, kindOf, kinds, verbOf, type Facts } from './trace'
+import { about, canPutBack, factsOf, fateOf, itemsOf, kindOf, kinds, ownerOf, verbOf, type Facts } from './trace'
 
 const { t, count } = speak({ ...en, ...admin, ...english })
 
 const page = 50
+/** How many recipients are named at the top: the steps have all. */
+const named = 50
 /** How long somebody may type before the box is asked. */
 const pause = 250
 
@@ -150,10 +152,9 @@ function recipients(f: Facts): string {
 function Message({ id }: { id: string }) {
   const loaded = useLoad(() => office.traced(id), [id], 5_000)
   const m = loaded.data
-  const item = m && fateOf(m) === 'waiting' ? m.steps.map((s) => about(s, 'item')).findLast(Boolean) : ''
   const { doing, said, problem, run } = useDeeds(loaded.reload)
   const facts = m && factsOf(m)
-  const held = m && fateOf(m) === 'held'
+  const item = m && ['waiting', 'held'].includes(fateOf(m)) ? itemsOf(m).at(-1) : ''
   return (
     <>
       <p class="back-line"><a href="/admin/trace"><Icon name="back" size={16} />{t('trace.title')}</a></p>
@@ -166,22 +167,14 @@ function Message({ id }: { id: string }) {
           <dl class="facts">
             <dt>{t('queue.col.from')}</dt>
             <dd class="break">{facts.from || t('queue.box')}</dd>
-            {facts.to.length > 0 && <><dt>{t('queue.col.to')}</dt><dd class="break">{facts.to.join(', ')}{facts.more > 0 && ' ' + count('queue.others', facts.more)}</dd></>}
+            {facts.to.length > 0 && <><dt>{t('queue.col.to')}</dt><dd class="break">{facts.to.slice(0, named).join(', ')}{more(facts) > 0 && ' ' + count('queue.others', more(facts))}</dd></>}
             {facts.size > 0 && <><dt>{t('queue.col.size')}</dt><dd>{size(facts.size)}</dd></>}
             <dt>{t('wait.id')}</dt>
             <dd class="mono break">{m.id}</dd>
           </dl>
-          <ol class="timeline trace">{m.steps.map((s, i) => <Step key={i} step={s} />)}</ol>
+          <ol class="timeline trace">{m.steps.map((s, i) => <Step key={i} step={s} deeds={deeds(m, s)} doing={doing} run={run} />)}</ol>
           <div class="row-actions">
-            {item && (
-              <>
-                <button type="button" class="primary" aria-disabled={doing === 'retry'} onClick={() => void run('retry', () => office.alterWaiting(item, 'retry'), t('wait.retry.done'))}>
-                  <Icon name={doing === 'retry' ? 'busy' : 'retry'} />{t('wait.retry')}
-                </button>
-                <a class="button" href={'/admin/waiting/' + encodeURIComponent(item)}>{t('over.open', { what: t('queue.title') })}</a>
-              </>
-            )}
-            {held && !item && <a class="button primary" href="/admin/waiting">{t('over.open', { what: t('held.title') })}</a>}
+            {item && <a class="button" href={'/admin/waiting/' + encodeURIComponent(item)}>{t('over.open', { what: t('queue.title') })}</a>}
             {facts.to[0] && fateOf(m) === 'delivered' && <a class="button" href={'/admin/deleted?' + new URLSearchParams({ who: deliveredTo(m) ?? facts.to[0] })}>{t('trace.deleted')}</a>}
           </div>
         </>
@@ -190,9 +183,44 @@ function Message({ id }: { id: string }) {
   )
 }
 
+const more = (f: Facts) => f.more + Math.max(0, f.to.length - named)
+
+/** Something that can be done about a step. */
+interface Deed {
+  name: string
+  icon: 'retry' | 'release' | 'undo'
+  label: string
+  done: string
+  call: () => Promise<unknown>
+}
+
+/** What can be done about a step: it stands on the last one that it answers. */
+function deeds(m: Traced, step: TraceStep): Deed[] {
+  const fate = fateOf(m)
+  const isLast = (...verbs: string[]) => verbs.includes(verbOf(step)) && m.steps.findLast((s) => verbs.includes(verbOf(s))) === step
+  const item = itemsOf(m).at(-1)
+  if (canPutBack(m, step)) {
+    const place = { mailbox: about(step, 'mailbox'), uid: Number(about(step, 'uid')) }
+    return [{ name: 'undo:' + place.mailbox + place.uid, icon: 'undo', label: t('undo.back.none'), done: count('undo.done', 1), call: () => undoOf(ownerOf(step)).restore([place]) }]
+  }
+  if (fate === 'held' && isLast('decision')) {
+    return [{ name: 'release', icon: 'release', label: t('held.release'), done: t('held.released'), call: () => office.releaseHeld(m.id) }]
+  }
+  if (item && fate === 'held' && isLast('hold')) {
+    return [{ name: 'release', icon: 'release', label: t('held.release'), done: t('held.released'), call: () => office.alterWaiting(item, 'release') }]
+  }
+  if (item && fate === 'waiting' && isLast('tried', 'retry', 'release')) {
+    return [{ name: 'retry', icon: 'retry', label: t('wait.retry'), done: t('wait.retry.done'), call: () => office.alterWaiting(item, 'retry') }]
+  }
+  if (fate === 'later' && isLast('later')) {
+    return [{ name: 'release', icon: 'release', label: t('held.release'), done: t('held.released'), call: () => office.alterWaiting(m.id, 'release') }]
+  }
+  return []
+}
+
 const deliveredTo = (m: Traced) => m.steps.flatMap((s) => s.about['account'] ?? [])[0]
 
-function Step({ step }: { step: TraceStep }) {
+function Step({ step, deeds, doing, run }: { step: TraceStep; deeds: Deed[]; doing: string; run: (name: string, call: () => Promise<unknown>, done: string) => Promise<void> }) {
   return (
     <li>
       <p>
@@ -200,6 +228,15 @@ function Step({ step }: { step: TraceStep }) {
       </p>
       {sentences(step).map((s) => <p key={s} class="break">{s}</p>)}
       {reply(step) && <code class="reply">{reply(step)}</code>}
+      {deeds.length > 0 && (
+        <div class="row-actions">
+          {deeds.map((d) => (
+            <button key={d.name} type="button" class="primary" aria-disabled={doing === d.name} onClick={() => void run(d.name, d.call, d.done)}>
+              <Icon name={doing === d.name ? 'busy' : d.icon} />{d.label}
+            </button>
+          ))}
+        </div>
+      )}
       <details>
         <summary>{t('trace.evidence')}</summary>
         <dl class="facts evidence">
@@ -228,6 +265,9 @@ function heading(s: TraceStep): string {
   return t(`trace.step.${verb}`)
 }
 
+/** Who has done something with which program. */
+const program = (s: TraceStep) => `${about(s, 'account')} (${about(s, 'program') || about(s, 'protocol').toUpperCase()})`
+
 /** The step in plain words. */
 function sentences(s: TraceStep): string[] {
   const of = (name: string) => about(s, name)
@@ -250,6 +290,22 @@ function sentences(s: TraceStep): string[] {
         (s.about['account'] ?? []).length ? t('trace.says.put', { folder: of('folder') || 'INBOX', who: s.about['account']!.join(', ') }) : '',
         Number(of('outside')) > 0 ? count('trace.says.outside', Number(of('outside'))) : '',
       ].filter(Boolean)
+    case 'fetched':
+      return [t('trace.says.fetched', { who: program(s), peer: of('peer') })]
+    case 'moved':
+      return [t('trace.says.moved', { who: program(s), folder: of('folder'), into: of('into') })]
+    case 'deleted':
+      return [t(of('cause') ? 'trace.says.expired' : 'trace.says.deleted', { who: of('cause') ? of('account') : program(s), folder: of('folder') })]
+    case 'restored':
+      return [t('trace.says.restored', { who: of('account'), by: of('by') })]
+    case 'hold':
+    case 'release':
+    case 'retry':
+    case 'drop':
+    case 'redirect':
+      return [t('trace.says.act', { by: of('by') })]
+    case 'many':
+      return [t('trace.says.many', { n: of('messages'), peer: of('peer') || t('trace.several'), when: whenText(of('since')) })]
     case 'later':
       return [t('trace.says.later', { when: whenText(of('until')) })]
     case 'decision':

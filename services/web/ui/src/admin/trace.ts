@@ -2,10 +2,13 @@
 import type { TraceStep, Traced } from './api'
 import type { Kind } from './show'
 
-export type Fate = 'delivered' | 'sent' | 'waiting' | 'held' | 'later' | 'refused' | 'returned' | 'dropped' | 'coming' | 'knocked'
+export type Fate = 'delivered' | 'sent' | 'waiting' | 'held' | 'later' | 'refused' | 'returned' | 'dropped' | 'coming' | 'knocked' | 'deleted'
 
 /** What a step of the box's log is, for the pages; "other" is shown in the log's words. */
-export type Verb = 'received' | 'judged' | 'refused' | 'recipient' | 'delivered' | 'later' | 'decision' | 'tried' | 'broken' | 'found' | 'other'
+export type Verb = 'received' | 'judged' | 'refused' | 'recipient' | 'delivered' | 'later' | 'decision' | 'tried' | 'broken' | 'found' | 'fetched' | 'moved' | 'deleted' | 'restored' | 'many' | Act | 'other'
+
+/** What an administrator has done with it. */
+export type Act = 'hold' | 'release' | 'retry' | 'drop' | 'redirect'
 
 const verbs: Record<string, Verb> = {
   'message received': 'received',
@@ -21,6 +24,19 @@ const verbs: Record<string, Verb> = {
   'a message was not finished': 'broken',
   'message found in a mailbox': 'found',
   'message found on its way': 'found',
+  'messages fetched': 'fetched',
+  'messages moved': 'moved',
+  'messages deleted': 'deleted',
+  'messages removed': 'deleted',
+  'messages restored': 'restored',
+  'many messages refused': 'many',
+  'waiting message held': 'hold',
+  'waiting message released': 'release',
+  'waiting message retried': 'retry',
+  'waiting message dropped': 'drop',
+  'waiting message redirected': 'redirect',
+  'held message released': 'release',
+  'held message dropped': 'drop',
 }
 
 export const verbOf = (step: TraceStep): Verb => verbs[step.what] ?? 'other'
@@ -57,32 +73,55 @@ export function fateOf(m: Traced): Fate {
   const tries = new Map<string, string>()
   let fate: Fate = 'coming'
   let mailboxes = false
+  let decided = '' // what an administrator has done since the last try
+  const has = new Set<string>() // in whose mail it is
   for (const s of m.steps) {
     switch (verbOf(s)) {
       case 'refused': fate = 'refused'; break
       case 'recipient': fate = 'refused'; break
+      case 'many': fate = 'refused'; break
       case 'later': fate = 'later'; break
       case 'decision': fate = 'held'; break
       case 'found': fate = s.about['account'] ? 'delivered' : 'waiting'; mailboxes ||= !!s.about['account']; break
       case 'delivered':
         mailboxes ||= Number(about(s, 'mailboxes')) > 0
+        s.about['account']?.forEach((who) => has.add(who))
         fate = Number(about(s, 'outside')) > 0 ? 'waiting' : 'delivered'
         break
-      case 'tried': tries.set(about(s, 'to'), about(s, 'state')); break
+      case 'tried': tries.set(about(s, 'to'), about(s, 'state')); decided = ''; break
+      case 'hold': decided = 'held'; break
+      case 'release': decided = ''; if (fate === 'held') fate = 'waiting'; break
+      case 'drop': decided = 'dropped'; break
+      case 'deleted': has.delete(ownerOf(s)); if (mailboxes && has.size === 0 && fate === 'delivered') fate = 'deleted'; break
+      case 'restored': has.add(ownerOf(s)); if (fate === 'deleted') fate = 'delivered'; break
       case 'other': if (fate === 'coming' && about(s, 'verb') === 'accept') fate = 'knocked'; break
     }
   }
+  if (decided === 'dropped') return 'dropped'
+  if (decided === 'held') return 'held'
   const states = [...tries.values()]
   if (states.includes('failed')) return 'returned'
   if (states.includes('queued')) return 'waiting'
   if (states.includes('held')) return 'held'
   if (states.includes('dropped')) return 'dropped'
-  if (states.length > 0) return mailboxes && states.every((s) => s === 'delivered') ? 'delivered' : 'sent'
+  if (states.length > 0) return mailboxes && states.every((s) => s === 'delivered') ? (fate === 'deleted' ? fate : 'delivered') : 'sent'
   return fate
 }
 
+/** In whose mail a step was. */
+export const ownerOf = (s: TraceStep) => about(s, 'owner') || about(s, 'account')
+
+/** The items of the queue that a message waits in. */
+export const itemsOf = (m: Traced) => m.steps.map((s) => about(s, 'item')).filter(Boolean)
+
+/** Whether what a step says has been deleted can be put back: nobody has since. */
+export function canPutBack(m: Traced, step: TraceStep): boolean {
+  if (verbOf(step) !== 'deleted' || !about(step, 'uid') || !about(step, 'mailbox')) return false
+  return !m.steps.slice(m.steps.indexOf(step) + 1).some((s) => verbOf(s) === 'restored' && ownerOf(s) === ownerOf(step))
+}
+
 export const kinds: Record<Fate, Kind> = {
-  delivered: 'good', sent: 'good', waiting: 'wait', held: 'wait', later: 'later', refused: 'bad', returned: 'bad', dropped: 'bad', coming: 'busy', knocked: 'bad',
+  delivered: 'good', sent: 'good', waiting: 'wait', held: 'wait', later: 'later', refused: 'bad', returned: 'bad', dropped: 'bad', coming: 'busy', knocked: 'bad', deleted: 'later',
 }
 
 /** How a step is marked on the timeline. */
@@ -91,10 +130,15 @@ export function kindOf(step: TraceStep): Kind {
     case 'refused':
     case 'recipient':
     case 'broken':
+    case 'drop':
+    case 'many':
       return 'bad'
+    case 'moved':
+    case 'deleted':
     case 'later':
       return 'later'
     case 'decision':
+    case 'hold':
       return 'wait'
     case 'tried':
       return { failed: 'bad', queued: 'wait', held: 'wait', dropped: 'bad' }[about(step, 'state')] as Kind | undefined ?? 'good'
