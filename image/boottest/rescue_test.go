@@ -2,10 +2,12 @@ package boottest
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -120,19 +122,7 @@ func ruin(t *testing.T, m *vm.Machine) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		t.Fatal(err)
-	}
-	table, err := disk.ReadTable(f, disk.Geometry{SectorSize: 512, Sectors: uint64(info.Size()) / 512})
-	if err != nil {
-		t.Fatal(err)
-	}
-	number, ok := table.Data()
-	if !ok {
-		t.Fatal("the disk has no data partition")
-	}
-	start := int64(table.Entries[number-1].First) * 512
+	start := dataStart(t, m)
 	for _, block := range []int64{0, 32768, 98304, 163840} {
 		if _, err := f.WriteAt(make([]byte, 4096), start+block*4096); err != nil {
 			t.Fatal(err)
@@ -144,7 +134,13 @@ func ruin(t *testing.T, m *vm.Machine) {
 func usedBox(t *testing.T, o vm.Options) *vm.Machine {
 	t.Helper()
 	m := office(t, o)
-	b := boot(t, m)
+	fill(t, boot(t, m))
+	return m
+}
+
+// fill sends one message and switches the box off.
+func fill(t *testing.T, b *vm.Boot) {
+	t.Helper()
 	say(t, b, runningLine)
 	if err := send(b, "before"); err != nil {
 		t.Fatal(err)
@@ -152,7 +148,6 @@ func usedBox(t *testing.T, o vm.Options) *vm.Machine {
 	if err := b.PowerOff(t.Context(), offTime); err != nil {
 		t.Fatal(err)
 	}
-	return m
 }
 
 func wantMail(t *testing.T, m *vm.Machine) *vm.Boot {
@@ -169,10 +164,18 @@ func wantMail(t *testing.T, m *vm.Machine) *vm.Boot {
 // person asks for there brings the mail back.
 func TestRescueDamaged(t *testing.T) {
 	t.Parallel()
-	m := usedBox(t, vm.Options{Direct: direct(t)})
-	ruin(t, m)
+	m := office(t, vm.Options{Direct: direct(t)})
+	fixed := strings.Replace(provisioning, `{"mode": "dhcp"}`, `{"mode": "static", "address": "10.0.2.15/24", "gateway": "10.0.2.2"}`, 1)
+	if err := m.PutESP("setup.json", []byte(fixed)); err != nil {
+		t.Fatal(err)
+	}
 	b := boot(t, m)
+	say(t, b, `(?m)^sanduk: network settings kept for recovery`)
+	fill(t, b)
+	ruin(t, m)
+	b = boot(t, m)
 	code := rescued(t, b, "damaged", "The disk with your mail is damaged")
+	await(t, b, `(?m)^sanduk: network eth0 .*fixed.*10\.0\.2\.15`)
 	if page := rescuePage(t, b, "https", nil); !strings.Contains(page, "e2fsck") {
 		t.Errorf("the page does not show what the disk check said:\n%s", page)
 	}
@@ -191,6 +194,57 @@ func TestRescueDamaged(t *testing.T) {
 	rescuePage(t, b, "https", url.Values{"act": {"check"}, "code": {code}})
 	await(t, b, `(?m)^sanduk: The disk is repaired, and the mail is on it\.`)
 	awaitReset(t, b, "after the repair")
+	wantMail(t, m)
+}
+
+// dataStart is where the data partition begins on a machine's disk, in bytes.
+func dataStart(t *testing.T, m *vm.Machine) int64 {
+	t.Helper()
+	f, err := os.Open(m.Disk())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := disk.ReadTable(f, disk.Geometry{SectorSize: 512, Sectors: uint64(info.Size()) / 512})
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, ok := table.Data()
+	if !ok {
+		t.Fatal("the disk has no data partition")
+	}
+	return int64(table.Entries[number-1].First) * 512
+}
+
+// TestRescueNewer starts a version on a disk whose mail is kept in a form that it doesn't know: it touches nothing.
+func TestRescueNewer(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("SANDUK_LONG") != "1" {
+		t.Skip("SKIPPED in the short form: SANDUK_LONG=1 runs it")
+	}
+	m := usedBox(t, vm.Options{Direct: direct(t)})
+	volume := fmt.Sprintf("%s?offset=%d", m.Disk(), dataStart(t, m))
+	debugfs := func(request string) {
+		t.Helper()
+		out, err := exec.Command("/sbin/debugfs", "-w", "-R", request, volume).CombinedOutput()
+		if err != nil || strings.Contains(string(out), "not found") {
+			t.Fatalf("debugfs %s: %v\n%s", request, err, out)
+		}
+	}
+	state := filepath.Join(t.TempDir(), "update.json")
+	if err := os.WriteFile(state, []byte(`{"v":1,"schema":2}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	debugfs("write " + state + " box/update.json")
+	b := boot(t, m)
+	code := rescued(t, b, "newer", "Your mail was kept by a newer version than this one")
+	rescuePage(t, b, "https", url.Values{"act": {"restart"}, "code": {code}})
+	awaitReset(t, b, "start again")
+	debugfs("rm box/update.json")
 	wantMail(t, m)
 }
 

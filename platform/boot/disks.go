@@ -278,6 +278,9 @@ func (m *Machine) useNetwork() error {
 	if m.network, err = openNetwork(box, reload, m.log); err != nil {
 		m.log.Error("network settings that were on trial are still in use", "err", err)
 	}
+	if m.boxFS != nil {
+		m.network.stays = func() { m.spawn(func() { m.keepSpare(context.Background()) }) }
+	}
 	m.useHostname(box)
 	m.mu.Lock()
 	m.networked = true

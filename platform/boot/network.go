@@ -32,6 +32,7 @@ type network struct {
 	fs     durable.FS
 	reload func() error // has the network's service read them
 	log    *slog.Logger
+	stays  func() // told that settings are to stay; must not block
 
 	mu       sync.Mutex  // guards all below
 	trial    *time.Timer // nil: none
@@ -42,7 +43,7 @@ type network struct {
 
 // openNetwork returns the settings; what was on trial when the power went is taken back.
 func openNetwork(fsys durable.FS, reload func() error, log *slog.Logger) (*network, error) {
-	n := &network{fs: fsys, reload: reload, log: log}
+	n := &network{fs: fsys, reload: reload, log: log, stays: func() {}}
 	_, err := fsys.Stat(previousNetworkFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return n, nil
@@ -64,6 +65,7 @@ func (n *network) set(settings []byte) error {
 		return err
 	}
 	n.log.Info("network settings changed")
+	n.stays()
 	return n.reload()
 }
 
@@ -108,6 +110,7 @@ func (n *network) keep() error {
 		return err
 	}
 	n.log.Info("network settings confirmed")
+	n.stays()
 	return nil
 }
 

@@ -84,7 +84,7 @@ func (m *Machine) openRescue() error {
 
 // rememberSettings reads what can still be read of network, name and packet filter, and
 // leaves nothing mounted at dataDir. A disk that is only write-protected is sound; of a
-// damaged one nothing is mounted.
+// damaged one nothing is mounted, but the boot partition has a copy of the network settings.
 func (m *Machine) rememberSettings() map[string][]byte {
 	if m.problem.Fault == disk.FaultReadOnly {
 		if path, err := m.dataPartition(); err == nil {
@@ -100,6 +100,12 @@ func (m *Machine) rememberSettings() map[string][]byte {
 		text, err := os.ReadFile(filepath.Join(boxDir, name))
 		if err == nil && len(text) <= maxNetworkFile {
 			settings[name] = text
+		}
+	}
+	if settings[networkFile] == nil && m.espDevice != "" {
+		<-m.espRead
+		if spare := readSpare(); spare != nil {
+			settings[networkFile] = spare
 		}
 	}
 	if err := unix.Unmount(dataDir, 0); err != nil && !errors.Is(err, unix.EINVAL) { // EINVAL: nothing is mounted there

@@ -122,3 +122,23 @@ func TestShortRuns(t *testing.T) {
 		}
 	}
 }
+
+func TestSpareIsWrittenWhenItDiffers(t *testing.T) {
+	t.Parallel()
+	const plain, fixed = `{"mode":"dhcp"}`, `{"mode":"static","address":"192.0.2.1/24"}`
+	for _, tt := range []struct {
+		spare, settings string
+		want            bool
+	}{
+		{"", plain, false}, {"", `{ "mode": "dhcp" }`, false}, {"", fixed, true}, {"", `{"mode":"dhcp","vlan":7}`, true},
+		{fixed, fixed, false}, {fixed, plain, true}, {plain, plain, false},
+	} {
+		var spare []byte
+		if tt.spare != "" {
+			spare = []byte(tt.spare)
+		}
+		if got := spareIsOld(spare, []byte(tt.settings)); got != tt.want {
+			t.Errorf("%q with the copy %q: %v, want %v", tt.settings, tt.spare, got, tt.want)
+		}
+	}
+}

@@ -119,6 +119,7 @@ func (m *Machine) reportReady(ctx context.Context) {
 		m.safe.wait(ctx)
 	}
 	m.probeAll(ctx)
+	m.spawn(func() { m.keepSpare(ctx) })
 	if m.drivers != nil {
 		m.drivers.release()
 	}
