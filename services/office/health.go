@@ -49,8 +49,28 @@ func (o *Office) findings(ctx context.Context) []mail.Finding {
 		list = append(list, unreadyFinding(ids, person))
 	}
 	list = append(list, o.machineFindings(ctx)...)
+	list = append(list, o.encryptionFindings(ctx)...)
 	list = append(list, o.roomFindings()...)
 	return append(list, o.upkeep.Health().Findings(person)...)
+}
+
+// encryptionFindings is about a disk that only this machine can open.
+func (o *Office) encryptionFindings(ctx context.Context) []mail.Finding {
+	if o.options.Encryption == nil {
+		return nil
+	}
+	state, err := o.options.Encryption.Encryption(ctx)
+	if err != nil {
+		o.log.Warn("nobody says how the disk is encrypted", "err", err)
+		return nil
+	}
+	if !state.Encrypted || state.Phrase {
+		return nil
+	}
+	return []mail.Finding{{
+		What: "The disk is encrypted, and nobody has made a recovery phrase: if this machine breaks, the mail on its disk is lost.",
+		ToDo: "Make one under Box, Encryption, and keep it where the box is not.",
+	}}
 }
 
 // maxNamed is how many people a finding names.
