@@ -174,3 +174,44 @@ func BenchmarkFigureTrail(b *testing.B) {
 		})
 	}
 }
+
+// TestTraceOfBounceAndRelease: what waited for a decision and was let go, and what another
+// server refused, are each one story from their coming to their end.
+func TestTraceOfBounceAndRelease(t *testing.T) {
+	t.Parallel()
+	_, reach := newFar(t)
+	o := startOffice(t, t.TempDir(), reach)
+	o.setUpNow(t, 0)
+	rule := mail.ContentRule{Name: "Prices", Out: true, Text: true, Words: []string{"price"}, Action: mail.ContentHold}
+	if err := o.directory.SetContent(t.Context(), testDomain, []mail.ContentRule{rule}); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.submit(t, "nobody@far.test", "Subject: Offer\r\nFrom: alice@example.test\r\n\r\nthe price\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	m, _ := o.trailOf(t, "offer", 2)
+	o.api(t, "admin").do("POST", "/api/held/"+m.ID.String()+"/release", nil, nil)
+	for deadline := time.Now().Add(time.Minute); ; <-time.After(10 * time.Millisecond) {
+		one, err := tracing{o.Office}.Steps(t.Context(), m.ID)
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("%+v, %v", one, err)
+		}
+		last := one.Steps[len(one.Steps)-1]
+		if last.What != "message tried" {
+			continue
+		}
+		var what []string
+		for _, s := range one.Steps {
+			what = append(what, s.What)
+		}
+		for _, want := range []string{"message received", "message waits for a decision", "held message released", "message that waited delivered", "message tried"} {
+			if !slices.Contains(what, want) {
+				t.Errorf("what happened is %q, without %q", what, want)
+			}
+		}
+		if of(last, "state") != "failed" || !strings.Contains(of(last, "reply"), "nobody of that name") {
+			t.Errorf("the end is %+v, want what the other server said", last)
+		}
+		break
+	}
+}

@@ -86,6 +86,18 @@ func BenchmarkFigureTrace(b *testing.B) {
 		ask(b, func() Query { i := r.IntN(messages); return Query{Text: "office.test " + subjects[i][:5]} })
 	})
 	b.Run("the_newest", func(b *testing.B) { ask(b, func() Query { return Query{} }) })
+	b.Run("page_after_page", func(b *testing.B) { // of a list that all messages are in
+		after := Place{}
+		ask(b, func() Query {
+			q := Query{Text: "office.test", After: after, Limit: 50}
+			_, next, err := book.Find(context.Background(), q)
+			if err != nil {
+				b.Fatal(err)
+			}
+			after = next
+			return q
+		})
+	})
 	b.Run("of_a_day", func(b *testing.B) {
 		ask(b, func() Query {
 			day := began.Add(time.Duration(r.IntN(89)) * 24 * time.Hour)

@@ -82,6 +82,7 @@ type search struct {
 	terms  []term
 	q      Query
 	looked int
+	done   map[mail.ID]bool // messages that were looked at as a whole: a letter to thousands has a step for each try
 }
 
 // Find gives messages, the one with the newest step first, and where the next begin; a
@@ -153,7 +154,7 @@ func (b *Book) begin(q Query) (*search, func() error, error) {
 		b.opts.Log.Warn("the newest steps are not looked at", "err", err)
 	}
 	b.disk.Lock()
-	s := &search{b: b, q: q, terms: terms(q.Text)}
+	s := &search{b: b, q: q, terms: terms(q.Text), done: map[mail.ID]bool{}}
 	for _, p := range b.segments {
 		s.pieces, s.number = append(s.pieces, p), append(s.number, p.number)
 	}
@@ -236,9 +237,10 @@ func (s *search) messageAt(i int, at uint32) (*Message, error) {
 		s.b.opts.Log.Error("a step in the trace is damaged and is left out", "segment", s.number[i], "err", err)
 		return nil, nil
 	}
-	if !s.holds(&step) {
+	if s.done[step.ID] || !s.holds(&step) {
 		return nil, nil
 	}
+	s.done[step.ID] = true // its newest step that holds is the first that is met, or was in an answer before
 	steps, err := s.steps(context.Background(), step.ID)
 	if err != nil {
 		return nil, err

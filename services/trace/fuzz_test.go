@@ -7,21 +7,31 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 func FuzzStep(f *testing.F) {
 	for _, s := range letter(noon, "a@example.test", "b@example.test", "x", 1) {
 		f.Add(s.encode())
 	}
+	many := Step{At: noon, What: "messages fetched", Pairs: []Pair{{"account", "a@example.test"}}, Of: []mail.Traced{{ID: mail.NewID(noon), UID: 7}, {ID: mail.NewID(noon)}}}
+	f.Add(many.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
 		s, err := decode(b)
 		if err != nil {
 			return
 		}
 		s.tokens()
+		whole([]placed{{Step: s}, {Step: Step{ID: s.ID, At: s.At, Pairs: s.Pairs}}})
+		if len(s.Of) > maxOf {
+			t.Errorf("a step of %d messages", len(s.Of))
+		}
 		again, err := decode(s.encode())
 		if err != nil {
 			t.Fatalf("what was read can't be written: %v", err)
+		}
+		if !slices.Equal(again.Of, s.Of) {
+			t.Errorf("messages %v are read back as %v", s.Of, again.Of)
 		}
 		if again.What != s.What && len(s.What) <= maxValue && again.ID != s.ID {
 			t.Errorf("%+v is read back as %+v", s, again)

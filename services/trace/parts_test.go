@@ -127,3 +127,29 @@ func TestGoesOn(t *testing.T) {
 		t.Errorf("in a circle %d steps, %v", len(m.Steps), err)
 	}
 }
+
+// TestManyTries: a letter that is tried for thousands, again and again, is looked at once
+// for each answer.
+func TestManyTries(t *testing.T) {
+	t.Parallel()
+	b := newBook(t)
+	l := slog.New(b.Handler(slog.DiscardHandler))
+	id := mail.NewID(time.Now())
+	const tries = 20_000
+	for i := range tries {
+		l.Info("message tried", "verb", "attempt", "id", id, "to", fmt.Sprintf("p%d@far.test", i%1000), "state", "queued")
+		if i%5000 == 0 {
+			if err := b.write(true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	began := time.Now()
+	found, next, err := b.Find(t.Context(), Query{Text: "far.test", Limit: 10})
+	if err != nil || next != (Place{}) || len(found) != 1 || len(found[0].Steps) != tries {
+		t.Fatalf("found %d, goes on at %v, %v; want the message, once", len(found), next, err)
+	}
+	if took := time.Since(began); took > 20*time.Second { // some hours before
+		t.Errorf("it took %v", took)
+	}
+}

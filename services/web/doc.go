@@ -114,7 +114,7 @@
 //	DELETE /api/shares?mailbox=…&who=…        204, also when there is none; &owner= likewise; what anyone may do stays
 //	GET    /api/received                      {hide_clients}: whether Received leaves out people's devices; administrator
 //	PUT    /api/received                      {hide_clients}: 204; administrator
-//	GET    /api/trace?q&from&until&after&limit {messages: [{id, steps: [{at, what, about: {name: [values]}}]}], next}: what happened
+//	GET    /api/trace?q&from&until&after&limit {messages: [{id, steps: [{at, what, about: {name: [values]}}], left_out}], next}: what happened
 //	                                          to mail, newest first, with at most 20 values of a name; administrator
 //	GET    /api/trace/{id}                    one of them; administrator
 //	GET    /api/audit?q&before&limit          {changes: [{number, at, who, from, what, on, said}], more, next}: what administrators have

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -61,8 +62,25 @@ type traceStepJSON struct {
 }
 
 type tracedJSON struct {
-	ID    string          `json:"id"`
-	Steps []traceStepJSON `json:"steps"`
+	ID      string          `json:"id"`
+	Steps   []traceStepJSON `json:"steps"`
+	LeftOut int             `json:"left_out,omitempty"` // steps in the middle that are not told
+}
+
+// A letter to thousands that is tried for days has a step for each of them and each try.
+// So many of the first and the last are told: how it came, and how it stands.
+const (
+	firstSteps, lastSteps   = 500, 1500
+	firstListed, lastListed = 20, 80 // in a list
+)
+
+// cut leaves the first and the last steps of a message.
+func (t *Traced) cut(first, last int) (left int) {
+	if left = len(t.Steps) - first - last; left <= 0 {
+		return 0
+	}
+	t.Steps = slices.Concat(t.Steps[:first], t.Steps[first+left:])
+	return left
 }
 
 // maxShort is how many recipients, or mailboxes, a list has of each step: the page of one
@@ -71,7 +89,9 @@ const maxShort = 20
 
 // shortTrace is a message in a list.
 func shortTrace(t Traced) tracedJSON {
+	left := t.cut(firstListed, lastListed)
 	shown := shownTrace(t)
+	shown.LeftOut = left
 	for _, s := range shown.Steps {
 		for name, values := range s.About {
 			s.About[name] = values[:min(len(values), maxShort)]
@@ -156,6 +176,9 @@ func (s *Server) getTraced(w http.ResponseWriter, r *http.Request, _ mail.Login)
 	if len(t.Steps) == 0 {
 		return &Problem{Status: http.StatusNotFound, Message: "Nothing is known of this message.", WhatToDo: "What happened to a message is kept for ninety days."}
 	}
-	s.reply(w, r, http.StatusOK, shownTrace(t))
+	left := t.cut(firstSteps, lastSteps)
+	shown := shownTrace(t)
+	shown.LeftOut = left
+	s.reply(w, r, http.StatusOK, shown)
 	return nil
 }

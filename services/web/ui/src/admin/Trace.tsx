@@ -172,6 +172,7 @@ function Message({ id }: { id: string }) {
             <dt>{t('wait.id')}</dt>
             <dd class="mono break">{m.id}</dd>
           </dl>
+          {!!m.left_out && <p class="soft">{t('trace.left', { n: m.left_out })}</p>}
           <ol class="timeline trace">{m.steps.map((s, i) => <Step key={i} step={s} deeds={deeds(m, s)} doing={doing} run={run} />)}</ol>
           <div class="row-actions">
             {item && <a class="button" href={'/admin/waiting/' + encodeURIComponent(item)}>{t('over.open', { what: t('queue.title') })}</a>}

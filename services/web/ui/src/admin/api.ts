@@ -96,6 +96,7 @@ export interface TraceStep {
 export interface Traced {
   id: string
   steps: TraceStep[]
+  left_out?: number // steps in the middle that are not told
 }
 
 export interface Held {

@@ -69,4 +69,5 @@ export default {
   'trace.says.act': 'Durch {by}.',
   'trace.says.many': '{n} Nachrichten seit {when}, von {peer}.',
   'trace.several': 'mehreren Servern',
+  'trace.left': '{n} Schritte dazwischen sind hier weggelassen.',
 } as const satisfies Catalogue<typeof trace>

@@ -66,4 +66,5 @@ export const trace = {
   'trace.says.act': 'By {by}.',
   'trace.says.many': '{n} messages since {when}, from {peer}.',
   'trace.several': 'several servers',
+  'trace.left': '{n} steps in between are left out here.',
 } as const

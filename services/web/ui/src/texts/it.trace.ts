@@ -69,4 +69,5 @@ export default {
   'trace.says.act': 'Da {by}.',
   'trace.says.many': '{n} messaggi da {when}, provenienti da {peer}.',
   'trace.several': 'più server',
+  'trace.left': '{n} passi in mezzo qui non ci sono.',
 } as const satisfies Catalogue<typeof trace>

@@ -70,4 +70,5 @@ export default {
   'trace.says.act': 'De {by}.',
   'trace.says.many': '{n} mesaje din {when}, de la {peer}.',
   'trace.several': 'mai multe servere',
+  'trace.left': '{n} pași dintre ei sunt lăsați deoparte aici.',
 } as const satisfies Catalogue<typeof trace>

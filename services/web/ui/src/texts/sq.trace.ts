@@ -69,4 +69,5 @@ export default {
   'trace.says.act': 'Nga {by}.',
   'trace.says.many': '{n} mesazhe që prej {when}, nga {peer}.',
   'trace.several': 'disa serverë',
+  'trace.left': '{n} hapa ndërmjet janë lënë jashtë këtu.',
 } as const satisfies Catalogue<typeof trace>

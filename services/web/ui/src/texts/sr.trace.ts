@@ -70,4 +70,5 @@ export default {
   'trace.says.act': '{by}.',
   'trace.says.many': '{n} poruka od {when}, sa {peer}.',
   'trace.several': 'više servera',
+  'trace.left': '{n} koraka između ovde je izostavljeno.',
 } as const satisfies Catalogue<typeof trace>
