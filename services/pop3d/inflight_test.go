@@ -1,7 +1,6 @@
 package pop3d
 
 import (
-	"errors"
 	"io"
 	"net"
 	"testing"
@@ -31,15 +30,20 @@ func TestInFlight(t *testing.T) {
 	if l.inFlight() {
 		t.Error("something is in flight before anything was sent")
 	}
-	if err := errors.Join(server.(*net.TCPConn).SetWriteBuffer(32<<10), server.SetWriteDeadline(time.Now().Add(time.Second/4))); err != nil {
+	if err := server.(*net.TCPConn).SetWriteBuffer(32 << 10); err != nil {
 		t.Fatal(err)
 	}
-	sent, err := server.Write(make([]byte, 64<<20))
-	if err == nil {
-		t.Fatal("64 MB were taken by a client that reads nothing")
-	}
-	if !l.inFlight() {
-		t.Error("nothing is in flight to a client that reads nothing")
+	// Until its machine has no more room for what it doesn't read: a slow one takes what there is room for late.
+	sent := 0
+	for !l.inFlight() {
+		if err := server.SetWriteDeadline(time.Now().Add(time.Second / 4)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := server.Write(make([]byte, 64<<20))
+		if err == nil {
+			t.Fatal("64 MB were taken by a client that reads nothing")
+		}
+		sent += n
 	}
 	if _, err := io.CopyN(io.Discard, client, int64(sent)); err != nil {
 		t.Fatal(err)
