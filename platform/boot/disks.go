@@ -299,7 +299,7 @@ func (m *Machine) furnishPrivate() error {
 		list = append(list, disk.Dir{Name: name, UID: mail.UID, GID: mail.GID, Mode: 0o700})
 	}
 	if err := disk.MakeDirs(dataDir, list); err != nil {
-		return &disk.RecoveryError{Text: "The disk with your mail cannot be written. It may be failing; nothing was erased.", Err: err}
+		return &disk.RecoveryError{Fault: disk.FaultDamaged, Text: "The disk with your mail cannot be written. It may be failing; nothing was erased.", Err: err}
 	}
 	return nil
 }

@@ -69,7 +69,7 @@ func (m *Machine) openSafe() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return m.furnishSafe()
 	case err != nil:
-		return &disk.RecoveryError{Text: "The mail is encrypted, and the file with its sealed key is damaged. Switch off, and have the disk copied before anything else is tried.", Err: err}
+		return &disk.RecoveryError{Fault: disk.FaultDamaged, Text: "The mail is encrypted, and the file with its sealed key is damaged. Switch off, and have the disk copied before anything else is tried.", Err: err}
 	}
 	m.safe.letter = &letter
 	if letter.TPM == nil {
@@ -91,7 +91,7 @@ func (m *Machine) openSafe() error {
 func (m *Machine) furnishSafe() error {
 	id, protected, err := vault.Protected(filepath.Join(dataDir, mailDir))
 	if err != nil || protected {
-		return &disk.RecoveryError{Text: "The mail is encrypted, and the file with its sealed key is gone. Switch off, and have the disk copied before anything else is tried.", Err: errors.Join(err, fmt.Errorf("key %x", id))}
+		return &disk.RecoveryError{Fault: disk.FaultDamaged, Text: "The mail is encrypted, and the file with its sealed key is gone. Switch off, and have the disk copied before anything else is tried.", Err: errors.Join(err, fmt.Errorf("key %x", id))}
 	}
 	tpm, err := openTPM()
 	if err != nil || !unused(dataDir) {
