@@ -58,4 +58,27 @@ func TestPageOf(t *testing.T) {
 	if err != nil || len(p.Lines) == 0 || len(p.Lines) > 20 {
 		t.Errorf("the last 20 KiB are %d lines, %v", len(p.Lines), err)
 	}
+
+	n := lines
+	for back := (LogArgs{Backward: true}); ; {
+		p, err := PageOf(book, back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := json.Marshal(p); err != nil || len(text) > MaxFrame-1000 {
+			t.Fatalf("a page back of %d bytes, %v", len(text), err)
+		}
+		if p.Next == back.Before {
+			break
+		}
+		for i := len(p.Lines) - 1; i >= 0; i-- {
+			if n--; !strings.HasPrefix(string(p.Lines[i]), fmt.Sprintf(`{"n":%d,`, n)) {
+				t.Fatalf("backward line %d is %.40s", n, p.Lines[i])
+			}
+		}
+		back.Before = p.Next
+	}
+	if n != 0 {
+		t.Errorf("backward it ends at line %d, want at the first", n)
+	}
 }
