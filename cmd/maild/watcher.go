@@ -29,6 +29,12 @@ func (w watcher) Log(ctx context.Context, after logbook.Position, back int64) (s
 	return syslog.Page{Lines: p.Lines, Next: p.Next, Lost: p.Lost}, err
 }
 
+// LogBack reads it towards its beginning.
+func (w watcher) LogBack(ctx context.Context, before logbook.Position) (syslog.Page, error) {
+	p, err := w.pid1.Log(ctx, control.LogArgs{Backward: true, Before: before})
+	return syslog.Page{Lines: p.Lines, Next: p.Next, Lost: p.Lost}, err
+}
+
 // Vitals asks how the machine is.
 func (w watcher) Vitals(ctx context.Context) (v office.Vitals, err error) {
 	s, err := w.pid1.Status(ctx)

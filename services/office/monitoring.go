@@ -22,6 +22,8 @@ import (
 type Watcher interface {
 	// Log reads the box's log, see syslog.Source.
 	Log(ctx context.Context, after logbook.Position, back int64) (syslog.Page, error)
+	// LogBack reads it towards its beginning, see web.BoxLog.
+	LogBack(ctx context.Context, before logbook.Position) (syslog.Page, error)
 	Vitals(ctx context.Context) (Vitals, error)
 }
 
@@ -132,6 +134,14 @@ func (o *Office) readLog(ctx context.Context, after logbook.Position, back int64
 		return syslog.Page{Next: after}, nil // on a developer's machine nobody keeps one
 	}
 	return o.options.Watcher.Log(ctx, after, back)
+}
+
+// boxLog is the log as the pages show it; nil on a developer's machine.
+func (o *Office) boxLog() web.BoxLog {
+	if o.options.Watcher == nil {
+		return nil
+	}
+	return o.options.Watcher
 }
 
 // monitors is the office as the pages show who watches over it.

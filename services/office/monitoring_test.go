@@ -27,6 +27,10 @@ func (w *testWatcher) Log(_ context.Context, after logbook.Position, _ int64) (s
 	return syslog.Page{Lines: w.lines[n:to], Next: logbook.Position{Offset: int64(to)}}, nil
 }
 
+func (w *testWatcher) LogBack(_ context.Context, before logbook.Position) (syslog.Page, error) {
+	return syslog.Page{Next: before}, nil
+}
+
 func (w *testWatcher) Vitals(context.Context) (Vitals, error) {
 	return Vitals{
 		Uptime: time.Hour, MemoryTotal: 512 << 20, MemoryAvailable: 300 << 20, DiskTotal: 8 << 30, DiskFree: 5 << 30, Clock: "hardware clock",

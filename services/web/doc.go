@@ -120,6 +120,11 @@
 //	GET    /api/audit?q&before&limit          {changes: [{number, at, who, from, what, on, said}], more, next}: what administrators have
 //	                                          changed, without secrets, newest first; next is the before of the page behind it,
 //	                                          and a page may be empty while there is more; administrator
+//	GET    /api/log?q&unit&level&message&from&until&before&after {lines: [{time, level, unit, msg, …}], next, newest, lost}: the
+//	                                          box's log without secrets, newest first: lines with all words of q, of a unit,
+//	                                          of a level (debug, info, warn, error) and worse, about a message (its ID in the
+//	                                          trace); next is the before of the page behind it, and a page may be empty while
+//	                                          there is more; newest is the after of what comes later; administrator
 //	GET    /api/tally?days                    {days: [{day, counts: {received, sent, …}}]}: how much mail there was, see package
 //	                                          tally; administrator
 //	GET    /api/tokens                        all tokens with their owners, never their text; administrator

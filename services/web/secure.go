@@ -72,6 +72,7 @@ func (s *Server) SecureHandler() http.Handler {
 	s.trace(mux)
 	s.tally(mux)
 	s.audit(mux)
+	s.boxLog(mux)
 	mux.HandleFunc("GET /api/accounts/{address}/verdicts/{mailbox}/{uid}", s.admin(s.getVerdicts))
 	s.spares(mux)
 	s.blockLists(mux)

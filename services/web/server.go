@@ -48,6 +48,7 @@ type Options struct {
 	DNS           Zone       // optional: without it nobody says what to publish in DNS
 	Queue         Queue      // optional: without it nobody sees what waits
 	Audit         Audit      // optional: without it nobody keeps who changed what
+	Log           BoxLog     // optional: without it nobody reads the log
 	Tally         Tally      // optional: without it nobody says how much mail there was
 	Trace         Trace      // optional: without it nobody says what happened to mail
 	Search        Search     // optional: without it mail is not searched
