@@ -10,6 +10,7 @@ import (
 	"github.com/sanduk-mail/sanduk/services/fetched"
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/sharing"
+	"github.com/sanduk-mail/sanduk/services/store"
 	"github.com/sanduk-mail/sanduk/services/trace"
 )
 
@@ -146,11 +147,7 @@ func (t *trail) noteLeft(ctx context.Context, l leftMail) {
 	if err != nil {
 		return // it is being removed
 	}
-	box, err := account.MailboxByID(ctx, own)
-	attrs := []any{"mailbox", own.String()}
-	if err == nil {
-		attrs = append(attrs, "folder", box.Name)
-	}
+	attrs := []any{"mailbox", own.String(), "folder", folderOf(ctx, account, own)}
 	what := "messages deleted"
 	if l.into != "" {
 		what, attrs = "messages moved", append(attrs, "into", l.into)
@@ -173,6 +170,18 @@ func (t *trail) noteLeft(ctx context.Context, l leftMail) {
 		}
 		t.line(what, "expunge", l.visit, of, attrs...)
 	}
+}
+
+// folderOf is what a mailbox is called, or was when it was deleted.
+func folderOf(ctx context.Context, account *store.Account, id mail.MailboxID) string {
+	if box, err := account.MailboxByID(ctx, id); err == nil {
+		return box.Name
+	}
+	deleted, err := account.DeletedMailboxes(ctx)
+	if i := slices.IndexFunc(deleted, func(m mail.DeletedMailbox) bool { return m.ID == id }); err == nil && i >= 0 {
+		return deleted[i].Name
+	}
+	return ""
 }
 
 // line writes what happened to messages. Those of before the trace are not named.

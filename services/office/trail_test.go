@@ -118,6 +118,33 @@ func TestTrail(t *testing.T) {
 	}
 }
 
+// TestTrailOfFolder: mail that goes with its folder has gone too.
+func TestTrailOfFolder(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	o.setUpNow(t, 0)
+	if err := o.submit(t, "bob@"+testDomain, "Subject: Roof\r\nFrom: alice@example.test\r\n\r\nx\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	c := o.imap(t, "bob", nil)
+	if _, err := c.Select("INBOX", nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Create("Old", nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Move(imap.SeqSetNum(1), "Old").Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Delete("Old").Wait(); err != nil {
+		t.Fatal(err)
+	}
+	m, what := o.trailOf(t, "roof", 4)
+	if s := m.Steps[3]; s.What != "messages deleted" || of(s, "folder") != "Old" {
+		t.Errorf("what happened is %q, the last %+v; want it deleted with its folder", what, s)
+	}
+}
+
 // TestTrailOfDELE: who deletes by POP3 is known too, and a restart forgets nothing of who
 // has fetched what.
 func TestTrailOfDELE(t *testing.T) {

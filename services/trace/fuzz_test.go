@@ -70,8 +70,10 @@ func FuzzSegment(f *testing.F) {
 	if err := b.write(true); err != nil {
 		f.Fatal(err)
 	}
+	b.disk.Lock()
 	s := &segment{number: 0, first: b.current.first, last: b.current.last}
 	whole, err := b.current.build(s)
+	b.disk.Unlock()
 	if err != nil {
 		f.Fatal(err)
 	}

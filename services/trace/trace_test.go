@@ -219,6 +219,13 @@ func TestCrash(t *testing.T) {
 			b.Add(s)
 			all = append(all, s)
 		}
+		// What has happened to all of them, and a line that goes on in parts, belong to it.
+		long := Step{At: noon.Add(time.Duration(i) * time.Hour), What: "messages fetched", Pairs: slices.Repeat([]Pair{{"account", "a@example.test"}}, 3)}
+		for k := range i + 1 {
+			long.Of = append(long.Of, mail.Traced{ID: all[3*k].ID, UID: 1})
+		}
+		b.Add(long)
+		b.Add(Step{ID: all[3*i].ID, At: noon.Add(time.Duration(i) * 2 * time.Hour), What: "message delivered", Pairs: slices.Repeat([]Pair{{"to", "b@example.test"}}, 2*maxPairs)})
 		if err := b.write(true); err != nil {
 			t.Fatal(err)
 		}
@@ -251,6 +258,14 @@ func TestCrash(t *testing.T) {
 				}
 				if slices.ContainsFunc(m.Steps, func(o Step) bool { return o.At.Equal(s.At) }) {
 					got++
+				}
+			}
+			for i := range least / 3 {
+				m, err := b.Steps(t.Context(), all[3*i].ID)
+				whole := slices.ContainsFunc(m.Steps, func(s Step) bool { return len(s.Pairs) == 2*maxPairs })
+				fetched := slices.ContainsFunc(m.Steps, func(s Step) bool { return s.What == "messages fetched" })
+				if err != nil || !whole || !fetched {
+					t.Errorf("cut at %d, %s: message %d has its long step: %v, is fetched: %v, %v; want both", point, name, i, whole, fetched, err)
 				}
 			}
 			if got < least {
