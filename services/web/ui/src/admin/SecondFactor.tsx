@@ -2,6 +2,7 @@ import { useRef, useState } from 'preact/hooks'
 import { api, problemOf, type NewFactor, type Problem } from '../api'
 import type { Fault } from '../check/fault'
 import { Field, PasswordField } from '../parts/Field'
+import { Icon } from '../parts/Icon'
 import { Busy, CopyButton, Note, ProblemNote } from '../parts/parts'
 import { t } from '../texts'
 import { useLoad } from './load'
@@ -62,6 +63,7 @@ export function SecondFactor() {
         <Note kind="good" live title={t('factor.done')}>
           <p>{t('factor.recovery')}</p>
           <p class="mono">{recovery.map((c) => [c, ' '])}<CopyButton text={recovery.join('\n')} label={t('factor.codes')} /></p>
+          <p class="no-print"><button type="button" onClick={() => { document.documentElement.dataset['print'] = 'page'; window.print() }}><Icon name="print" />{t('done.print')}</button></p>
         </Note>
       )}
       {state.data && on && (
