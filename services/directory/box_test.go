@@ -270,6 +270,11 @@ func (b *testBox) summary() string {
 		if err != nil {
 			b.t.Errorf("AppPasswords(%s): %v", a.ID, err)
 		}
+		passkeys, err := b.Passkeys(a.ID)
+		if err != nil {
+			b.t.Errorf("Passkeys(%s): %v", a.ID, err)
+		}
+		text += fmt.Sprintf("%+v\n", passkeys)
 		text += fmt.Sprintf("%+v %v %x\n", programs, only, c.Programs)
 		text += fmt.Sprintf("%+v %v %v\n", rules, b.Shares(a.ID), b.Received(a.ID))
 		text += fmt.Sprintf("%d %s %q %v %v %s %x %v\n", a.ID, a.Address, a.Name, a.Admin, a.Disabled, a.Created.Format(time.RFC3339), c.Record[:min(8, len(c.Record))], tokens)

@@ -73,6 +73,13 @@ func TestJournalIsCut(t *testing.T) {
 		},
 		func() error { return b.SetOnlyPrograms(ctx, 2, true) },
 		func() error { return b.RemoveAppPassword(ctx, 2, 1) },
+		func() error {
+			return b.AddPasskey(ctx, 2, mail.Passkey{ID: []byte("a"), Key: []byte("key"), Host: "box.test", Name: "phone"})
+		},
+		func() error {
+			return b.UsePasskey(ctx, 2, []byte("a"), func(mail.Passkey) (uint32, error) { return 7, nil })
+		},
+		func() error { return b.RemovePasskey(ctx, 2, []byte("a")) },
 		func() error { return b.RemoveAccount(ctx, 3) },
 		func() error { _, err := b.RestoreAccount(ctx, 3, mail.Address{}, ""); return err },
 	} {
@@ -287,6 +294,7 @@ func FuzzDecodeRecord(f *testing.F) {
 	}
 	f.Add(uint8(kindSetShares), []byte(`{"owner":1,"mailbox":2,"grants":[{"rights":"lr"}]}`))
 	f.Add(uint8(kindSetAppPassword), []byte(`{"id":1,"number":1,"hash":"AAEC","services":["imap"]}`))
+	f.Add(uint8(kindSetPasskey), []byte(`{"id":1,"passkey":"AAEC","key":"AAEC","count":1}`))
 	f.Add(uint8(kindSetFactor), []byte(`{"id":1,"secret":"AAEC"}`))
 	f.Add(uint8(kindSetAdmission), []byte(`{"office":["10.0.0.0/8"],"doors":[{"service":"imap","networks":["::/0"]}]}`))
 	f.Add(uint8(kindAddAccount), []byte(`{"id":3,"local":"a","domain":"b.test"}`))

@@ -59,7 +59,7 @@ func hide(content any) {
 	case map[string]any:
 		for key, value := range c {
 			switch key {
-			case "credential", "password", "hash", "keys", "secret", "apop", "factor":
+			case "credential", "password", "hash", "keys", "key", "passkey", "secret", "apop", "factor":
 				c[key] = secret
 			default:
 				hide(value)
@@ -80,7 +80,7 @@ func (k kind) String() string {
 		kindSetDomain: "set domain", kindRemoveDomain: "remove domain", kindSetListing: "set address", kindRemoveListing: "remove address", kindSetRules: "set rules",
 		kindSetSigning: "set signing", kindSetContent: "set content rules", kindSetSpare: "set spare server", kindSetLimits: "set limits", kindSetRoute: "set route",
 		kindSetCollection: "set collection", kindRemoveCollection: "remove collection", kindSetBlockLists: "set block lists", kindSetAdmission: "set admission", kindSetReporting: "set reporting", kindSetSize: "set largest message", kindSetTrace: "set trace", kindSetAccess: "set access",
-		kindSetLeave: "set POP3 leave", kindSetAPOP: "set APOP secret", kindSetFactor: "set second factor", kindSetAppPassword: "set app password", kindSetPrograms: "set what mail programs need", kindSetCertificate: "set certificate", kindSetLoginDelay: "set POP3 log-in delay", kindSetShares: "set shares",
+		kindSetLeave: "set POP3 leave", kindSetAPOP: "set APOP secret", kindSetFactor: "set second factor", kindSetAppPassword: "set app password", kindSetPrograms: "set what mail programs need", kindSetPasskey: "set passkey", kindSetCertificate: "set certificate", kindSetLoginDelay: "set POP3 log-in delay", kindSetShares: "set shares",
 	}
 	if name, ok := names[k]; ok {
 		return name

@@ -50,11 +50,11 @@ const File = "directory.db"
 // Version 1 lacks those from domains on, version 2 those from signing on, version 3
 // routes, version 4 those behind, version 5 sizes and trace,
 // version 6 what accounts say of access, version 7 what they say of POP3 and certificates, version 8 shares,
-// version 9 admission, version 10 what accounts say of app passwords; they are added
+// version 9 admission, version 10 what accounts say of app passwords, version 11 of passkeys; they are added
 // when it is opened. The number then keeps an older program from believing that there
 // are none.
 const (
-	indexVersion   = 11
+	indexVersion   = 12
 	bucketMeta     = "meta"
 	bucketBox      = "box"
 	bucketAccounts = "accounts"

@@ -52,6 +52,7 @@ const (
 	kindSetFactor        kind = 42
 	kindSetAppPassword   kind = 43
 	kindSetPrograms      kind = 44
+	kindSetPasskey       kind = 45
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -84,6 +85,7 @@ type (
 		AppPasswords []appPasswordRecord `json:"app_passwords,omitempty"`
 		AppNumber    mail.ProgramNumber  `json:"app_number,omitempty"` // the last that was given
 		OnlyPrograms bool                `json:"only_programs,omitempty"`
+		Passkeys     []passkeyRecord     `json:"passkeys,omitempty"`
 		// Gone says that the mail of a removed account is gone for good, and with it
 		// the name and the credential; never in a record of the log.
 		Gone bool `json:"gone,omitempty"`
@@ -261,6 +263,18 @@ type (
 	programsRecord struct {
 		ID   mail.AccountID `json:"id"`
 		Only bool           `json:"only,omitempty"`
+	}
+	// passkeyRecord is a passkey, in place of what it was before, or the end of one; without
+	// a credential, of all that the account has.
+	passkeyRecord struct {
+		ID         mail.AccountID `json:"id"`
+		Credential []byte         `json:"passkey,omitempty"`
+		Key        []byte         `json:"key,omitempty"` // public, sealed
+		Count      uint32         `json:"count,omitempty"`
+		Host       string         `json:"host,omitempty"`
+		Name       string         `json:"name,omitempty"`
+		Added      time.Time      `json:"added,omitzero"`
+		Gone       bool           `json:"gone,omitempty"`
 	}
 	// apopRecord is the secret for APOP, in place of what held before; none: it ends.
 	apopRecord struct {
@@ -479,6 +493,8 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[appPasswordRecord](text)
 	case kindSetPrograms:
 		return decodeAs[programsRecord](text)
+	case kindSetPasskey:
+		return decodeAs[passkeyRecord](text)
 	case kindSetAPOP:
 		return decodeAs[apopRecord](text)
 	case kindSetCertificate:

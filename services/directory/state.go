@@ -134,6 +134,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setAppPassword(&r)
 	case programsRecord:
 		touched, err = n.setPrograms(&r)
+	case passkeyRecord:
+		touched, err = n.setPasskey(&r)
 	case apopRecord:
 		touched, err = n.setAPOP(&r)
 	case certificateRecord:
@@ -228,7 +230,7 @@ func (s *state) change(r *changeRecord) ([]entry, error) {
 }
 
 // remove keeps the account's record, so that it can be restored; its tokens,
-// certificates, APOP secret and app passwords go.
+// certificates, APOP secret, app passwords and passkeys go.
 func (s *state) remove(r *removeRecord) ([]entry, error) {
 	old, err := s.live(r.ID)
 	if err != nil {
@@ -236,7 +238,7 @@ func (s *state) remove(r *removeRecord) ([]entry, error) {
 	}
 	a := *old
 	a.Removed, a.Certificates, a.APOP = r.At, nil, nil
-	a.AppPasswords, a.OnlyPrograms = nil, false
+	a.AppPasswords, a.OnlyPrograms, a.Passkeys = nil, false, nil
 	if !r.Keep {
 		a.Credential = nil
 	}
