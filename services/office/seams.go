@@ -212,6 +212,21 @@ type secondFactors struct {
 	*auth.Authenticator
 }
 
+// passkeys are kept by one and guarded by the other.
+type passkeys struct {
+	*directory.Directory
+	*auth.Authenticator
+}
+
+// UsePasskey has use look at one.
+func (p passkeys) UsePasskey(ctx context.Context, id mail.AccountID, credential []byte, use func(mail.Passkey) (uint32, error)) error {
+	err := p.Directory.UsePasskey(ctx, id, credential, use)
+	if errors.Is(err, directory.ErrNoPasskey) {
+		return mail.ErrDenied
+	}
+	return err
+}
+
 // RemoveAPOP ends that an account can be opened by APOP, and its sessions.
 func (p people) RemoveAPOP(ctx context.Context, id mail.AccountID) error {
 	defer p.servers.drop(id)

@@ -143,6 +143,7 @@ func commands() []command {
 		{"factor end", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "take the second factor away from a person who has lost the phone", factorEnd},
 		{"app-password count", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "say how many passwords for single mail programs a person has", appPasswordCount},
 		{"app-password end", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "end all of them, and the person's sessions", appPasswordEnd},
+		{"passkey end", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "end all passkeys of a person who has lost a device, and their sessions on the pages", passkeyEnd},
 		{"device list", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "list with which programs, and from which networks, a person has logged in", deviceList},
 		{"apop list", "--box https://ADDRESS --token-file FILE [--ca FILE]", "list who can log in by APOP", apopList},
 		{"apop allow", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "let an old program of a person log in by POP3's APOP, and show the password that it needs for that, once; read what it says", apopAllow},

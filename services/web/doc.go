@@ -52,6 +52,14 @@
 //	DELETE /api/me/app-passwords/{number}     204
 //	GET    /api/accounts/{address}/app-passwords     {count, only}; administrator
 //	DELETE /api/accounts/{address}/app-passwords     ends all: 204; administrator
+//	POST   /api/session/passkey/challenge     {challenge, host} for navigator.credentials.get; everybody
+//	POST   /api/session/passkey               {challenge, id, user, client_data, auth_data, signature}: signs in
+//	GET    /api/me/passkeys                   {passkeys: [{id, name, host, added}], host}: host is "" where none can be made
+//	POST   /api/me/passkeys/challenge         {current}: {challenge, host, user, address, algorithms, have} for navigator.credentials.create
+//	POST   /api/me/passkeys                   {challenge, name, client_data, attestation}: {id}; 201
+//	DELETE /api/me/passkeys/{id}              204
+//	GET    /api/accounts/{address}/passkeys   {count}; administrator
+//	DELETE /api/accounts/{address}/passkeys   ends all, and the sessions: 204; administrator
 //	GET    /api/me/devices                    {devices: [{service, client, program, app_password, network, first, last}]}: with what one has logged in
 //	GET    /api/accounts/{address}/devices    those of somebody; administrator
 //	GET    /api/me/search?q=…                 one's own mail, best first; &mailbox= and &limit= narrow it
@@ -138,7 +146,7 @@
 // A Server may be used by any number of goroutines.
 //
 // Standards: RFC 9110 (HTTP), RFC 6265bis (cookies, the __Host- prefix),
-// RFC 6750 (bearer tokens), RFC 6797 (HSTS, not used), Fetch metadata, CSP
+// RFC 6750 (bearer tokens), W3C Web Authentication level 2 (services/passkey), RFC 6797 (HSTS, not used), Fetch metadata, CSP
 // level 3; Thunderbird's autoconfiguration 1.1; Microsoft's Autodiscover (POX),
 // [MS-OXDSCLI].
 package web

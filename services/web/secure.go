@@ -34,6 +34,7 @@ func (s *Server) SecureHandler() http.Handler {
 	mux.HandleFunc("PUT /api/me/password", s.handle(s.putOwnPassword))
 	s.secondFactors(mux)
 	s.appPasswords(mux)
+	s.passkeys(mux)
 	s.devices(mux)
 	mux.HandleFunc("GET /api/me/sessions", s.handle(s.getSessions))
 	mux.HandleFunc("DELETE /api/me/sessions", s.handle(s.deleteSessions))

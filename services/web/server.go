@@ -62,6 +62,7 @@ type Options struct {
 	Uplink         Uplink        // optional: nobody looks how mail can reach the box
 	SecondFactors  SecondFactors // optional: nobody has any
 	AppPasswords   AppPasswords  // optional: nobody has any
+	Passkeys       Passkeys      // optional: nobody has any
 	Devices        Devices       // optional: nobody remembers them
 	Claim          *claim.Code   // nil on a box that has been set up
 	WayBack        WayBack       // nil: nobody stands at the box
@@ -110,6 +111,8 @@ type Server struct {
 	jobs     *jobs
 	links    passwordLinks
 
+	signingIn, enrolling challenges // by passkeys
+
 	secure, plain *http.Server
 	setUp         atomic.Bool // seen true once; it never goes back
 	settingUp     atomic.Bool
@@ -148,7 +151,7 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: read the built pages: %w", err)
 	}
-	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, links: passwordLinks{now: opt.Clock}, jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving), bundling: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
+	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, signingIn: challenges{now: opt.Clock}, enrolling: challenges{now: opt.Clock}, links: passwordLinks{now: opt.Clock}, jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving), bundling: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
 	s.secure = s.httpServer(s.SecureHandler())
 	s.secure.TLSConfig = opt.TLS.Clone() // net/http adds HTTP/2 to it
 	s.plain = s.httpServer(s.PlainHandler())

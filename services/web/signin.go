@@ -55,6 +55,11 @@ func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
 	if err := s.passSecond(r, who, in.Code); err != nil {
 		return err
 	}
+	return s.letIn(w, r, who, mark)
+}
+
+// letIn opens a session for who has proven to be who; mark was taken before that.
+func (s *Server) letIn(w http.ResponseWriter, r *http.Request, who mail.Login, mark uint64) error {
 	account, err := s.opt.Accounts.Account(r.Context(), who.Account)
 	if errors.Is(err, mail.ErrNoAccount) {
 		return mail.ErrDenied // removed this moment

@@ -28,6 +28,8 @@ type status struct {
 	CA          string `json:"ca,omitempty"`
 	// RecoverableDays is how long removed people's mail can be brought back.
 	RecoverableDays int `json:"recoverable_days,omitempty"`
+	// Passkeys: somebody has one for the name by which this page was opened.
+	Passkeys bool `json:"passkeys,omitempty"`
 }
 
 func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
@@ -39,6 +41,7 @@ func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
 		SetUp: state.SetUp, SettingUp: s.settingUp.Load(), Version: s.opt.Version,
 		Hostname: state.Hostname.String(), Domains: readable(state.Domains), Timezone: state.Timezone,
 		URLs: s.urls(state), Certificate: fingerprint(s.opt.Certificates.Leaf()), CA: fingerprint(s.opt.Certificates.CA()),
+		Passkeys:        s.opt.Passkeys != nil && s.opt.Passkeys.HasPasskeys(hostOf(r.Host)),
 		RecoverableDays: int(s.opt.Recoverable / (24 * time.Hour)),
 	})
 	return nil
