@@ -1,4 +1,5 @@
 // The box's JSON API. Every failure is a Problem, in words for a person.
+import type { makePasskey, NewPasskey, usePasskey } from './check/webauthn'
 import { t } from './texts'
 
 export class Problem extends Error {
@@ -23,6 +24,7 @@ export interface Status {
   certificate: string
   ca?: string
   recoverable_days?: number
+  passkeys?: boolean // somebody has one for the name by which this page was opened
 }
 
 export interface Protocol {
@@ -74,6 +76,14 @@ export interface AppPassword {
   used?: string
   used_service?: Service
   used_peer?: string
+}
+
+/** A passkey, by which one signs in to these pages. */
+export interface Passkey {
+  id: string
+  name: string
+  host: string
+  added: string
 }
 
 /** A program in a network, by which somebody has logged in. */
@@ -177,6 +187,12 @@ export const api = {
     call<{ password: string }>('POST', '/api/me/app-passwords', { name, services, current }).then((r) => r.password),
   setOnlyPrograms: (only: boolean, current: string) => call<void>('PUT', '/api/me/app-passwords', { only, current }),
   endAppPassword: (number: number) => call<void>('DELETE', `/api/me/app-passwords/${number}`),
+  passkeys: () => call<{ passkeys: Passkey[]; host: string }>('GET', '/api/me/passkeys'),
+  newPasskey: (current: string) => call<NewPasskey>('POST', '/api/me/passkeys/challenge', { current }),
+  addPasskey: (name: string, made: Awaited<ReturnType<typeof makePasskey>>) => call<{ id: string }>('POST', '/api/me/passkeys', { name, ...made }),
+  endPasskey: (id: string) => call<void>('DELETE', '/api/me/passkeys/' + encodeURIComponent(id)),
+  passkeyChallenge: () => call<{ challenge: string; host: string }>('POST', '/api/session/passkey/challenge'),
+  signInByPasskey: (given: Awaited<ReturnType<typeof usePasskey>>) => call<Person>('POST', '/api/session/passkey', given),
   devices: (of?: string) => call<{ devices: Device[] }>('GET', (of ? person(of) : '/api/me') + '/devices').then((r) => r.devices),
   sessions: () => call<{ sessions: SessionInfo[] }>('GET', '/api/me/sessions').then((r) => r.sessions),
   endSession: (id: string) => call<void>('DELETE', '/api/me/sessions/' + encodeURIComponent(id)),

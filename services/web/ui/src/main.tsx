@@ -60,7 +60,7 @@ function Office({ status }: { status: Status }) {
   if (me.value === null) {
     return <SignIn status={status} title={needsAdmin ? t('signin.admin') : t('signin.title')} lead={needsAdmin ? t('signin.admin.lead') : t('signin.lead')} />
   }
-  if (p === '/me') return <Frame><Me /></Frame>
+  if (p === '/me') return <Frame><Me status={status} /></Frame>
   if (ownDeleted) return <Frame><Later key="deleted" load={() => import('./admin/OwnDeleted')} status={status} /></Frame>
   return (
     <Frame>

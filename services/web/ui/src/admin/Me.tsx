@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks'
-import { api, problemOf, type Problem } from '../api'
+import { api, problemOf, type Problem, type Status } from '../api'
 import type { Fault } from '../check/fault'
 import { passwordFault } from '../check/password'
 import { PasswordField } from '../parts/Field'
@@ -10,12 +10,13 @@ import { t } from '../texts'
 import { useConnect } from '../connect/Connect'
 import { AppPasswords } from './AppPasswords'
 import { Devices } from './Devices'
+import { Passkeys } from './Passkeys'
 import { SecondFactor } from './SecondFactor'
 import { me } from './session'
 import { SignedIn } from './SignedIn'
 
 /** /me: a person's own page. */
-export function Me() {
+export function Me({ status }: { status: Status }) {
   const who = me.value!
   const local = who.address.split('@')[0] ?? ''
   const [current, setCurrent] = useState('')
@@ -69,6 +70,7 @@ export function Me() {
         </form>
       </section>
       <SecondFactor />
+      <Passkeys hostname={status.hostname} />
       <AppPasswords />
       <SignedIn />
       <Devices />

@@ -60,6 +60,7 @@ export function PersonPage({ person, reload }: { person: Person; reload: () => v
         </Panel>
       )}
       {!own && <SecondStep person={person} />}
+      {!own && <Keys person={person} />}
       {!own && <Programs person={person} />}
       <Devices of={person.address} />
       {access.data && <From key={'a' + person.address} person={person} access={access.data.find((a) => a.who === person.address)} />}
@@ -155,6 +156,28 @@ function SecondStep({ person }: { person: Person }) {
           <Icon name={doing ? 'busy' : 'key'} />{t('person.factor.end')}
         </button>
       </div>
+    </Panel>
+  )
+}
+
+/** How many passkeys somebody has; there is no panel where it is none. */
+function Keys({ person }: { person: Person }) {
+  const state = useLoad(() => office.passkeys(person.address), [person.address])
+  const { doing, said, problem, run } = useDeeds(state.reload)
+  const n = state.data?.count ?? 0
+  if (n === 0 && !said && !problem) return null
+  return (
+    <Panel title={t('passkey.person')}>
+      {said && <Note kind="good" live>{said}</Note>}
+      <ProblemNote problem={problem} />
+      {n > 0 && <p>{count('passkey.person.count', n)}</p>}
+      {n > 0 && (
+        <div class="row-actions">
+          <button type="button" aria-disabled={!!doing} onClick={() => void run('end', () => office.endPasskeys(person.address), t('passkey.person.done'))}>
+            <Icon name={doing ? 'busy' : 'remove'} />{t('passkey.person.end')}
+          </button>
+        </div>
+      )}
     </Panel>
   )
 }

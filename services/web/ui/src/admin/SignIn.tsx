@@ -1,11 +1,12 @@
 import { useRef, useState } from 'preact/hooks'
-import { api, problemOf, type Problem, type Status } from '../api'
+import { api, Problem, problemOf, type Status } from '../api'
 import type { Fault } from '../check/fault'
+import { canPasskey, usePasskey } from '../check/webauthn'
 import { Field, PasswordField } from '../parts/Field'
 import { Icon, Mark } from '../parts/Icon'
 import { Languages } from '../parts/Languages'
 import { ProblemNote, Title } from '../parts/parts'
-import { t } from '../texts'
+import { t } from '../parts/own'
 import { me } from './session'
 
 /** Address and password, for whichever page needs to know who is there. */
@@ -43,6 +44,16 @@ export function SignIn({ status, title, lead }: { status: Status; title: string;
       requestAnimationFrame(() => form.current?.querySelector<HTMLElement>('[autocomplete="one-time-code"]')?.focus())
     }
   }
+  const byPasskey = async () => {
+    setBusy(true)
+    setProblem(undefined)
+    try {
+      me.value = await api.signInByPasskey(await usePasskey(await api.passkeyChallenge()))
+    } catch (error) {
+      setBusy(false)
+      setProblem(error instanceof DOMException ? new Problem(0, t('passkey.failed'), t('passkey.failed.do')) : problemOf(error))
+    }
+  }
   return (
     <main class="alone">
       <div class="brand"><Mark /><span>Sanduk</span></div>
@@ -61,6 +72,9 @@ export function SignIn({ status, title, lead }: { status: Status; title: string;
             {busy && <Icon name="busy" />}
             {t('signin.go')}
           </button>
+          {status.passkeys && canPasskey() && (
+            <button type="button" aria-disabled={busy} onClick={() => { if (!busy) void byPasskey() }}><Icon name="key" />{t('passkey.signin')}</button>
+          )}
           <a class="button quiet" href="/connect">{t('home.connect')}</a>
         </div>
       </form>

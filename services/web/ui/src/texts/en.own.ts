@@ -1,4 +1,4 @@
-// Passwords for single mail programs, and with what people have logged in: on /me and a person's page.
+// Passwords for single mail programs, passkeys, and with what people have logged in: on /me and a person's page.
 export const own = {
   'app.title': 'Passwords for mail programs',
   'app.hint': 'Give each phone and program a password of its own. If a phone is lost, end its password alone: nothing else has to change.',
@@ -43,4 +43,27 @@ export const own = {
   'device.by': 'with the password “{name}”',
   'device.seen': '{service}, from {network}, {when}',
   'device.since': 'since {when}',
+  'passkey.title': 'Passkeys',
+  'passkey.hint': 'Sign in with your phone, computer or a security key, by its fingerprint, face or PIN: no password and no code, and nothing that could be typed into a wrong page.',
+  'passkey.about': 'Made {when}, for {host}.',
+  'passkey.end': 'End it',
+  'passkey.ended': 'It is ended. It lets nobody in any more.',
+  'passkey.begin': 'Add a passkey',
+  'passkey.name': 'Name',
+  'passkey.name.hint': 'Of the device it is on, such as “my phone”.',
+  'passkey.name.missing': 'The passkey has no name.',
+  'passkey.name.mend': 'Say on which device it is.',
+  'passkey.go': 'Go on to the device',
+  'passkey.made': 'The passkey is there. Next time, sign in with it.',
+  'passkey.failed': 'No passkey came from the device.',
+  'passkey.failed.do': 'Try again. The browser must trust the box’s certificate, and the device must have a fingerprint, face or PIN set up.',
+  'passkey.address': 'A passkey is bound to the box’s name, and this page was opened by its number.',
+  'passkey.address.go': 'Open it as {host}',
+  'passkey.old': 'This browser knows no passkeys.',
+  'passkey.signin': 'Sign in with a passkey',
+  'passkey.person': 'Passkeys',
+  'passkey.person.count.one': 'They sign in with one passkey.',
+  'passkey.person.count.other': 'They sign in with {n} passkeys.',
+  'passkey.person.end': 'End all of them',
+  'passkey.person.done': 'All are ended, and the person is signed out of these pages.',
 } as const
