@@ -91,6 +91,8 @@ func newServedBox(t *testing.T, people bool, disk string) servedBox {
 		o.SecondFactors = &fakeFactors{texts: map[mail.AccountID]string{}}
 		seen := &appBook{}
 		o.AppPasswords, o.Devices = seen, seen
+		o.Passkeys = &keyBook{keys: map[mail.AccountID][]mail.Passkey{}, at: o.Accounts}
+		o.Names = append(o.Names, "localhost")
 		o.Ports = Ports{}.orStandard()
 		o.Ports.HTTPS = secure.Addr().(*net.TCPAddr).Port
 		if people {

@@ -57,4 +57,58 @@ describe.skipIf(realBox)("one's own", () => {
     expect(faults).toEqual([])
     await context.close()
   })
+
+  test.concurrent.each(Object.keys(forms) as Form[])('a passkey, in %s', async (form) => {
+    const box = await newBox({ people: true })
+    const url = box.url.replace('127.0.0.1', 'localhost')
+    const { page, context, faults } = await open(browser, form)
+    const look = async (name: string) => {
+      await expectNoSideways(page, `${name} ${form}`)
+      await expectAccessible(page, `${name} ${form}`)
+      await shot(page, `${name}-${form}`)
+    }
+    const signIn = (at: string) => page.request.post(at + '/api/session', { data: { address: 'alice@example.test', password: 'her long password' } })
+    const panel = page.locator('section').filter({ has: page.getByRole('heading', { name: 'Passkeys' }) })
+    // By its number there are none, and the page says why.
+    expect((await signIn(box.url)).status()).toBe(200)
+    await page.goto(box.url + '/me')
+    await panel.getByText('this page was opened by its number').waitFor()
+    await panel.getByRole('link', { name: 'Open it as mail.example.test' }).waitFor()
+    await look('me-passkey-number')
+
+    const device = await context.newCDPSession(page)
+    await device.send('WebAuthn.enable')
+    const { authenticatorId } = await device.send('WebAuthn.addVirtualAuthenticator', {
+      options: { protocol: 'ctap2', transport: 'internal', hasResidentKey: true, hasUserVerification: true, isUserVerified: true, automaticPresenceSimulation: true },
+    })
+    expect((await signIn(url)).status()).toBe(200)
+    await page.goto(url + '/me')
+    await panel.getByRole('button', { name: 'Add a passkey' }).click()
+    await panel.getByLabel('Name').and(page.locator(':focus')).waitFor()
+    await page.keyboard.press('Enter')
+    await panel.getByText('The passkey has no name.').waitFor()
+    await look('me-passkey-faults')
+    await panel.getByLabel('Name').fill('my phone')
+    await panel.getByLabel('Present password').fill('her long password')
+    await page.keyboard.press('Enter')
+    await page.getByText('The passkey is there.').waitFor()
+    await panel.getByText('for localhost.').waitFor()
+    await look('me-passkey')
+    expect((await device.send('WebAuthn.getCredentials', { authenticatorId })).credentials).toHaveLength(1)
+
+    // It signs in alone, and somebody who isn't verified doesn't.
+    await context.clearCookies()
+    await page.goto(url + '/me')
+    await device.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false })
+    await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+    await page.getByText('No passkey came from the device.').waitFor()
+    await look('signin-passkey')
+    await device.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: true })
+    await page.getByRole('button', { name: 'Sign in with a passkey' }).click()
+    await page.getByRole('heading', { name: 'Passwords for mail programs' }).waitFor()
+    await panel.getByRole('button', { name: 'End it my phone' }).click()
+    await page.getByText('It lets nobody in any more.').waitFor()
+    expect(faults).toEqual([])
+    await context.close()
+  })
 })
