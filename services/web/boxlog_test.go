@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/control"
 	"github.com/sanduk-mail/sanduk/platform/durable"
@@ -28,6 +29,28 @@ func (k keptLog) Log(_ context.Context, after logbook.Position, back int64) (sys
 
 func (k keptLog) LogBack(_ context.Context, before logbook.Position) (syslog.Page, error) {
 	return k.page(control.LogArgs{Backward: true, Before: before})
+}
+
+// servedLog is one with something of everything.
+func servedLog(t *testing.T, now time.Time) keptLog {
+	files, err := durable.NewOS(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { files.Close() })
+	book := logbook.New()
+	if err := book.Attach(files); err != nil {
+		t.Fatal(err)
+	}
+	maild, init := book.Writer("maild.service"), book.Writer("init")
+	at := func(before time.Duration) string { return now.Add(-before).UTC().Format(time.RFC3339) }
+	for n := range 500 {
+		fmt.Fprintf(maild, `{"time":%q,"level":"INFO","msg":"message delivered","protocol":"smtp","id":"letter-%d","to":"alice@example.test"}`+"\n", at(time.Duration(600-n)*time.Minute), n)
+	}
+	fmt.Fprintf(init, `{"time":%q,"level":"ERROR","msg":"the time servers don't answer","err":"network is unreachable"}`+"\n", at(50*time.Minute))
+	fmt.Fprintf(init, `{"time":%q,"level":"WARN","msg":"a unit took long to start","after":"netd.service"}`+"\n", at(40*time.Minute))
+	fmt.Fprintf(maild, `{"time":%q,"level":"INFO","msg":"log-in refused","protocol":"imap","peer":"192.168.1.77"}`+"\n", at(time.Minute))
+	return keptLog{book}
 }
 
 // TestLog: administrators read the log from its newest line, by what they ask for, page by

@@ -49,6 +49,7 @@ func serveOffice(t *testing.T, o *Options) {
 	o.Trace, o.Logger = traced, slog.New(&tracedLines{o.Logger.Handler(), traced})
 	o.Tally = servedTally{}
 	o.Audit = servedChanges(now)
+	o.Log = servedLog(t, now)
 	o.Undo = undo
 	o.Addresses = newServedAddresses()
 	o.Access = &servedAccess{}

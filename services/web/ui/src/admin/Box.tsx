@@ -6,6 +6,7 @@ import { BoxParts } from './BoxParts'
 import { Certificates } from './Certificates'
 import { Changes } from './Changes'
 import { Encryption } from './Encryption'
+import { Log } from './Log'
 import { Network } from './Network'
 import { t } from './texts'
 import { Updates } from './Updates'
@@ -14,12 +15,12 @@ import { Watch } from './Watch'
 /** /admin/box: the box itself, in parts. */
 export function Box() {
   const part = path.value.split('/')[3] ?? ''
-  const pages: Record<string, () => ComponentChildren> = { network: Network, admission: Admission, certificates: Certificates, safe: Encryption, changes: Changes, watch: Watch }
+  const pages: Record<string, () => ComponentChildren> = { network: Network, admission: Admission, certificates: Certificates, safe: Encryption, changes: Changes, log: Log, watch: Watch }
   const Page = pages[part]
   if (!Page) return <Updates />
   return (
     <>
-      <Title>{t(`box.part.${part as 'network' | 'admission' | 'certificates' | 'safe' | 'changes' | 'watch'}`)}</Title>
+      <Title>{t(`box.part.${part as 'network' | 'admission' | 'certificates' | 'safe' | 'changes' | 'log' | 'watch'}`)}</Title>
       <BoxParts />
       <Page />
     </>

@@ -4,14 +4,15 @@ import { useEffect, useState } from 'preact/hooks'
 import { problemOf, type Problem } from '../api'
 import { Icon } from '../parts/Icon'
 import { Busy, Note, ProblemNote, Title } from '../parts/parts'
-import { decoded, path, query, setQuery } from '../router'
+import { decoded, path, query } from '../router'
 import { speak } from '../texts'
 import { en } from '../texts/en'
 import { admin } from '../texts/en.admin'
 import { trace as english } from '../texts/en.trace'
 import { useDeeds } from './act'
 import { office, undoOf, type Traced, type TraceStep } from './api'
-import { useLoad } from './load'
+import { Day, dayAsked } from './Day'
+import { useLoad, useSettled } from './load'
 import { Search } from './Search'
 import { Empty, size, State, When, whenText } from './show'
 import { about, canPutBack, factsOf, fateOf, itemsOf, kindOf, kinds, ownerOf, verbOf, type Facts } from './trace'
@@ -21,30 +22,17 @@ const { t, count } = speak({ ...en, ...admin, ...english })
 const page = 50
 /** How many recipients are named at the top: the steps have all. */
 const named = 50
-/** How long somebody may type before the box is asked. */
-const pause = 250
-
 /** /admin/trace: find a message, and see what became of it. */
 export default function Trace() {
   const id = path.value.split('/')[3]
   return id ? <Message key={id} id={decoded(id)} /> : <Find />
 }
 
-/** What is in the address, once nothing has been typed for a moment. */
-function useSettled(text: string): string {
-  const [settled, setSettled] = useState(text)
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), pause)
-    return () => clearTimeout(timer)
-  }, [text])
-  return settled
-}
-
 function Find() {
   const q = useSettled(query.value.get('q') ?? '')
   const from = query.value.get('from') ?? ''
   const until = query.value.get('until') ?? ''
-  const filter = { limit: String(page), ...(q && { q }), ...day('from', from, 0), ...day('until', until, 1) }
+  const filter = { limit: String(page), ...(q && { q }), ...dayAsked('from', from, 0), ...dayAsked('until', until, 1) }
   const key = JSON.stringify(filter)
   const first = useLoad(() => office.trace(filter), [key])
   const [rest, setRest] = useState<{ messages: Traced[]; next?: string; problem?: Problem; busy?: boolean }>({ messages: [] })
@@ -82,23 +70,6 @@ function Find() {
         </div>
       )}
     </>
-  )
-}
-
-/** A day as the box is asked: from its beginning, or until its end. */
-function day(name: string, text: string, later: number) {
-  const at = new Date(text + 'T00:00')
-  if (!text || isNaN(at.getTime())) return {}
-  at.setDate(at.getDate() + later)
-  return { [name]: at.toISOString() }
-}
-
-function Day({ name, label, value }: { name: string; label: string; value: string }) {
-  return (
-    <label class="day">
-      <span>{label}</span>
-      <input type="date" value={value} onChange={(e) => setQuery(name, e.currentTarget.value)} />
-    </label>
   )
 }
 

@@ -317,6 +317,22 @@ const routeAt = under('/api/routes')
 export const waiting = under('/api/queue')
 export const heldAt = under('/api/held')
 
+/** A line of the box's log; it may have more members. */
+export interface LogLine {
+  time?: string
+  level?: string
+  unit: string
+  msg: string
+  [more: string]: unknown
+}
+
+export interface LogPage {
+  lines: LogLine[]
+  next?: string
+  newest?: string
+  lost?: boolean
+}
+
 export const office = {
   health: () => call<Health>('GET', '/api/health'),
   queue: (filter: Record<string, string>) => call<{ messages: Waiting[]; more: boolean }>('GET', '/api/queue?' + new URLSearchParams(filter)),
@@ -333,6 +349,7 @@ export const office = {
   endPasskeys: (address: string) => call<void>('DELETE', account(address, 'passkeys')),
   endFactor: (address: string) => call<void>('DELETE', `/api/accounts/${encodeURIComponent(address)}/second-factor`),
   changes: (filter: Record<string, string>) => call<{ changes: Change[]; more: boolean; next: number }>('GET', '/api/audit?' + new URLSearchParams(filter)),
+  log: (filter: Record<string, string>) => call<LogPage>('GET', '/api/log?' + new URLSearchParams(filter)),
   tally: () => call<{ days: TallyDay[] }>('GET', '/api/tally'),
   trace: (filter: Record<string, string>) => call<{ messages: Traced[]; next: string }>('GET', '/api/trace?' + new URLSearchParams(filter)),
   traced: (id: string) => call<Traced>('GET', under('/api/trace')(id)),

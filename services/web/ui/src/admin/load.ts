@@ -47,3 +47,16 @@ export function useLoad<T>(ask: () => Promise<T>, deps: readonly unknown[], ever
   }, [every])
   return { data: state.data, problem: state.problem, absent: state.absent ?? false, busy: state.busy, reload }
 }
+
+/** How long somebody may type before the box is asked. */
+const pause = 250
+
+/** What is in the address, once nothing has been typed for a moment. */
+export function useSettled(text: string): string {
+  const [settled, setSettled] = useState(text)
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(text), pause)
+    return () => clearTimeout(timer)
+  }, [text])
+  return settled
+}

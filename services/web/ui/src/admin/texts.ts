@@ -1,8 +1,9 @@
 import { en } from '../texts/en'
 import { admin } from '../texts/en.admin'
 import { box } from '../texts/en.box'
+import { log } from '../texts/en.log'
 import { own } from '../texts/en.own'
 import { speak } from '../texts'
 
 /** All catalogues: pages that are fetched later may say what the first ones do. */
-export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...own })
+export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own })
