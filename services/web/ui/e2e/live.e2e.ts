@@ -1,7 +1,7 @@
 // The box's log.
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, type Form } from './browser'
+import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shots, type Form } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -20,7 +20,7 @@ describe.skipIf(realBox)("the box's log", () => {
     await page.getByText('the time servers don’t answer').or(page.getByText("the time servers don't answer")).waitFor()
     await expectNoSideways(page, `log ${form}`)
     await expectAccessible(page, `log ${form}`)
-    await shot(page, `box-log-${form}`)
+    await page.screenshot({ path: `${shots}/box-log-${form}.png` }) // what stands on the screen: the page is long
     await page.getByLabel('How grave').selectOption('error')
     await page.getByText('log-in refused').waitFor({ state: 'detached' })
     await page.getByText('the time servers').waitFor()
