@@ -108,10 +108,10 @@ function Row({ line }: { line: LogLine }) {
     <tr>
       <th scope="row">
         <span class="break">{msg}</span>
-        {facts.length > 0 && <small class="soft break"> {facts.map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ')}</small>}
+        {facts.length > 0 && <small class="soft break facts-line"> {facts.map(([name, value]) => `${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`).join(' ')}</small>}
       </th>
       <td data-label={t('log.level')}>
-        {level === 'ERROR' ? <State kind="bad">{t('log.level.error')}</State> : level === 'WARN' ? <State kind="wait">{t('log.is.warn')}</State> : <span class="soft">{t('log.is.info')}</span>}
+        {level === 'ERROR' ? <State kind="bad">{t('log.is.error')}</State> : level === 'WARN' ? <State kind="wait">{t('log.is.warn')}</State> : <span class="soft">{t('log.is.info')}</span>}
       </td>
       <td class="soft" data-label={t('log.unit')}>{unit}</td>
       <td class="soft nowrap" data-label={t('log.col.at')}>{time && <When at={time} />}</td>

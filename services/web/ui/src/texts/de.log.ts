@@ -11,6 +11,7 @@ export default {
   'log.level.all': 'Alles',
   'log.level.warn': 'Warnungen und Fehler',
   'log.level.error': 'Fehler',
+  'log.is.error': 'Fehler',
   'log.is.warn': 'Warnung',
   'log.is.info': 'Information',
   'log.unit': 'Teil der Box',

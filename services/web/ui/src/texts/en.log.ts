@@ -9,6 +9,7 @@ export const log = {
   'log.level.all': 'All',
   'log.level.warn': 'Warnings and errors',
   'log.level.error': 'Errors',
+  'log.is.error': 'Error',
   'log.is.warn': 'Warning',
   'log.is.info': 'Information',
   'log.unit': 'Part of the box',

@@ -11,6 +11,7 @@ export default {
   'log.level.all': 'Tutto',
   'log.level.warn': 'Avvisi ed errori',
   'log.level.error': 'Errori',
+  'log.is.error': 'Errore',
   'log.is.warn': 'Avviso',
   'log.is.info': 'Informazione',
   'log.unit': 'Parte della box',

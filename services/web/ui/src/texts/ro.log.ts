@@ -11,6 +11,7 @@ export default {
   'log.level.all': 'Tot',
   'log.level.warn': 'Avertismente și erori',
   'log.level.error': 'Erori',
+  'log.is.error': 'Eroare',
   'log.is.warn': 'Avertisment',
   'log.is.info': 'Informație',
   'log.unit': 'Partea cutiei',

@@ -11,6 +11,7 @@ export default {
   'log.level.all': 'Të gjitha',
   'log.level.warn': 'Paralajmërime dhe gabime',
   'log.level.error': 'Gabime',
+  'log.is.error': 'Gabim',
   'log.is.warn': 'Paralajmërim',
   'log.is.info': 'Informacion',
   'log.unit': 'Pjesa e kutisë',

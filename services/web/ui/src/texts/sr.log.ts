@@ -11,6 +11,7 @@ export default {
   'log.level.all': 'Sve',
   'log.level.warn': 'Upozorenja i greške',
   'log.level.error': 'Greške',
+  'log.is.error': 'Greška',
   'log.is.warn': 'Upozorenje',
   'log.is.info': 'Obaveštenje',
   'log.unit': 'Deo kutije',
