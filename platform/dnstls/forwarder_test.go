@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -93,15 +94,15 @@ func (l *countingListener) Accept() (net.Conn, error) {
 	return c, err
 }
 
+// places counts the forwarders of this run.
+var places atomic.Int32
+
 // forward starts a Forwarder to the server and returns where it answers.
 func forward(t *testing.T, u *upstream, name string, sure bool) string {
 	t.Helper()
-	probe, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listen := probe.LocalAddr().String()
-	_ = probe.Close()
+	// A loopback address of its own: a port of 127.0.0.1 that is free now may be somebody else's a moment later.
+	pid := os.Getpid()
+	listen := fmt.Sprintf("127.%d.%d.%d:5300", 64+pid>>8&63, pid&255, 1+places.Add(1)%250)
 	f := New(Options{
 		Listen: listen, Roots: u.roots, Sure: func() bool { return sure }, Log: slog.New(slog.DiscardHandler), port: u.addr.Port(),
 		Servers: func() ([]netip.Addr, string) {
