@@ -162,6 +162,7 @@ func (s *Server) setPassword(w http.ResponseWriter, r *http.Request, account mai
 	}
 	err := s.opt.Accounts.SetPassword(r.Context(), account.ID, password)
 	s.sessions.endAll(account.ID, cookieOf(r)) // also when nobody knows whether it worked
+	s.links.drop(account.ID)
 	if err != nil {
 		return err
 	}

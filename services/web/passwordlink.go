@@ -48,6 +48,13 @@ func (l *passwordLinks) make(id mail.AccountID) *claim.Code {
 	return code
 }
 
+// drop ends the link of an account: its password was set in another way.
+func (l *passwordLinks) drop(id mail.AccountID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.codes, id)
+}
+
 // of is the code of an account, nil if there is none that is good.
 func (l *passwordLinks) of(id mail.AccountID) *claim.Code {
 	l.mu.Lock()

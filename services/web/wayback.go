@@ -50,7 +50,7 @@ func (s *Server) postPasswordReset(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	if !account.Admin {
+	if !account.Admin || account.Disabled {
 		return &Problem{Status: http.StatusForbidden, Field: "address", Message: "This is not an administrator's address.",
 			WhatToDo: "The box's screen lists the administrators. Others get a new password from one of them."}
 	}
@@ -61,6 +61,7 @@ func (s *Server) postPasswordReset(w http.ResponseWriter, r *http.Request) error
 	ctx := context.WithoutCancel(r.Context())
 	err = code.Redeem(ctx, peer, text, func(ctx context.Context) error {
 		defer s.sessions.endAll(account.ID, "") // also when nobody knows whether it worked
+		s.links.drop(account.ID)
 		if err := s.opt.Accounts.SetPassword(ctx, account.ID, in.Password); err != nil || s.opt.SecondFactors == nil {
 			return err
 		}

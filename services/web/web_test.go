@@ -373,6 +373,9 @@ func TestPasswordLink(t *testing.T) {
 	b.want(b.do("GET", "/api/session", "", alice...), 401, "")
 	b.signIn("alice@example.test", "a very new password")
 	use("alice@example.test", code, "yet another password", 403, "")
+	code = make() // and a password that is set in another way ends it
+	b.want(b.do("PUT", "/api/accounts/alice@example.test/password", `{"password":"set by somebody else"}`, admin...), 204, "")
+	use("alice@example.test", code, "yet another password", 403, "")
 	code = make()
 	*b.clock = b.clock.Add(linkTime)
 	use("alice@example.test", code, "yet another password", 403, "")
