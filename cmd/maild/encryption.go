@@ -36,3 +36,6 @@ func (e encryption) KeepPhrase(ctx context.Context, phrase string, ask bool) err
 func (e encryption) EncryptAnew(ctx context.Context, phrase string) error {
 	return inWords(e.pid1.EncryptAnew(ctx, phrase))
 }
+
+// PlainAnew tells PID 1.
+func (e encryption) PlainAnew(ctx context.Context) error { return inWords(e.pid1.PlainAnew(ctx)) }

@@ -140,6 +140,40 @@ func TestPhraseAtEachStart(t *testing.T) {
 	onDisk(t, m.Disk(), map[string]bool{`"cipher": "aes-256"`: false})
 }
 
+// TestNotEncrypted has whoever sets up a box with a TPM choose otherwise: it restarts, and its disk can be read.
+func TestNotEncrypted(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("SANDUK_LONG") != "1" {
+		t.Skip("SKIPPED in the short form: SANDUK_LONG=1 runs it")
+	}
+	m := machine(t, vm.Options{Image: artifact(t, image), TPM: filepath.Join(t.TempDir(), "tpm")})
+	b := boot(t, m)
+	setup := claimant(t, b)
+	if code, text := setup.ask(t, http.MethodDelete, "/api/setup/encryption", nil); code != http.StatusAccepted {
+		t.Fatalf("choosing: %d %s", code, text)
+	}
+	restarted(t, b)
+	for range 2 { // it stays so
+		b = boot(t, m)
+		setup = claimant(t, b)
+		if code, text := setup.ask(t, http.MethodGet, "/api/setup/encryption", nil); code != http.StatusOK || !strings.Contains(text, `"encrypted":false`) || !strings.Contains(text, `"has_tpm":true`) {
+			t.Fatalf("after: %d %s", code, text)
+		}
+		powerOff(t, b)
+	}
+	b = boot(t, m)
+	setup = claimant(t, b)
+	if code, text := setup.ask(t, http.MethodPost, "/api/setup", []byte(provisioning)); code != http.StatusOK {
+		t.Fatalf("set-up: %d %s", code, text)
+	}
+	const marker = "resignation-of-the-porter"
+	if err := send(b, marker); err != nil {
+		t.Fatal(err)
+	}
+	powerOff(t, b)
+	onDisk(t, m.Disk(), map[string]bool{marker: true, `"plain": true`: true})
+}
+
 func powerOff(t *testing.T, b *vm.Boot) {
 	t.Helper()
 	if err := b.PowerOff(t.Context(), offTime); err != nil {

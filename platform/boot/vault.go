@@ -71,6 +71,9 @@ func (m *Machine) openSafe() error {
 	case err != nil:
 		return &disk.RecoveryError{Fault: disk.FaultDamaged, Text: "The mail is encrypted, and the file with its sealed key is damaged. Switch off, and have the disk copied before anything else is tried.", Err: err}
 	}
+	if letter.Plain {
+		return m.leaveOpen()
+	}
 	m.safe.letter = &letter
 	if letter.TPM == nil {
 		m.log.Info("what is private is locked until the phrase is typed")
@@ -113,6 +116,24 @@ func (m *Machine) furnishSafe() error {
 	return m.unlock(key)
 }
 
+// leaveOpen has nothing encrypted: directories that are, from before somebody chose so, are made anew.
+func (m *Machine) leaveOpen() error {
+	for _, name := range privateDirs() {
+		dir := filepath.Join(dataDir, name)
+		_, protected, err := vault.Protected(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if protected {
+			if err := renew(dir, func(string) error { return nil }); err != nil {
+				return err
+			}
+		}
+	}
+	close(m.safe.open)
+	return nil
+}
+
 // unused says whether nothing private has ever been put onto the disk.
 func unused(dir string) bool {
 	for _, name := range privateDirs() {
@@ -145,7 +166,7 @@ func (m *Machine) unlock(key vault.Key) error {
 		case !letter.Begun:
 			return fmt.Errorf("vault: %s is not encrypted, though everything private should be", dir)
 		}
-		if err := protect(dir, id, letter.Cipher); err != nil {
+		if err := renew(dir, func(fresh string) error { return vault.Protect(fresh, id, letter.Cipher) }); err != nil {
 			return err
 		}
 	}
@@ -161,17 +182,18 @@ func (m *Machine) unlock(key vault.Key) error {
 	return nil
 }
 
-// protect makes a directory anew, encrypted. It must not have what anybody still needs. There is always one of that name:
-// a start that finds none takes the disk for damaged.
-func protect(dir string, id vault.ID, c vault.Cipher) error {
+// renew makes a directory anew, empty and as prepare makes it. It must not have what anybody still needs. There is always
+// one of that name: a start that finds none takes the disk for damaged.
+func renew(dir string, prepare func(fresh string) error) error {
 	fresh := dir + ".new"
 	if err := errors.Join(os.RemoveAll(fresh), os.Mkdir(fresh, 0o700)); err != nil {
 		return err
 	}
-	if err := vault.Protect(fresh, id, c); err != nil {
+	if err := prepare(fresh); err != nil {
 		return err
 	}
-	if err := disk.Shred(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	// Without its key nothing can be written over in an encrypted one; it can be removed.
+	if err := disk.Shred(dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOKEY) {
 		return err
 	}
 	old, err := os.ReadDir(dir)
@@ -409,5 +431,24 @@ func (m *Machine) verbEncryptAnew(_ context.Context, raw json.RawMessage) (any, 
 	}
 	m.log.Info("what is private will be encrypted with the next start, once its phrase was typed")
 	m.request(Reboot, "encryption")
+	return nil, nil
+}
+
+// verbPlainAnew is for a box that nobody has set up, and whose TPM has its disk encrypted: the next start makes what is
+// private anew, for everybody to read who has the disk. The sealed key is overwritten.
+func (m *Machine) verbPlainAnew(context.Context, json.RawMessage) (any, error) {
+	if m.boxFS == nil {
+		return nil, errNoData
+	}
+	m.safe.mu.Lock()
+	defer m.safe.mu.Unlock()
+	if m.safe.letter == nil {
+		return nil, control.Invalid("nothing is encrypted")
+	}
+	if err := writeLetter(dataDir, vault.Letter{Plain: true}); err != nil {
+		return nil, err
+	}
+	m.log.Warn("what is private will not be encrypted from the next start on")
+	m.request(Reboot, "no encryption")
 	return nil, nil
 }

@@ -63,6 +63,7 @@ func (m *Machine) openControl(ctx context.Context) error {
 		control.VerbNewPhrase:    {Users: mail, Handle: m.verbNewPhrase},
 		control.VerbKeepPhrase:   {Users: mail, Handle: m.verbKeepPhrase},
 		control.VerbEncryptAnew:  {Users: mail, Handle: m.verbEncryptAnew},
+		control.VerbPlainAnew:    {Users: mail, Handle: m.verbPlainAnew},
 	})
 }
 

@@ -56,6 +56,7 @@ func golden() map[string]any {
 		"request-new-phrase":    request(VerbNewPhrase, nil),
 		"request-keep-phrase":   request(VerbKeepPhrase, PhraseArgs{Phrase: "0000 1111", Ask: true}),
 		"request-encrypt-anew":  request(VerbEncryptAnew, PhraseArgs{Phrase: "0000 1111"}),
+		"request-plain-anew":    request(VerbPlainAnew, nil),
 		"reply-vault":           Reply{Version: Version, Data: args(VaultState{Encrypted: true, Locked: true, Cipher: "aes-256", Phrase: true, TPM: true, Ask: true, HasTPM: true})},
 		"reply-phrase":          Reply{Version: Version, Data: args(PhraseArgs{Phrase: "0000 1111"})},
 		"request-time":          request(VerbTime, nil),

@@ -9,6 +9,7 @@ const (
 	VerbNewPhrase   Verb = "new-phrase"   // → PhraseArgs: one that nothing is sealed by yet
 	VerbKeepPhrase  Verb = "keep-phrase"  // PhraseArgs: it opens what is encrypted from now on, and the one before does not
 	VerbEncryptAnew Verb = "encrypt-anew" // PhraseArgs: all that is private is erased and encrypted by it at the next start, which is now
+	VerbPlainAnew   Verb = "plain-anew"   // all that is private is erased at the next start, which is now, and not encrypted from then on
 )
 
 // VaultState is how what is private is encrypted.
@@ -56,4 +57,10 @@ func (c *Client) KeepPhrase(ctx context.Context, a PhraseArgs) error {
 // asked for first. It is for boxes that nobody has set up.
 func (c *Client) EncryptAnew(ctx context.Context, phrase string) error {
 	return c.call(ctx, VerbEncryptAnew, PhraseArgs{Phrase: phrase}, nil)
+}
+
+// PlainAnew erases all that is private, and restarts: nothing is encrypted from then on. It is for boxes that nobody has
+// set up.
+func (c *Client) PlainAnew(ctx context.Context) error {
+	return c.call(ctx, VerbPlainAnew, nil, nil)
 }

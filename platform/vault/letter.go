@@ -38,6 +38,8 @@ type Letter struct {
 	// Phrase and TPM are the key, sealed by either; one of them at least is there.
 	Phrase *Sealed    `json:"phrase,omitempty"`
 	TPM    *TPMSealed `json:"tpm,omitempty"`
+	// Plain says that nothing is encrypted, because somebody has chosen so; then nothing is sealed here.
+	Plain bool `json:"plain,omitempty"`
 	// Begun says that the directories may not all be encrypted yet.
 	Begun bool `json:"begun,omitempty"`
 	// Sum is the SHA-256 of all the rest, in hexadecimal digits: half a letter and half of another are none.
@@ -76,6 +78,10 @@ func Parse(raw []byte) (Letter, error) {
 	switch {
 	case l.Format != format:
 		return Letter{}, fmt.Errorf("vault: format %d; this version knows %d", l.Format, format)
+	case l.Plain && l.Phrase == nil && l.TPM == nil:
+		// no key, no cipher
+	case l.Plain:
+		return Letter{}, fmt.Errorf("vault: %w: it has a key, and none is to be", ErrDamaged)
 	case !l.Cipher.known():
 		return Letter{}, fmt.Errorf("vault: cipher %q is not known to this version", l.Cipher)
 	case l.Phrase == nil && l.TPM == nil:

@@ -146,6 +146,7 @@ func TestLetterRefused(t *testing.T) {
 		`{"format":2,"cipher":"aes-256","phrase":{}}`:   "format 2",
 		`{"format":1,"cipher":"rot13","phrase":{}}`:     "cipher",
 		`{"format":1,"cipher":"aes-256"}`:               "nothing sealed",
+		`{"format":1,"plain":true,"phrase":{}}`:         "none is to be",
 		`{"format":1,"cipher":"aes-256","x":1}`:         "unknown field",
 		`{"format":1,"cipher":"aes-256","phrase":{}}{}`: "follows",
 		``: "damaged", `{`: "damaged", "\x00\x00\x00\x00": "damaged",

@@ -59,3 +59,4 @@ func (d *fixedDisk) Encryption(context.Context) (web.EncryptionState, error) {
 func (*fixedDisk) NewPhrase(context.Context) (string, error)      { return "", errors.New("no") }
 func (*fixedDisk) KeepPhrase(context.Context, string, bool) error { return errors.New("no") }
 func (*fixedDisk) EncryptAnew(context.Context, string) error      { return errors.New("no") }
+func (*fixedDisk) PlainAnew(context.Context) error                { return errors.New("no") }

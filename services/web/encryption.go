@@ -20,6 +20,8 @@ type Encryption interface {
 	// EncryptAnew erases what is private and restarts: the box is encrypted from then on, and its phrase is asked for
 	// first.
 	EncryptAnew(ctx context.Context, phrase string) error
+	// PlainAnew erases what is private and restarts: nothing is encrypted from then on.
+	PlainAnew(ctx context.Context) error
 }
 
 // EncryptionState is how it stands.
@@ -50,6 +52,7 @@ func (s *Server) encryption(mux *http.ServeMux) {
 	mux.HandleFunc("GET /api/setup/encryption", s.claimed(s.getSetupEncryption))
 	mux.HandleFunc("POST /api/setup/encryption/phrase", s.claimed(s.postSetupPhrase))
 	mux.HandleFunc("PUT /api/setup/encryption/phrase", s.claimed(s.putSetupPhrase))
+	mux.HandleFunc("DELETE /api/setup/encryption", s.claimed(s.deleteSetupEncryption))
 }
 
 // getEncryption is GET /api/encryption.
@@ -157,6 +160,15 @@ func (s *Server) putSetupPhrase(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := s.opt.Encryption.EncryptAnew(r.Context(), in.Phrase); err != nil {
 		return aboutPhrase(err)
+	}
+	s.reply(w, r, http.StatusAccepted, nil)
+	return nil
+}
+
+// deleteSetupEncryption is DELETE /api/setup/encryption: 202. The box restarts with a disk that is not encrypted.
+func (s *Server) deleteSetupEncryption(w http.ResponseWriter, r *http.Request) error {
+	if err := s.opt.Encryption.PlainAnew(r.Context()); err != nil {
+		return err
 	}
 	s.reply(w, r, http.StatusAccepted, nil)
 	return nil

@@ -14,6 +14,7 @@ type testEncryption struct {
 	state EncryptionState
 	kept  []string
 	anew  string
+	plain bool
 }
 
 const testPhrase = "K7QH 04F2 ABC1 9XYZ 8WVN 33TT 5PQR 6MNP"
@@ -42,6 +43,14 @@ func (e *testEncryption) EncryptAnew(_ context.Context, phrase string) error {
 		return err
 	}
 	e.anew = phrase
+	return nil
+}
+
+func (e *testEncryption) PlainAnew(context.Context) error {
+	if !e.state.Encrypted {
+		return &mail.RuleError{Text: "nothing is encrypted"}
+	}
+	e.plain = true
 	return nil
 }
 
@@ -102,6 +111,13 @@ func TestEncryptionInSetUp(t *testing.T) {
 			got := b.do("PUT", "/api/setup/encryption/phrase", `{"phrase":"`+testPhrase+`"}`, claim...)
 			if want := map[bool]int{true: http.StatusNoContent, false: http.StatusAccepted}[state.Encrypted]; got.Code != want {
 				t.Errorf("%d, want %d", got.Code, want)
+			}
+			if got := b.do("DELETE", "/api/setup/encryption", ""); got.Code/100 != 4 || e.plain {
+				t.Errorf("ended without the code: %d", got.Code)
+			}
+			got = b.do("DELETE", "/api/setup/encryption", "", claim...)
+			if want := map[bool]int{true: http.StatusAccepted, false: http.StatusBadRequest}[state.Encrypted]; got.Code != want || e.plain != state.Encrypted {
+				t.Errorf("ended: %d, want %d", got.Code, want)
 			}
 			if state.Encrypted != (len(e.kept) == 1) || state.Encrypted != (e.anew == "") {
 				t.Errorf("kept %q, anew %q", e.kept, e.anew)

@@ -71,6 +71,23 @@ describe.skipIf(realBox)('the recovery phrase', () => {
     await context.close()
   })
 
+  test.concurrent('not wanted on a box with a TPM: it restarts', async () => {
+    const box = await newBox({ disk: 'encrypted' })
+    const { page, context, faults } = await open(browser, 'desktop-light')
+    await page.goto(box.url + '/setup#' + box.code)
+    await expect.poll(() => page.getByLabel(/Code from/).inputValue()).toBe(box.code)
+    await next(page)
+    await heading(page, /takes the box/)
+    await page.getByText('Don’t encrypt this disk').click()
+    await expectAccessible(page, 'not wanted')
+    await shot(page, 'setup-safe-leave')
+    await page.getByRole('button', { name: 'Restart without encryption' }).click()
+    await heading(page, /The box restarts/)
+    expect(await page.getByText('asks for the recovery phrase').count()).toBe(0)
+    expect(faults).toEqual([])
+    await context.close()
+  })
+
   test.concurrent.each(Object.keys(forms) as Form[])('a new one, on the administrator’s page in %s', async (form) => {
     const box = await newBox({ people: true, disk: 'encrypted' })
     const { page, context, faults } = await open(browser, form)

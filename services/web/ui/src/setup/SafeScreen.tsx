@@ -21,11 +21,11 @@ export function SafeScreen() {
   const safe = draft.value.safe
   const [phrase, setPhrase] = useState('')
   const [problem, setProblem] = useState<Problem>()
-  const [restarting, setRestarting] = useState(false)
+  const [restarting, setRestarting] = useState<'' | 'phrase' | 'plain'>('')
   const [on, setOn] = useState(false)
   useEffect(() => void askSafe(), [])
   if (!safe) return <Busy label={t('loading')} />
-  if (restarting) return <Restarting />
+  if (restarting) return <Restarting asks={restarting === 'phrase'} />
   const show = async () => {
     setProblem(undefined)
     try {
@@ -38,7 +38,16 @@ export function SafeScreen() {
     await call<void>('PUT', path + '/phrase', { phrase }, claim())
     setPhrase('')
     if (safe.encrypted) return askSafe()
-    setRestarting(true)
+    setRestarting('phrase')
+  }
+  const leave = async () => {
+    setProblem(undefined)
+    try {
+      await call<void>('DELETE', path, undefined, claim())
+      setRestarting('plain')
+    } catch (error) {
+      setProblem(problemOf(error))
+    }
   }
   const fault = shown(faultsOf('safe'), 'phrase')
   return (
@@ -64,6 +73,13 @@ export function SafeScreen() {
       {!safe.encrypted && <p class="soft">{t('safe.later')}</p>}
       {!safe.encrypted && on && phrase && <section class="panel"><Phrase phrase={phrase} keep={keep} label={t('safe.go')} /></section>}
       {fault && !phrase && <Note kind="bad" title={fault.message} live>{fault.mend}</Note>}
+      {safe.encrypted && !phrase && (
+        <details class="aside">
+          <summary>{t('safe.leave')}</summary>
+          <p>{t('safe.leave.text')}</p>
+          <button type="button" onClick={() => void leave()}>{t('safe.leave.go')}</button>
+        </details>
+      )}
       {!phrase && <StepForm step="safe" calm={safe.encrypted && !safe.phrase}>{null}</StepForm>}
     </>
   )
@@ -82,11 +98,11 @@ function Choice({ on, name, pick }: { on: boolean; name: 'on' | 'off'; pick: () 
 }
 
 /** While the box restarts, and how it goes on. */
-function Restarting() {
+function Restarting({ asks }: { asks: boolean }) {
   return (
     <>
       <Title>{t('safe.restart')}</Title>
-      <Note kind="wait" live>{t('safe.restart.text')}</Note>
+      <Note kind="wait" live>{t(asks ? 'safe.restart.text' : 'safe.restart.plain')}</Note>
       <div class="actions">
         {/* The box shows another code then. */}
         <a class="button primary" href="/setup" data-load onClick={() => change({ code: '', codeGood: false, safe: undefined })}><Icon name="next" />{t('safe.restart.next')}</a>
