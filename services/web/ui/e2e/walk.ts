@@ -28,6 +28,13 @@ export async function walk(page: Page, box: Box, w: Walk) {
   await at('1-code')
   await next(page)
 
+  // A box with a disk of its own asks about encryption first.
+  const first = page.getByRole('heading', { level: 1, name: /takes the box|time/ })
+  await first.waitFor()
+  if (/takes the box/.test((await first.textContent()) ?? '')) {
+    await at('1-safe')
+    await next(page)
+  }
   await heading(page, /time/)
   await expect.poll(() => page.getByLabel('Time zone').inputValue()).toBe('Europe/Tirane')
   await at('2-time')
