@@ -60,7 +60,9 @@ export function SafeScreen() {
           {safe.tpm && <p>{t('safe.tpm.text')}</p>}
           {safe.phrase && !phrase && <Note kind="good" title={t('safe.done')} live>{t('safe.done.text')}</Note>}
           {phrase ? <Phrase phrase={phrase} keep={keep} /> : (
-            <button type="button" class={safe.phrase ? '' : 'primary'} onClick={() => void show()}>{t(safe.phrase ? 'safe.again' : 'phrase.show')}</button>
+            <div class="row-actions">
+              <button type="button" class={safe.phrase ? '' : 'primary'} onClick={() => void show()}>{t(safe.phrase ? 'safe.again' : 'phrase.show')}</button>
+            </div>
           )}
         </section>
       ) : (
@@ -77,7 +79,7 @@ export function SafeScreen() {
         <details class="aside">
           <summary>{t('safe.leave')}</summary>
           <p>{t('safe.leave.text')}</p>
-          <button type="button" onClick={() => void leave()}>{t('safe.leave.go')}</button>
+          <div class="row-actions"><button type="button" onClick={() => void leave()}>{t('safe.leave.go')}</button></div>
         </details>
       )}
       {!phrase && <StepForm step="safe" calm={safe.encrypted && !safe.phrase}>{null}</StepForm>}
