@@ -66,10 +66,13 @@ func (s *safe) wait(ctx context.Context) {
 func (m *Machine) openSafe() error {
 	letter, err := readLetter(dataDir)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), err != nil && neverProtected(dataDir):
 		return m.furnishSafe()
 	case err != nil:
 		return &disk.RecoveryError{Fault: disk.FaultDamaged, Text: "The mail is encrypted, and the file with its sealed key is damaged. Switch off, and have the disk copied before anything else is tried.", Err: err}
+	}
+	if err := mendLetter(dataDir, letter); err != nil {
+		m.log.Error("the sealed key stands on the disk once only", "err", err)
 	}
 	if letter.Plain {
 		return m.leaveOpen()
@@ -132,6 +135,18 @@ func (m *Machine) leaveOpen() error {
 	}
 	close(m.safe.open)
 	return nil
+}
+
+// neverProtected says that nothing private is encrypted: a letter that can't be read is then one whose first writing was
+// cut, or says so; nobody needs its key. What can't be told counts as encrypted.
+func neverProtected(dir string) bool {
+	for _, name := range privateDirs() {
+		_, protected, err := vault.Protected(filepath.Join(dir, name))
+		if protected || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+	}
+	return true
 }
 
 // unused says whether nothing private has ever been put onto the disk.
@@ -235,22 +250,38 @@ func readLetterIn(dir string) (vault.Letter, error) {
 	return vault.Read(files, letterFile)
 }
 
+// mendLetter makes all places like the one that counts. After a cut one may have the letter from before, with what opened
+// it then; and one that is damaged is no help on the day when the other is.
+func mendLetter(dir string, letter vault.Letter) error {
+	var errs []error
+	for _, place := range letterDirs() {
+		place = filepath.Join(dir, place)
+		if have, err := readLetterIn(place); err != nil || have.Sum != letter.Sum {
+			errs = append(errs, writeLetterIn(place, letter))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // writeLetter puts the letter into its places; it is durable on return.
 func writeLetter(dir string, letter vault.Letter) error {
 	for _, place := range letterDirs() {
-		place = filepath.Join(dir, place)
-		if err := os.MkdirAll(place, 0o755); err != nil {
-			return err
-		}
-		files, err := durable.NewOS(place)
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(letter.Write(files, letterFile), files.Close()); err != nil {
+		if err := writeLetterIn(filepath.Join(dir, place), letter); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func writeLetterIn(dir string, letter vault.Letter) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	files, err := durable.NewOS(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(letter.Write(files, letterFile), files.Close())
 }
 
 func openTPM() (transport.TPMCloser, error) { return linuxtpm.Open(tpmDevice) }
@@ -396,6 +427,9 @@ func (m *Machine) verbKeepPhrase(_ context.Context, raw json.RawMessage) (any, e
 	}
 	if err != nil {
 		m.safe.letter = &before
+		if errors.Is(err, vault.ErrUnmeasured) {
+			return nil, control.Invalid("%s", vault.ErrUnmeasured)
+		}
 		return nil, err
 	}
 	m.log.Info("there is a new recovery phrase", "asked_at_each_start", m.safe.letter.TPM == nil)

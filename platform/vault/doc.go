@@ -19,7 +19,9 @@
 // # The TPM
 //
 // The TPM gives the key back to a machine that was started by the same firmware settings: the policy is PCR 7, which
-// says whether Secure Boot is on and whose signatures count. Updates of the box and of the firmware leave it as it is.
+// says whether Secure Boot is on and whose signatures count. Updates of the box leave it as it is. Firmware that brings
+// other lists of signatures doesn't, and neither does turning Secure Boot on: then the phrase is asked for, and the TPM
+// knows the key again.
 // That guards the disk that is taken out, sold or sent in. It guards the whole machine only where nobody else's system
 // can be started on it (Secure Boot with a key of one's own); otherwise the phrase at each start does.
 //

@@ -21,7 +21,12 @@ const securityPCR = 7
 // settings.
 var ErrTPM = errors.New("this machine's TPM does not open the key: it is another, was cleared, or the firmware's settings for Secure Boot are others")
 
-// SealTPM seals a key by a TPM, for a machine that is started as it is now.
+// ErrUnmeasured is for a TPM without the registers of the policy: one about none of them holds however the machine was
+// started.
+var ErrUnmeasured = errors.New("this machine's TPM keeps no SHA-256 registers; they are turned on in the firmware's settings")
+
+// SealTPM seals a key by a TPM, for a machine that is started as it is now. Its error is ErrUnmeasured where the TPM does
+// not know how that is.
 func SealTPM(t transport.TPM, k Key) (*TPMSealed, error) {
 	root, err := openRoot(t)
 	if err != nil {
@@ -99,6 +104,14 @@ func registers() tpm2.TPMLPCRSelection {
 
 // digest is the policy for the machine as it is, by a trial of it.
 func digest(t transport.TPM) (tpm2.TPM2BDigest, error) {
+	// A TPM leaves registers that it hasn't got out of a policy, and says nothing.
+	read, err := tpm2.PCRRead{PCRSelectionIn: registers()}.Execute(t)
+	if err != nil {
+		return tpm2.TPM2BDigest{}, fmt.Errorf("vault: TPM: read the registers: %w", err)
+	}
+	if len(read.PCRValues.Digests) != 1 {
+		return tpm2.TPM2BDigest{}, ErrUnmeasured
+	}
 	trial, end, err := tpm2.PolicySession(t, tpm2.TPMAlgSHA256, nonceSize, tpm2.Trial())
 	if err != nil {
 		return tpm2.TPM2BDigest{}, fmt.Errorf("vault: TPM: %w", err)

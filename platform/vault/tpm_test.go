@@ -1,11 +1,13 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 
 	"github.com/google/go-tpm/tpm2"
@@ -97,4 +99,26 @@ func TestSealTPM(t *testing.T) {
 			t.Errorf("opened after other settings: %v", err)
 		}
 	})
+}
+
+// TestSealUnmeasured: a TPM whose firmware keeps no SHA-256 registers is given no key, since PCR 7 would guard nothing.
+func TestSealUnmeasured(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	t.Run("old firmware", func(t *testing.T) { // it holds from the TPM's next start on
+		allocate := tpm2.Marshal(tpm2.TPMLPCRSelection{PCRSelections: []tpm2.TPMSPCRSelection{
+			{Hash: tpm2.TPMAlgSHA1, PCRSelect: []byte{0xff, 0xff, 0xff}},
+			{Hash: tpm2.TPMAlgSHA256, PCRSelect: []byte{0, 0, 0}},
+		}})
+		// TPM2_PCR_Allocate by the platform, with an empty password (TCG TPM 2.0 Library, Part 3, §22.5).
+		command := slices.Concat([]byte{0x80, 0x02, 0, 0, 0, byte(27 + len(allocate)), 0, 0, 0x01, 0x2b, 0x40, 0, 0, 0x0c,
+			0, 0, 0, 9, 0x40, 0, 0, 0x09, 0, 0, 0, 0, 0}, allocate)
+		if answer, err := software(t, dir).Send(command); err != nil || !bytes.Equal(answer[6:10], make([]byte, 4)) {
+			t.Fatalf("no SHA-256 registers from the next start on: %x, %v", answer, err)
+		}
+	})
+	tpm := software(t, dir)
+	if s, err := SealTPM(tpm, NewKey()); !errors.Is(err, ErrUnmeasured) {
+		t.Errorf("sealed (%v) by registers that are not there: %v", s != nil, err)
+	}
 }
