@@ -97,6 +97,13 @@
 //	POST   /api/box-certificate/issuance      202: it is tried now, if one is due; administrator
 //	DELETE /api/box-certificate/issuance      none is got any more: 204; administrator
 //	GET    /profile.mobileconfig              ?address=: the authority and the account, for Apple's devices
+//	GET    /api/encryption                    {encrypted, cipher, phrase, tpm, ask, has_tpm}; administrator
+//	POST   /api/encryption/phrase             {password}: {phrase}, which is shown this once and opens nothing yet; administrator
+//	PUT    /api/encryption/phrase             {phrase, password, ask}: 204: it opens the disk from now on, and the one before doesn't; administrator
+//	GET    /api/setup/encryption              as /api/encryption; set-up code, like the three that follow
+//	POST   /api/setup/encryption/phrase       {phrase}
+//	PUT    /api/setup/encryption/phrase       {phrase, ask}: 204; 202 where nothing is encrypted yet: the box restarts and asks for it
+//	DELETE /api/setup/encryption              202: the box restarts, and nothing is encrypted
 //	GET    /api/admission                     {office: [network], doors: {imap, pop3, submission: [network]}, paths}; administrator
 //	PUT    /api/admission                     the same, in place of what held before: 204; administrator
 //	GET    /api/blocklists                    {lists: [{zone, action: refuse|junk, trouble}], allow: [address]}; administrator
