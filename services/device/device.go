@@ -2,7 +2,8 @@
 // logged in, for them to see and to miss nothing that isn't theirs.
 //
 // What comes in: that somebody logged in ([Book.Saw]). What goes out: an account's
-// devices, and the last use of each app password ([Book.Devices], [Book.LastUse]).
+// devices, and the last use of each app password and token of the API ([Book.Devices],
+// [Book.LastUse], [Book.TokenUse]).
 //
 // What a program calls itself is its own claim: it is shown, and nothing comes of it.
 // Addresses are kept by network (IPv4 /24, IPv6 /64), so that a phone is one device
@@ -13,7 +14,8 @@
 // minute, on flash), both after Close; a cut loses that much. A file that is damaged
 // counts as none, and the log says so.
 //
-// The file [File] is JSON: {"version": 1, "accounts": {"1": {"devices": […], "programs": {"1": …}}}}.
+// The file [File] is JSON: {"version": 1, "accounts": {"1": {"devices": […], "programs": {"1": …},
+// "tokens": {"0123456789ab": …}}}}.
 //
 // Concurrency: every method may be called from any goroutine.
 package device
@@ -44,6 +46,8 @@ const (
 	// Most devices of one account are kept: more than anybody has, with some to see that
 	// somebody goes through many.
 	Most = 64
+	// mostTokens of one account can be used at one time, and some that have ended.
+	mostTokens = 128
 	// mostPrograms is how many app passwords' last use is kept of one account: as many as
 	// there can be, and some that have ended.
 	mostPrograms = 64
@@ -55,6 +59,9 @@ const (
 	// timesEvery is how many of those ticks times that have changed wait for.
 	timesEvery = 15
 )
+
+// API is the service of calls by a token.
+const API mail.Service = "api"
 
 // Pages is the service of log-ins to the box's pages, beside those of mail programs.
 const Pages mail.Service = "pages"
@@ -89,6 +96,7 @@ type Use struct {
 type account struct {
 	Devices  []Device                   `json:"devices,omitempty"`
 	Programs map[mail.ProgramNumber]Use `json:"programs,omitempty"`
+	Tokens   map[string]Use             `json:"tokens,omitempty"`
 }
 
 type content struct {
@@ -188,6 +196,36 @@ func (b *Book) Saw(l Login) {
 	a.bound()
 }
 
+// SawToken notes that a token of the API is used, now. The ID is one that says nothing of
+// its text.
+func (b *Book) SawToken(owner mail.AccountID, id string, peer netip.Addr) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.accounts[owner]
+	if a == nil {
+		a = &account{}
+		b.accounts[owner] = a
+	}
+	if a.Tokens == nil {
+		a.Tokens = map[string]Use{}
+	}
+	a.Tokens[id] = Use{At: b.now().UTC().Truncate(time.Second), Service: API, Peer: peer.Unmap().WithZone("")}
+	leaveNewest(a.Tokens, mostTokens)
+	b.later = true
+}
+
+// TokenUse is when a token was used last; false: not that anybody knows.
+func (b *Book) TokenUse(owner mail.AccountID, id string) (Use, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.accounts[owner]
+	if a == nil {
+		return Use{}, false
+	}
+	use, ok := a.Tokens[id]
+	return use, ok
+}
+
 func (d Device) same(o Device) bool {
 	return d.Service == o.Service && d.Client == o.Client && d.Program == o.Program && d.Network == o.Network
 }
@@ -196,14 +234,21 @@ func (d Device) same(o Device) bool {
 func (a *account) bound() {
 	slices.SortFunc(a.Devices, func(x, y Device) int { return cmp.Or(y.Last.Compare(x.Last), y.First.Compare(x.First)) })
 	a.Devices = a.Devices[:min(len(a.Devices), Most)]
-	for len(a.Programs) > mostPrograms {
-		oldest := mail.ProgramNumber(0)
-		for n, u := range a.Programs {
-			if oldest == 0 || u.At.Before(a.Programs[oldest].At) {
-				oldest = n
+	leaveNewest(a.Programs, mostPrograms)
+	leaveNewest(a.Tokens, mostTokens)
+}
+
+// leaveNewest leaves the uses that were last.
+func leaveNewest[K comparable](uses map[K]Use, most int) {
+	for len(uses) > most {
+		var oldest K
+		first := true
+		for k, u := range uses {
+			if first || u.At.Before(uses[oldest].At) {
+				oldest, first = k, false
 			}
 		}
-		delete(a.Programs, oldest)
+		delete(uses, oldest)
 	}
 }
 

@@ -27,7 +27,7 @@ func (d *Directory) Accounts(context.Context) ([]mail.Account, error) {
 	v := d.current.Load()
 	all := make([]mail.Account, 0, len(v.addresses))
 	for _, id := range v.addresses {
-		all = append(all, v.accounts[id].account())
+		all = append(all, v.account(v.accounts[id]))
 	}
 	slices.SortFunc(all, func(a, b mail.Account) int {
 		return cmp.Or(strings.Compare(a.Address.Domain, b.Address.Domain), strings.Compare(a.Address.Local, b.Address.Local))
@@ -37,15 +37,16 @@ func (d *Directory) Accounts(context.Context) ([]mail.Account, error) {
 
 // Account gives one account; mail.ErrNoAccount when it is not, or no longer, there.
 func (d *Directory) Account(_ context.Context, id mail.AccountID) (mail.Account, error) {
-	a, err := d.current.Load().live(id)
+	v := d.current.Load()
+	a, err := v.live(id)
 	if err != nil {
 		return mail.Account{}, err
 	}
-	return a.account(), nil
+	return v.account(a), nil
 }
 
-// AddAccount makes an account with its mailboxes. Address, Name, Admin and Quota
-// of a count, and Created unless it is zero; the rest is assigned. Durable and visible
+// AddAccount makes an account with its mailboxes. Address, Name, Role (an administrator's
+// or none) and Quota of a count, and Created unless it is zero; the rest is assigned. Durable and visible
 // on return.
 //
 // Errors: ErrNotSetUp, mail.ErrAddress (not an address that somebody here can
@@ -78,7 +79,7 @@ func (d *Directory) AddAccount(ctx context.Context, a mail.Account, password str
 	if err != nil {
 		return mail.Account{}, err
 	}
-	record := accountRecord{Local: address.Local, Domain: domain.Name(address.Domain), Name: name, Admin: a.Admin, Created: stamp(a.Created), Quota: quotaRecord(a.Quota), Credential: credential}
+	record := accountRecord{Local: address.Local, Domain: domain.Name(address.Domain), Name: name, Admin: a.Role.Admin(), Created: stamp(a.Created), Quota: quotaRecord(a.Quota), Credential: credential}
 	if a.Created.IsZero() {
 		record.Created = stamp(d.now())
 	}
@@ -105,7 +106,7 @@ func (d *Directory) addAccount(ctx context.Context, record accountRecord) (mail.
 	if err := d.commit(ctx, kindAddAccount, record); err != nil {
 		return mail.Account{}, err
 	}
-	return record.account(), nil
+	return d.current.Load().account(&record), nil
 }
 
 // RemoveAccount ends an account: from now on nobody can log in to it or send to
@@ -137,12 +138,6 @@ func (d *Directory) SetPassword(ctx context.Context, id mail.AccountID, password
 		return err
 	}
 	return d.change(ctx, changeRecord{ID: id, Credential: credential})
-}
-
-// SetAdmin makes an account an administrator's, or no longer. Errors:
-// mail.ErrNoAccount, mail.ErrLastAdmin.
-func (d *Directory) SetAdmin(ctx context.Context, id mail.AccountID, admin bool) error {
-	return d.change(ctx, changeRecord{ID: id, Admin: &admin})
 }
 
 // SetDisabled has nobody log in to an account any more, or again; its mail stays, and

@@ -62,7 +62,7 @@ func BenchmarkChange(b *testing.B) {
 	admin := false
 	for b.Loop() {
 		admin = !admin
-		if err := box.SetAdmin(b.Context(), 2, admin); err != nil {
+		if err := box.SetRole(b.Context(), 2, roleIf(admin), nil); err != nil {
 			b.Fatal(err)
 		}
 	}

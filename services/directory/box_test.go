@@ -277,7 +277,7 @@ func (b *testBox) summary() string {
 		text += fmt.Sprintf("%+v\n", passkeys)
 		text += fmt.Sprintf("%+v %v %x\n", programs, only, c.Programs)
 		text += fmt.Sprintf("%+v %v %v\n", rules, b.Shares(a.ID), b.Received(a.ID))
-		text += fmt.Sprintf("%d %s %q %v %v %s %x %v\n", a.ID, a.Address, a.Name, a.Admin, a.Disabled, a.Created.Format(time.RFC3339), c.Record[:min(8, len(c.Record))], tokens)
+		text += fmt.Sprintf("%d %s %q %v %v %s %x %v %v\n", a.ID, a.Address, a.Name, a.Role, a.Disabled, a.Created.Format(time.RFC3339), c.Record[:min(8, len(c.Record))], tokens, a.Domains)
 	}
 	listings, err := b.Listings(ctx)
 	if err != nil {

@@ -48,7 +48,7 @@ func TestJournalIsCut(t *testing.T) {
 		func() error { b.mustAdd("bob@example.test"); return nil },
 		func() error { return b.SetPassword(ctx, 2, "eight brown bottles") },
 		func() error { return b.AddToken(ctx, Token{Hash: [32]byte{7}, Owner: 3, Name: "x"}) },
-		func() error { return b.SetAdmin(ctx, 2, true) },
+		func() error { return b.SetRole(ctx, 2, mail.RoleAdmin, nil) },
 		func() error { return b.SetDisabled(ctx, 3, true) },
 		func() error { return b.SetDisabled(ctx, 3, false) },
 		func() error { return b.SetDomain(ctx, mail.Domain{Name: "b.test", AliasOf: "example.test"}) },
@@ -249,7 +249,7 @@ func TestAgainstModel(t *testing.T) {
 			}
 		case op < 8:
 			admin := random.IntN(2) == 0
-			err := b.SetAdmin(ctx, p.id, admin)
+			err := b.SetRole(ctx, p.id, roleIf(admin), nil)
 			want := error(nil)
 			if !there {
 				want = mail.ErrNoAccount
@@ -257,7 +257,7 @@ func TestAgainstModel(t *testing.T) {
 				want = mail.ErrLastAdmin
 			}
 			if !errors.Is(err, want) {
-				t.Fatalf("SetAdmin(%s, %v) = %v, want %v", name, admin, err, want)
+				t.Fatalf("SetRole(%s, %v) = %v, want %v", name, admin, err, want)
 			}
 			if err == nil {
 				model[name] = person{p.id, admin}
@@ -281,7 +281,7 @@ func TestAgainstModel(t *testing.T) {
 			if there && (id != p.id || err != nil) || !there && !errors.Is(err, mail.ErrNoSuchAddress) {
 				t.Fatalf("Resolve(%s) = %v, %v; want %v", name, id, err, p)
 			}
-			if a, err := b.Account(ctx, p.id); there && (err != nil || a.Admin != p.admin) {
+			if a, err := b.Account(ctx, p.id); there && (err != nil || a.Role.Admin() != p.admin) {
 				t.Fatalf("Account(%s) = %+v, %v; want %v", name, a, err, p)
 			}
 		}

@@ -76,7 +76,7 @@ func hide(content any) {
 func (k kind) String() string {
 	names := map[kind]string{
 		kindSetUp: "set up", kindAddAccount: "add account", kindChangeAccount: "change account", kindRemoveAccount: "remove account",
-		kindAddToken: "add token", kindRemoveToken: "remove token", kindRestore: "restore account", kindForget: "forget accounts",
+		kindSetRole: "set role", kindAddToken: "add token", kindRemoveToken: "remove token", kindRestore: "restore account", kindForget: "forget accounts",
 		kindSetDomain: "set domain", kindRemoveDomain: "remove domain", kindSetListing: "set address", kindRemoveListing: "remove address", kindSetRules: "set rules",
 		kindSetSigning: "set signing", kindSetContent: "set content rules", kindSetSpare: "set spare server", kindSetLimits: "set limits", kindSetRoute: "set route",
 		kindSetCollection: "set collection", kindRemoveCollection: "remove collection", kindSetBlockLists: "set block lists", kindSetAdmission: "set admission", kindSetReporting: "set reporting", kindSetSize: "set largest message", kindSetTrace: "set trace", kindSetAccess: "set access",

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,8 +34,8 @@ func TestBeforeSetUp(t *testing.T) {
 	if _, err := b.AddAccount(ctx, mail.Account{Address: mail.Address{Local: "a", Domain: "b.test"}}, testPassword); !errors.Is(err, ErrNotSetUp) {
 		t.Errorf("AddAccount = %v, want ErrNotSetUp", err)
 	}
-	if err := b.SetAdmin(ctx, 1, true); !errors.Is(err, mail.ErrNoAccount) {
-		t.Errorf("SetAdmin = %v, want ErrNoAccount", err)
+	if err := b.SetRole(ctx, 1, mail.RoleAdmin, nil); !errors.Is(err, mail.ErrNoAccount) {
+		t.Errorf("SetRole = %v, want ErrNoAccount", err)
 	}
 }
 
@@ -57,7 +58,7 @@ func TestSetUp(t *testing.T) {
 			t.Error("Trusted does not know 10.1.0.0/16")
 		}
 		accounts, err := b.Accounts(t.Context())
-		if err != nil || len(accounts) != 2 || !accounts[0].Admin || accounts[1].Admin || accounts[1].Name != "Alice" {
+		if err != nil || len(accounts) != 2 || accounts[0].Role != mail.RoleOwner || accounts[1].Role != mail.RoleUser || accounts[1].Name != "Alice" {
 			t.Errorf("Accounts = %+v, %v", accounts, err)
 		}
 		if !b.mail.has(1) || !b.mail.has(2) {
@@ -264,8 +265,8 @@ func TestRemoveAccount(t *testing.T) {
 	if _, err := b.Credential(ctx, "bob@example.test"); !errors.Is(err, mail.ErrNoAccount) {
 		t.Errorf("Credential = %v, want ErrNoAccount", err)
 	}
-	if _, err := b.TokenOwner(ctx, [32]byte{1}); !errors.Is(err, mail.ErrDenied) {
-		t.Errorf("TokenOwner = %v, want ErrDenied", err)
+	if _, err := b.Token(ctx, [32]byte{1}); !errors.Is(err, mail.ErrDenied) {
+		t.Errorf("Token = %v, want ErrDenied", err)
 	}
 	if err := b.RemoveAccount(ctx, bob.ID); !errors.Is(err, mail.ErrNoAccount) {
 		t.Errorf("RemoveAccount again = %v, want ErrNoAccount", err)
@@ -313,7 +314,7 @@ func TestDisabled(t *testing.T) {
 		if errors.Is(err, mail.ErrNoAccount) != disabled {
 			t.Errorf("its password, disabled %v: %v", disabled, err)
 		}
-		_, err = b.TokenOwner(ctx, hash)
+		_, err = b.Token(ctx, hash)
 		if errors.Is(err, mail.ErrDenied) != disabled {
 			t.Errorf("its token, disabled %v: %v", disabled, err)
 		}
@@ -325,7 +326,7 @@ func TestDisabled(t *testing.T) {
 		}
 	}
 	// Of two administrators one can be disabled; postmaster's mail goes to the other.
-	if err := errors.Join(b.SetAdmin(ctx, 2, true), b.SetDisabled(ctx, 1, true)); err != nil {
+	if err := errors.Join(b.SetRole(ctx, 2, mail.RoleAdmin, nil), b.SetDisabled(ctx, 1, true)); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := b.resolve("postmaster@example.test"); got != 2 || err != nil {
@@ -340,13 +341,13 @@ func TestAdmins(t *testing.T) {
 	t.Parallel()
 	b := newOffice(t)
 	ctx := t.Context()
-	if err := b.SetAdmin(ctx, 1, false); !errors.Is(err, mail.ErrLastAdmin) {
-		t.Errorf("SetAdmin(1, false) = %v, want mail.ErrLastAdmin", err)
+	if err := b.SetRole(ctx, 1, mail.RoleUser, nil); !errors.Is(err, mail.ErrLastAdmin) {
+		t.Errorf("SetRole(1, none) = %v, want mail.ErrLastAdmin", err)
 	}
-	if err := b.SetAdmin(ctx, 2, true); err != nil {
+	if err := b.SetRole(ctx, 2, mail.RoleAdmin, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.SetAdmin(ctx, 1, false); err != nil {
+	if err := b.SetRole(ctx, 1, mail.RoleUser, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := b.resolve("postmaster@example.test"); got != 2 || err != nil {
@@ -392,19 +393,19 @@ func TestTokens(t *testing.T) {
 	b := newOffice(t)
 	ctx := t.Context()
 	hash := [32]byte{1, 2, 3}
-	if _, err := b.TokenOwner(ctx, hash); !errors.Is(err, mail.ErrDenied) {
-		t.Errorf("TokenOwner of no token = %v, want ErrDenied", err)
+	if _, err := b.Token(ctx, hash); !errors.Is(err, mail.ErrDenied) {
+		t.Errorf("Token of no token = %v, want ErrDenied", err)
 	}
 	if err := b.AddToken(ctx, Token{Hash: hash, Owner: 9, Name: "x"}); !errors.Is(err, mail.ErrNoAccount) {
 		t.Errorf("AddToken for nobody = %v, want ErrNoAccount", err)
 	}
-	if err := b.AddToken(ctx, Token{Hash: hash, Owner: 1, Name: "backup script"}); err != nil {
+	if err := b.AddToken(ctx, Token{Hash: hash, Owner: 1, Name: "backup script", Scopes: []string{"trace:read"}}); err != nil {
 		t.Fatal(err)
 	}
 	b.stop()
 	b.start()
-	if login, err := b.TokenOwner(ctx, hash); err != nil || login.Account != 1 || !login.Admin {
-		t.Errorf("TokenOwner = %+v, %v", login, err)
+	if got, err := b.Token(ctx, hash); err != nil || got.Owner != 1 || !slices.Equal(got.Scopes, []string{"trace:read"}) {
+		t.Errorf("Token = %+v, %v", got, err)
 	}
 	if tokens, err := b.Tokens(ctx, 1); err != nil || len(tokens) != 1 || tokens[0].Name != "backup script" || tokens[0].Hash != hash || tokens[0].Created.IsZero() {
 		t.Errorf("Tokens = %+v, %v", tokens, err)

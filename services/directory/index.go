@@ -382,6 +382,7 @@ func (ix *Index) load() (s *state, seen journal.LSN, err error) {
 		})
 	})
 	s.keeper = s.oldestAdmin()
+	s.first = s.owner()
 	s.lsn = seen
 	return s, seen, err
 }

@@ -53,6 +53,7 @@ const (
 	kindSetAppPassword   kind = 43
 	kindSetPrograms      kind = 44
 	kindSetPasskey       kind = 45
+	kindSetRole          kind = 46
 )
 
 // recordVersion is the first byte of every payload; JSON follows. A reader
@@ -86,6 +87,9 @@ type (
 		AppNumber    mail.ProgramNumber  `json:"app_number,omitempty"` // the last that was given
 		OnlyPrograms bool                `json:"only_programs,omitempty"`
 		Passkeys     []passkeyRecord     `json:"passkeys,omitempty"`
+		// Role is what Admin doesn't say: an owner, or one who may less than an administrator.
+		Role    mail.AccountRole `json:"role,omitempty"`
+		Domains []domain.Name    `json:"domains,omitempty"` // of a domain administrator
 		// Gone says that the mail of a removed account is gone for good, and with it
 		// the name and the credential; never in a record of the log.
 		Gone bool `json:"gone,omitempty"`
@@ -97,6 +101,13 @@ type (
 		Credential auth.Record    `json:"credential,omitempty"`
 		Quota      *quotaRecord   `json:"quota,omitempty"`
 		Disabled   *bool          `json:"disabled,omitempty"`
+	}
+	// roleRecord is what somebody may do beside using their own mailbox, in place of what held
+	// before.
+	roleRecord struct {
+		ID      mail.AccountID   `json:"id"`
+		Role    mail.AccountRole `json:"role,omitempty"`
+		Domains []domain.Name    `json:"domains,omitempty"`
 	}
 	quotaRecord struct {
 		Bytes    int64 `json:"bytes,omitempty"`
@@ -359,6 +370,7 @@ type (
 		Owner   mail.AccountID `json:"owner"`
 		Name    string         `json:"name"`
 		Created time.Time      `json:"created"`
+		Scopes  []string       `json:"scopes,omitempty"` // none: all that its owner may
 	}
 	removeTokenRecord struct {
 		Hash []byte `json:"hash"`
@@ -495,6 +507,8 @@ func decodeRecord(k kind, payload []byte) (any, error) {
 		return decodeAs[programsRecord](text)
 	case kindSetPasskey:
 		return decodeAs[passkeyRecord](text)
+	case kindSetRole:
+		return decodeAs[roleRecord](text)
 	case kindSetAPOP:
 		return decodeAs[apopRecord](text)
 	case kindSetCertificate:
@@ -519,8 +533,4 @@ func decodeAs[T any](text []byte) (any, error) {
 
 func (r *accountRecord) address() mail.Address {
 	return mail.Address{Local: r.Local, Domain: string(r.Domain)}
-}
-
-func (r *accountRecord) account() mail.Account {
-	return mail.Account{ID: r.ID, Address: r.address(), Name: r.Name, Admin: r.Admin, Disabled: r.Disabled, Quota: mail.Quota(r.Quota), Created: r.Created}
 }

@@ -41,7 +41,7 @@ func (d *Directory) RemovedAccounts(ctx context.Context) ([]mail.RemovedAccount,
 func (d *Directory) RestoreAccount(ctx context.Context, id mail.AccountID, address mail.Address, password string) (mail.Account, error) {
 	v := d.current.Load()
 	if a, err := v.live(id); err == nil {
-		return a.account(), nil
+		return d.current.Load().account(a), nil
 	}
 	old, err := v.removed(id)
 	if err != nil {
@@ -99,5 +99,5 @@ func (d *Directory) restoreAccount(ctx context.Context, record restoreRecord) (m
 	if err != nil {
 		return mail.Account{}, err
 	}
-	return a.account(), nil
+	return d.current.Load().account(a), nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -34,7 +35,7 @@ func TestRestoreAccount(t *testing.T) {
 	b.stop()
 	b.start()
 	got, err := b.RestoreAccount(ctx, bob.ID, mail.Address{}, "")
-	if err != nil || got != bob {
+	if err != nil || !reflect.DeepEqual(got, bob) {
 		t.Errorf("RestoreAccount = %+v, %v; want %+v", got, err, bob)
 	}
 	if !b.mail.has(bob.ID) {
@@ -43,10 +44,10 @@ func TestRestoreAccount(t *testing.T) {
 	if c, err := b.Credential(ctx, "bob@example.test"); err != nil || string(c.Record) != string(before.Record) {
 		t.Errorf("Credential = %+v, %v; want that of before", c, err)
 	}
-	if _, err := b.TokenOwner(ctx, [32]byte{1}); !errors.Is(err, mail.ErrDenied) {
-		t.Errorf("TokenOwner = %v, want ErrDenied", err)
+	if _, err := b.Token(ctx, [32]byte{1}); !errors.Is(err, mail.ErrDenied) {
+		t.Errorf("Token = %v, want ErrDenied", err)
 	}
-	if again, err := b.RestoreAccount(ctx, bob.ID, mail.Address{}, ""); err != nil || again != bob {
+	if again, err := b.RestoreAccount(ctx, bob.ID, mail.Address{}, ""); err != nil || !reflect.DeepEqual(again, bob) {
 		t.Errorf("RestoreAccount again = %+v, %v", again, err)
 	}
 	if _, err := b.RestoreAccount(ctx, 99, mail.Address{}, ""); !errors.Is(err, mail.ErrNoAccount) {

@@ -36,6 +36,7 @@ type state struct {
 	shares     *shareBook                       // never nil, never changed
 
 	next   mail.AccountID // the number that the next new account gets
+	first  mail.AccountID // an owner, or who stands in for one
 	keeper mail.AccountID // the administrator who has been there longest; gets postmaster's mail
 }
 
@@ -136,6 +137,8 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		touched, err = n.setPrograms(&r)
 	case passkeyRecord:
 		touched, err = n.setPasskey(&r)
+	case roleRecord:
+		touched, err = n.setRole(&r)
 	case apopRecord:
 		touched, err = n.setAPOP(&r)
 	case certificateRecord:
@@ -155,6 +158,7 @@ func (s *state) apply(record any) (*state, []entry, error) {
 		return nil, nil, err
 	}
 	n.keeper = n.oldestAdmin()
+	n.first = n.owner()
 	return n, touched, nil
 }
 
@@ -211,7 +215,7 @@ func (s *state) change(r *changeRecord) ([]entry, error) {
 	}
 	a := *old
 	if r.Admin != nil {
-		a.Admin = *r.Admin
+		a.Admin, a.Role, a.Domains = *r.Admin, mail.RoleUser, nil
 	}
 	if len(r.Credential) > 0 {
 		a.Credential = r.Credential

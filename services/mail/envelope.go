@@ -95,7 +95,8 @@ type Account struct {
 	ID      AccountID
 	Address Address // its main address, which is also its login
 	Name    string  // what stands beside the address
-	Admin   bool
+	Role    AccountRole
+	Domains []string // canonical; those that a domain administrator looks after
 	// Disabled: nobody logs in, with whatever they have; mail goes on to arrive.
 	Disabled bool
 	Quota    Quota

@@ -163,7 +163,7 @@ func TestWarn(t *testing.T) {
 	}
 	for _, p := range people {
 		want := 0
-		if p.Admin {
+		if p.Role.Admin() {
 			want = 1
 		}
 		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {

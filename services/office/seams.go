@@ -124,6 +124,12 @@ func (t tokens) AddToken(ctx context.Context, token web.Token) error {
 	return t.Directory.AddToken(ctx, directory.Token(token))
 }
 
+// Token finds a token.
+func (t tokens) Token(ctx context.Context, hash [32]byte) (web.Token, error) {
+	token, err := t.Directory.Token(ctx, hash)
+	return web.Token(token), err
+}
+
 // Tokens lists an account's tokens.
 func (t tokens) Tokens(ctx context.Context, owner mail.AccountID) ([]web.Token, error) {
 	list, err := t.Directory.Tokens(ctx, owner)

@@ -107,7 +107,7 @@ func (o *Office) writeToAdministrators(ctx context.Context, due []mail.Finding) 
 	}
 	text += fmt.Sprintf("\nhttps://%s/admin shows how it stands now. You get this letter once for each trouble, and again after a week if it is still there. boxctl monitor letters off ends these letters.", o.hostname())
 	for _, p := range people {
-		if p.Admin {
+		if p.Role.Admin() {
 			o.notify(notice{to: p.Address, subject: fmt.Sprintf("Your mail box needs attention (%d)", len(due)), text: text})
 		}
 	}

@@ -73,7 +73,7 @@ func (o *Office) administrators(ctx context.Context) ([]mail.Account, error) {
 	}
 	var admins []mail.Account
 	for _, p := range people {
-		if p.Admin && !p.Disabled {
+		if p.Role.Admin() && !p.Disabled {
 			admins = append(admins, p)
 		}
 	}

@@ -96,10 +96,11 @@ func (b *box) close() error {
 
 // person is an account as the API shows it.
 type person struct {
-	Address string    `json:"address"`
-	Name    string    `json:"name"`
-	Admin   bool      `json:"admin"`
-	Created time.Time `json:"created"`
+	Address string           `json:"address"`
+	Name    string           `json:"name"`
+	Role    mail.AccountRole `json:"role"`
+	Domains []string         `json:"domains"`
+	Created time.Time        `json:"created"`
 	// Disabled: nobody can log in.
 	Disabled bool `json:"disabled"`
 }
@@ -117,14 +118,14 @@ func (b *box) people(ctx context.Context) ([]mail.Account, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the box shows an address that is none: %q", p.Address)
 		}
-		all[i] = mail.Account{Address: address, Name: p.Name, Admin: p.Admin, Disabled: p.Disabled, Created: p.Created}
+		all[i] = mail.Account{Address: address, Name: p.Name, Role: p.Role, Domains: p.Domains, Disabled: p.Disabled, Created: p.Created}
 	}
 	return all, nil
 }
 
 func (b *box) add(ctx context.Context, account mail.Account, password string) error {
-	if account.Admin {
-		return errors.New("--admin works with --data only: the box's API makes no administrators")
+	if account.Role.Admin() {
+		return errors.New("--admin works with --data only: add the person, then boxctl user role ADDRESS admin")
 	}
 	return b.do(ctx, http.MethodPost, "/api/accounts", map[string]string{"address": account.Address.String(), "name": account.Name, "password": password}, nil)
 }

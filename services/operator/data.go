@@ -257,7 +257,7 @@ func (d *data) tokenOwner(ctx context.Context, owner string) (mail.Account, erro
 	}
 	var first mail.Account
 	for _, a := range people {
-		if a.Admin && (first.ID == 0 || a.ID < first.ID) {
+		if a.Role.Admin() && (first.ID == 0 || a.ID < first.ID) {
 			first = a
 		}
 	}

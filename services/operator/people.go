@@ -9,6 +9,7 @@ func peopleCommands() []command {
 		{"user link", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "make a link by which a person chooses a password that nobody else knows; it is good once, for a day", userLink},
 		{"user disable", "ADDRESS WHERE", "let nobody log in as a person, at once and with whatever they have; mail goes on to arrive", userDisable(true)},
 		{"user enable", "ADDRESS WHERE", "let them log in again", userDisable(false)},
+		{"user role", "ADDRESS ROLE [--domains NAME,NAME] WHERE", "say what a person may do beside using their own mailbox: owner (and says who has which role), admin (runs the office), domain (looks after the people of --domains), help-desk (follows messages without reading any), none", userRole},
 		{"user quota", "ADDRESS [--bytes SIZE] [--messages NUMBER] WHERE", "show what a person's mail takes up and may take up; with --bytes (500M, 20G) or --messages set that, none for no bound", userQuota},
 		{"limits", "[ADDRESS] [--messages NUMBER] [--recipients NUMBER] WHERE", "show how much a person, or everybody, may send within a day; with --messages or --recipients (addresses written to for the first time) set that: a number, usual, or none", limits},
 		{"user remove", "ADDRESS WHERE", "remove a person; the mail stays recoverable", userRemove},

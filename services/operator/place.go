@@ -20,6 +20,8 @@ type place interface {
 	add(ctx context.Context, account mail.Account, password string) error
 	setPassword(ctx context.Context, address mail.Address, password string) error
 	remove(ctx context.Context, address mail.Address) error
+	// setRole says what somebody may do beside using their own mailbox.
+	setRole(ctx context.Context, address mail.Address, role mail.AccountRole, domains []string) error
 	// disable lets nobody log in to an account, or lets them in again.
 	disable(ctx context.Context, address mail.Address, disabled bool) error
 	// quota changes what is not nil, and says what holds then and is taken up.

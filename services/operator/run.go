@@ -48,28 +48,28 @@ type task struct {
 
 // values are all flags of all commands; each command says which it knows.
 type values struct {
-	bytes                           string
-	data, box, token, tokenFile, ca string
-	name, owner                     string
-	into, to, format, account       string
-	since                           uint64
-	mailbox, messages, words        string
-	after, before, asOf             string
-	folder, address                 string
-	admin, passwordStdin            bool
-	moved, inPlace, newPassword     bool
-	deep, json, anyway, all         bool
-	keep, shared                    bool
-	who, named, aliasOf, catchAll   string
-	recipients                      string
-	hop                             string
-	held                            bool
-	days                            string
-	tls, pin, user                  string
-	below, fallBack, samePassword   bool
-	pauses, then, delay, giveUp     string
-	gateway, dns, dnsTLS            string
-	vlan                            int
+	bytes                                  string
+	data, box, token, tokenFile, ca        string
+	name, owner                            string
+	into, to, format, account              string
+	since                                  uint64
+	mailbox, messages, words               string
+	after, before, asOf                    string
+	folder, address                        string
+	admin, passwordStdin                   bool
+	moved, inPlace, newPassword            bool
+	deep, json, anyway, all                bool
+	keep, shared                           bool
+	who, named, aliasOf, catchAll, domains string
+	recipients                             string
+	hop                                    string
+	held                                   bool
+	days                                   string
+	tls, pin, user                         string
+	below, fallBack, samePassword          bool
+	pauses, then, delay, giveUp            string
+	gateway, dns, dnsTLS                   string
+	vlan                                   int
 }
 
 func commands() []command {
@@ -311,6 +311,7 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.StringVar(&t.flags.who, "who", "", "")
 	set.StringVar(&t.flags.named, "named", "", "")
 	set.StringVar(&t.flags.aliasOf, "alias-of", "", "")
+	set.StringVar(&t.flags.domains, "domains", "", "")
 	set.StringVar(&t.flags.catchAll, "catch-all", "", "")
 	set.BoolVar(&t.flags.keep, "keep", false, "")
 	set.BoolVar(&t.flags.shared, "shared", false, "")

@@ -38,10 +38,7 @@ func userList(ctx context.Context, t *task) error {
 		}
 		table := tabwriter.NewWriter(t.Out, 0, 0, 2, ' ', 0)
 		for _, a := range people {
-			role := ""
-			if a.Admin {
-				role = "administrator"
-			}
+			role := roleWords(a)
 			if a.Disabled {
 				role = strings.TrimSpace(role + " disabled")
 			}
@@ -61,7 +58,7 @@ func userAdd(ctx context.Context, t *task) error {
 		if err != nil {
 			return err
 		}
-		if err := p.add(ctx, mail.Account{Address: address, Name: t.flags.name, Admin: t.flags.admin}, password); err != nil {
+		if err := p.add(ctx, mail.Account{Address: address, Name: t.flags.name, Role: roleOf(t.flags.admin)}, password); err != nil {
 			return err
 		}
 		fmt.Fprintf(t.Out, "%s has been added\n", address)

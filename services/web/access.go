@@ -23,32 +23,28 @@ type accessJSON struct {
 	Networks []netip.Prefix `json:"networks"`
 }
 
-// access are the paths of this file.
-func (s *Server) access(mux *http.ServeMux) {
-	if s.opt.Access == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/access", s.admin(s.getAccess))
-	mux.HandleFunc("PUT /api/access", s.admin(s.putAccess))
+// getAccessAnswer is what getAccess gives.
+type getAccessAnswer struct {
+	Access []accessJSON `json:"access"`
 }
 
 // getAccess is GET /api/access.
-func (s *Server) getAccess(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getAccess(w http.ResponseWriter, r *http.Request, _ caller) error {
 	list := []accessJSON{}
 	for _, a := range s.opt.Access.Accesses() {
 		list = append(list, accessJSON{a.Who.String(), a.Office, append([]netip.Prefix{}, a.Networks...)})
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"access": list})
+	s.reply(w, r, http.StatusOK, getAccessAnswer{list})
 	return nil
 }
 
 // putAccess is PUT /api/access: 204.
-func (s *Server) putAccess(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putAccess(w http.ResponseWriter, r *http.Request, who caller) error {
 	var in accessJSON
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), in.Who)
+	account, err := s.reach(r.Context(), &who, in.Who)
 	if err != nil {
 		return err
 	}

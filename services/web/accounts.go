@@ -24,7 +24,11 @@ const maxName = 200
 type person struct {
 	Address string `json:"address"`
 	Name    string `json:"name"`
-	Admin   bool   `json:"admin"`
+	Admin   bool   `json:"admin"` // administrator or owner
+	// Role is what the person may do beside using their own mailbox, Domains those that a
+	// domain administrator looks after.
+	Role    mail.AccountRole `json:"role"`
+	Domains []string         `json:"domains,omitempty"`
 	// Disabled: nobody can log in.
 	Disabled bool      `json:"disabled"`
 	Created  time.Time `json:"created,omitzero"`
@@ -41,43 +45,57 @@ func (s *Server) person(ctx context.Context, a mail.Account) (person, error) {
 		return person{}, err
 	}
 	return person{
-		Address: a.Address.String(), Name: a.Name, Admin: a.Admin, Disabled: a.Disabled, Created: a.Created,
+		Address: a.Address.String(), Name: a.Name, Admin: a.Role.Admin(), Role: a.Role, Domains: a.Domains, Disabled: a.Disabled, Created: a.Created,
 		QuotaBytes: a.Quota.Bytes, QuotaMessages: a.Quota.Messages, UsedBytes: used.Bytes, UsedMessages: used.Messages,
 	}, nil
 }
 
+// getAccountsAnswer is what getAccounts gives.
+type getAccountsAnswer struct {
+	Accounts []person `json:"accounts"`
+}
+
 // getAccounts is GET /api/accounts.
-func (s *Server) getAccounts(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getAccounts(w http.ResponseWriter, r *http.Request, who caller) error {
 	accounts, err := s.opt.Accounts.Accounts(r.Context())
 	if err != nil {
 		return err
 	}
-	people := make([]person, len(accounts))
-	for i, a := range accounts {
-		if people[i], err = s.person(r.Context(), a); err != nil {
+	people := make([]person, 0, len(accounts))
+	for _, a := range accounts {
+		if !who.looksAfter(a.Address) {
+			continue
+		}
+		p, err := s.person(r.Context(), a)
+		if err != nil {
 			return err
 		}
+		people = append(people, p)
 	}
 	slices.SortFunc(people, func(a, b person) int { return strings.Compare(strings.ToLower(a.Address), strings.ToLower(b.Address)) })
-	s.reply(w, r, http.StatusOK, struct {
-		Accounts []person `json:"accounts"`
-	}{people})
+	s.reply(w, r, http.StatusOK, getAccountsAnswer{people})
 	return nil
 }
 
+// postAccountBody is what postAccount takes.
+type postAccountBody struct {
+	Address  string `json:"address"`
+	Name     string `json:"name"`
+	Password string `json:"password"`
+}
+
 // postAccount is POST /api/accounts: 201 and the person.
-func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Address  string `json:"address"`
-		Name     string `json:"name"`
-		Password string `json:"password"`
-	}
+func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postAccountBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
 	address, err := parseAddress(in.Address)
 	if err != nil {
 		return mail.ErrAddress
+	}
+	if !who.looksAfter(address) {
+		return problemNotYours()
 	}
 	name := strings.TrimSpace(in.Name)
 	if utf8.RuneCountInString(name) > maxName || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
@@ -106,17 +124,20 @@ func (s *Server) postAccount(w http.ResponseWriter, r *http.Request, who mail.Lo
 	return nil
 }
 
+// putPasswordBody is what putPassword takes.
+type putPasswordBody struct {
+	Password string `json:"password"`
+}
+
 // putPassword is PUT /api/accounts/{address}/password: 204. An administrator's
 // browser can't change its own account's here, where the present password isn't
 // asked for; a script with a token can.
-func (s *Server) putPassword(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Password string `json:"password"`
-	}
+func (s *Server) putPassword(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putPasswordBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+	account, err := s.over(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
@@ -127,17 +148,16 @@ func (s *Server) putPassword(w http.ResponseWriter, r *http.Request, who mail.Lo
 	return s.setPassword(w, r, account, in.Password, who)
 }
 
+// putOwnPasswordBody is what putOwnPassword takes.
+type putOwnPasswordBody struct {
+	Current  string `json:"current"`
+	Password string `json:"password"`
+}
+
 // putOwnPassword is PUT /api/me/password: everybody's own, with the one that was
 // valid so far, so that a browser left open isn't enough to take an account over.
-func (s *Server) putOwnPassword(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Current  string `json:"current"`
-		Password string `json:"password"`
-	}
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) putOwnPassword(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putOwnPasswordBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -145,18 +165,14 @@ func (s *Server) putOwnPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.opt.Authenticator.Password(r.Context(), addrOf(r.RemoteAddr), account.Address.String(), in.Current)
-	if errors.Is(err, mail.ErrDenied) {
-		return &Problem{Status: http.StatusForbidden, Field: "current", Message: "This is not your present password.", WhatToDo: "Type the one you signed in with.", Cause: err}
-	}
-	if err != nil {
+	if err := s.again(r, who, "current", in.Current); err != nil {
 		return err
 	}
 	return s.setPassword(w, r, account, in.Password, who)
 }
 
 // setPassword changes a password and signs the person's other browsers out.
-func (s *Server) setPassword(w http.ResponseWriter, r *http.Request, account mail.Account, password string, who mail.Login) error {
+func (s *Server) setPassword(w http.ResponseWriter, r *http.Request, account mail.Account, password string, who caller) error {
 	if err := auth.CheckPassword(account.Address, password); err != nil {
 		return err
 	}
@@ -173,14 +189,13 @@ func (s *Server) setPassword(w http.ResponseWriter, r *http.Request, account mai
 
 // deleteAccount is DELETE /api/accounts/{address}: 204. Nobody can remove
 // themselves, so an administrator always remains.
-func (s *Server) deleteAccount(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	account, all, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) deleteAccount(w http.ResponseWriter, r *http.Request, who caller) error {
+	account, err := s.over(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
-	others := slices.ContainsFunc(all, func(a mail.Account) bool { return a.Admin && a.ID != account.ID })
-	if account.ID == who.Account || account.Admin && !others {
-		return &Problem{Status: http.StatusConflict, Field: "address", Message: "This is the account you are using, or the last administrator's.",
+	if account.ID == who.Account {
+		return &Problem{Status: http.StatusConflict, Field: "address", Message: "This is the account you are using.",
 			WhatToDo: "Somebody has to be left who can run the box."}
 	}
 	err = s.opt.Accounts.RemoveAccount(r.Context(), account.ID)
@@ -193,21 +208,21 @@ func (s *Server) deleteAccount(w http.ResponseWriter, r *http.Request, who mail.
 	return nil
 }
 
-// find looks an account up by its address, and returns all of them beside it.
-func (s *Server) find(ctx context.Context, address string) (mail.Account, []mail.Account, error) {
+// find looks an account up by its address.
+func (s *Server) find(ctx context.Context, address string) (mail.Account, error) {
 	parsed, err := parseAddress(address)
 	if err != nil {
-		return mail.Account{}, nil, mail.ErrNoAccount
+		return mail.Account{}, mail.ErrNoAccount
 	}
 	all, err := s.opt.Accounts.Accounts(ctx)
 	if err != nil {
-		return mail.Account{}, nil, err
+		return mail.Account{}, err
 	}
 	i := slices.IndexFunc(all, func(a mail.Account) bool { return a.Address == parsed })
 	if i < 0 {
-		return mail.Account{}, nil, mail.ErrNoAccount
+		return mail.Account{}, mail.ErrNoAccount
 	}
-	return all[i], all, nil
+	return all[i], nil
 }
 
 // ours reports whether an address is in one of the domains.

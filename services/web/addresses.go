@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 
@@ -72,60 +73,89 @@ func showListing(l mail.Listing) addressJSON {
 	return shown
 }
 
-// addresses is below /api/aliases (aliases and shared addresses) and /api/groups.
-func (s *Server) addresses(mux *http.ServeMux) {
-	if s.opt.Addresses == nil {
-		return
-	}
-	for _, name := range [...]string{"aliases", "groups"} {
-		groups := name == "groups"
-		mux.HandleFunc("GET /api/"+name, s.admin(func(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
-			return s.getListings(w, r, name, groups)
-		}))
-		mux.HandleFunc("PUT /api/"+name+"/{address}", s.admin(func(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-			return s.putListing(w, r, who, groups)
-		}))
-		mux.HandleFunc("DELETE /api/"+name+"/{address}", s.admin(func(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-			return s.deleteListing(w, r, who, groups)
-		}))
-	}
-	mux.HandleFunc("GET /api/domains", s.admin(s.getDomains))
-	mux.HandleFunc("PUT /api/domains/{name}", s.admin(s.putDomain))
-	mux.HandleFunc("DELETE /api/domains/{name}", s.admin(s.deleteDomain))
-	mux.HandleFunc("GET /api/accounts/{address}/rules", s.admin(s.getRules))
-	mux.HandleFunc("PATCH /api/accounts/{address}/rules", s.admin(s.patchRules))
+// aliasesAnswer is what getAliases gives.
+type aliasesAnswer struct {
+	Aliases []addressJSON `json:"aliases"`
 }
 
-func (s *Server) getListings(w http.ResponseWriter, r *http.Request, name string, groups bool) error {
-	all, err := s.opt.Addresses.Listings(r.Context())
+// groupsAnswer is what getGroups gives.
+type groupsAnswer struct {
+	Groups []addressJSON `json:"groups"`
+}
+
+// getAliases is GET /api/aliases: aliases and shared addresses.
+func (s *Server) getAliases(w http.ResponseWriter, r *http.Request, who caller) error {
+	shown, err := s.listings(r.Context(), who, false)
 	if err != nil {
 		return err
 	}
-	shown := []addressJSON{}
-	for _, l := range all {
-		if (l.Kind == mail.ListingGroup) == groups {
-			shown = append(shown, showListing(l))
-		}
-	}
-	s.reply(w, r, http.StatusOK, map[string][]addressJSON{name: shown})
+	s.reply(w, r, http.StatusOK, aliasesAnswer{shown})
 	return nil
 }
 
-// putListing makes an address, or makes it what is given: 200 and the address.
-func (s *Server) putListing(w http.ResponseWriter, r *http.Request, who mail.Login, group bool) error {
-	var in struct {
-		Kind    string   `json:"kind"`
-		Name    string   `json:"name"`
-		Members []string `json:"members"`
-		Who     string   `json:"who"`
-		Named   []string `json:"named"`
+// getGroups is GET /api/groups.
+func (s *Server) getGroups(w http.ResponseWriter, r *http.Request, who caller) error {
+	shown, err := s.listings(r.Context(), who, true)
+	if err != nil {
+		return err
 	}
+	s.reply(w, r, http.StatusOK, groupsAnswer{shown})
+	return nil
+}
+
+func (s *Server) listings(ctx context.Context, who caller, groups bool) ([]addressJSON, error) {
+	all, err := s.opt.Addresses.Listings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	shown := []addressJSON{}
+	for _, l := range all {
+		if (l.Kind == mail.ListingGroup) == groups && who.looksAfter(l.Address) {
+			shown = append(shown, showListing(l))
+		}
+	}
+	return shown, nil
+}
+
+// putListingBody is what putListing takes.
+type putListingBody struct {
+	Kind    string   `json:"kind"`
+	Name    string   `json:"name"`
+	Members []string `json:"members"`
+	Who     string   `json:"who"`
+	Named   []string `json:"named"`
+}
+
+// putAlias is PUT /api/aliases/{address}, putGroup PUT /api/groups/{address}.
+func (s *Server) putAlias(w http.ResponseWriter, r *http.Request, who caller) error {
+	return s.putListing(w, r, who, false)
+}
+
+func (s *Server) putGroup(w http.ResponseWriter, r *http.Request, who caller) error {
+	return s.putListing(w, r, who, true)
+}
+
+// deleteAlias is DELETE /api/aliases/{address}, deleteGroup DELETE /api/groups/{address}.
+func (s *Server) deleteAlias(w http.ResponseWriter, r *http.Request, who caller) error {
+	return s.deleteListing(w, r, who, false)
+}
+
+func (s *Server) deleteGroup(w http.ResponseWriter, r *http.Request, who caller) error {
+	return s.deleteListing(w, r, who, true)
+}
+
+// putListing makes an address, or makes it what is given: 200 and the address.
+func (s *Server) putListing(w http.ResponseWriter, r *http.Request, who caller, group bool) error {
+	var in putListingBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
 	address, err := parseAddress(r.PathValue("address"))
 	if err != nil {
 		return mail.ErrAddress
+	}
+	if !who.looksAfter(address) {
+		return problemNotYours()
 	}
 	l := mail.Listing{Address: address, Name: in.Name, Kind: mail.ListingGroup}
 	switch {
@@ -154,10 +184,13 @@ func (s *Server) putListing(w http.ResponseWriter, r *http.Request, who mail.Log
 }
 
 // deleteListing ends an address: 204.
-func (s *Server) deleteListing(w http.ResponseWriter, r *http.Request, who mail.Login, groups bool) error {
+func (s *Server) deleteListing(w http.ResponseWriter, r *http.Request, who caller, groups bool) error {
 	address, err := parseAddress(r.PathValue("address"))
 	if err != nil {
 		return mail.ErrNoSuchAddress
+	}
+	if !who.looksAfter(address) {
+		return problemNotYours()
 	}
 	all, err := s.opt.Addresses.Listings(r.Context())
 	if err != nil {

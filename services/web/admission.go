@@ -21,17 +21,8 @@ type admissionJSON struct {
 	Paths  bool                `json:"paths"`
 }
 
-// admissions are the paths of this file.
-func (s *Server) admissions(mux *http.ServeMux) {
-	if s.opt.Admissions == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/admission", s.admin(s.getAdmission))
-	mux.HandleFunc("PUT /api/admission", s.admin(s.putAdmission))
-}
-
 // getAdmission is GET /api/admission.
-func (s *Server) getAdmission(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getAdmission(w http.ResponseWriter, r *http.Request, _ caller) error {
 	a := s.opt.Admissions.Admission()
 	out := admissionJSON{Office: networks(a.Office), Doors: map[string][]string{}, Paths: a.Paths}
 	for _, service := range mail.Services() {
@@ -45,7 +36,7 @@ func (s *Server) getAdmission(w http.ResponseWriter, r *http.Request, _ mail.Log
 }
 
 // putAdmission is PUT /api/admission: 204. All of it is replaced.
-func (s *Server) putAdmission(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putAdmission(w http.ResponseWriter, r *http.Request, who caller) error {
 	var in admissionJSON
 	if err := decodeUpTo(w, r, &in, maxContent); err != nil {
 		return err

@@ -21,35 +21,39 @@ type APOP interface {
 const warnAPOP = "APOP is only for old programs that can do nothing else. The box has to keep this secret so that it can read it back, and what protects it on the line is broken (MD5). " +
 	"So it is not the person's password, and opens nothing but POP3: give it to that one program, and end it when the program is gone."
 
-// apop are the paths of this file.
-func (s *Server) apop(mux *http.ServeMux) {
-	if s.opt.APOP == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/apop", s.admin(s.getAPOP))
-	mux.HandleFunc("POST /api/apop", s.admin(s.postAPOP))
-	mux.HandleFunc("DELETE /api/apop/{address}", s.admin(s.deleteAPOP))
+// getAPOPAnswer is what getAPOP gives.
+type getAPOPAnswer struct {
+	APOP []string `json:"apop"` // addresses
 }
 
 // getAPOP is GET /api/apop.
-func (s *Server) getAPOP(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getAPOP(w http.ResponseWriter, r *http.Request, _ caller) error {
 	list := []string{}
 	for _, a := range s.opt.APOP.APOPs() {
 		list = append(list, a.String())
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"apop": list})
+	s.reply(w, r, http.StatusOK, getAPOPAnswer{list})
 	return nil
 }
 
+// postAPOPBody is what postAPOP takes.
+type postAPOPBody struct {
+	Who string `json:"who"`
+}
+
+// postAPOPAnswer is what postAPOP gives.
+type postAPOPAnswer struct {
+	Secret  string `json:"secret"`
+	Warning string `json:"warning"`
+}
+
 // postAPOP is POST /api/apop: 201.
-func (s *Server) postAPOP(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Who string `json:"who"`
-	}
+func (s *Server) postAPOP(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postAPOPBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), in.Who)
+	account, err := s.over(r.Context(), &who, in.Who)
 	if err != nil {
 		return err
 	}
@@ -58,13 +62,13 @@ func (s *Server) postAPOP(w http.ResponseWriter, r *http.Request, who mail.Login
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "APOP allowed", slog.String("of", account.Address.String()), slog.String("by", who.Address.String()))
-	s.reply(w, r, http.StatusCreated, map[string]any{"secret": secret, "warning": warnAPOP})
+	s.reply(w, r, http.StatusCreated, postAPOPAnswer{secret, warnAPOP})
 	return nil
 }
 
 // deleteAPOP is DELETE /api/apop/{address}: 204.
-func (s *Server) deleteAPOP(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) deleteAPOP(w http.ResponseWriter, r *http.Request, who caller) error {
+	account, err := s.reach(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}

@@ -26,19 +26,6 @@ type AppPasswords interface {
 	SetOnlyPrograms(ctx context.Context, id mail.AccountID, only bool) error
 }
 
-// appPasswords are the paths of this file.
-func (s *Server) appPasswords(mux *http.ServeMux) {
-	if s.opt.AppPasswords == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/me/app-passwords", s.handle(s.getOwnAppPasswords))
-	mux.HandleFunc("POST /api/me/app-passwords", s.handle(s.postAppPassword))
-	mux.HandleFunc("PUT /api/me/app-passwords", s.handle(s.putOnlyPrograms))
-	mux.HandleFunc("DELETE /api/me/app-passwords/{number}", s.handle(s.deleteAppPassword))
-	mux.HandleFunc("GET /api/accounts/{address}/app-passwords", s.admin(s.getAppPasswords))
-	mux.HandleFunc("DELETE /api/accounts/{address}/app-passwords", s.admin(s.deleteAppPasswords))
-}
-
 // appPasswordJSON is an app password as the API shows it.
 type appPasswordJSON struct {
 	Number   mail.ProgramNumber `json:"number"`
@@ -51,12 +38,14 @@ type appPasswordJSON struct {
 	Peer    string       `json:"used_peer,omitempty"`
 }
 
+// getOwnAppPasswordsAnswer is what getOwnAppPasswords gives.
+type getOwnAppPasswordsAnswer struct {
+	Passwords []appPasswordJSON `json:"passwords"`
+	Only      bool              `json:"only"` // programs need one
+}
+
 // getOwnAppPasswords is GET /api/me/app-passwords: {passwords, only}.
-func (s *Server) getOwnAppPasswords(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) getOwnAppPasswords(w http.ResponseWriter, r *http.Request, who caller) error {
 	list, only, err := s.opt.AppPasswords.AppPasswords(who.Account)
 	if err != nil {
 		return err
@@ -74,26 +63,30 @@ func (s *Server) getOwnAppPasswords(w http.ResponseWriter, r *http.Request) erro
 		}
 		shown = append(shown, j)
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"passwords": shown, "only": only})
+	s.reply(w, r, http.StatusOK, getOwnAppPasswordsAnswer{shown, only})
 	return nil
+}
+
+// postAppPasswordBody is what postAppPassword takes.
+type postAppPasswordBody struct {
+	Name     string         `json:"name"`
+	Services []mail.Service `json:"services"`
+	Current  string         `json:"current"`
+}
+
+// postAppPasswordAnswer is what postAppPassword gives.
+type postAppPasswordAnswer struct {
+	Password string `json:"password"`
 }
 
 // postAppPassword is POST /api/me/app-passwords {name, services, current}: 201 and the
 // password, shown this once. Without services it is good for all.
-func (s *Server) postAppPassword(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Name     string         `json:"name"`
-		Services []mail.Service `json:"services"`
-		Current  string         `json:"current"`
-	}
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) postAppPassword(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postAppPasswordBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	if err := s.reauthenticate(r, who, in.Current); err != nil {
+	if err := s.again(r, who, "current", in.Current); err != nil {
 		return err
 	}
 	text, err := s.opt.AppPasswords.AddAppPassword(r.Context(), who.Account, mail.AppPassword{Name: in.Name, Services: in.Services})
@@ -101,25 +94,24 @@ func (s *Server) postAppPassword(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "app password made", slog.String("account", who.Address.String()), slog.String("name", in.Name), slog.String("peer", r.RemoteAddr))
-	s.reply(w, r, http.StatusCreated, map[string]string{"password": text})
+	s.reply(w, r, http.StatusCreated, postAppPasswordAnswer{text})
 	return nil
+}
+
+// putOnlyProgramsBody is what putOnlyPrograms takes.
+type putOnlyProgramsBody struct {
+	Only    bool   `json:"only"`
+	Current string `json:"current"`
 }
 
 // putOnlyPrograms is PUT /api/me/app-passwords {only, current}: 204. With only, the
 // account's own password is for the pages alone.
-func (s *Server) putOnlyPrograms(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Only    bool   `json:"only"`
-		Current string `json:"current"`
-	}
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) putOnlyPrograms(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putOnlyProgramsBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	if err := s.reauthenticate(r, who, in.Current); err != nil {
+	if err := s.again(r, who, "current", in.Current); err != nil {
 		return err
 	}
 	if err := s.opt.AppPasswords.SetOnlyPrograms(r.Context(), who.Account, in.Only); err != nil {
@@ -132,11 +124,7 @@ func (s *Server) putOnlyPrograms(w http.ResponseWriter, r *http.Request) error {
 
 // deleteAppPassword is DELETE /api/me/app-passwords/{number}: 204. It needs no password:
 // who sees something that isn't theirs is to end it at once.
-func (s *Server) deleteAppPassword(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) deleteAppPassword(w http.ResponseWriter, r *http.Request, who caller) error {
 	number, err := strconv.ParseUint(r.PathValue("number"), 10, 32)
 	if err != nil {
 		return &Problem{Status: http.StatusNotFound, Field: "number", Message: "There is no such app password.", WhatToDo: "Reload the page and choose again.", Cause: err}
@@ -149,10 +137,16 @@ func (s *Server) deleteAppPassword(w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
+// getAppPasswordsAnswer is what getAppPasswords gives.
+type getAppPasswordsAnswer struct {
+	Count int  `json:"count"`
+	Only  bool `json:"only"`
+}
+
 // getAppPasswords is GET /api/accounts/{address}/app-passwords: {count, only}. What they
 // are for is their owner's.
-func (s *Server) getAppPasswords(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) getAppPasswords(w http.ResponseWriter, r *http.Request, who caller) error {
+	account, err := s.reach(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
@@ -160,13 +154,13 @@ func (s *Server) getAppPasswords(w http.ResponseWriter, r *http.Request, _ mail.
 	if err != nil {
 		return err
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"count": len(list), "only": only})
+	s.reply(w, r, http.StatusOK, getAppPasswordsAnswer{len(list), only})
 	return nil
 }
 
 // deleteAppPasswords is DELETE /api/accounts/{address}/app-passwords: 204, all have ended.
-func (s *Server) deleteAppPasswords(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) deleteAppPasswords(w http.ResponseWriter, r *http.Request, who caller) error {
+	account, err := s.over(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ const completeTrailer = "Sanduk-Complete"
 
 // getMail is GET /api/accounts/{address}/mail?format=maildir|mbox: all mail of a
 // person, as a tar or zip stream.
-func (s *Server) getMail(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) getMail(w http.ResponseWriter, r *http.Request, who caller) error {
 	account, leave, err := s.archives(r)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func fileName(a mail.Address) string {
 // postMail is POST /api/accounts/{address}/mail?into=FOLDER&name=NAME with an
 // mbox or a tar as its body: 200 and what has been done. name is what the folder
 // of an mbox is called.
-func (s *Server) postMail(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) postMail(w http.ResponseWriter, r *http.Request, who caller) error {
 	account, leave, err := s.archives(r)
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (s *Server) archives(r *http.Request) (mail.Account, func(), error) {
 	if s.opt.Archives == nil {
 		return mail.Account{}, nil, &Problem{Status: http.StatusNotFound, Message: "This box moves no mail in or out here."}
 	}
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+	account, err := s.find(r.Context(), r.PathValue("address"))
 	if err != nil {
 		return mail.Account{}, nil, err
 	}

@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/sanduk-mail/sanduk/services/audit"
-	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // Audit keeps who changed what.
@@ -91,22 +90,6 @@ func readsMail(pattern string) bool {
 	return strings.HasPrefix(pattern, "GET /api/accounts/{address}/undo/")
 }
 
-// changing wraps handlers of what people, and not only administrators, may change for
-// others to see.
-func (s *Server) changing(h func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		who, err := s.login(r)
-		if err != nil {
-			return err
-		}
-		w, r = s.audited(w, r, who.Address.String())
-		if err := h(w, r); err != nil {
-			s.fail(w, r, err)
-		}
-		return nil
-	})
-}
-
 // audited has a change noted before it is answered, and what an administrator reads of
 // others' mail.
 func (s *Server) audited(w http.ResponseWriter, r *http.Request, who string) (http.ResponseWriter, *http.Request) {
@@ -173,14 +156,14 @@ func (w *auditWriter) Write(p []byte) (int, error) {
 // Unwrap is for http.ResponseController.
 func (w *auditWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// audit is GET /api/audit?q=TEXT&before=NUMBER&limit=N, for administrators.
-func (s *Server) audit(mux *http.ServeMux) {
-	if s.opt.Audit != nil {
-		mux.HandleFunc("GET /api/audit", s.admin(s.getAudit))
-	}
+// getAuditAnswer is what getAudit gives.
+type getAuditAnswer struct {
+	Changes []audit.Entry `json:"changes"`
+	More    bool          `json:"more"`
+	Next    uint64        `json:"next"` // the before of the next page
 }
 
-func (s *Server) getAudit(w http.ResponseWriter, r *http.Request, _ mail.Login) (err error) {
+func (s *Server) getAudit(w http.ResponseWriter, r *http.Request, _ caller) (err error) {
 	values := r.URL.Query()
 	q := audit.Query{Text: values.Get("q"), Limit: 50}
 	if text := values.Get("before"); text != "" {
@@ -200,6 +183,6 @@ func (s *Server) getAudit(w http.ResponseWriter, r *http.Request, _ mail.Login) 
 	if found == nil {
 		found = []audit.Entry{} // [], not null
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"changes": found, "more": next != 0, "next": next})
+	s.reply(w, r, http.StatusOK, getAuditAnswer{found, next != 0, next})
 	return nil
 }

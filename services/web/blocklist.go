@@ -34,20 +34,14 @@ type reportingJSON struct {
 	TLS    bool   `json:"tls"`
 }
 
-// blockLists are the paths of this file.
-func (s *Server) blockLists(mux *http.ServeMux) {
-	if s.opt.BlockLists == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/blocklists", s.admin(s.getBlockLists))
-	mux.HandleFunc("PUT /api/blocklists", s.admin(s.putBlockLists))
-	mux.HandleFunc("POST /api/blocklists/test", s.admin(s.testBlockList))
-	mux.HandleFunc("GET /api/reports", s.admin(s.getReports))
-	mux.HandleFunc("PUT /api/reports", s.admin(s.putReports))
+// getBlockListsAnswer is what getBlockLists gives.
+type getBlockListsAnswer struct {
+	Lists []blockListJSON `json:"lists"`
+	Allow []string        `json:"allow"`
 }
 
 // getBlockLists is GET /api/blocklists.
-func (s *Server) getBlockLists(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getBlockLists(w http.ResponseWriter, r *http.Request, _ caller) error {
 	b := s.opt.BlockLists.BlockLists()
 	trouble := map[string]string{}
 	for _, t := range s.opt.BlockLists.Troubles() {
@@ -60,7 +54,7 @@ func (s *Server) getBlockLists(w http.ResponseWriter, r *http.Request, _ mail.Lo
 			lists[i].Action = "refuse"
 		}
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"lists": lists, "allow": networks(b.Allow)})
+	s.reply(w, r, http.StatusOK, getBlockListsAnswer{lists, networks(b.Allow)})
 	return nil
 }
 
@@ -92,12 +86,15 @@ func parseNetworks(field string, texts []string) ([]netip.Prefix, error) {
 	return list, nil
 }
 
+// putBlockListsBody is what putBlockLists takes.
+type putBlockListsBody struct {
+	Lists []blockListJSON `json:"lists"`
+	Allow []string        `json:"allow"`
+}
+
 // putBlockLists is PUT /api/blocklists: 204. All of it is replaced.
-func (s *Server) putBlockLists(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Lists []blockListJSON `json:"lists"`
-		Allow []string        `json:"allow"`
-	}
+func (s *Server) putBlockLists(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putBlockListsBody
 	if err := decodeUpTo(w, r, &in, maxContent); err != nil {
 		return err
 	}
@@ -120,32 +117,46 @@ func (s *Server) putBlockLists(w http.ResponseWriter, r *http.Request, who mail.
 	return nil
 }
 
+// testBlockListBody is what testBlockList takes.
+type testBlockListBody struct {
+	Zone string `json:"zone"`
+}
+
+// testBlockListAnswer is what testBlockList gives.
+type testBlockListAnswer struct {
+	Works   bool   `json:"works"`
+	Trouble string `json:"trouble"`
+}
+
 // testBlockList is POST /api/blocklists/test.
-func (s *Server) testBlockList(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
-	var in struct {
-		Zone string `json:"zone"`
-	}
+func (s *Server) testBlockList(w http.ResponseWriter, r *http.Request, _ caller) error {
+	var in testBlockListBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
 	trouble := s.opt.BlockLists.CheckList(r.Context(), in.Zone)
-	s.reply(w, r, http.StatusOK, map[string]any{"works": trouble == "", "trouble": trouble})
+	s.reply(w, r, http.StatusOK, testBlockListAnswer{trouble == "", trouble})
 	return nil
 }
 
+// getReportsAnswer is what getReports gives.
+type getReportsAnswer struct {
+	Reports []reportingJSON `json:"reports"`
+}
+
 // getReports is GET /api/reports.
-func (s *Server) getReports(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getReports(w http.ResponseWriter, r *http.Request, _ caller) error {
 	list := []reportingJSON{}
 	for _, d := range s.opt.BlockLists.Reporting() {
 		list = append(list, reportingJSON(d))
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"reports": list})
+	s.reply(w, r, http.StatusOK, getReportsAnswer{list})
 	return nil
 }
 
 // putReports is PUT /api/reports: 204. Without a domain it is for all that have no
 // setting of their own.
-func (s *Server) putReports(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putReports(w http.ResponseWriter, r *http.Request, who caller) error {
 	var in reportingJSON
 	if err := decode(w, r, &in); err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/issuance"
-	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // BoxCertificate is what the box shows in TLS, and how that is changed. Errors: a
@@ -93,40 +92,33 @@ func shownIssuance(state issuance.State) *issuanceJSON {
 // maxUpload is what a certificate with its chain and key may have, as JSON.
 const maxUpload = 96 << 10
 
-// boxCertificate are the paths of this file.
-func (s *Server) boxCertificate(mux *http.ServeMux) {
-	if s.opt.BoxCertificate == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/box-certificate", s.admin(s.getBoxCertificate))
-	mux.HandleFunc("PUT /api/box-certificate", s.admin(s.putBoxCertificate))
-	mux.HandleFunc("DELETE /api/box-certificate", s.admin(s.deleteBoxCertificate))
-	mux.HandleFunc("PUT /api/box-certificate/issuance", s.admin(s.putIssuance))
-	mux.HandleFunc("DELETE /api/box-certificate/issuance", s.admin(s.deleteIssuance))
-	mux.HandleFunc("POST /api/box-certificate/issuance", s.admin(s.postIssuance))
+// getBoxCertificateAnswer is what getBoxCertificate gives.
+type getBoxCertificateAnswer struct {
+	Authority *faceJSON     `json:"authority"`
+	Own       *faceJSON     `json:"own"`
+	Public    *faceJSON     `json:"public,omitempty"`
+	Believed  bool          `json:"believed"`
+	Servers   bool          `json:"servers"`
+	Issuance  *issuanceJSON `json:"issuance,omitempty"`
 }
 
 // getBoxCertificate is GET /api/box-certificate.
-func (s *Server) getBoxCertificate(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getBoxCertificate(w http.ResponseWriter, r *http.Request, _ caller) error {
 	state := s.opt.BoxCertificate.Certificates()
-	s.reply(w, r, http.StatusOK, struct {
-		Authority *faceJSON     `json:"authority"`
-		Own       *faceJSON     `json:"own"`
-		Public    *faceJSON     `json:"public,omitempty"`
-		Believed  bool          `json:"believed"`
-		Servers   bool          `json:"servers"`
-		Issuance  *issuanceJSON `json:"issuance,omitempty"`
-	}{faceOf(state.Authority), faceOf(state.Own), faceOf(state.Public), state.Believed, state.Servers, shownIssuance(s.opt.BoxCertificate.Issuance())})
+	s.reply(w, r, http.StatusOK, getBoxCertificateAnswer{faceOf(state.Authority), faceOf(state.Own), faceOf(state.Public), state.Believed, state.Servers, shownIssuance(s.opt.BoxCertificate.Issuance())})
 	return nil
+}
+
+// putBoxCertificateBody is what putBoxCertificate takes.
+type putBoxCertificateBody struct {
+	Certificate string `json:"certificate"`
+	Key         string `json:"key"`
 }
 
 // putBoxCertificate is PUT /api/box-certificate {"certificate": PEM, "key": PEM}: 204.
 // The key may stand with the certificate.
-func (s *Server) putBoxCertificate(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Certificate string `json:"certificate"`
-		Key         string `json:"key"`
-	}
+func (s *Server) putBoxCertificate(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putBoxCertificateBody
 	if err := decodeUpTo(w, r, &in, maxUpload); err != nil {
 		return err
 	}
@@ -139,7 +131,7 @@ func (s *Server) putBoxCertificate(w http.ResponseWriter, r *http.Request, who m
 }
 
 // deleteBoxCertificate is DELETE /api/box-certificate: 204. The box shows its own.
-func (s *Server) deleteBoxCertificate(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) deleteBoxCertificate(w http.ResponseWriter, r *http.Request, who caller) error {
 	if err := s.opt.BoxCertificate.Remove(r.Context()); err != nil {
 		return err
 	}
@@ -148,16 +140,19 @@ func (s *Server) deleteBoxCertificate(w http.ResponseWriter, r *http.Request, wh
 	return nil
 }
 
+// putIssuanceBody is what putIssuance takes.
+type putIssuanceBody struct {
+	Directory string `json:"directory"`
+	Contact   string `json:"contact"`
+	Method    string `json:"method"`
+	Agreed    bool   `json:"agreed"`
+}
+
 // putIssuance is PUT /api/box-certificate/issuance {"directory", "contact", "method",
 // "agreed"}: 204. Without a directory it is Let's Encrypt's. Who asks has to agree to the
 // authority's terms.
-func (s *Server) putIssuance(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Directory string `json:"directory"`
-		Contact   string `json:"contact"`
-		Method    string `json:"method"`
-		Agreed    bool   `json:"agreed"`
-	}
+func (s *Server) putIssuance(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putIssuanceBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -174,7 +169,7 @@ func (s *Server) putIssuance(w http.ResponseWriter, r *http.Request, who mail.Lo
 }
 
 // deleteIssuance is DELETE /api/box-certificate/issuance: 204.
-func (s *Server) deleteIssuance(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) deleteIssuance(w http.ResponseWriter, r *http.Request, who caller) error {
 	if err := s.opt.BoxCertificate.EndIssuance(); err != nil {
 		return err
 	}
@@ -184,7 +179,7 @@ func (s *Server) deleteIssuance(w http.ResponseWriter, r *http.Request, who mail
 }
 
 // postIssuance is POST /api/box-certificate/issuance: 202. It is tried now, if one is due.
-func (s *Server) postIssuance(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) postIssuance(w http.ResponseWriter, r *http.Request, _ caller) error {
 	s.opt.BoxCertificate.TryIssuance()
 	s.reply(w, r, http.StatusAccepted, nil)
 	return nil

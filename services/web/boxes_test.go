@@ -119,7 +119,7 @@ func (b *box) fill(t *testing.T) {
 	b.want(b.do("POST", "/api/setup", documentJSON, "Authorization", "Claim "+b.claim.String()), http.StatusOK, "")
 	for i, name := range []string{"Ben Marku", "Clara Weiß", "Dritan Hoxha", "Elena Popescu", "Filip Jovanović", "Giulia Rossi"} {
 		a := mail.Address{Local: string(rune('b'+i)) + ".person", Domain: "example.test"}
-		if err := o.add(a, name, "long and new one", false); err != nil {
+		if err := o.add(a, name, "long and new one", mail.RoleUser); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/platform/logbook"
-	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/syslog"
 )
 
@@ -149,14 +148,7 @@ func logPlaceOf(field, text string) (p logbook.Position, err error) {
 	return p, nil
 }
 
-// boxLog is GET /api/log?q&unit&level&message&from&until&before&after, for administrators.
-func (s *Server) boxLog(mux *http.ServeMux) {
-	if s.opt.Log != nil {
-		mux.HandleFunc("GET /api/log", s.admin(s.getLog))
-	}
-}
-
-func (s *Server) getLog(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getLog(w http.ResponseWriter, r *http.Request, _ caller) error {
 	values := r.URL.Query()
 	f, err := logFilterOf(values)
 	if err != nil {

@@ -29,28 +29,23 @@ type certificateJSON struct {
 	Added  time.Time `json:"added,omitzero"`
 }
 
-// loginCertificates are the paths of this file.
-func (s *Server) loginCertificates(mux *http.ServeMux) {
-	if s.opt.LogInCerts == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/certificates", s.admin(s.getCertificates))
-	mux.HandleFunc("PUT /api/certificates", s.admin(s.putCertificate))
-	mux.HandleFunc("DELETE /api/certificates/{sha256}", s.admin(s.deleteCertificate))
+// getCertificatesAnswer is what getCertificates gives.
+type getCertificatesAnswer struct {
+	Certificates []certificateJSON `json:"certificates"`
 }
 
 // getCertificates is GET /api/certificates.
-func (s *Server) getCertificates(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getCertificates(w http.ResponseWriter, r *http.Request, _ caller) error {
 	list := []certificateJSON{}
 	for _, c := range s.opt.LogInCerts.Certificates() {
 		list = append(list, certificateJSON{c.Who.String(), c.Fingerprint.String(), c.Name, c.Added})
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"certificates": list})
+	s.reply(w, r, http.StatusOK, getCertificatesAnswer{list})
 	return nil
 }
 
 // putCertificate is PUT /api/certificates: 204.
-func (s *Server) putCertificate(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putCertificate(w http.ResponseWriter, r *http.Request, who caller) error {
 	var in certificateJSON
 	if err := decode(w, r, &in); err != nil {
 		return err
@@ -59,7 +54,7 @@ func (s *Server) putCertificate(w http.ResponseWriter, r *http.Request, who mail
 	if err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), in.Who)
+	account, err := s.over(r.Context(), &who, in.Who)
 	if err != nil {
 		return err
 	}
@@ -72,7 +67,7 @@ func (s *Server) putCertificate(w http.ResponseWriter, r *http.Request, who mail
 }
 
 // deleteCertificate is DELETE /api/certificates/{sha256}: 204.
-func (s *Server) deleteCertificate(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) deleteCertificate(w http.ResponseWriter, r *http.Request, who caller) error {
 	f, err := parseFingerprint(r.PathValue("sha256"))
 	if err != nil {
 		return err

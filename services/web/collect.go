@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/collect"
-	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/setup"
 )
 
@@ -62,7 +61,7 @@ type source struct {
 }
 
 // getCollect is GET /api/collect.
-func (s *Server) getCollect(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getCollect(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if s.opt.Collector == nil {
 		return errNoCollector()
 	}
@@ -70,12 +69,15 @@ func (s *Server) getCollect(w http.ResponseWriter, r *http.Request, _ mail.Login
 	return nil
 }
 
+// postCollectBody is what postCollect takes.
+type postCollectBody struct {
+	User string `json:"user"`
+}
+
 // postCollect is POST /api/collect: mail is collected now, from the sources of "user"
 // or from all; 202, and what GET tells.
-func (s *Server) postCollect(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		User string `json:"user"`
-	}
+func (s *Server) postCollect(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postCollectBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -98,10 +100,13 @@ func errNoCollector() error {
 	return &Problem{Status: http.StatusNotFound, Message: "This box collects no mail from providers."}
 }
 
+// sourcesAnswer is what the calls below /api/collect give.
+type sourcesAnswer struct {
+	Sources []source `json:"sources"`
+}
+
 func (s *Server) replySources(w http.ResponseWriter, r *http.Request, status int) {
-	out := struct {
-		Sources []source `json:"sources"`
-	}{[]source{}}
+	out := sourcesAnswer{[]source{}}
 	settings := map[collect.SourceKey]*sourceSettings{}
 	if s.opt.Sources != nil {
 		for _, c := range s.opt.Sources.Collections() {

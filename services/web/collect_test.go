@@ -46,7 +46,7 @@ type fakeSources struct{ list []setup.Collection }
 func (f *fakeSources) Collections() []setup.Collection { return f.list }
 
 func (f *fakeSources) ParseCollection(_ context.Context, document []byte, password string) (setup.Collection, error) {
-	return setup.ParseCollection(document, password, []domain.Name{"office.test"}, func(mail.Address) bool { return true })
+	return setup.ParseCollection(document, password, []domain.Name{"office.test", "example.test"}, func(mail.Address) bool { return true })
 }
 
 func (f *fakeSources) SetCollection(ctx context.Context, c setup.Collection) error {
@@ -66,12 +66,12 @@ func TestSources(t *testing.T) {
 	t.Parallel()
 	f := &fakeSources{}
 	s := &Server{opt: Options{Collector: &fakeCollector{}, Sources: f}, log: slog.New(slog.DiscardHandler)}
-	ask := func(handler func(http.ResponseWriter, *http.Request, mail.Login) error, id, body string) (string, error) {
+	ask := func(handler func(http.ResponseWriter, *http.Request, caller) error, id, body string) (string, error) {
 		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
 		r.SetPathValue("id", id)
 		w := httptest.NewRecorder()
-		err := handler(w, r, mail.Login{})
+		err := handler(w, r, caller{})
 		return w.Body.String(), err
 	}
 	const box = `"protocol": "imap", "host": "imap.provider.test", "user": "me", "into": "alice@office.test"`
@@ -116,7 +116,7 @@ func TestCollect(t *testing.T) {
 	f := &fakeCollector{}
 	s := &Server{opt: Options{Collector: f}, log: slog.New(slog.DiscardHandler)}
 	w := httptest.NewRecorder()
-	if err := s.getCollect(w, httptest.NewRequest("GET", "/api/collect", nil), mail.Login{}); err != nil {
+	if err := s.getCollect(w, httptest.NewRequest("GET", "/api/collect", nil), caller{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{`"host":"pop.provider.test"`, `"problem":"It is full"`, `"collected":3`} {
@@ -127,7 +127,7 @@ func TestCollect(t *testing.T) {
 	ask := func(body string) error {
 		r := httptest.NewRequest("POST", "/api/collect", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/json")
-		return s.postCollect(httptest.NewRecorder(), r, mail.Login{})
+		return s.postCollect(httptest.NewRecorder(), r, caller{})
 	}
 	if err := ask(`{"user":"office"}`); err != nil || len(f.asked) != 1 || f.asked[0] != "office" {
 		t.Errorf("asked for %q, %v", f.asked, err)

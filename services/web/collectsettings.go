@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/collect"
-	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/setup"
 )
 
@@ -58,13 +57,6 @@ func keyOf(c setup.Collection) collect.SourceKey {
 	return s.Key()
 }
 
-func (s *Server) sources(mux *http.ServeMux) {
-	mux.HandleFunc("POST /api/collect/sources", s.admin(s.postSource))
-	mux.HandleFunc("PUT /api/collect/sources/{id}", s.admin(s.putSource))
-	mux.HandleFunc("DELETE /api/collect/sources/{id}", s.admin(s.deleteSource))
-	mux.HandleFunc("POST /api/collect/try", s.admin(s.postTry))
-}
-
 // findSource is the source that a request names.
 func (s *Server) findSource(id string) (setup.Collection, error) {
 	if s.opt.Sources != nil {
@@ -102,7 +94,7 @@ func (s *Server) readSource(w http.ResponseWriter, r *http.Request) (setup.Colle
 // postSource is POST /api/collect/sources: mail is collected from one more mailbox;
 // 201, and what GET /api/collect tells. If there is one of this protocol, host and
 // user already it is 409.
-func (s *Server) postSource(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) postSource(w http.ResponseWriter, r *http.Request, who caller) error {
 	c, err := s.readSource(w, r)
 	if err != nil {
 		return err
@@ -115,7 +107,7 @@ func (s *Server) postSource(w http.ResponseWriter, r *http.Request, who mail.Log
 
 // putSource is PUT /api/collect/sources/{id}: other settings for the same mailbox, the
 // password of before where none is given; 200, and what GET /api/collect tells.
-func (s *Server) putSource(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putSource(w http.ResponseWriter, r *http.Request, who caller) error {
 	if _, err := s.findSource(r.PathValue("id")); err != nil {
 		return err
 	}
@@ -130,7 +122,7 @@ func (s *Server) putSource(w http.ResponseWriter, r *http.Request, who mail.Logi
 	return s.setSource(w, r, who, c, http.StatusOK)
 }
 
-func (s *Server) setSource(w http.ResponseWriter, r *http.Request, who mail.Login, c setup.Collection, status int) error {
+func (s *Server) setSource(w http.ResponseWriter, r *http.Request, who caller, c setup.Collection, status int) error {
 	if err := s.opt.Sources.SetCollection(r.Context(), c); err != nil {
 		return err
 	}
@@ -142,7 +134,7 @@ func (s *Server) setSource(w http.ResponseWriter, r *http.Request, who mail.Logi
 
 // deleteSource is DELETE /api/collect/sources/{id}: 204. Mail that was collected stays
 // here; mail there stays there.
-func (s *Server) deleteSource(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) deleteSource(w http.ResponseWriter, r *http.Request, who caller) error {
 	c, err := s.findSource(r.PathValue("id"))
 	if err != nil {
 		return err
@@ -155,9 +147,19 @@ func (s *Server) deleteSource(w http.ResponseWriter, r *http.Request, who mail.L
 	return nil
 }
 
+// postTryAnswer is what postTry gives.
+type postTryAnswer struct {
+	Works    bool     `json:"works"`
+	Problem  string   `json:"problem,omitempty"`
+	Messages int      `json:"messages"`
+	New      int      `json:"new"`
+	Folders  []string `json:"folders,omitempty"`
+	Listens  bool     `json:"listens"` // the server says by itself when there is mail
+}
+
 // postTry is POST /api/collect/try: settings as for POST, which are tried out and not
 // kept. 200 also when it does not work: "problem" says why, and what to do.
-func (s *Server) postTry(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) postTry(w http.ResponseWriter, r *http.Request, _ caller) error {
 	c, err := s.readSource(w, r)
 	if err != nil {
 		return err
@@ -166,14 +168,7 @@ func (s *Server) postTry(w http.ResponseWriter, r *http.Request, _ mail.Login) e
 	ctx, cancel := context.WithTimeout(r.Context(), tryWait)
 	defer cancel()
 	trial := s.opt.Collector.Try(ctx, collect.SourceOf(c))
-	s.reply(w, r, http.StatusOK, struct {
-		Works    bool     `json:"works"`
-		Problem  string   `json:"problem,omitempty"`
-		Messages int      `json:"messages"`
-		New      int      `json:"new"`
-		Folders  []string `json:"folders,omitempty"`
-		Listens  bool     `json:"listens"` // the server says by itself when there is mail
-	}{trial.Problem == "", trial.Problem, trial.Messages, trial.New, trial.Folders, trial.Idle})
+	s.reply(w, r, http.StatusOK, postTryAnswer{trial.Problem == "", trial.Problem, trial.Messages, trial.New, trial.Folders, trial.Idle})
 	return nil
 }
 

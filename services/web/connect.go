@@ -54,9 +54,19 @@ func protocols(p Ports) []protocol {
 	}
 }
 
+// connectAnswer is what connect gives.
+type connectAnswer struct {
+	Server    string     `json:"server"`
+	Addresses []string   `json:"addresses"`
+	Domains   []string   `json:"domains"`
+	Protocols []protocol `json:"protocols"`
+	CA        string     `json:"ca,omitempty"`
+	Link      string     `json:"link"` // what the QR code says
+}
+
 // connect is GET /api/connect: what a mail program has to be told. It holds
 // nothing secret and is for everybody in the office.
-func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) connect(w http.ResponseWriter, r *http.Request, _ caller) error {
 	state, err := s.state(r.Context())
 	if err != nil {
 		return err
@@ -65,21 +75,14 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request) error {
 	for _, a := range s.opt.Machine.Addresses() {
 		addresses = append(addresses, a.String())
 	}
-	s.reply(w, r, http.StatusOK, struct {
-		Server    string     `json:"server"`
-		Addresses []string   `json:"addresses"`
-		Domains   []string   `json:"domains"`
-		Protocols []protocol `json:"protocols"`
-		CA        string     `json:"ca,omitempty"`
-		Link      string     `json:"link"` // what the QR code says
-	}{state.Hostname.String(), addresses, readable(state.Domains), protocols(s.ports(r)), fingerprint(s.opt.Certificates.CA()), connectLink(r)})
+	s.reply(w, r, http.StatusOK, connectAnswer{state.Hostname.String(), addresses, readable(state.Domains), protocols(s.ports(r)), fingerprint(s.opt.Certificates.CA()), connectLink(r)})
 	return nil
 }
 
 func connectLink(r *http.Request) string { return "https://" + r.Host + "/connect" }
 
 // connectQR is GET /api/connect/qr.svg: the link for a telephone's camera.
-func (s *Server) connectQR(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) connectQR(w http.ResponseWriter, r *http.Request, _ caller) error {
 	code, err := qr.Encode(connectLink(r), qr.M)
 	if err != nil {
 		return &Problem{Status: http.StatusBadRequest, Message: "The box's name is too long for a QR code.", Cause: err}

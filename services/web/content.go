@@ -90,31 +90,29 @@ func readContent(shown []contentRule) []mail.ContentRule {
 	return rules
 }
 
-// content are the paths of this file.
-func (s *Server) content(mux *http.ServeMux) {
-	if s.opt.Content == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/domains/{name}/content", s.admin(s.getContent))
-	mux.HandleFunc("PUT /api/domains/{name}/content", s.admin(s.putContent))
-	mux.HandleFunc("POST /api/domains/{name}/content/try", s.admin(s.postContentTry))
+// getContentAnswer is what getContent gives.
+type getContentAnswer struct {
+	Rules []contentRule `json:"rules"`
 }
 
 // getContent is GET /api/domains/{name}/content.
-func (s *Server) getContent(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getContent(w http.ResponseWriter, r *http.Request, _ caller) error {
 	rules, err := s.opt.Content.Content(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return err
 	}
-	s.reply(w, r, http.StatusOK, map[string][]contentRule{"rules": showContent(rules)})
+	s.reply(w, r, http.StatusOK, getContentAnswer{showContent(rules)})
 	return nil
 }
 
+// putContentBody is what putContent takes.
+type putContentBody struct {
+	Rules []contentRule `json:"rules"`
+}
+
 // putContent is PUT of the same: 204.
-func (s *Server) putContent(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Rules []contentRule `json:"rules"`
-	}
+func (s *Server) putContent(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putContentBody
 	if err := decodeUpTo(w, r, &in, maxContent); err != nil {
 		return err
 	}
@@ -149,14 +147,17 @@ type trialExample struct {
 	Found   []TrialMatch `json:"found"`
 }
 
+// postContentTryBody is what postContentTry takes.
+type postContentTryBody struct {
+	Days  int           `json:"days"`
+	Rules []contentRule `json:"rules"`
+}
+
 // postContentTry is POST /api/domains/{name}/content/try: 200 and lines of JSON, the
 // last with done. It changes nothing, and ends when whoever asked goes. Without rules
 // those of the domain are tried.
-func (s *Server) postContentTry(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Days  int           `json:"days"`
-		Rules []contentRule `json:"rules"`
-	}
+func (s *Server) postContentTry(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postContentTryBody
 	if err := decodeUpTo(w, r, &in, maxContent); err != nil {
 		return err
 	}

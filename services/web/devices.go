@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/http"
+	"net/netip"
 
 	"github.com/sanduk-mail/sanduk/services/device"
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -13,35 +14,36 @@ type Devices interface {
 	Devices(id mail.AccountID) []device.Device
 	// LastUse is when an app password was used last; false: not that anybody knows.
 	LastUse(id mail.AccountID, program mail.ProgramNumber) (device.Use, bool)
+	// SawToken notes that a token of the API is used, TokenUse says when that was last.
+	SawToken(owner mail.AccountID, id string, peer netip.Addr)
+	TokenUse(owner mail.AccountID, id string) (device.Use, bool)
 	// Saw notes a log-in.
 	Saw(l device.Login)
 }
 
-// devices are the paths of this file.
-func (s *Server) devices(mux *http.ServeMux) {
-	if s.opt.Devices == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/me/devices", s.handle(s.getOwnDevices))
-	mux.HandleFunc("GET /api/accounts/{address}/devices", s.admin(s.getDevices))
-}
-
 // getOwnDevices is GET /api/me/devices: with what one has logged in.
-func (s *Server) getOwnDevices(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) getOwnDevices(w http.ResponseWriter, r *http.Request, who caller) error {
 	return s.showDevices(w, r, who.Account)
 }
 
 // getDevices is GET /api/accounts/{address}/devices: with what somebody has.
-func (s *Server) getDevices(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) getDevices(w http.ResponseWriter, r *http.Request, who caller) error {
+	account, err := s.reach(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
 	return s.showDevices(w, r, account.ID)
+}
+
+// deviceJSON is a device as the API shows it.
+type deviceJSON struct {
+	device.Device
+	Name string `json:"app_password,omitempty"` // of the app password, while there is one
+}
+
+// devicesAnswer is what getOwnDevices and getDevices give.
+type devicesAnswer struct {
+	Devices []deviceJSON `json:"devices"`
 }
 
 func (s *Server) showDevices(w http.ResponseWriter, r *http.Request, id mail.AccountID) error {
@@ -55,14 +57,10 @@ func (s *Server) showDevices(w http.ResponseWriter, r *http.Request, id mail.Acc
 			names[p.Number] = p.Name
 		}
 	}
-	type shown struct {
-		device.Device
-		Name string `json:"app_password,omitempty"` // of the app password, while there is one
-	}
-	list := []shown{}
+	list := []deviceJSON{}
 	for _, d := range s.opt.Devices.Devices(id) {
-		list = append(list, shown{d, names[d.Program]})
+		list = append(list, deviceJSON{d, names[d.Program]})
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"devices": list})
+	s.reply(w, r, http.StatusOK, devicesAnswer{list})
 	return nil
 }

@@ -49,26 +49,16 @@ type dnsRecord struct {
 	ToDo  string   `json:"what_to_do,omitempty"`
 }
 
-// dns are the paths about DNS.
-func (s *Server) dns(mux *http.ServeMux) {
-	with := func(h func(http.ResponseWriter, *http.Request, mail.Login) error) http.HandlerFunc {
-		return s.admin(func(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-			if s.opt.DNS == nil {
-				return &Problem{Status: http.StatusNotFound, Message: "This box doesn't say what to publish in DNS."}
-			}
-			return h(w, r, who)
-		})
-	}
-	mux.HandleFunc("GET /api/dns", with(s.getDNS))
-	mux.HandleFunc("GET /api/dns/zone", with(s.getZone))
-	mux.HandleFunc("POST /api/dns/keys/{domain}", with(s.postKeys))
-	mux.HandleFunc("GET /api/signing", with(s.getSigning))
-	mux.HandleFunc("PUT /api/signing/{domain}", with(s.putSigning))
+// getDNSAnswer is what getDNS gives.
+type getDNSAnswer struct {
+	OK      bool        `json:"ok"` // nothing that is needed is missing
+	Records []dnsRecord `json:"records"`
+	Notes   []string    `json:"notes,omitempty"` // why others are not among them
 }
 
 // getDNS is GET /api/dns: the records and how they stand. It asks DNS, which can take
 // some seconds; with ?look=no it doesn't.
-func (s *Server) getDNS(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getDNS(w http.ResponseWriter, r *http.Request, _ caller) error {
 	extend(w, time.Now().Add(dnsTime))
 	records := s.opt.DNS.Records
 	if r.URL.Query().Get("look") == "no" {
@@ -78,11 +68,7 @@ func (s *Server) getDNS(w http.ResponseWriter, r *http.Request, _ mail.Login) er
 	if err != nil {
 		return err
 	}
-	out := struct {
-		OK      bool        `json:"ok"` // nothing that is needed is missing
-		Records []dnsRecord `json:"records"`
-		Notes   []string    `json:"notes,omitempty"` // why others are not among them
-	}{zone.Well(list), make([]dnsRecord, 0, len(list)), s.opt.DNS.Notes()}
+	out := getDNSAnswer{zone.Well(list), make([]dnsRecord, 0, len(list)), s.opt.DNS.Notes()}
 	for _, z := range list {
 		out.Records = append(out.Records, dnsRecord{z.About, string(z.Need), z.Name, z.Type, z.Value, dataOf(&z), string(z.State), z.Found, z.ToDo})
 	}
@@ -98,7 +84,7 @@ func dataOf(z *zone.Record) string {
 }
 
 // getZone is GET /api/dns/zone: the records as a fragment of a zone file.
-func (s *Server) getZone(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getZone(w http.ResponseWriter, r *http.Request, _ caller) error {
 	list, err := s.opt.DNS.Proposed(r.Context())
 	if err != nil {
 		return err
@@ -113,12 +99,15 @@ func (s *Server) getZone(w http.ResponseWriter, r *http.Request, _ mail.Login) e
 	return nil
 }
 
+// postKeysBody is what postKeys takes.
+type postKeysBody struct {
+	Do string `json:"do"`
+}
+
 // postKeys is POST /api/dns/keys/{domain}: 204. {"do": "prepare"} makes the next keys,
 // {"do": "use"} takes them up.
-func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Do string `json:"do"`
-	}
+func (s *Server) postKeys(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postKeysBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -146,8 +135,13 @@ type signingJSON struct {
 	By     string `json:"by"` // box, provider
 }
 
+// getSigningAnswer is what getSigning gives.
+type getSigningAnswer struct {
+	Domains []signingJSON `json:"domains"`
+}
+
 // getSigning is GET /api/signing.
-func (s *Server) getSigning(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getSigning(w http.ResponseWriter, r *http.Request, _ caller) error {
 	list := []signingJSON{}
 	for _, d := range s.opt.DNS.Signing() {
 		by := "box"
@@ -156,16 +150,19 @@ func (s *Server) getSigning(w http.ResponseWriter, r *http.Request, _ mail.Login
 		}
 		list = append(list, signingJSON{d.Domain, by})
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"domains": list})
+	s.reply(w, r, http.StatusOK, getSigningAnswer{list})
 	return nil
+}
+
+// putSigningBody is what putSigning takes.
+type putSigningBody struct {
+	By string `json:"by"`
 }
 
 // putSigning is PUT /api/signing/{domain}: 204. {"by": "provider"} has the box not sign
 // the domain's mail, {"by": "box"} has it sign again.
-func (s *Server) putSigning(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		By string `json:"by"`
-	}
+func (s *Server) putSigning(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putSigningBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}

@@ -41,48 +41,37 @@ type phraseJSON struct {
 	Ask      bool   `json:"ask,omitempty"`
 }
 
-// encryption are the paths of this file.
-func (s *Server) encryption(mux *http.ServeMux) {
-	if s.opt.Encryption == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/encryption", s.admin(s.getEncryption))
-	mux.HandleFunc("POST /api/encryption/phrase", s.admin(s.postPhrase))
-	mux.HandleFunc("PUT /api/encryption/phrase", s.admin(s.putPhrase))
-	mux.HandleFunc("GET /api/setup/encryption", s.claimed(s.getSetupEncryption))
-	mux.HandleFunc("POST /api/setup/encryption/phrase", s.claimed(s.postSetupPhrase))
-	mux.HandleFunc("PUT /api/setup/encryption/phrase", s.claimed(s.putSetupPhrase))
-	mux.HandleFunc("DELETE /api/setup/encryption", s.claimed(s.deleteSetupEncryption))
+// getEncryption is GET /api/encryption.
+func (s *Server) getEncryption(w http.ResponseWriter, r *http.Request, _ caller) error {
+	return s.getSetupEncryption(w, r, caller{})
 }
 
-// getEncryption is GET /api/encryption.
-func (s *Server) getEncryption(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
-	return s.getSetupEncryption(w, r)
+// postPhraseBody is what postPhrase takes.
+type postPhraseBody struct {
+	Password string `json:"password"`
 }
 
 // postPhrase is POST /api/encryption/phrase {"password"}: a new recovery phrase, which is shown this once and opens
 // nothing before it was typed back.
-func (s *Server) postPhrase(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Password string `json:"password"`
-	}
+func (s *Server) postPhrase(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postPhraseBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	if err := s.confirm(r, who, in.Password); err != nil {
+	if err := s.again(r, who, "password", in.Password); err != nil {
 		return err
 	}
-	return s.postSetupPhrase(w, r)
+	return s.postSetupPhrase(w, r, caller{})
 }
 
 // putPhrase is PUT /api/encryption/phrase {"phrase", "password", "ask"}: 204. The phrase from before opens nothing any
 // more.
-func (s *Server) putPhrase(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putPhrase(w http.ResponseWriter, r *http.Request, who caller) error {
 	var in phraseJSON
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	if err := s.confirm(r, who, in.Password); err != nil {
+	if err := s.again(r, who, "password", in.Password); err != nil {
 		return err
 	}
 	if err := s.keepPhrase(r.Context(), in); err != nil {
@@ -106,22 +95,8 @@ func aboutPhrase(err error) error {
 	return err
 }
 
-// claimed lets those in who have the set-up code, while there is one.
-func (s *Server) claimed(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		code, text, err := s.claim(r)
-		if err != nil {
-			return err
-		}
-		if err := code.Check(addrOf(r.RemoteAddr), text); err != nil {
-			return err
-		}
-		return h(w, r)
-	})
-}
-
 // getSetupEncryption is GET /api/setup/encryption.
-func (s *Server) getSetupEncryption(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) getSetupEncryption(w http.ResponseWriter, r *http.Request, _ caller) error {
 	state, err := s.opt.Encryption.Encryption(r.Context())
 	if err != nil {
 		return err
@@ -131,7 +106,7 @@ func (s *Server) getSetupEncryption(w http.ResponseWriter, r *http.Request) erro
 }
 
 // postSetupPhrase is POST /api/setup/encryption/phrase.
-func (s *Server) postSetupPhrase(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) postSetupPhrase(w http.ResponseWriter, r *http.Request, _ caller) error {
 	phrase, err := s.opt.Encryption.NewPhrase(r.Context())
 	if err != nil {
 		return err
@@ -142,7 +117,7 @@ func (s *Server) postSetupPhrase(w http.ResponseWriter, r *http.Request) error {
 
 // putSetupPhrase is PUT /api/setup/encryption/phrase {"phrase", "ask"}: 204 where the disk is encrypted already. Where
 // it isn't, 202: the box restarts, and asks for the phrase before it goes on.
-func (s *Server) putSetupPhrase(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) putSetupPhrase(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var in phraseJSON
 	if err := decode(w, r, &in); err != nil {
 		return err
@@ -166,7 +141,7 @@ func (s *Server) putSetupPhrase(w http.ResponseWriter, r *http.Request) error {
 }
 
 // deleteSetupEncryption is DELETE /api/setup/encryption: 202. The box restarts with a disk that is not encrypted.
-func (s *Server) deleteSetupEncryption(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) deleteSetupEncryption(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if err := s.opt.Encryption.PlainAnew(r.Context()); err != nil {
 		return err
 	}

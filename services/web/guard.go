@@ -186,56 +186,37 @@ func isIP(host string) bool {
 }
 
 // login tells who a request comes from: a bearer token, or a session's cookie.
-func (s *Server) login(r *http.Request) (mail.Login, error) {
+func (s *Server) login(r *http.Request) (caller, error) {
 	if text, ok := credential(r, "Bearer"); ok {
-		return s.tokenLogin(r.Context(), text)
+		return s.tokenLogin(r.Context(), text, addrOf(r.RemoteAddr))
 	}
 	cookie := cookieOf(r)
 	id, ok := s.sessions.find(cookie, addrOf(r.RemoteAddr))
 	if !ok {
-		return mail.Login{}, problemSignedOut()
+		return caller{}, problemSignedOut()
 	}
 	// What the account may do is asked for each time, so that a session doesn't
 	// outlive it, by whatever way the account was ended.
 	account, err := s.opt.Accounts.Account(r.Context(), id)
 	if errors.Is(err, mail.ErrNoAccount) {
 		s.sessions.end(cookie)
-		return mail.Login{}, &Problem{Status: http.StatusUnauthorized, Message: "This account has been removed.", WhatToDo: "Ask the person who runs the box.", Cause: err}
+		return caller{}, &Problem{Status: http.StatusUnauthorized, Message: "This account has been removed.", WhatToDo: "Ask the person who runs the box.", Cause: err}
 	}
 	if err != nil {
-		return mail.Login{}, err
+		return caller{}, err
 	}
 	if account.Disabled {
 		s.sessions.end(cookie)
-		return mail.Login{}, problemSignedOut()
+		return caller{}, problemSignedOut()
 	}
-	return mail.Login{Account: account.ID, Address: account.Address, Admin: account.Admin}, nil
+	return callerOf(account), nil
 }
 
 func problemSignedOut() *Problem {
 	return &Problem{Status: http.StatusUnauthorized, Message: "You are not signed in, or were away for too long.", WhatToDo: "Sign in."}
 }
 
-// admin wraps handlers that only an administrator may use.
-func (s *Server) admin(h func(w http.ResponseWriter, r *http.Request, who mail.Login) error) http.HandlerFunc {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		who, err := s.login(r)
-		if err != nil {
-			return err
-		}
-		if !who.Admin {
-			return &Problem{Status: http.StatusForbidden, Message: "Only an administrator may do this.",
-				WhatToDo: "Ask the person who runs the box."}
-		}
-		w, r = s.audited(w, r, who.Address.String())
-		if err := h(w, r, who); err != nil {
-			s.fail(w, r, err)
-		}
-		return nil
-	})
-}
-
-// handle turns a handler that returns an error into one that answers it.
+// handle is for what is no call of the API, and for everybody.
 func (s *Server) handle(h func(w http.ResponseWriter, r *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {

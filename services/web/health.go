@@ -46,7 +46,7 @@ type health struct {
 
 // getHealth is GET /api/health, for administrators: subjects of people's mail stand
 // in it.
-func (s *Server) getHealth(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getHealth(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if s.opt.Health == nil {
 		return &Problem{Status: http.StatusNotFound, Message: "This box doesn't say how its mail is."}
 	}

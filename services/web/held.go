@@ -45,19 +45,14 @@ type heldJSON struct {
 	Inside bool      `json:"inside"`
 }
 
-// held are the paths of this file.
-func (s *Server) held(mux *http.ServeMux) {
-	if s.opt.Decisions == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/held", s.admin(s.getHeld))
-	mux.HandleFunc("GET /api/held/{id}/message", s.admin(s.getHeldMessage))
-	mux.HandleFunc("POST /api/held/{id}/release", s.admin(s.decide("released", func(ctx context.Context, id mail.ID) error { return s.opt.Decisions.Release(ctx, id) })))
-	mux.HandleFunc("DELETE /api/held/{id}", s.admin(s.decide("dropped", func(ctx context.Context, id mail.ID) error { return s.opt.Decisions.Drop(ctx, id) })))
+// getHeldAnswer is what getHeld gives.
+type getHeldAnswer struct {
+	Held []heldJSON `json:"held"`
+	More bool       `json:"more"`
 }
 
 // getHeld is GET /api/held?after=ID.
-func (s *Server) getHeld(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getHeld(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var after mail.ID
 	if text := r.FormValue("after"); text != "" {
 		var err error
@@ -76,13 +71,13 @@ func (s *Server) getHeld(w http.ResponseWriter, r *http.Request, _ mail.Login) e
 			shown[i].To[j] = to.String()
 		}
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"held": shown, "more": more})
+	s.reply(w, r, http.StatusOK, getHeldAnswer{shown, more})
 	return nil
 }
 
 // getHeldMessage is GET /api/held/{id}/message: the message as it came. Who reads it
 // stands in the log.
-func (s *Server) getHeldMessage(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) getHeldMessage(w http.ResponseWriter, r *http.Request, who caller) error {
 	id, err := mail.ParseID(r.PathValue("id"))
 	if err != nil {
 		return mail.ErrNotWaiting
@@ -112,13 +107,13 @@ func (h *headed) Write(p []byte) (int, error) {
 }
 
 // decide is POST /api/held/{id}/release and DELETE /api/held/{id}: 204.
-func (s *Server) decide(what string, do func(context.Context, mail.ID) error) func(http.ResponseWriter, *http.Request, mail.Login) error {
-	return func(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) decide(what string, do func(Decisions, context.Context, mail.ID) error) handler {
+	return func(w http.ResponseWriter, r *http.Request, who caller) error {
 		id, err := mail.ParseID(r.PathValue("id"))
 		if err != nil {
 			return mail.ErrNotWaiting
 		}
-		if err := do(r.Context(), id); err != nil {
+		if err := do(s.opt.Decisions, r.Context(), id); err != nil {
 			return err
 		}
 		s.log.LogAttrs(r.Context(), slog.LevelInfo, "held message "+what, slog.Any("id", id), slog.String("by", who.Address.String()))

@@ -143,7 +143,7 @@ func (j *jobs) wait(ctx context.Context) error {
 }
 
 // find gives a job to who asked for it, and to administrators.
-func (j *jobs) find(id string, who mail.Login) (*job, error) {
+func (j *jobs) find(id string, who caller) (*job, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	task := j.all[id]
@@ -196,15 +196,18 @@ func (j *jobs) state(task *job) jobState {
 	return st
 }
 
+// postAsOfBody is what postAsOf takes.
+type postAsOfBody struct {
+	At      time.Time `json:"at"`
+	Mailbox string    `json:"mailbox"`
+	InPlace bool      `json:"in_place"`
+	Folder  string    `json:"folder"`
+}
+
 // postAsOf is POST …/undo/as-of: 202 and a job that puts a mailbox (an ID), or
 // everything, back as it was at a time; into the folder, or in its place.
 func (s *Server) postAsOf(w http.ResponseWriter, r *http.Request, u *undoRequest) error {
-	var in struct {
-		At      time.Time `json:"at"`
-		Mailbox string    `json:"mailbox"`
-		InPlace bool      `json:"in_place"`
-		Folder  string    `json:"folder"`
-	}
+	var in postAsOfBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -254,7 +257,7 @@ func (s *Server) job(r *http.Request) (*job, error) {
 }
 
 // getJob is GET /api/jobs/{id}: how far it has come, or what came of it.
-func (s *Server) getJob(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) getJob(w http.ResponseWriter, r *http.Request, _ caller) error {
 	task, err := s.job(r)
 	if err != nil {
 		return err
@@ -264,7 +267,7 @@ func (s *Server) getJob(w http.ResponseWriter, r *http.Request) error {
 }
 
 // deleteJob is DELETE /api/jobs/{id}: stops it; what it has done stays. 204.
-func (s *Server) deleteJob(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) deleteJob(w http.ResponseWriter, r *http.Request, _ caller) error {
 	task, err := s.job(r)
 	if err != nil {
 		return err

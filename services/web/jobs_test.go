@@ -35,11 +35,11 @@ func TestJobsOfOnePerson(t *testing.T) {
 	if len(j.all) > maxJobs {
 		t.Errorf("%d jobs are kept; want %d", len(j.all), maxJobs)
 	}
-	if _, err := j.find(others.id, mail.Login{Account: 1}); err == nil {
+	if _, err := j.find(others.id, caller{Login: mail.Login{Account: 1}}); err == nil {
 		t.Error("somebody else's job is found")
 	}
 	for task, want := range map[*job]bool{others: true, first: false, latest: true} {
-		if _, err := j.find(task.id, mail.Login{Account: task.by}); (err == nil) != want {
+		if _, err := j.find(task.id, caller{Login: mail.Login{Account: task.by}}); (err == nil) != want {
 			t.Errorf("job of account %s: %v; want that it is kept: %v", task.by, err, want)
 		}
 	}

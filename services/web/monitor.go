@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/monitor"
 	"github.com/sanduk-mail/sanduk/services/syslog"
 )
@@ -49,38 +48,25 @@ type SupportFile struct {
 	About string `json:"about"` // one sentence
 }
 
-// monitor are the paths of this file.
-func (s *Server) monitor(mux *http.ServeMux) {
-	if s.opt.Monitor == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/monitor", s.admin(s.getMonitor))
-	mux.HandleFunc("PUT /api/monitor/syslog", s.admin(s.putSyslog))
-	mux.HandleFunc("DELETE /api/monitor/syslog", s.admin(s.deleteSyslog))
-	mux.HandleFunc("PUT /api/monitor/letters", s.admin(s.putLetters))
-	mux.HandleFunc("POST /api/monitor/metrics", s.admin(s.postMetrics))
-	mux.HandleFunc("DELETE /api/monitor/metrics", s.admin(s.deleteMetrics))
-	mux.HandleFunc("GET /api/support", s.admin(s.getSupport))
-	mux.HandleFunc("GET /api/support/bundle.zip", s.admin(s.getBundle))
-	mux.HandleFunc("GET /metrics", s.handle(s.getMetrics))
+// getMonitorAnswer is what getMonitor gives.
+type getMonitorAnswer struct {
+	Syslog   *syslog.Target `json:"syslog"` // null: nobody gets the log
+	Sent     int            `json:"sent"`
+	LastSent *time.Time     `json:"last_sent,omitempty"`
+	Problem  string         `json:"problem,omitempty"`
+	Metrics  bool           `json:"metrics"`
+	Letters  bool           `json:"letters"`
 }
 
 // getMonitor is GET /api/monitor.
-func (s *Server) getMonitor(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getMonitor(w http.ResponseWriter, r *http.Request, _ caller) error {
 	m := s.opt.Monitor.Monitoring()
-	s.reply(w, r, http.StatusOK, struct {
-		Syslog   *syslog.Target `json:"syslog"` // null: nobody gets the log
-		Sent     int            `json:"sent"`
-		LastSent *time.Time     `json:"last_sent,omitempty"`
-		Problem  string         `json:"problem,omitempty"`
-		Metrics  bool           `json:"metrics"`
-		Letters  bool           `json:"letters"`
-	}{m.Syslog, m.Sent, moment(m.LastSent), m.Problem, m.Metrics, m.Letters})
+	s.reply(w, r, http.StatusOK, getMonitorAnswer{m.Syslog, m.Sent, moment(m.LastSent), m.Problem, m.Metrics, m.Letters})
 	return nil
 }
 
 // putSyslog is PUT /api/monitor/syslog with a syslog.Target: 204.
-func (s *Server) putSyslog(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putSyslog(w http.ResponseWriter, r *http.Request, who caller) error {
 	var in syslog.Target
 	if err := decode(w, r, &in); err != nil {
 		return err
@@ -100,7 +86,7 @@ func (s *Server) putSyslog(w http.ResponseWriter, r *http.Request, who mail.Logi
 }
 
 // deleteSyslog is DELETE /api/monitor/syslog: 204.
-func (s *Server) deleteSyslog(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) deleteSyslog(w http.ResponseWriter, r *http.Request, who caller) error {
 	if err := s.opt.Monitor.SetSyslog(nil); err != nil {
 		return err
 	}
@@ -109,11 +95,14 @@ func (s *Server) deleteSyslog(w http.ResponseWriter, r *http.Request, who mail.L
 	return nil
 }
 
+// putLettersBody is what putLetters takes.
+type putLettersBody struct {
+	On *bool `json:"on"`
+}
+
 // putLetters is PUT /api/monitor/letters {"on": true}: 204.
-func (s *Server) putLetters(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		On *bool `json:"on"`
-	}
+func (s *Server) putLetters(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putLettersBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -128,19 +117,24 @@ func (s *Server) putLetters(w http.ResponseWriter, r *http.Request, who mail.Log
 	return nil
 }
 
+// postMetricsAnswer is what postMetrics gives.
+type postMetricsAnswer struct {
+	Token string `json:"token"`
+}
+
 // postMetrics is POST /api/monitor/metrics: 201 and the token, shown this once.
-func (s *Server) postMetrics(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) postMetrics(w http.ResponseWriter, r *http.Request, who caller) error {
 	token, err := s.opt.Monitor.GiveMetrics()
 	if err != nil {
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "figures are given", slog.String("by", who.Address.String()))
-	s.reply(w, r, http.StatusCreated, map[string]string{"token": token})
+	s.reply(w, r, http.StatusCreated, postMetricsAnswer{token})
 	return nil
 }
 
 // deleteMetrics is DELETE /api/monitor/metrics: 204.
-func (s *Server) deleteMetrics(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) deleteMetrics(w http.ResponseWriter, r *http.Request, who caller) error {
 	if err := s.opt.Monitor.EndMetrics(); err != nil {
 		return err
 	}
@@ -151,7 +145,7 @@ func (s *Server) deleteMetrics(w http.ResponseWriter, r *http.Request, who mail.
 
 // getMetrics is GET /metrics, for the token of GiveMetrics, in the office's network.
 // Whoever has another one learns not whether figures are given at all.
-func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request, _ caller) error {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok || !s.opt.Monitor.AllowsMetrics(token) {
 		w.Header().Set("WWW-Authenticate", "Bearer")
@@ -166,9 +160,14 @@ func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// getSupportAnswer is what getSupport gives.
+type getSupportAnswer struct {
+	Files []SupportFile `json:"files"`
+}
+
 // getSupport is GET /api/support: what a bundle would have.
-func (s *Server) getSupport(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
-	s.reply(w, r, http.StatusOK, map[string]any{"files": s.opt.Monitor.SupportFiles()})
+func (s *Server) getSupport(w http.ResponseWriter, r *http.Request, _ caller) error {
+	s.reply(w, r, http.StatusOK, getSupportAnswer{s.opt.Monitor.SupportFiles()})
 	return nil
 }
 
@@ -177,7 +176,7 @@ func (s *Server) getSupport(w http.ResponseWriter, r *http.Request, _ mail.Login
 const maxBundle = 32 << 20
 
 // getBundle is GET /api/support/bundle.zip. One is made at a time.
-func (s *Server) getBundle(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) getBundle(w http.ResponseWriter, r *http.Request, who caller) error {
 	select {
 	case s.bundling <- struct{}{}:
 		defer func() { <-s.bundling }()

@@ -45,19 +45,18 @@ type moveJSON struct {
 	Problems  []string   `json:"problems,omitempty"`
 }
 
-func (s *Server) moves(mux *http.ServeMux) {
-	mux.HandleFunc("GET /api/moves", s.admin(s.getMoves))
-	mux.HandleFunc("POST /api/accounts/{address}/move", s.admin(s.postMove))
-	mux.HandleFunc("DELETE /api/accounts/{address}/move", s.admin(s.deleteMove))
-}
-
 // getMoves is GET /api/moves: all since the box was started.
-func (s *Server) getMoves(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getMoves(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if s.opt.Mover == nil {
 		return errNoMover()
 	}
 	s.replyMoves(w, r, http.StatusOK)
 	return nil
+}
+
+// movesAnswer is what getMoves and postMove give.
+type movesAnswer struct {
+	Moves []moveJSON `json:"moves"`
 }
 
 func (s *Server) replyMoves(w http.ResponseWriter, r *http.Request, status int) {
@@ -69,28 +68,31 @@ func (s *Server) replyMoves(w http.ResponseWriter, r *http.Request, status int) 
 			Flagged: m.Flagged, Deleted: m.Deleted, TooLarge: m.TooLarge, Failed: m.Failed, Problem: m.Problem, Problems: m.Problems,
 		})
 	}
-	s.reply(w, r, status, map[string][]moveJSON{"moves": shown})
+	s.reply(w, r, status, movesAnswer{shown})
+}
+
+// postMoveBody is what postMove takes.
+type postMoveBody struct {
+	Host     string   `json:"host"`
+	Port     uint16   `json:"port,omitempty"`
+	TLS      string   `json:"tls,omitempty"`
+	User     string   `json:"user"`
+	Password string   `json:"password"`
+	Leave    []string `json:"leave,omitempty"`
 }
 
 // postMove is POST /api/accounts/{address}/move: a mailbox at a provider begins to be
 // copied into this person's, or is gone on with; 202, and what GET /api/moves tells.
 // The password is not kept: to bring what is new, ask again.
-func (s *Server) postMove(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) postMove(w http.ResponseWriter, r *http.Request, who caller) error {
 	if s.opt.Mover == nil || s.opt.Sources == nil {
 		return errNoMover()
 	}
-	var in struct {
-		Host     string   `json:"host"`
-		Port     uint16   `json:"port,omitempty"`
-		TLS      string   `json:"tls,omitempty"`
-		User     string   `json:"user"`
-		Password string   `json:"password"`
-		Leave    []string `json:"leave,omitempty"`
-	}
+	var in postMoveBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+	account, err := s.reach(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
@@ -126,11 +128,11 @@ func (s *Server) postMove(w http.ResponseWriter, r *http.Request, who mail.Login
 
 // deleteMove is DELETE /api/accounts/{address}/move: it ends, and what has come stays;
 // 204.
-func (s *Server) deleteMove(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) deleteMove(w http.ResponseWriter, r *http.Request, who caller) error {
 	if s.opt.Mover == nil {
 		return errNoMover()
 	}
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+	account, err := s.reach(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func TestMoves(t *testing.T) {
 	t.Parallel()
 	s := &Server{opt: Options{Mover: &fakeMover{}}, log: slog.New(slog.DiscardHandler)}
 	w := httptest.NewRecorder()
-	if err := s.getMoves(w, httptest.NewRequest("GET", "/api/moves", nil), mail.Login{}); err != nil {
+	if err := s.getMoves(w, httptest.NewRequest("GET", "/api/moves", nil), caller{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{`"address":"a@b.test"`, `"state":"running"`, `"copied":7`, "One is too large"} {
@@ -32,7 +32,7 @@ func TestMoves(t *testing.T) {
 		}
 	}
 	s.opt.Mover = nil
-	if err := s.getMoves(w, httptest.NewRequest("GET", "/api/moves", nil), mail.Login{}); err == nil || problem(err).Status != 404 {
+	if err := s.getMoves(w, httptest.NewRequest("GET", "/api/moves", nil), caller{}); err == nil || problem(err).Status != 404 {
 		t.Errorf("without a mover: %v; want 404", err)
 	}
 }

@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
-
-	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // Networking is the machine's network. What it refuses it says in a *mail.RuleError.
@@ -26,32 +24,37 @@ type Network struct {
 	WentBack bool            // the last ones were not confirmed in time
 }
 
-// network are the paths of this file.
-func (s *Server) network(mux *http.ServeMux) {
-	if s.opt.Networking == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/network", s.admin(s.getNetwork))
-	mux.HandleFunc("PUT /api/network", s.admin(s.putNetwork))
-	mux.HandleFunc("POST /api/network/keep", s.admin(s.keepNetwork))
+// getNetworkAnswer is what getNetwork gives.
+type getNetworkAnswer struct {
+	Network      json.RawMessage `json:"network"`
+	TrialSeconds int             `json:"trial_seconds"`
+	WentBack     bool            `json:"went_back"`
 }
 
 // getNetwork is GET /api/network.
-func (s *Server) getNetwork(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getNetwork(w http.ResponseWriter, r *http.Request, _ caller) error {
 	n, err := s.opt.Networking.Network(r.Context())
 	if err != nil {
 		return err
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"network": n.Settings, "trial_seconds": int(n.Trial.Seconds()), "went_back": n.WentBack})
+	s.reply(w, r, http.StatusOK, getNetworkAnswer{n.Settings, int(n.Trial.Seconds()), n.WentBack})
 	return nil
+}
+
+// putNetworkBody is what putNetwork takes.
+type putNetworkBody struct {
+	Network json.RawMessage `json:"network"`
+}
+
+// putNetworkAnswer is what putNetwork gives.
+type putNetworkAnswer struct {
+	TrialSeconds int `json:"trial_seconds"`
 }
 
 // putNetwork is PUT /api/network: 202. The answer goes out before the address changes, or
 // is lost with it: whoever asked finds the box at the new one.
-func (s *Server) putNetwork(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Network json.RawMessage `json:"network"`
-	}
+func (s *Server) putNetwork(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putNetworkBody
 	if err := decodeUpTo(w, r, &in, maxContent); err != nil {
 		return err
 	}
@@ -66,12 +69,12 @@ func (s *Server) putNetwork(w http.ResponseWriter, r *http.Request, who mail.Log
 	if err != nil {
 		return err
 	}
-	s.reply(w, r, http.StatusAccepted, map[string]any{"trial_seconds": int(n.Trial.Seconds())})
+	s.reply(w, r, http.StatusAccepted, putNetworkAnswer{int(n.Trial.Seconds())})
 	return nil
 }
 
 // keepNetwork is POST /api/network/keep: 204.
-func (s *Server) keepNetwork(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) keepNetwork(w http.ResponseWriter, r *http.Request, who caller) error {
 	if err := s.opt.Networking.KeepNetwork(r.Context()); err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ type office struct {
 	state     State
 	accounts  []mail.Account
 	passwords map[mail.AccountID]string
-	tokens    map[[32]byte]mail.AccountID
+	tokens    map[[32]byte]Token
 	next      mail.AccountID
 	slow      time.Duration // how long a set-up takes, for the browser's tests
 	trouble   error         // what every call answers, when set
@@ -65,19 +65,19 @@ func (o *office) SetUp(_ context.Context, in *setup.Setup) error {
 	}
 	o.state = State{SetUp: true, Hostname: in.Hostname, Domains: in.Domains, Timezone: in.Timezone}
 	for i, p := range append([]setup.Person{in.Admin}, in.Accounts...) {
-		if err := o.add(p.Address, p.Name, p.Password, i == 0); err != nil {
+		if err := o.add(p.Address, p.Name, p.Password, []mail.AccountRole{mail.RoleOwner, mail.RoleUser}[min(i, 1)]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (o *office) add(a mail.Address, name, password string, admin bool) error {
+func (o *office) add(a mail.Address, name, password string, role mail.AccountRole) error {
 	if slices.ContainsFunc(o.accounts, func(b mail.Account) bool { return b.Address.Canonical() == a.Canonical() }) {
 		return mail.ErrAddressTaken
 	}
 	o.next++
-	o.accounts = append(o.accounts, mail.Account{ID: o.next, Address: a, Name: name, Admin: admin, Created: time.Unix(1_800_000_000, 0)})
+	o.accounts = append(o.accounts, mail.Account{ID: o.next, Address: a, Name: name, Role: role, Created: time.Unix(1_800_000_000, 0)})
 	o.passwords[o.next] = password
 	return nil
 }
@@ -102,7 +102,7 @@ func (o *office) Account(_ context.Context, id mail.AccountID) (mail.Account, er
 func (o *office) AddAccount(_ context.Context, a mail.Account, password string) (mail.Account, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if err := cmp.Or(o.trouble, o.add(a.Address, a.Name, password, a.Admin)); err != nil {
+	if err := cmp.Or(o.trouble, o.add(a.Address, a.Name, password, a.Role)); err != nil {
 		return mail.Account{}, err
 	}
 	return o.accounts[len(o.accounts)-1], nil
@@ -156,7 +156,7 @@ func (o *office) Password(_ context.Context, _ netip.Addr, login, password strin
 			if a.Disabled {
 				break
 			}
-			return mail.Login{Account: a.ID, Address: a.Address, Admin: a.Admin}, o.trouble
+			return mail.Login{Account: a.ID, Address: a.Address, Admin: a.Role.Admin()}, o.trouble
 		}
 	}
 	return mail.Login{}, cmp.Or(o.trouble, mail.ErrDenied)
@@ -165,16 +165,16 @@ func (o *office) Password(_ context.Context, _ netip.Addr, login, password strin
 func (o *office) AddToken(_ context.Context, t Token) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.tokens[t.Hash] = t.Owner
+	o.tokens[t.Hash] = t
 	return o.trouble
 }
 
 func (o *office) Tokens(_ context.Context, owner mail.AccountID) (list []Token, _ error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for hash, id := range o.tokens {
-		if id == owner {
-			list = append(list, Token{Hash: hash, Owner: id, Name: "made by a test"})
+	for _, t := range o.tokens {
+		if t.Owner == owner {
+			list = append(list, t)
 		}
 	}
 	return list, o.trouble
@@ -187,15 +187,24 @@ func (o *office) RemoveToken(_ context.Context, hash [32]byte) error {
 	return o.trouble
 }
 
-func (o *office) TokenOwner(_ context.Context, hash [32]byte) (mail.Login, error) {
+func (o *office) Token(_ context.Context, hash [32]byte) (Token, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, a := range o.accounts {
-		if o.tokens[hash] == a.ID && a.ID != 0 {
-			return mail.Login{Account: a.ID, Address: a.Address, Admin: a.Admin}, nil
+	if t, ok := o.tokens[hash]; ok {
+		return t, nil
+	}
+	return Token{}, mail.ErrDenied
+}
+
+func (o *office) SetRole(_ context.Context, id mail.AccountID, role mail.AccountRole, domains []string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.accounts {
+		if o.accounts[i].ID == id {
+			o.accounts[i].Role, o.accounts[i].Domains = role, domains
 		}
 	}
-	return mail.Login{}, mail.ErrDenied
+	return o.trouble
 }
 
 func (o *office) CA() []byte   { return o.ca }
@@ -238,12 +247,13 @@ type box struct {
 	claim  *claim.Code
 	clock  *time.Time
 	log    *strings.Builder
+	calls  map[string]call // by pattern
 }
 
 const lan = "192.168.1.7:5000"
 
 func newOffice(t testing.TB) *office {
-	o := &office{passwords: map[mail.AccountID]string{}, tokens: map[[32]byte]mail.AccountID{}}
+	o := &office{passwords: map[mail.AccountID]string{}, tokens: map[[32]byte]Token{}}
 	o.makeCertificates(t)
 	return o
 }
@@ -268,7 +278,7 @@ func newBox(t testing.TB, change ...func(*Options)) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Server = s
+	b.Server, b.calls = s, describe(s)
 	t.Cleanup(func() {
 		if n := s.Panics(); n != 0 {
 			t.Errorf("%d requests panicked:\n%s", n, b.log)
@@ -312,6 +322,7 @@ func (b *box) send(h http.Handler, method, path, body string, header ...string) 
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
+	b.asDescribed(r, body, w)
 	return w
 }
 

@@ -40,13 +40,14 @@ type sessionJSON struct {
 
 func (v shownSession) id() string { return hex.EncodeToString(v.key[:sessionIDBytes]) }
 
+// getSessionsAnswer is what getSessions gives.
+type getSessionsAnswer struct {
+	Sessions []sessionJSON `json:"sessions"`
+}
+
 // getSessions is GET /api/me/sessions: where the one who asks is signed in, the one used
 // last first.
-func (s *Server) getSessions(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) getSessions(w http.ResponseWriter, r *http.Request, who caller) error {
 	own := sessionKeyOf(cookieOf(r))
 	list := []sessionJSON{}
 	for _, v := range s.sessions.list(who.Account) {
@@ -56,17 +57,13 @@ func (s *Server) getSessions(w http.ResponseWriter, r *http.Request) error {
 		}
 		list = append(list, shown)
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"sessions": list})
+	s.reply(w, r, http.StatusOK, getSessionsAnswer{list})
 	return nil
 }
 
 // deleteOwnSession is DELETE /api/me/sessions/{id}: 204, and that browser is signed out.
 // Nobody ends another's: of these there are none.
-func (s *Server) deleteOwnSession(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) deleteOwnSession(w http.ResponseWriter, r *http.Request, who caller) error {
 	id := strings.ToLower(r.PathValue("id"))
 	for _, v := range s.sessions.list(who.Account) {
 		if v.id() == id {
@@ -81,11 +78,7 @@ func (s *Server) deleteOwnSession(w http.ResponseWriter, r *http.Request) error 
 
 // deleteSessions is DELETE /api/me/sessions: 204, and all browsers but the one that asks
 // are signed out, those too that are signing in at this moment.
-func (s *Server) deleteSessions(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) deleteSessions(w http.ResponseWriter, r *http.Request, who caller) error {
 	s.sessions.endAll(who.Account, cookieOf(r))
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "other sessions ended", slog.String("account", who.Address.String()), slog.String("peer", r.RemoteAddr))
 	s.reply(w, r, http.StatusNoContent, nil)

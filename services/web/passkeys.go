@@ -107,29 +107,20 @@ func problemPasskey(cause error) error {
 	return &Problem{Status: http.StatusForbidden, Field: "passkey", Message: "This passkey isn't good here, or no longer.", WhatToDo: "Try again, or sign in with your password.", Cause: cause}
 }
 
-// passkeys are the paths of this file.
-func (s *Server) passkeys(mux *http.ServeMux) {
-	if s.opt.Passkeys == nil {
-		return
-	}
-	mux.HandleFunc("POST /api/session/passkey/challenge", s.handle(s.postPasskeyChallenge))
-	mux.HandleFunc("POST /api/session/passkey", s.handle(s.postPasskeySession))
-	mux.HandleFunc("GET /api/me/passkeys", s.handle(s.getOwnPasskeys))
-	mux.HandleFunc("POST /api/me/passkeys/challenge", s.handle(s.postNewPasskey))
-	mux.HandleFunc("POST /api/me/passkeys", s.handle(s.postPasskey))
-	mux.HandleFunc("DELETE /api/me/passkeys/{id}", s.handle(s.deleteOwnPasskey))
-	mux.HandleFunc("GET /api/accounts/{address}/passkeys", s.admin(s.getPasskeys))
-	mux.HandleFunc("DELETE /api/accounts/{address}/passkeys", s.admin(s.deletePasskeys))
+// postPasskeyChallengeAnswer is what postPasskeyChallenge gives.
+type postPasskeyChallengeAnswer struct {
+	Challenge string `json:"challenge"`
+	Host      string `json:"host"`
 }
 
 // postPasskeyChallenge is POST /api/session/passkey/challenge: {challenge, host}, for
 // navigator.credentials.get. It says nothing of who has a passkey: the device knows.
-func (s *Server) postPasskeyChallenge(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) postPasskeyChallenge(w http.ResponseWriter, r *http.Request, _ caller) error {
 	site, ok := siteOf(r)
 	if !ok {
 		return problemNoName()
 	}
-	s.reply(w, r, http.StatusOK, map[string]string{"challenge": s.signingIn.start(0), "host": site.Host})
+	s.reply(w, r, http.StatusOK, postPasskeyChallengeAnswer{s.signingIn.start(0), site.Host})
 	return nil
 }
 
@@ -148,18 +139,21 @@ func fromBase64(texts ...string) ([][]byte, error) {
 // handleOf is what a device keeps of whose a passkey is, and gives back with it.
 func handleOf(id mail.AccountID) []byte { return binary.BigEndian.AppendUint32(nil, uint32(id)) }
 
+// postPasskeySessionBody is what postPasskeySession takes.
+type postPasskeySessionBody struct {
+	Challenge  string `json:"challenge"`
+	ID         string `json:"id"`
+	User       string `json:"user"`
+	ClientData string `json:"client_data"`
+	AuthData   string `json:"auth_data"`
+	Signature  string `json:"signature"`
+}
+
 // postPasskeySession is POST /api/session/passkey {challenge, id, user, client_data,
 // auth_data, signature}, all in base64url: signs in, 200 and the person, with the cookie.
 // The user was verified by the device: it is both factors.
-func (s *Server) postPasskeySession(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Challenge  string `json:"challenge"`
-		ID         string `json:"id"`
-		User       string `json:"user"`
-		ClientData string `json:"client_data"`
-		AuthData   string `json:"auth_data"`
-		Signature  string `json:"signature"`
-	}
+func (s *Server) postPasskeySession(w http.ResponseWriter, r *http.Request, _ caller) error {
+	var in postPasskeySessionBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -213,13 +207,15 @@ type passkeyJSON struct {
 	Added time.Time `json:"added"`
 }
 
+// getOwnPasskeysAnswer is what getOwnPasskeys gives.
+type getOwnPasskeysAnswer struct {
+	Passkeys []passkeyJSON `json:"passkeys"`
+	Host     string        `json:"host"`
+}
+
 // getOwnPasskeys is GET /api/me/passkeys: {passkeys, host}; host is "" where none can be
 // made, because the page was opened by an IP address.
-func (s *Server) getOwnPasskeys(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) getOwnPasskeys(w http.ResponseWriter, r *http.Request, who caller) error {
 	list, err := s.opt.Passkeys.Passkeys(who.Account)
 	if err != nil {
 		return err
@@ -232,20 +228,29 @@ func (s *Server) getOwnPasskeys(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		site.Host = ""
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"passkeys": shown, "host": site.Host})
+	s.reply(w, r, http.StatusOK, getOwnPasskeysAnswer{shown, site.Host})
 	return nil
+}
+
+// postNewPasskeyBody is what postNewPasskey takes.
+type postNewPasskeyBody struct {
+	Current string `json:"current"`
+}
+
+// postNewPasskeyAnswer is what postNewPasskey gives.
+type postNewPasskeyAnswer struct {
+	Challenge  string   `json:"challenge"`
+	Host       string   `json:"host"`
+	User       string   `json:"user"`
+	Address    string   `json:"address"`
+	Algorithms []int    `json:"algorithms"`
+	Have       []string `json:"have"` // IDs of those of this name
 }
 
 // postNewPasskey is POST /api/me/passkeys/challenge {current}: what
 // navigator.credentials.create needs, for who gives the present password.
-func (s *Server) postNewPasskey(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Current string `json:"current"`
-	}
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) postNewPasskey(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postNewPasskeyBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -253,7 +258,7 @@ func (s *Server) postNewPasskey(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return problemNoName()
 	}
-	if err := s.reauthenticate(r, who, in.Current); err != nil {
+	if err := s.again(r, who, "current", in.Current); err != nil {
 		return err
 	}
 	list, err := s.opt.Passkeys.Passkeys(who.Account)
@@ -266,22 +271,26 @@ func (s *Server) postNewPasskey(w http.ResponseWriter, r *http.Request) error {
 			have = append(have, base64.RawURLEncoding.EncodeToString(p.ID))
 		}
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"challenge": s.enrolling.start(who.Account), "host": site.Host, "user": base64.RawURLEncoding.EncodeToString(handleOf(who.Account)), "address": who.Address.String(), "algorithms": passkey.Algorithms(), "have": have})
+	s.reply(w, r, http.StatusOK, postNewPasskeyAnswer{s.enrolling.start(who.Account), site.Host, base64.RawURLEncoding.EncodeToString(handleOf(who.Account)), who.Address.String(), passkey.Algorithms(), have})
 	return nil
 }
 
+// postPasskeyBody is what postPasskey takes.
+type postPasskeyBody struct {
+	Challenge   string `json:"challenge"`
+	Name        string `json:"name"`
+	ClientData  string `json:"client_data"`
+	Attestation string `json:"attestation"`
+}
+
+// postPasskeyAnswer is what postPasskey gives.
+type postPasskeyAnswer struct {
+	ID string `json:"id"`
+}
+
 // postPasskey is POST /api/me/passkeys {challenge, name, client_data, attestation}: 201.
-func (s *Server) postPasskey(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Challenge   string `json:"challenge"`
-		Name        string `json:"name"`
-		ClientData  string `json:"client_data"`
-		Attestation string `json:"attestation"`
-	}
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) postPasskey(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postPasskeyBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -302,17 +311,13 @@ func (s *Server) postPasskey(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "passkey made", slog.String("account", who.Address.String()), slog.String("name", in.Name), slog.String("peer", r.RemoteAddr))
-	s.reply(w, r, http.StatusCreated, map[string]string{"id": base64.RawURLEncoding.EncodeToString(made.ID)})
+	s.reply(w, r, http.StatusCreated, postPasskeyAnswer{base64.RawURLEncoding.EncodeToString(made.ID)})
 	return nil
 }
 
 // deleteOwnPasskey is DELETE /api/me/passkeys/{id}: 204. It needs no password: who has
 // lost a device is to end its passkey at once.
-func (s *Server) deleteOwnPasskey(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) deleteOwnPasskey(w http.ResponseWriter, r *http.Request, who caller) error {
 	id, err := base64.RawURLEncoding.DecodeString(r.PathValue("id"))
 	if err != nil || len(id) == 0 {
 		return &Problem{Status: http.StatusNotFound, Field: "passkey", Message: "There is no such passkey.", WhatToDo: "Reload the page and choose again.", Cause: err}
@@ -325,9 +330,14 @@ func (s *Server) deleteOwnPasskey(w http.ResponseWriter, r *http.Request) error 
 	return nil
 }
 
+// getPasskeysAnswer is what getPasskeys gives.
+type getPasskeysAnswer struct {
+	Count int `json:"count"`
+}
+
 // getPasskeys is GET /api/accounts/{address}/passkeys: {count}.
-func (s *Server) getPasskeys(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) getPasskeys(w http.ResponseWriter, r *http.Request, who caller) error {
+	account, err := s.reach(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
@@ -335,14 +345,14 @@ func (s *Server) getPasskeys(w http.ResponseWriter, r *http.Request, _ mail.Logi
 	if err != nil {
 		return err
 	}
-	s.reply(w, r, http.StatusOK, map[string]int{"count": len(list)})
+	s.reply(w, r, http.StatusOK, getPasskeysAnswer{len(list)})
 	return nil
 }
 
 // deletePasskeys is DELETE /api/accounts/{address}/passkeys: 204. All have ended, and
 // with them the sessions that may have come by one.
-func (s *Server) deletePasskeys(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) deletePasskeys(w http.ResponseWriter, r *http.Request, who caller) error {
+	account, err := s.over(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}

@@ -88,7 +88,7 @@ func (b *keyBook) Passkey(ctx context.Context, _ netip.Addr, login string, check
 	all, err := b.at.Accounts(ctx)
 	for _, a := range all {
 		if a.Address.String() == login {
-			return mail.Login{Account: a.ID, Address: a.Address, Admin: a.Admin}, nil
+			return mail.Login{Account: a.ID, Address: a.Address, Admin: a.Role.Admin()}, nil
 		}
 	}
 	return mail.Login{}, err

@@ -65,10 +65,16 @@ func (l *passwordLinks) of(id mail.AccountID) *claim.Code {
 	return nil
 }
 
+// postPasswordLinkAnswer is what postPasswordLink gives.
+type postPasswordLinkAnswer struct {
+	Path  string `json:"path"` // the code stands behind the #: it reaches no log
+	Hours int    `json:"hours"`
+}
+
 // postPasswordLink is POST /api/accounts/{address}/password-link: 201 {"path", "hours"}; the path, behind the box's
 // address, is for that person alone.
-func (s *Server) postPasswordLink(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) postPasswordLink(w http.ResponseWriter, r *http.Request, who caller) error {
+	account, err := s.over(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
@@ -78,10 +84,7 @@ func (s *Server) postPasswordLink(w http.ResponseWriter, r *http.Request, who ma
 	}
 	code := s.links.make(account.ID)
 	s.log.LogAttrs(r.Context(), slog.LevelWarn, "a link to a new password was made", slog.String("account", account.Address.String()), slog.String("by", who.Address.String()))
-	s.reply(w, r, http.StatusCreated, struct {
-		Path  string `json:"path"` // the code stands behind the #: it reaches no log
-		Hours int    `json:"hours"`
-	}{"/reset#" + code.String() + "/" + account.Address.String(), int(linkTime.Hours())})
+	s.reply(w, r, http.StatusCreated, postPasswordLinkAnswer{"/reset#" + code.String() + "/" + account.Address.String(), int(linkTime.Hours())})
 	return nil
 }
 
@@ -90,18 +93,21 @@ func problemNoLink() *Problem {
 	return &Problem{Status: http.StatusForbidden, Message: "This link has been used, or its day is over.", WhatToDo: "Ask the person who runs the box for a new one."}
 }
 
+// postByLinkBody is what postByLink takes.
+type postByLinkBody struct {
+	Address  string `json:"address"`
+	Code     string `json:"code"`
+	Password string `json:"password"`
+}
+
 // postByLink is POST /api/password-link {"address", "code", "password"}: 204. The link is used up then, and everybody
 // who was signed in with the old password is signed out. A second factor stays.
-func (s *Server) postByLink(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Address  string `json:"address"`
-		Code     string `json:"code"`
-		Password string `json:"password"`
-	}
+func (s *Server) postByLink(w http.ResponseWriter, r *http.Request, _ caller) error {
+	var in postByLinkBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), in.Address)
+	account, err := s.find(r.Context(), in.Address)
 	if errors.Is(err, mail.ErrNoAccount) {
 		return problemNoLink() // who guesses is not told who is here
 	}

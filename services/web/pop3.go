@@ -26,17 +26,13 @@ type pop3JSON struct {
 	LoginDelay *int   `json:"login_delay"` // seconds
 }
 
-// pop3 are the paths of this file.
-func (s *Server) pop3(mux *http.ServeMux) {
-	if s.opt.POP3 == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/pop3", s.admin(s.getPOP3))
-	mux.HandleFunc("PUT /api/pop3", s.admin(s.putPOP3))
+// getPOP3Answer is what getPOP3 gives.
+type getPOP3Answer struct {
+	POP3 []pop3JSON `json:"pop3"`
 }
 
 // getPOP3 is GET /api/pop3.
-func (s *Server) getPOP3(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getPOP3(w http.ResponseWriter, r *http.Request, _ caller) error {
 	list := []pop3JSON{}
 	for _, p := range s.opt.POP3.POP3s() {
 		leave, delay := leaveAlways, int(p.LoginDelay/time.Second)
@@ -45,17 +41,17 @@ func (s *Server) getPOP3(w http.ResponseWriter, r *http.Request, _ mail.Login) e
 		}
 		list = append(list, pop3JSON{p.Who.String(), &leave, &delay})
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"pop3": list})
+	s.reply(w, r, http.StatusOK, getPOP3Answer{list})
 	return nil
 }
 
 // putPOP3 is PUT /api/pop3: 204.
-func (s *Server) putPOP3(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putPOP3(w http.ResponseWriter, r *http.Request, who caller) error {
 	var in pop3JSON
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), in.Who)
+	account, err := s.reach(r.Context(), &who, in.Who)
 	if err != nil {
 		return err
 	}

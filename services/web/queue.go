@@ -36,26 +36,15 @@ type Queue interface {
 // maxWaiting is how many messages one answer lists: some hundred KB.
 const maxWaiting = 500
 
-// queue is below /api/queue.
-func (s *Server) queue(mux *http.ServeMux) {
-	if s.opt.Queue == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/queue", s.admin(s.getQueue))
-	mux.HandleFunc("POST /api/queue/retry", s.admin(s.postRetryAll))
-	mux.HandleFunc("GET /api/queue/stats", s.admin(s.getQueueStats))
-	mux.HandleFunc("GET /api/queue/{id}", s.admin(s.getWaiting))
-	mux.HandleFunc("DELETE /api/queue/{id}", s.admin(s.alterWaiting("dropped", s.opt.Queue.Drop)))
-	mux.HandleFunc("GET /api/queue/{id}/message", s.admin(s.getWaitingMessage))
-	mux.HandleFunc("POST /api/queue/{id}/hold", s.admin(s.alterWaiting("held", s.opt.Queue.Hold)))
-	mux.HandleFunc("POST /api/queue/{id}/release", s.admin(s.alterWaiting("released", s.opt.Queue.Release)))
-	mux.HandleFunc("POST /api/queue/{id}/retry", s.admin(s.alterWaiting("retried", s.opt.Queue.Retry)))
-	mux.HandleFunc("POST /api/queue/{id}/redirect", s.admin(s.postRedirect))
+// getQueueAnswer is what getQueue gives.
+type getQueueAnswer struct {
+	Messages []mail.Waiting `json:"messages"`
+	More     bool           `json:"more"`
 }
 
 // getQueue is GET /api/queue?held=true&hop=DOMAIN&address=TEXT&after=ID&limit=N: all
 // are optional.
-func (s *Server) getQueue(w http.ResponseWriter, r *http.Request, _ mail.Login) (err error) {
+func (s *Server) getQueue(w http.ResponseWriter, r *http.Request, _ caller) (err error) {
 	values := r.URL.Query()
 	f := mail.WaitingFilter{Held: values.Get("held") == "true", Hop: mail.Hop(values.Get("hop")), Address: values.Get("address")}
 	if text := values.Get("held"); text != "" && text != "true" && text != "false" {
@@ -78,15 +67,12 @@ func (s *Server) getQueue(w http.ResponseWriter, r *http.Request, _ mail.Login) 
 	if list == nil {
 		list = []mail.Waiting{} // [], not null
 	}
-	s.reply(w, r, http.StatusOK, struct {
-		Messages []mail.Waiting `json:"messages"`
-		More     bool           `json:"more"`
-	}{list, more})
+	s.reply(w, r, http.StatusOK, getQueueAnswer{list, more})
 	return nil
 }
 
 // getQueueStats is GET /api/queue/stats.
-func (s *Server) getQueueStats(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getQueueStats(w http.ResponseWriter, r *http.Request, _ caller) error {
 	counts, err := s.opt.Queue.Counts(r.Context())
 	if err != nil {
 		return err
@@ -105,7 +91,7 @@ func waitingID(r *http.Request) (mail.ID, error) {
 }
 
 // getWaiting is GET /api/queue/{id}, with all attempts.
-func (s *Server) getWaiting(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getWaiting(w http.ResponseWriter, r *http.Request, _ caller) error {
 	id, err := waitingID(r)
 	if err != nil {
 		return err
@@ -119,7 +105,7 @@ func (s *Server) getWaiting(w http.ResponseWriter, r *http.Request, _ mail.Login
 }
 
 // getWaitingMessage is GET /api/queue/{id}/message: the message as it goes out.
-func (s *Server) getWaitingMessage(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) getWaitingMessage(w http.ResponseWriter, r *http.Request, who caller) error {
 	id, err := waitingID(r)
 	if err != nil {
 		return err
@@ -141,14 +127,14 @@ func (s *Server) getWaitingMessage(w http.ResponseWriter, r *http.Request, who m
 }
 
 // alterWaiting does one thing to one message: 204.
-func (s *Server) alterWaiting(what string, do func(context.Context, mail.ID) error) func(http.ResponseWriter, *http.Request, mail.Login) error {
-	return func(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) alterWaiting(what string, do func(Queue, context.Context, mail.ID) error) handler {
+	return func(w http.ResponseWriter, r *http.Request, who caller) error {
 		id, err := waitingID(r)
 		if err != nil {
 			return err
 		}
 		message := s.messageOf(r.Context(), id)
-		if err := do(r.Context(), id); err != nil {
+		if err := do(s.opt.Queue, r.Context(), id); err != nil {
 			return err
 		}
 		s.log.LogAttrs(r.Context(), slog.LevelInfo, "waiting message "+what, slog.Any("id", message), slog.String("item", id.String()), slog.String("by", who.Address.String()))
@@ -165,11 +151,14 @@ func (s *Server) messageOf(ctx context.Context, item mail.ID) (id mail.ID) {
 	return id
 }
 
+// postRetryAllBody is what postRetryAll takes.
+type postRetryAllBody struct {
+	Hop string `json:"hop"`
+}
+
 // postRetryAll is POST /api/queue/retry {"hop": DOMAIN}: 204.
-func (s *Server) postRetryAll(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Hop string `json:"hop"`
-	}
+func (s *Server) postRetryAll(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postRetryAllBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -181,12 +170,15 @@ func (s *Server) postRetryAll(w http.ResponseWriter, r *http.Request, who mail.L
 	return nil
 }
 
+// postRedirectBody is what postRedirect takes.
+type postRedirectBody struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+}
+
 // postRedirect is POST /api/queue/{id}/redirect {"from": ADDRESS, "to": ADDRESS}: 204.
-func (s *Server) postRedirect(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		From string `json:"from"`
-		To   string `json:"to"`
-	}
+func (s *Server) postRedirect(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postRedirectBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}

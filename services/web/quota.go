@@ -8,18 +8,21 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
+// patchAccountBody is what patchAccount takes.
+type patchAccountBody struct {
+	Bytes    *int64 `json:"quota_bytes"`
+	Messages *int64 `json:"quota_messages"`
+	Disabled *bool  `json:"disabled"`
+}
+
 // patchAccount is PATCH /api/accounts/{address}: 200 and the person. It changes
 // what it has: quota_bytes, quota_messages (zero means no bound), disabled.
-func (s *Server) patchAccount(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Bytes    *int64 `json:"quota_bytes"`
-		Messages *int64 `json:"quota_messages"`
-		Disabled *bool  `json:"disabled"`
-	}
+func (s *Server) patchAccount(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in patchAccountBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+	account, err := s.over(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
@@ -42,7 +45,7 @@ func (s *Server) patchAccount(w http.ResponseWriter, r *http.Request, who mail.L
 }
 
 // setQuota changes the bounds that are there.
-func (s *Server) setQuota(ctx context.Context, account *mail.Account, size, messages *int64, who mail.Login) error {
+func (s *Server) setQuota(ctx context.Context, account *mail.Account, size, messages *int64, who caller) error {
 	for _, field := range []struct {
 		name string
 		from *int64
@@ -66,7 +69,7 @@ func (s *Server) setQuota(ctx context.Context, account *mail.Account, size, mess
 }
 
 // setDisabled lets nobody in, or lets them in again. Nobody locks themselves out.
-func (s *Server) setDisabled(ctx context.Context, account *mail.Account, disabled bool, who mail.Login) error {
+func (s *Server) setDisabled(ctx context.Context, account *mail.Account, disabled bool, who caller) error {
 	if disabled && account.ID == who.Account {
 		return &Problem{Status: http.StatusConflict, Field: "disabled", Message: "This is the account you are using.",
 			WhatToDo: "Somebody else who runs the box can disable it."}

@@ -111,20 +111,15 @@ func (j *routeJSON) route() (mail.Route, error) {
 	return r, nil
 }
 
-// routes are the paths of this file.
-func (s *Server) routes(mux *http.ServeMux) {
-	if s.opt.Routes == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/routes", s.admin(s.getRoutes))
-	mux.HandleFunc("PUT /api/routes/{domain}", s.admin(s.putRoute))
-	mux.HandleFunc("DELETE /api/routes/{domain}", s.admin(s.deleteRoute))
-	mux.HandleFunc("POST /api/routes/test", s.admin(s.postRouteTest))
-	mux.HandleFunc("PUT /api/send-window", s.admin(s.putWindow))
+// getRoutesAnswer is what getRoutes gives.
+type getRoutesAnswer struct {
+	Usual  routeJSON   `json:"usual"`
+	Routes []routeJSON `json:"routes"`
+	Window []string    `json:"window"`
 }
 
 // getRoutes is GET /api/routes.
-func (s *Server) getRoutes(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getRoutes(w http.ResponseWriter, r *http.Request, _ caller) error {
 	all, err := s.opt.Routes.Routes(r.Context())
 	if err != nil {
 		return err
@@ -137,13 +132,13 @@ func (s *Server) getRoutes(w http.ResponseWriter, r *http.Request, _ mail.Login)
 	for _, p := range s.opt.Routes.Window() {
 		periods = append(periods, p.String())
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"usual": shownRoute(s.opt.Routes.Usual()), "routes": list, "window": periods})
+	s.reply(w, r, http.StatusOK, getRoutesAnswer{shownRoute(s.opt.Routes.Usual()), list, periods})
 	return nil
 }
 
 // putRoute is PUT /api/routes/{domain}: 204. Without a password that of before stays,
 // where host and user do.
-func (s *Server) putRoute(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putRoute(w http.ResponseWriter, r *http.Request, who caller) error {
 	var in routeJSON
 	if err := decode(w, r, &in); err != nil {
 		return err
@@ -162,7 +157,7 @@ func (s *Server) putRoute(w http.ResponseWriter, r *http.Request, who mail.Login
 }
 
 // deleteRoute is DELETE /api/routes/{domain}: 204. What waits goes as all other mail.
-func (s *Server) deleteRoute(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) deleteRoute(w http.ResponseWriter, r *http.Request, who caller) error {
 	shown := r.PathValue("domain")
 	name := shown
 	if name == allDomains {
@@ -176,9 +171,19 @@ func (s *Server) deleteRoute(w http.ResponseWriter, r *http.Request, who mail.Lo
 	return nil
 }
 
+// postRouteTestAnswer is what postRouteTest gives.
+type postRouteTestAnswer struct {
+	Well   bool   `json:"well"`
+	Server string `json:"server,omitempty"`
+	TLS    string `json:"tls,omitempty"`
+	Pin    string `json:"pin,omitempty"`
+	Text   string `json:"text"`
+	Advice string `json:"advice,omitempty"`
+}
+
 // postRouteTest is POST /api/routes/test: what a PUT has, or a domain alone. That the
 // route doesn't work is an answer, and no failure of the request.
-func (s *Server) postRouteTest(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) postRouteTest(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var in routeJSON
 	if err := decode(w, r, &in); err != nil {
 		return err
@@ -191,14 +196,7 @@ func (s *Server) postRouteTest(w http.ResponseWriter, r *http.Request, _ mail.Lo
 	if err != nil {
 		return err
 	}
-	answer := struct {
-		Well   bool   `json:"well"`
-		Server string `json:"server,omitempty"`
-		TLS    string `json:"tls,omitempty"`
-		Pin    string `json:"pin,omitempty"`
-		Text   string `json:"text"`
-		Advice string `json:"advice,omitempty"`
-	}{Well: trial.Well, Server: trial.Server, TLS: trial.TLS, Text: sentence(trial.Text), Advice: trial.Advice}
+	answer := postRouteTestAnswer{Well: trial.Well, Server: trial.Server, TLS: trial.TLS, Text: sentence(trial.Text), Advice: trial.Advice}
 	if trial.Pin != (mail.KeyPin{}) {
 		answer.Pin = hex.EncodeToString(trial.Pin[:])
 	}
@@ -206,12 +204,15 @@ func (s *Server) postRouteTest(w http.ResponseWriter, r *http.Request, _ mail.Lo
 	return nil
 }
 
+// putWindowBody is what putWindow takes.
+type putWindowBody struct {
+	Window []string `json:"window"`
+}
+
 // putWindow is PUT /api/send-window {"window": ["mon-fri 08:00-18:00"]}: 204. None: mail
 // leaves at any time.
-func (s *Server) putWindow(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Window []string `json:"window"`
-	}
+func (s *Server) putWindow(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putWindowBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}

@@ -50,8 +50,13 @@ func readCopies(list []copyJSON) ([]mail.Copy, error) {
 	return copies, nil
 }
 
+// getDomainsAnswer is what getDomains gives.
+type getDomainsAnswer struct {
+	Domains []domainJSON `json:"domains"`
+}
+
 // getDomains is GET /api/domains.
-func (s *Server) getDomains(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getDomains(w http.ResponseWriter, r *http.Request, _ caller) error {
 	all, err := s.opt.Addresses.Domains(r.Context())
 	if err != nil {
 		return err
@@ -63,25 +68,28 @@ func (s *Server) getDomains(w http.ResponseWriter, r *http.Request, _ mail.Login
 			shown[i].CatchAll = a.Address.String()
 		}
 	}
-	s.reply(w, r, http.StatusOK, map[string][]domainJSON{"domains": shown})
+	s.reply(w, r, http.StatusOK, getDomainsAnswer{shown})
 	return nil
+}
+
+// putDomainBody is what putDomain takes.
+type putDomainBody struct {
+	AliasOf  string     `json:"alias_of"`
+	CatchAll string     `json:"catch_all"`
+	Copies   []copyJSON `json:"copies"`
 }
 
 // putDomain is PUT /api/domains/{name}: 204. It adds a domain, or makes its
 // settings those given.
-func (s *Server) putDomain(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		AliasOf  string     `json:"alias_of"`
-		CatchAll string     `json:"catch_all"`
-		Copies   []copyJSON `json:"copies"`
-	}
+func (s *Server) putDomain(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putDomainBody
 	err := decode(w, r, &in)
 	if err != nil {
 		return err
 	}
 	d := mail.Domain{Name: r.PathValue("name"), AliasOf: in.AliasOf}
 	if in.CatchAll != "" {
-		account, _, err := s.find(r.Context(), in.CatchAll)
+		account, err := s.reach(r.Context(), &who, in.CatchAll)
 		if err != nil {
 			return &Problem{Status: http.StatusBadRequest, Field: "catch_all", Message: "Nobody here has the address “" + in.CatchAll + "”.", Cause: err}
 		}
@@ -99,7 +107,7 @@ func (s *Server) putDomain(w http.ResponseWriter, r *http.Request, who mail.Logi
 }
 
 // deleteDomain is DELETE /api/domains/{name}: 204.
-func (s *Server) deleteDomain(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) deleteDomain(w http.ResponseWriter, r *http.Request, who caller) error {
 	name := r.PathValue("name")
 	if err := s.opt.Addresses.RemoveDomain(r.Context(), name); err != nil {
 		return err
@@ -110,8 +118,8 @@ func (s *Server) deleteDomain(w http.ResponseWriter, r *http.Request, who mail.L
 }
 
 // getRules is GET /api/accounts/{address}/rules.
-func (s *Server) getRules(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) getRules(w http.ResponseWriter, r *http.Request, who caller) error {
+	account, err := s.reach(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
@@ -129,20 +137,23 @@ func (s *Server) replyRules(w http.ResponseWriter, r *http.Request, id mail.Acco
 	return nil
 }
 
+// patchRulesBody is what patchRules takes.
+type patchRulesBody struct {
+	Forward   *[]string   `json:"forward"`
+	Keep      *bool       `json:"keep"`
+	LocalOnly *bool       `json:"local_only"`
+	SendAs    *[]string   `json:"send_as"`
+	Copies    *[]copyJSON `json:"copies"`
+}
+
 // patchRules is PATCH /api/accounts/{address}/rules: 200 and the rules. It changes
 // what it has.
-func (s *Server) patchRules(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Forward   *[]string   `json:"forward"`
-		Keep      *bool       `json:"keep"`
-		LocalOnly *bool       `json:"local_only"`
-		SendAs    *[]string   `json:"send_as"`
-		Copies    *[]copyJSON `json:"copies"`
-	}
+func (s *Server) patchRules(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in patchRulesBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+	account, err := s.reach(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,9 @@ type Accounts interface {
 	Account(ctx context.Context, id mail.AccountID) (mail.Account, error)
 	AddAccount(ctx context.Context, account mail.Account, password string) (mail.Account, error)
 	SetPassword(ctx context.Context, id mail.AccountID, password string) error
+	// SetRole says what somebody may do beside using their own mailbox; domains are those
+	// that a domain administrator looks after. Errors: mail.ErrLastAdmin, mail.ErrNoDomain.
+	SetRole(ctx context.Context, id mail.AccountID, role mail.AccountRole, domains []string) error
 	// SetQuota bounds what the account may take up; zero means no bound.
 	SetQuota(ctx context.Context, id mail.AccountID, quota mail.Quota) error
 	// SetDisabled ends the account's log-ins at once and lets nobody in, or lets them in again.
@@ -109,6 +112,7 @@ type Token struct {
 	Owner   mail.AccountID
 	Name    string // what it is for, in the owner's words
 	Created time.Time
+	Scopes  []string // what it is good for; none: all that its owner may
 }
 
 // Tokens keeps API tokens durably. A token goes with its owner's account.
@@ -118,9 +122,8 @@ type Tokens interface {
 	Tokens(ctx context.Context, owner mail.AccountID) ([]Token, error)
 	// RemoveToken ends a token at once. It does nothing when there is none.
 	RemoveToken(ctx context.Context, hash [32]byte) error
-	// TokenOwner finds who a token belongs to. It answers mail.ErrDenied when
-	// there is no such token, or no such account any more.
-	TokenOwner(ctx context.Context, hash [32]byte) (mail.Login, error)
+	// Token finds one. It answers mail.ErrDenied when there is none, or its owner can't log in.
+	Token(ctx context.Context, hash [32]byte) (Token, error)
 }
 
 // Search finds an account's mail for a person. Errors of Query: search.ErrAsk,

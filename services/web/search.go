@@ -38,17 +38,14 @@ type foundPiece struct {
 
 // getSearch is GET /api/me/search: one's own mail, by q; mailbox and limit are
 // optional.
-func (s *Server) getSearch(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) getSearch(w http.ResponseWriter, r *http.Request, who caller) error {
 	if s.opt.Search == nil {
 		return errNoSearch()
 	}
 	values := r.URL.Query()
 	ask := search.Ask{Text: values.Get("q"), Mailbox: values.Get("mailbox")}
 	if text := values.Get("limit"); text != "" {
+		var err error
 		if ask.Limit, err = strconv.Atoi(text); err != nil || ask.Limit < 1 || ask.Limit > search.MaxHits {
 			return &Problem{Status: http.StatusBadRequest, Field: "limit", Message: "The limit is a number from 1 to 100."}
 		}

@@ -19,11 +19,14 @@ type rebuild struct {
 	Problem  *Problem            `json:"problem,omitempty"` // when it has failed
 }
 
+// postSearchRebuildBody is what postSearchRebuild takes.
+type postSearchRebuildBody struct {
+	Address string `json:"address"`
+}
+
 // postSearchRebuild is POST /api/search/rebuild: 202, and what GET tells.
-func (s *Server) postSearchRebuild(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Address string `json:"address"`
-	}
+func (s *Server) postSearchRebuild(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postSearchRebuildBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -32,7 +35,7 @@ func (s *Server) postSearchRebuild(w http.ResponseWriter, r *http.Request, who m
 	}
 	var ids []mail.AccountID
 	if in.Address != "" {
-		account, _, err := s.find(r.Context(), in.Address)
+		account, err := s.reach(r.Context(), &who, in.Address)
 		if err != nil {
 			return err
 		}
@@ -52,11 +55,16 @@ func (s *Server) postSearchRebuild(w http.ResponseWriter, r *http.Request, who m
 }
 
 // getSearchRebuild is GET /api/search/rebuild.
-func (s *Server) getSearchRebuild(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getSearchRebuild(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if s.opt.Search == nil {
 		return errNoSearch()
 	}
 	return s.replyRebuilds(w, r, http.StatusOK)
+}
+
+// rebuildsAnswer is what getSearchRebuild and postSearchRebuild give.
+type rebuildsAnswer struct {
+	Accounts []rebuild `json:"accounts"`
 }
 
 func (s *Server) replyRebuilds(w http.ResponseWriter, r *http.Request, status int) error {
@@ -80,9 +88,7 @@ func (s *Server) replyRebuilds(w http.ResponseWriter, r *http.Request, status in
 		}
 		list = append(list, one)
 	}
-	s.reply(w, r, status, struct {
-		Accounts []rebuild `json:"accounts"`
-	}{list})
+	s.reply(w, r, status, rebuildsAnswer{list})
 	return nil
 }
 

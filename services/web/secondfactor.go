@@ -77,29 +77,16 @@ func (s *Server) useCode(ctx context.Context, id mail.AccountID, code string) er
 	})
 }
 
-// secondFactors are the paths of this file.
-func (s *Server) secondFactors(mux *http.ServeMux) {
-	if s.opt.SecondFactors == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/me/second-factor", s.handle(s.getSecondFactor))
-	mux.HandleFunc("POST /api/me/second-factor", s.handle(s.postSecondFactor))
-	mux.HandleFunc("PUT /api/me/second-factor", s.handle(s.putSecondFactor))
-	mux.HandleFunc("DELETE /api/me/second-factor", s.handle(s.deleteOwnSecondFactor))
-	mux.HandleFunc("DELETE /api/accounts/{address}/second-factor", s.admin(s.deleteSecondFactor))
+// getSecondFactorAnswer is what getSecondFactor gives.
+type getSecondFactorAnswer struct {
+	On   bool `json:"on"`
+	Left int  `json:"recovery_left"`
 }
 
 // getSecondFactor is GET /api/me/second-factor: {on, recovery_left}.
-func (s *Server) getSecondFactor(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
-	answer := struct {
-		On   bool `json:"on"`
-		Left int  `json:"recovery_left"`
-	}{}
-	err = s.opt.SecondFactors.ChangeSecondFactor(r.Context(), who.Account, func(old string) (string, error) {
+func (s *Server) getSecondFactor(w http.ResponseWriter, r *http.Request, who caller) error {
+	answer := getSecondFactorAnswer{}
+	err := s.opt.SecondFactors.ChangeSecondFactor(r.Context(), who.Account, func(old string) (string, error) {
 		if old == "" {
 			return old, nil
 		}
@@ -116,13 +103,16 @@ func (s *Server) getSecondFactor(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// postSecondFactorAnswer is what postSecondFactor gives.
+type postSecondFactorAnswer struct {
+	Secret string `json:"secret"`
+	Size   int    `json:"size"` // of the drawing, in modules, with the quiet zone
+	Path   string `json:"path"`
+}
+
 // postSecondFactor is POST /api/me/second-factor: a new secret for an app, and nothing
 // changed yet. The code is drawn by the page, from a path of an SVG.
-func (s *Server) postSecondFactor(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) postSecondFactor(w http.ResponseWriter, r *http.Request, who caller) error {
 	state, err := s.state(r.Context())
 	if err != nil {
 		return err
@@ -132,27 +122,27 @@ func (s *Server) postSecondFactor(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return &Problem{Status: http.StatusBadRequest, Message: "The address is too long for a QR code.", Cause: err}
 	}
-	s.reply(w, r, http.StatusOK, struct {
-		Secret string `json:"secret"`
-		Size   int    `json:"size"` // of the drawing, in modules, with the quiet zone
-		Path   string `json:"path"`
-	}{secret, code.Size + 2*quietZone, qrPath(code)})
+	s.reply(w, r, http.StatusOK, postSecondFactorAnswer{secret, code.Size + 2*quietZone, qrPath(code)})
 	return nil
+}
+
+// putSecondFactorBody is what putSecondFactor takes.
+type putSecondFactorBody struct {
+	Secret  string `json:"secret"`
+	Code    string `json:"code"`
+	Current string `json:"current"`
+}
+
+// putSecondFactorAnswer is what putSecondFactor gives.
+type putSecondFactorAnswer struct {
+	Recovery []string `json:"recovery"`
 }
 
 // putSecondFactor is PUT /api/me/second-factor {secret, code, current}: turns it on, with
 // a secret of before, a code that shows that the app has it, and the present password.
 // 200 and the recovery codes, shown this once.
-func (s *Server) putSecondFactor(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Secret  string `json:"secret"`
-		Code    string `json:"code"`
-		Current string `json:"current"`
-	}
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) putSecondFactor(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putSecondFactorBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -160,7 +150,7 @@ func (s *Server) putSecondFactor(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return &Problem{Status: http.StatusBadRequest, Field: "secret", Message: "This is no secret of this box's.", WhatToDo: "Begin anew: reload the page.", Cause: err}
 	}
-	if err := s.reauthenticate(r, who, in.Current); err != nil {
+	if err := s.again(r, who, "current", in.Current); err != nil {
 		return err
 	}
 	if !f.Use(in.Code, s.now()) {
@@ -177,23 +167,22 @@ func (s *Server) putSecondFactor(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.sessions.endAll(who.Account, cookieOf(r)) // they came in without it
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "second factor on", slog.String("account", who.Address.String()), slog.String("peer", r.RemoteAddr))
-	s.reply(w, r, http.StatusOK, map[string]any{"recovery": recovery})
+	s.reply(w, r, http.StatusOK, putSecondFactorAnswer{recovery})
 	return nil
 }
 
+// deleteOwnSecondFactorBody is what deleteOwnSecondFactor takes.
+type deleteOwnSecondFactorBody struct {
+	Current string `json:"current"`
+}
+
 // deleteOwnSecondFactor is DELETE /api/me/second-factor {current}: 204.
-func (s *Server) deleteOwnSecondFactor(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Current string `json:"current"`
-	}
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) deleteOwnSecondFactor(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in deleteOwnSecondFactorBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	if err := s.reauthenticate(r, who, in.Current); err != nil {
+	if err := s.again(r, who, "current", in.Current); err != nil {
 		return err
 	}
 	return s.endSecondFactor(w, r, who.Account, who.Address, who)
@@ -201,8 +190,8 @@ func (s *Server) deleteOwnSecondFactor(w http.ResponseWriter, r *http.Request) e
 
 // deleteSecondFactor is DELETE /api/accounts/{address}/second-factor: 204. For who has
 // lost phone and recovery codes; one's own is turned off with the password.
-func (s *Server) deleteSecondFactor(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) deleteSecondFactor(w http.ResponseWriter, r *http.Request, who caller) error {
+	account, err := s.over(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
@@ -212,20 +201,11 @@ func (s *Server) deleteSecondFactor(w http.ResponseWriter, r *http.Request, who 
 	return s.endSecondFactor(w, r, account.ID, account.Address, who)
 }
 
-func (s *Server) endSecondFactor(w http.ResponseWriter, r *http.Request, id mail.AccountID, address mail.Address, by mail.Login) error {
+func (s *Server) endSecondFactor(w http.ResponseWriter, r *http.Request, id mail.AccountID, address mail.Address, by caller) error {
 	if err := s.opt.SecondFactors.ChangeSecondFactor(r.Context(), id, func(string) (string, error) { return "", nil }); err != nil {
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelWarn, "second factor off", slog.String("account", address.String()), slog.String("by", by.Address.String()), slog.String("peer", r.RemoteAddr))
 	s.reply(w, r, http.StatusNoContent, nil)
 	return nil
-}
-
-// reauthenticate asks for the present password: a browser left open isn't enough.
-func (s *Server) reauthenticate(r *http.Request, who mail.Login, current string) error {
-	_, err := s.opt.Authenticator.Password(r.Context(), addrOf(r.RemoteAddr), who.Address.String(), current)
-	if errors.Is(err, mail.ErrDenied) {
-		return &Problem{Status: http.StatusForbidden, Field: "current", Message: "This is not your present password.", WhatToDo: "Type the one you signed in with.", Cause: err}
-	}
-	return err
 }

@@ -32,14 +32,6 @@ type limitsJSON struct {
 	Sent  *bounds `json:"sent,omitempty"` // of one account
 }
 
-// sending are the paths of this file.
-func (s *Server) sending(mux *http.ServeMux) {
-	mux.HandleFunc("GET /api/limits", s.admin(s.getLimits))
-	mux.HandleFunc("PATCH /api/limits", s.admin(s.patchLimits))
-	mux.HandleFunc("GET /api/accounts/{address}/limits", s.admin(s.getLimits))
-	mux.HandleFunc("PATCH /api/accounts/{address}/limits", s.admin(s.patchLimits))
-}
-
 // limitsOf is whose limits a request is about: an account's, or everybody's.
 func (s *Server) limitsOf(r *http.Request) (mail.Account, error) {
 	if s.opt.Sending == nil {
@@ -48,12 +40,12 @@ func (s *Server) limitsOf(r *http.Request) (mail.Account, error) {
 	if r.PathValue("address") == "" {
 		return mail.Account{}, nil
 	}
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+	account, err := s.find(r.Context(), r.PathValue("address"))
 	return account, err
 }
 
 // getLimits is GET /api/limits and GET /api/accounts/{address}/limits.
-func (s *Server) getLimits(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getLimits(w http.ResponseWriter, r *http.Request, _ caller) error {
 	account, err := s.limitsOf(r)
 	if err != nil {
 		return err
@@ -68,12 +60,15 @@ func (s *Server) getLimits(w http.ResponseWriter, r *http.Request, _ mail.Login)
 	return nil
 }
 
+// patchLimitsBody is what patchLimits takes.
+type patchLimitsBody struct {
+	Messages   *int `json:"messages"`
+	Recipients *int `json:"recipients"`
+}
+
 // patchLimits is PATCH of the same: it sets what it has, and answers as GET does.
-func (s *Server) patchLimits(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Messages   *int `json:"messages"`
-		Recipients *int `json:"recipients"`
-	}
+func (s *Server) patchLimits(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in patchLimitsBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}

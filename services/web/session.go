@@ -25,6 +25,7 @@ type sessionKey [sha256.Size]byte
 type session struct {
 	account mail.AccountID
 	created time.Time
+	proved  time.Time // when it was shown last who sits there
 	seen    time.Time
 	agent   string     // what the browser called itself when it signed in
 	peer    netip.Addr // from where it was last seen
@@ -65,7 +66,7 @@ func (s *sessions) start(account mail.AccountID, mark uint64, agent string, peer
 		return "", false
 	}
 	s.makeRoom(account, now)
-	s.m[sessionKeyOf(value)] = &session{account: account, created: now, seen: now, agent: agent, peer: peer}
+	s.m[sessionKeyOf(value)] = &session{account: account, created: now, seen: now, proved: now, agent: agent, peer: peer}
 	return value, true
 }
 
@@ -113,6 +114,23 @@ func (s *sessions) find(value string, peer netip.Addr) (mail.AccountID, bool) {
 	}
 	v.seen, v.peer = now, peer
 	return v.account, true
+}
+
+// prove notes that whoever has the cookie has shown who they are once more.
+func (s *sessions) prove(value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.m[sessionKeyOf(value)]; v != nil {
+		v.proved = s.now()
+	}
+}
+
+// proved says whether that was not long ago.
+func (s *sessions) proved(value string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.m[sessionKeyOf(value)]
+	return v != nil && s.now().Sub(v.proved) < sureFor
 }
 
 // end closes one session.

@@ -34,19 +34,8 @@ type shareJSON struct {
 // everybodysShares stands for an owner in GET /api/shares.
 const everybodysShares = "*"
 
-// shares are the paths of this file: for everybody about his own mailboxes, for
-// administrators about all.
-func (s *Server) shares(mux *http.ServeMux) {
-	if s.opt.Shares == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/shares", s.handle(s.getShares))
-	mux.HandleFunc("PUT /api/shares", s.changing(s.putShare))
-	mux.HandleFunc("DELETE /api/shares", s.changing(s.deleteShare))
-}
-
 // sharer is whose mailboxes a request is about: who asks, or whom an administrator names.
-func (s *Server) sharer(r *http.Request, owner string) (who mail.Login, account mail.Account, err error) {
+func (s *Server) sharer(r *http.Request, owner string) (who caller, account mail.Account, err error) {
 	if who, err = s.login(r); err != nil {
 		return who, account, err
 	}
@@ -61,13 +50,19 @@ func (s *Server) sharer(r *http.Request, owner string) (who mail.Login, account 
 		return who, account, &Problem{Status: http.StatusForbidden, Field: "owner", Message: "Only an administrator may do this for somebody else.",
 			WhatToDo: "Ask the owner of the folder, or the person who runs the box."}
 	}
-	account, _, err = s.find(r.Context(), owner)
+	account, err = s.find(r.Context(), owner)
 	return who, account, err
+}
+
+// getSharesAnswer is what getShares gives.
+type getSharesAnswer struct {
+	Shares   []shareJSON `json:"shares"`
+	Received []shareJSON `json:"received"`
 }
 
 // getShares is GET /api/shares: what one has opened to others, and what others have to
 // him; for an administrator ?owner=ADDRESS somebody's, or ?owner=* all that is opened.
-func (s *Server) getShares(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) getShares(w http.ResponseWriter, r *http.Request, _ caller) error {
 	ctx, owner := r.Context(), r.FormValue("owner")
 	all := owner == everybodysShares
 	if all {
@@ -88,11 +83,11 @@ func (s *Server) getShares(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"shares": sharesJSON(given), "received": sharesJSON(received)})
+	s.reply(w, r, http.StatusOK, getSharesAnswer{sharesJSON(given), sharesJSON(received)})
 	return nil
 }
 
-func (s *Server) getAllShares(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) getAllShares(w http.ResponseWriter, r *http.Request, who caller) error {
 	if !who.Admin {
 		return &Problem{Status: http.StatusForbidden, Field: "owner", Message: "Only an administrator may do this.", WhatToDo: "Ask the person who runs the box."}
 	}
@@ -109,7 +104,7 @@ func (s *Server) getAllShares(w http.ResponseWriter, r *http.Request, who mail.L
 		}
 		all = append(all, given...)
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"shares": sharesJSON(all)})
+	s.reply(w, r, http.StatusOK, getSharesAnswer{sharesJSON(all), []shareJSON{}})
 	return nil
 }
 
@@ -122,7 +117,7 @@ func sharesJSON(list []mail.SharedMailbox) []shareJSON {
 }
 
 // putShare is PUT /api/shares: 204.
-func (s *Server) putShare(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) putShare(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var in shareJSON
 	if err := decode(w, r, &in); err != nil {
 		return err
@@ -136,7 +131,7 @@ func (s *Server) putShare(w http.ResponseWriter, r *http.Request) error {
 
 // deleteShare is DELETE /api/shares?mailbox=NAME&who=ADDRESS: 204, also when there is
 // none.
-func (s *Server) deleteShare(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) deleteShare(w http.ResponseWriter, r *http.Request, _ caller) error {
 	return s.setShare(w, r, shareJSON{Owner: r.FormValue("owner"), Mailbox: r.FormValue("mailbox"), Who: r.FormValue("who")}, 0)
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -17,30 +18,46 @@ import (
 const tokenPrefix = "sanduk_"
 
 // getSession is GET /api/session: who is signed in.
-func (s *Server) getSession(w http.ResponseWriter, r *http.Request) error {
-	who, err := s.login(r)
-	if err != nil {
-		return err
-	}
+func (s *Server) getSession(w http.ResponseWriter, r *http.Request, who caller) error {
 	account, err := s.opt.Accounts.Account(r.Context(), who.Account)
 	if err != nil {
 		return err
 	}
+	return s.replySelf(w, r, account)
+}
+
+// self is who is signed in.
+type self struct {
+	person
+	// May is for which calls the person is good: "people", "help desk", and so on.
+	May []string `json:"may"`
+}
+
+func (s *Server) replySelf(w http.ResponseWriter, r *http.Request, account mail.Account) error {
 	p, err := s.person(r.Context(), account)
 	if err != nil {
 		return err
 	}
-	s.reply(w, r, http.StatusOK, p)
+	shown := self{p, []string{}}
+	for n := forHelpers; n <= forOwners; n++ {
+		if n.grants(account.Role) {
+			shown.May = append(shown.May, n.String())
+		}
+	}
+	s.reply(w, r, http.StatusOK, shown)
 	return nil
 }
 
+// postSessionBody is what postSession takes.
+type postSessionBody struct {
+	Address  string `json:"address"`
+	Password string `json:"password"`
+	Code     string `json:"code"` // of the second factor, where there is one
+}
+
 // postSession is POST /api/session: signs in, 200 and the person, with the cookie.
-func (s *Server) postSession(w http.ResponseWriter, r *http.Request) error {
-	var in struct {
-		Address  string `json:"address"`
-		Password string `json:"password"`
-		Code     string `json:"code"` // of the second factor, where there is one
-	}
+func (s *Server) postSession(w http.ResponseWriter, r *http.Request, _ caller) error {
+	var in postSessionBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
@@ -79,16 +96,11 @@ func (s *Server) letIn(w http.ResponseWriter, r *http.Request, who mail.Login, m
 		s.opt.Devices.Saw(device.Login{Account: who.Account, Service: device.Pages, Client: agentOf(r), Peer: addrOf(r.RemoteAddr)})
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "signed in", slog.String("account", who.Address.String()), slog.String("peer", r.RemoteAddr))
-	p, err := s.person(r.Context(), account)
-	if err != nil {
-		return err
-	}
-	s.reply(w, r, http.StatusOK, p)
-	return nil
+	return s.replySelf(w, r, account)
 }
 
 // deleteSession is DELETE /api/session: signs out, whoever it was.
-func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request, _ caller) error {
 	s.sessions.end(cookieOf(r))
 	setCookie(w, "", -time.Second)
 	s.reply(w, r, http.StatusNoContent, nil)
@@ -96,13 +108,26 @@ func (s *Server) deleteSession(w http.ResponseWriter, r *http.Request) error {
 }
 
 // tokenLogin tells who a bearer token belongs to.
-func (s *Server) tokenLogin(ctx context.Context, text string) (mail.Login, error) {
-	who, err := mail.Login{}, mail.ErrDenied
+func (s *Server) tokenLogin(ctx context.Context, text string, peer netip.Addr) (caller, error) {
+	var token Token
+	err := mail.ErrDenied
 	if s.opt.Tokens != nil && strings.HasPrefix(text, tokenPrefix) {
-		who, err = s.opt.Tokens.TokenOwner(ctx, sha256.Sum256([]byte(text)))
+		token, err = s.opt.Tokens.Token(ctx, sha256.Sum256([]byte(text)))
 	}
-	if errors.Is(err, mail.ErrDenied) {
-		return mail.Login{}, &Problem{Status: http.StatusUnauthorized, Message: "This token isn't valid, or no longer.", WhatToDo: "Make a new one.", Cause: err}
+	var account mail.Account
+	if err == nil {
+		account, err = s.opt.Accounts.Account(ctx, token.Owner)
 	}
-	return who, err
+	if errors.Is(err, mail.ErrDenied) || errors.Is(err, mail.ErrNoAccount) || err == nil && account.Disabled {
+		return caller{}, &Problem{Status: http.StatusUnauthorized, Message: "This token isn't valid, or no longer.", WhatToDo: "Make a new one.", Cause: err}
+	}
+	if err != nil {
+		return caller{}, err
+	}
+	who := callerOf(account)
+	who.token, who.scopes = true, token.Scopes
+	if s.opt.Devices != nil {
+		s.opt.Devices.SawToken(token.Owner, tokenID(token.Hash), peer)
+	}
+	return who, nil
 }

@@ -23,29 +23,24 @@ type sizeJSON struct {
 	Bytes int64  `json:"bytes"`
 }
 
-// sizes are the paths of this file.
-func (s *Server) sizes(mux *http.ServeMux) {
-	if s.opt.Sizes == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/sizes", s.admin(s.getSizes))
-	mux.HandleFunc("PUT /api/sizes", s.admin(s.putSize))
-	mux.HandleFunc("GET /api/received", s.admin(s.getReceived))
-	mux.HandleFunc("PUT /api/received", s.admin(s.putReceived))
+// getSizesAnswer is what getSizes gives.
+type getSizesAnswer struct {
+	Sizes []sizeJSON `json:"sizes"`
+	Most  int64      `json:"most"`
 }
 
 // getSizes is GET /api/sizes.
-func (s *Server) getSizes(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getSizes(w http.ResponseWriter, r *http.Request, _ caller) error {
 	list := []sizeJSON{}
 	for _, b := range s.opt.Sizes.SizeBounds() {
 		list = append(list, sizeJSON(b))
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"sizes": list, "most": mail.MaxMessage})
+	s.reply(w, r, http.StatusOK, getSizesAnswer{list, mail.MaxMessage})
 	return nil
 }
 
 // putSize is PUT /api/sizes: 204.
-func (s *Server) putSize(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putSize(w http.ResponseWriter, r *http.Request, who caller) error {
 	var in sizeJSON
 	if err := decode(w, r, &in); err != nil {
 		return err
@@ -63,13 +58,13 @@ type receivedJSON struct {
 }
 
 // getReceived is GET /api/received.
-func (s *Server) getReceived(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getReceived(w http.ResponseWriter, r *http.Request, _ caller) error {
 	s.reply(w, r, http.StatusOK, receivedJSON{s.opt.Sizes.HidesClients()})
 	return nil
 }
 
 // putReceived is PUT /api/received: 204.
-func (s *Server) putReceived(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) putReceived(w http.ResponseWriter, r *http.Request, who caller) error {
 	var in receivedJSON
 	if err := decode(w, r, &in); err != nil {
 		return err

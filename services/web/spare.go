@@ -25,19 +25,14 @@ type spareJSON struct {
 	Recipients []string `json:"recipients"` // none: all
 }
 
-// spares are the paths of this file.
-func (s *Server) spares(mux *http.ServeMux) {
-	if s.opt.Spares == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/spares", s.admin(s.getSpares))
-	mux.HandleFunc("PUT /api/spares/{domain}", s.admin(s.putSpare))
-	mux.HandleFunc("DELETE /api/spares/{domain}", s.admin(s.deleteSpare))
-	mux.HandleFunc("PUT /api/spare-servers", s.admin(s.putSpareServers))
+// getSparesAnswer is what getSpares gives.
+type getSparesAnswer struct {
+	Spares  []spareJSON `json:"spares"`
+	Servers []string    `json:"servers"`
 }
 
 // getSpares is GET /api/spares.
-func (s *Server) getSpares(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getSpares(w http.ResponseWriter, r *http.Request, _ caller) error {
 	all, err := s.opt.Spares.Spares(r.Context())
 	if err != nil {
 		return err
@@ -46,15 +41,18 @@ func (s *Server) getSpares(w http.ResponseWriter, r *http.Request, _ mail.Login)
 	for i, d := range all {
 		shown[i] = spareJSON{d.Domain, append([]string{}, d.Recipients...)}
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"spares": shown, "servers": networks(s.opt.Spares.SpareServers())})
+	s.reply(w, r, http.StatusOK, getSparesAnswer{shown, networks(s.opt.Spares.SpareServers())})
 	return nil
 }
 
+// putSpareBody is what putSpare takes.
+type putSpareBody struct {
+	Recipients []string `json:"recipients"`
+}
+
 // putSpare is PUT /api/spares/{domain}: 204.
-func (s *Server) putSpare(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Recipients []string `json:"recipients"`
-	}
+func (s *Server) putSpare(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putSpareBody
 	if err := decodeUpTo(w, r, &in, maxContent); err != nil {
 		return err
 	}
@@ -69,7 +67,7 @@ func (s *Server) putSpare(w http.ResponseWriter, r *http.Request, who mail.Login
 
 // deleteSpare is DELETE /api/spares/{domain}: 204. What has been taken for it stays on
 // its way.
-func (s *Server) deleteSpare(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) deleteSpare(w http.ResponseWriter, r *http.Request, who caller) error {
 	name := r.PathValue("domain")
 	if err := s.opt.Spares.RemoveSpare(r.Context(), name); err != nil {
 		return err
@@ -79,11 +77,14 @@ func (s *Server) deleteSpare(w http.ResponseWriter, r *http.Request, who mail.Lo
 	return nil
 }
 
+// putSpareServersBody is what putSpareServers takes.
+type putSpareServersBody struct {
+	Servers []string `json:"servers"`
+}
+
 // putSpareServers is PUT /api/spare-servers: 204.
-func (s *Server) putSpareServers(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Servers []string `json:"servers"`
-	}
+func (s *Server) putSpareServers(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putSpareServersBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}

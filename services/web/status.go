@@ -32,7 +32,7 @@ type status struct {
 	Passkeys bool `json:"passkeys,omitempty"`
 }
 
-func (s *Server) status(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) status(w http.ResponseWriter, r *http.Request, _ caller) error {
 	state, err := s.state(r.Context())
 	if err != nil {
 		return err

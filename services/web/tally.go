@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/tally"
 )
 
@@ -21,20 +20,18 @@ const (
 	maxDays   = 400
 )
 
-// tally is GET /api/tally?days=N, for administrators.
-func (s *Server) tally(mux *http.ServeMux) {
-	if s.opt.Tally != nil {
-		mux.HandleFunc("GET /api/tally", s.admin(s.getTally))
-	}
+// getTallyAnswer is what getTally gives.
+type getTallyAnswer struct {
+	Days []tally.Day `json:"days"`
 }
 
-func (s *Server) getTally(w http.ResponseWriter, r *http.Request, _ mail.Login) (err error) {
+func (s *Server) getTally(w http.ResponseWriter, r *http.Request, _ caller) (err error) {
 	n := usualDays
 	if text := r.URL.Query().Get("days"); text != "" {
 		if n, err = strconv.Atoi(text); err != nil || n < 1 || n > maxDays {
 			return &Problem{Status: http.StatusBadRequest, Field: "days", Message: fmt.Sprintf("This is a number of days from 1 to %d.", maxDays), Cause: err}
 		}
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"days": s.opt.Tally.Days(s.now(), n)})
+	s.reply(w, r, http.StatusOK, getTallyAnswer{s.opt.Tally.Days(s.now(), n)})
 	return nil
 }

@@ -112,18 +112,15 @@ func shownTrace(t Traced) tracedJSON {
 	return shown
 }
 
-// trace is below /api/trace. Subjects and addresses are in it, contents never.
-func (s *Server) trace(mux *http.ServeMux) {
-	if s.opt.Trace == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/trace", s.admin(s.findTraced))
-	mux.HandleFunc("GET /api/trace/{id}", s.admin(s.getTraced))
+// findTracedAnswer is what findTraced gives.
+type findTracedAnswer struct {
+	Messages []tracedJSON `json:"messages"`
+	Next     string       `json:"next"`
 }
 
 // findTraced is GET /api/trace?q=WORDS&from=TIME&until=TIME&after=PLACE&limit=N: all are
 // optional, times as RFC 3339 writes them.
-func (s *Server) findTraced(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) findTraced(w http.ResponseWriter, r *http.Request, _ caller) error {
 	q, err := traceQuery(r.URL.Query())
 	if err != nil {
 		return err
@@ -139,7 +136,7 @@ func (s *Server) findTraced(w http.ResponseWriter, r *http.Request, _ mail.Login
 	for i, t := range found {
 		shown[i] = shortTrace(t)
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"messages": shown, "next": next})
+	s.reply(w, r, http.StatusOK, findTracedAnswer{shown, next})
 	return nil
 }
 
@@ -164,7 +161,7 @@ func traceQuery(values url.Values) (q TraceQuery, err error) {
 }
 
 // getTraced is GET /api/trace/ID.
-func (s *Server) getTraced(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getTraced(w http.ResponseWriter, r *http.Request, _ caller) error {
 	id, err := mail.ParseID(r.PathValue("id"))
 	if err != nil {
 		return &Problem{Status: http.StatusNotFound, Message: "This is not the ID of a message.", Cause: err}

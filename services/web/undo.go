@@ -13,31 +13,9 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// undo adds the paths by which deleted mail comes back: everybody's own below
-// /api/me/undo, anybody's below /api/accounts/{address}/undo for administrators.
-func (s *Server) undo(mux *http.ServeMux) {
-	if s.opt.Undo == nil {
-		return
-	}
-	for path, h := range map[string]undoHandler{
-		"GET %s/messages":        s.getExpunged,
-		"POST %s/messages":       s.postExpunged,
-		"GET %s/mailboxes":       s.getDeletedMailboxes,
-		"POST %s/mailboxes/{id}": s.postDeletedMailbox,
-		"POST %s/as-of":          s.postAsOf,
-	} {
-		mux.HandleFunc(fmt.Sprintf(path, "/api/me/undo"), s.ownUndo(h))
-		mux.HandleFunc(fmt.Sprintf(path, "/api/accounts/{address}/undo"), s.anyUndo(h))
-	}
-	mux.HandleFunc("GET /api/jobs/{id}", s.handle(s.getJob))
-	mux.HandleFunc("DELETE /api/jobs/{id}", s.handle(s.deleteJob))
-	mux.HandleFunc("GET /api/removed-accounts", s.admin(s.getRemovedAccounts))
-	mux.HandleFunc("POST /api/removed-accounts/{id}", s.admin(s.postRemovedAccount))
-}
-
 // undoRequest is who asks, and whose mail it is about.
 type undoRequest struct {
-	who   mail.Login
+	who   caller
 	whose mail.Account
 	mail  Deleted
 }
@@ -45,29 +23,25 @@ type undoRequest struct {
 type undoHandler func(w http.ResponseWriter, r *http.Request, u *undoRequest) error
 
 // ownUndo is for everybody's own mail.
-func (s *Server) ownUndo(h undoHandler) http.HandlerFunc {
-	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
-		who, err := s.login(r)
-		if err != nil {
-			return err
-		}
+func (s *Server) ownUndo(h undoHandler) handler {
+	return func(w http.ResponseWriter, r *http.Request, who caller) error {
 		account, err := s.opt.Accounts.Account(r.Context(), who.Account)
 		if err != nil {
 			return err
 		}
 		return s.withMail(w, r, &undoRequest{who: who, whose: account}, h)
-	})
+	}
 }
 
 // anyUndo is for an administrator and anybody's mail.
-func (s *Server) anyUndo(h undoHandler) http.HandlerFunc {
-	return s.admin(func(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-		account, _, err := s.find(r.Context(), r.PathValue("address"))
+func (s *Server) anyUndo(h undoHandler) handler {
+	return func(w http.ResponseWriter, r *http.Request, who caller) error {
+		account, err := s.reach(r.Context(), &who, r.PathValue("address"))
 		if err != nil {
 			return err
 		}
 		return s.withMail(w, r, &undoRequest{who: who, whose: account}, h)
-	})
+	}
 }
 
 func (s *Server) withMail(w http.ResponseWriter, r *http.Request, u *undoRequest, h undoHandler) error {
@@ -127,6 +101,12 @@ type expunged struct {
 	Email       string    `json:"email"`
 }
 
+// getExpungedAnswer is what getExpunged gives.
+type getExpungedAnswer struct {
+	Messages []expunged `json:"messages"`
+	Next     string     `json:"next,omitempty"`
+}
+
 // getExpunged is GET …/undo/messages: one page of what can be put back, newest
 // first. Its parameters are mailbox (an ID), since and before (RFC 3339), words,
 // moved and back (1), limit, and after (next of the page before).
@@ -139,10 +119,7 @@ func (s *Server) getExpunged(w http.ResponseWriter, r *http.Request, u *undoRequ
 	if err != nil {
 		return err
 	}
-	answer := struct {
-		Messages []expunged `json:"messages"`
-		Next     string     `json:"next,omitempty"`
-	}{Messages: make([]expunged, len(page.Messages))}
+	answer := getExpungedAnswer{Messages: make([]expunged, len(page.Messages))}
 	for i, e := range page.Messages {
 		answer.Messages[i] = expunged{
 			place: *placeOf(e.Place), Name: e.Name, MailboxGone: e.MailboxGone, At: e.At, Until: e.Until, Moved: e.Moved, Back: e.Back,
@@ -230,13 +207,23 @@ type restored struct {
 
 func outcomeText(o mail.Outcome) string { return [...]string{"back", "there", "gone"}[o] }
 
+// postExpungedBody is what postExpunged takes.
+type postExpungedBody struct {
+	Messages []place `json:"messages"`
+	Into     string  `json:"into"`
+}
+
+// postExpungedAnswer is what postExpunged gives.
+type postExpungedAnswer struct {
+	Messages []restored `json:"messages"`
+	// Problem says why it went no further than Messages.
+	Problem *Problem `json:"problem,omitempty"`
+}
+
 // postExpunged is POST …/undo/messages: puts messages back, into the mailbox
 // into (an ID) or where they were.
 func (s *Server) postExpunged(w http.ResponseWriter, r *http.Request, u *undoRequest) error {
-	var in struct {
-		Messages []place `json:"messages"`
-		Into     string  `json:"into"`
-	}
+	var in postExpungedBody
 	if err := decodeUpTo(w, r, &in, maxUndo); err != nil {
 		return err
 	}
@@ -261,11 +248,7 @@ func (s *Server) postExpunged(w http.ResponseWriter, r *http.Request, u *undoReq
 		return err
 	}
 	s.undone(r, u, "messages restored", slog.Int("messages", len(done)), slog.Int("asked", len(places)), s.restoredOnes(r.Context(), u, done))
-	answer := struct {
-		Messages []restored `json:"messages"`
-		// Problem says why it went no further than Messages.
-		Problem *Problem `json:"problem,omitempty"`
-	}{Messages: make([]restored, len(done))}
+	answer := postExpungedAnswer{Messages: make([]restored, len(done))}
 	if err != nil {
 		s.log.LogAttrs(r.Context(), slog.LevelWarn, "not all messages were restored", slog.String("account", u.whose.Address.String()), slog.Any("error", err))
 		answer.Problem = problem(err)
@@ -306,6 +289,12 @@ func folderOf(m mail.Mailbox) folder {
 	return folder{ID: m.ID.String(), Name: m.Name, Messages: m.Total, Size: m.Size}
 }
 
+// getDeletedMailboxesAnswer is what getDeletedMailboxes gives.
+type getDeletedMailboxesAnswer struct {
+	Mailboxes []folder `json:"mailboxes"`
+	Deleted   []folder `json:"deleted"`
+}
+
 // getDeletedMailboxes is GET …/undo/mailboxes: those there are, and those that
 // can be put back.
 func (s *Server) getDeletedMailboxes(w http.ResponseWriter, r *http.Request, u *undoRequest) error {
@@ -317,10 +306,7 @@ func (s *Server) getDeletedMailboxes(w http.ResponseWriter, r *http.Request, u *
 	if err != nil {
 		return err
 	}
-	answer := struct {
-		Mailboxes []folder `json:"mailboxes"`
-		Deleted   []folder `json:"deleted"`
-	}{make([]folder, len(living)), make([]folder, len(deleted))}
+	answer := getDeletedMailboxesAnswer{make([]folder, len(living)), make([]folder, len(deleted))}
 	for i, m := range living {
 		answer.Mailboxes[i] = folderOf(m)
 	}
@@ -330,6 +316,11 @@ func (s *Server) getDeletedMailboxes(w http.ResponseWriter, r *http.Request, u *
 	}
 	s.reply(w, r, http.StatusOK, answer)
 	return nil
+}
+
+// postDeletedMailboxAnswer is what postDeletedMailbox gives.
+type postDeletedMailboxAnswer struct {
+	Mailboxes []folder `json:"mailboxes"`
 }
 
 // postDeletedMailbox is POST …/undo/mailboxes/{id}: puts a mailbox back, with
@@ -344,9 +335,7 @@ func (s *Server) postDeletedMailbox(w http.ResponseWriter, r *http.Request, u *u
 		return err
 	}
 	s.undone(r, u, "mailbox restored", slog.String("mailbox", id.String()))
-	answer := struct {
-		Mailboxes []folder `json:"mailboxes"`
-	}{make([]folder, len(back))}
+	answer := postDeletedMailboxAnswer{make([]folder, len(back))}
 	for i, m := range back {
 		answer.Mailboxes[i] = folderOf(m)
 	}
@@ -363,15 +352,18 @@ type removedPerson struct {
 	Until   time.Time `json:"until"`
 }
 
+// getRemovedAccountsAnswer is what getRemovedAccounts gives.
+type getRemovedAccountsAnswer struct {
+	Accounts []removedPerson `json:"accounts"`
+}
+
 // getRemovedAccounts is GET /api/removed-accounts.
-func (s *Server) getRemovedAccounts(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getRemovedAccounts(w http.ResponseWriter, r *http.Request, _ caller) error {
 	list, err := s.opt.Undo.RemovedAccounts(r.Context())
 	if err != nil {
 		return err
 	}
-	answer := struct {
-		Accounts []removedPerson `json:"accounts"`
-	}{make([]removedPerson, len(list))}
+	answer := getRemovedAccountsAnswer{make([]removedPerson, len(list))}
 	for i, a := range list {
 		answer.Accounts[i] = removedPerson{a.ID.String(), a.Address.String(), a.Name, a.At, a.Until}
 	}
@@ -379,13 +371,16 @@ func (s *Server) getRemovedAccounts(w http.ResponseWriter, r *http.Request, _ ma
 	return nil
 }
 
+// postRemovedAccountBody is what postRemovedAccount takes.
+type postRemovedAccountBody struct {
+	Address  string `json:"address"`
+	Password string `json:"password"`
+}
+
 // postRemovedAccount is POST /api/removed-accounts/{id}: brings a person back,
 // under another address and with a new password where these are given.
-func (s *Server) postRemovedAccount(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		Address  string `json:"address"`
-		Password string `json:"password"`
-	}
+func (s *Server) postRemovedAccount(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in postRemovedAccountBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}

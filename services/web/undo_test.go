@@ -214,6 +214,17 @@ func TestUndoMailbox(t *testing.T) {
 	if len(back) != 1 || back[0]["name"] != "work" {
 		t.Errorf("restored: %v", back)
 	}
+	// And for somebody else, by an administrator.
+	if err := a.DeleteMailbox(ctx, m.ID); err != nil {
+		t.Fatal(err)
+	}
+	const hers = "/api/accounts/alice@example.test/undo/mailboxes"
+	head = b.as(admin)
+	deleted = list(b.want(b.do("GET", hers, "", head...), http.StatusOK, ""), "deleted")
+	back = list(b.want(b.do("POST", hers+"/"+deleted[0]["id"].(string), "", head...), http.StatusOK, ""), "mailboxes")
+	if len(back) != 1 || back[0]["name"] != "work" {
+		t.Errorf("restored for her: %v", back)
+	}
 }
 
 func TestUndoAccount(t *testing.T) {

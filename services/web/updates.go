@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
-
-	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
 // Computer is what the machine under the box can be asked for: another version of itself, and an end. What it refuses
@@ -54,21 +52,8 @@ type Updated struct {
 	Reason string    `json:"reason,omitempty"` // in a sentence
 }
 
-// updates are the paths of this file.
-func (s *Server) updates(mux *http.ServeMux) {
-	if s.opt.Computer == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/update", s.admin(s.getUpdate))
-	mux.HandleFunc("POST /api/update", s.admin(s.postUpdate))
-	mux.HandleFunc("POST /api/update/previous", s.admin(s.postPrevious))
-	mux.HandleFunc("POST /api/factory-reset", s.admin(s.postFactoryReset))
-	mux.HandleFunc("POST /api/restart", s.admin(s.postEnd("restart", s.opt.Computer.Restart)))
-	mux.HandleFunc("POST /api/power-off", s.admin(s.postEnd("power off", s.opt.Computer.PowerOff)))
-}
-
 // getUpdate is GET /api/update.
-func (s *Server) getUpdate(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getUpdate(w http.ResponseWriter, r *http.Request, _ caller) error {
 	v, err := s.opt.Computer.Versions(r.Context())
 	if err != nil {
 		return err
@@ -78,7 +63,7 @@ func (s *Server) getUpdate(w http.ResponseWriter, r *http.Request, _ mail.Login)
 }
 
 // postUpdate is POST /api/update with the update as its body: 202.
-func (s *Server) postUpdate(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) postUpdate(w http.ResponseWriter, r *http.Request, who caller) error {
 	if r.ContentLength > maxUpdate {
 		return tooLargeUpdate
 	}
@@ -96,22 +81,27 @@ func (s *Server) postUpdate(w http.ResponseWriter, r *http.Request, who mail.Log
 // tooLargeUpdate is said before anything is read.
 var tooLargeUpdate = &Problem{Status: http.StatusRequestEntityTooLarge, Message: "This file is too large to be an update of this box.", WhatToDo: "Choose the file that ends in .update."}
 
+// postPreviousAnswer is what postPrevious gives.
+type postPreviousAnswer struct {
+	Version string `json:"version"`
+}
+
 // postPrevious is POST /api/update/previous: the version that the next start brings.
-func (s *Server) postPrevious(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) postPrevious(w http.ResponseWriter, r *http.Request, who caller) error {
 	v, err := s.opt.Computer.GoBack(r.Context())
 	if err != nil {
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "previous version chosen", slog.String("version", v), slog.String("by", who.Address.String()))
-	s.reply(w, r, http.StatusOK, map[string]string{"version": v})
+	s.reply(w, r, http.StatusOK, postPreviousAnswer{v})
 	return nil
 }
 
 // postEnd is POST /api/restart and /api/power-off: 202.
-func (s *Server) postEnd(what string, end func(context.Context) error) func(http.ResponseWriter, *http.Request, mail.Login) error {
-	return func(w http.ResponseWriter, r *http.Request, who mail.Login) error {
+func (s *Server) postEnd(what string, end func(Computer, context.Context) error) handler {
+	return func(w http.ResponseWriter, r *http.Request, who caller) error {
 		s.log.LogAttrs(r.Context(), slog.LevelInfo, what+" asked for", slog.String("by", who.Address.String()))
-		if err := end(r.Context()); err != nil {
+		if err := end(s.opt.Computer, r.Context()); err != nil {
 			return err
 		}
 		s.reply(w, r, http.StatusAccepted, nil)

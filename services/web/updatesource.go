@@ -16,39 +16,36 @@ type UpdateSource interface {
 	Set(s feed.Settings) error
 }
 
-// updateSource are the paths of this file.
-func (s *Server) updateSource(mux *http.ServeMux) {
-	if s.opt.UpdateSource == nil {
-		return
-	}
-	mux.HandleFunc("GET /api/update/source", s.admin(s.getUpdateSource))
-	mux.HandleFunc("PUT /api/update/source", s.admin(s.putUpdateSource))
+// getUpdateSourceAnswer is what getUpdateSource gives.
+type getUpdateSourceAnswer struct {
+	URL     string     `json:"url"` // "": nowhere
+	Window  []string   `json:"window"`
+	Asked   *time.Time `json:"asked,omitempty"`
+	Waiting bool       `json:"waiting"` // an update waits for the window
+	Problem string     `json:"problem,omitempty"`
 }
 
 // getUpdateSource is GET /api/update/source.
-func (s *Server) getUpdateSource(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getUpdateSource(w http.ResponseWriter, r *http.Request, _ caller) error {
 	set, state := s.opt.UpdateSource.Settings()
 	window := []string{}
 	for _, p := range set.Window {
 		window = append(window, p.String())
 	}
-	s.reply(w, r, http.StatusOK, struct {
-		URL     string     `json:"url"` // "": nowhere
-		Window  []string   `json:"window"`
-		Asked   *time.Time `json:"asked,omitempty"`
-		Waiting bool       `json:"waiting"` // an update waits for the window
-		Problem string     `json:"problem,omitempty"`
-	}{set.URL, window, moment(state.Asked), state.Waiting, state.Problem})
+	s.reply(w, r, http.StatusOK, getUpdateSourceAnswer{set.URL, window, moment(state.Asked), state.Waiting, state.Problem})
 	return nil
+}
+
+// putUpdateSourceBody is what putUpdateSource takes.
+type putUpdateSourceBody struct {
+	URL    string   `json:"url"`
+	Window []string `json:"window"`
 }
 
 // putUpdateSource is PUT /api/update/source {"url": …, "window": ["sun 02:00-04:00"]}: 204.
 // Without an address nothing is fetched; without a window it is installed at any time.
-func (s *Server) putUpdateSource(w http.ResponseWriter, r *http.Request, who mail.Login) error {
-	var in struct {
-		URL    string   `json:"url"`
-		Window []string `json:"window"`
-	}
+func (s *Server) putUpdateSource(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in putUpdateSourceBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}

@@ -28,29 +28,25 @@ type findingsJSON struct {
 	Advice   uplink.Way   `json:"advice"` // direct, provider, inside
 }
 
+// postFindingsBody is what postFindings takes.
+type postFindingsBody struct {
+	Domain string `json:"domain"`
+}
+
 // postFindings is POST /api/setup/findings {"domain": "example.com"}: what the box finds
 // out about its way to the Internet, with "Authorization: Claim CODE". One look at a
 // time: another one waits.
-func (s *Server) postFindings(w http.ResponseWriter, r *http.Request) error {
-	code, text, err := s.claim(r)
-	if err != nil {
-		return err
-	}
-	// Checked before anything is done: strangers don't have the box look around.
-	if err := code.Check(addrOf(r.RemoteAddr), text); err != nil {
-		return err
-	}
+func (s *Server) postFindings(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if s.opt.Uplink == nil {
 		return &Problem{Status: http.StatusNotFound, Message: "This box doesn't look how mail can reach it."}
 	}
-	var in struct {
-		Domain string `json:"domain"`
-	}
+	var in postFindingsBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
 	name := domain.Name("")
 	if in.Domain != "" {
+		var err error
 		if name, err = domain.Canonical(in.Domain); err != nil {
 			return &Problem{Status: http.StatusBadRequest, Field: "domain", Message: "This isn't a domain name.", WhatToDo: "One looks like example.com.", Cause: err}
 		}

@@ -23,13 +23,19 @@ type verdict struct {
 	Reason string `json:"reason"`
 }
 
+// getVerdictsAnswer is what getVerdicts gives.
+type getVerdictsAnswer struct {
+	Judged   bool      `json:"judged"`
+	Verdicts []verdict `json:"verdicts"`
+}
+
 // getVerdicts is GET /api/accounts/{address}/verdicts/{mailbox}/{uid}: what was found out
 // about one message of a person, in words. Nothing of the message itself is told.
-func (s *Server) getVerdicts(w http.ResponseWriter, r *http.Request, _ mail.Login) error {
+func (s *Server) getVerdicts(w http.ResponseWriter, r *http.Request, who caller) error {
 	if s.opt.Verdicts == nil {
 		return &Problem{Status: http.StatusNotFound, Message: "This box doesn't say what is known of mail."}
 	}
-	account, _, err := s.find(r.Context(), r.PathValue("address"))
+	account, err := s.reach(r.Context(), &who, r.PathValue("address"))
 	if err != nil {
 		return err
 	}
@@ -49,6 +55,6 @@ func (s *Server) getVerdicts(w http.ResponseWriter, r *http.Request, _ mail.Logi
 	for i, v := range list {
 		shown[i] = verdict(v)
 	}
-	s.reply(w, r, http.StatusOK, map[string]any{"judged": judged, "verdicts": shown})
+	s.reply(w, r, http.StatusOK, getVerdictsAnswer{judged, shown})
 	return nil
 }

@@ -26,9 +26,15 @@ func problemNoCode() *Problem {
 		WhatToDo: "Press F9 on the box's keyboard and choose a new password for an administrator. The code is good for half an hour."}
 }
 
+// postPasswordResetBody is what postPasswordReset takes.
+type postPasswordResetBody struct {
+	Address  string `json:"address"`
+	Password string `json:"password"`
+}
+
 // postPasswordReset is POST /api/password-reset {"address", "password"} with
 // "Authorization: Claim CODE": 204. The code is used up then.
-func (s *Server) postPasswordReset(w http.ResponseWriter, r *http.Request) error {
+func (s *Server) postPasswordReset(w http.ResponseWriter, r *http.Request, _ caller) error {
 	code := s.opt.WayBack.Code()
 	text, ok := credential(r, "Claim")
 	if code == nil || !ok || text == "" {
@@ -39,18 +45,15 @@ func (s *Server) postPasswordReset(w http.ResponseWriter, r *http.Request) error
 	if err := code.Check(peer, text); err != nil {
 		return codeProblem(err)
 	}
-	var in struct {
-		Address  string `json:"address"`
-		Password string `json:"password"`
-	}
+	var in postPasswordResetBody
 	if err := decode(w, r, &in); err != nil {
 		return err
 	}
-	account, _, err := s.find(r.Context(), in.Address)
+	account, err := s.find(r.Context(), in.Address)
 	if err != nil {
 		return err
 	}
-	if !account.Admin || account.Disabled {
+	if !account.Role.Admin() || account.Disabled {
 		return &Problem{Status: http.StatusForbidden, Field: "address", Message: "This is not an administrator's address.",
 			WhatToDo: "The box's screen lists the administrators. Others get a new password from one of them."}
 	}

@@ -306,7 +306,7 @@ func TestSessionsEndWithAccounts(t *testing.T) {
 	}
 	b.want(b.do("GET", "/api/session", "", alice...), 401, "")
 	b.want(b.do("PUT", "/api/me/password", `{"current":"another long one","password":"yet another one"}`, alice...), 401, "")
-	b.office.accounts[0].Admin = false
+	b.office.accounts[0].Role = mail.RoleUser
 	b.want(b.do("GET", "/api/accounts", "", admin...), 403, "")
 }
 
