@@ -144,7 +144,7 @@ func (b *box) remove(ctx context.Context, address mail.Address) error {
 
 // addToken makes a token with the one that there is, or signs in with its
 // owner's password for as long as it takes.
-func (b *box) addToken(ctx context.Context, name, owner string, password func() (string, error)) (string, error) {
+func (b *box) addToken(ctx context.Context, name, owner string, scopes []string, password func() (string, error)) (string, error) {
 	sign := func(*http.Request) {}
 	if owner != "" {
 		secret, err := password()
@@ -169,7 +169,7 @@ func (b *box) addToken(ctx context.Context, name, owner string, password func() 
 	var answer struct {
 		Token string `json:"token"`
 	}
-	_, err := b.send(ctx, http.MethodPost, "/api/tokens", map[string]string{"name": name}, &answer, sign)
+	_, err := b.send(ctx, http.MethodPost, "/api/tokens", map[string]any{"name": name, "scopes": append([]string{}, scopes...)}, &answer, sign)
 	return answer.Token, err
 }
 

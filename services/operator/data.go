@@ -234,13 +234,13 @@ func (d *data) restoreAccount(ctx context.Context, id mail.AccountID, address ma
 
 // addToken needs no password: whoever can write the data directory could put
 // anything there. Without an owner it is the first administrator's.
-func (d *data) addToken(ctx context.Context, name, owner string, _ func() (string, error)) (string, error) {
+func (d *data) addToken(ctx context.Context, name, owner string, scopes []string, _ func() (string, error)) (string, error) {
 	account, err := d.tokenOwner(ctx, owner)
 	if err != nil {
 		return "", err
 	}
 	text, hash := auth.NewToken()
-	return text, d.directory.AddToken(ctx, directory.Token{Hash: hash, Owner: account.ID, Name: name, Created: time.Now()})
+	return text, d.directory.AddToken(ctx, directory.Token{Hash: hash, Owner: account.ID, Name: name, Created: time.Now(), Scopes: scopes})
 }
 
 func (d *data) tokenOwner(ctx context.Context, owner string) (mail.Account, error) {
@@ -273,7 +273,7 @@ func tokenID(hash [32]byte) string { return hex.EncodeToString(hash[:6]) }
 func (d *data) tokens(ctx context.Context) ([]token, error) {
 	var all []token
 	err := d.eachToken(ctx, func(owner mail.Account, t directory.Token) error {
-		all = append(all, token{ID: tokenID(t.Hash), Name: t.Name, Owner: owner.Address.String(), Created: t.Created})
+		all = append(all, token{ID: tokenID(t.Hash), Name: t.Name, Owner: owner.Address.String(), Created: t.Created, Scopes: t.Scopes})
 		return nil
 	})
 	return all, err

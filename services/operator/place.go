@@ -32,7 +32,7 @@ type place interface {
 	// tokens lists everybody's API tokens.
 	tokens(ctx context.Context) ([]token, error)
 	removeToken(ctx context.Context, id string) error
-	addToken(ctx context.Context, name, owner string, password func() (string, error)) (string, error)
+	addToken(ctx context.Context, name, owner string, scopes []string, password func() (string, error)) (string, error)
 	exportMail(ctx context.Context, address mail.Address, to string, format transfer.Format, show *progress) (transfer.Exported, error)
 	importMail(ctx context.Context, address mail.Address, archive *transfer.Archive, name, into string, show *progress) (transfer.Summary, error)
 	// deleted gives what was deleted of one person's mail.

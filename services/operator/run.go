@@ -48,28 +48,28 @@ type task struct {
 
 // values are all flags of all commands; each command says which it knows.
 type values struct {
-	bytes                                  string
-	data, box, token, tokenFile, ca        string
-	name, owner                            string
-	into, to, format, account              string
-	since                                  uint64
-	mailbox, messages, words               string
-	after, before, asOf                    string
-	folder, address                        string
-	admin, passwordStdin                   bool
-	moved, inPlace, newPassword            bool
-	deep, json, anyway, all                bool
-	keep, shared                           bool
-	who, named, aliasOf, catchAll, domains string
-	recipients                             string
-	hop                                    string
-	held                                   bool
-	days                                   string
-	tls, pin, user                         string
-	below, fallBack, samePassword          bool
-	pauses, then, delay, giveUp            string
-	gateway, dns, dnsTLS                   string
-	vlan                                   int
+	bytes                                          string
+	data, box, token, tokenFile, ca                string
+	name, owner                                    string
+	into, to, format, account                      string
+	since                                          uint64
+	mailbox, messages, words                       string
+	after, before, asOf                            string
+	folder, address                                string
+	admin, passwordStdin                           bool
+	moved, inPlace, newPassword                    bool
+	deep, json, anyway, all                        bool
+	keep, shared                                   bool
+	who, named, aliasOf, catchAll, domains, scopes string
+	recipients                                     string
+	hop                                            string
+	held                                           bool
+	days                                           string
+	tls, pin, user                                 string
+	below, fallBack, samePassword                  bool
+	pauses, then, delay, giveUp                    string
+	gateway, dns, dnsTLS                           string
+	vlan                                           int
 }
 
 func commands() []command {
@@ -174,7 +174,7 @@ func commands() []command {
 		{"undo account", "ADDRESS [--as-of WHEN] [--in-place] [--folder NAME] [--address ADDRESS] [--new-password] WHERE",
 			"bring a removed person back with all mail; with --as-of, all of somebody's mail as it was at that time", undoAccount},
 		{"token list", "WHERE", "list everybody's tokens", tokenList},
-		{"token add", "NAME [--owner ADDRESS] WHERE", "make a token for an administrator's scripts and show it; on a running box with --owner, whose password is asked for: the first one needs no other", tokenAdd},
+		{"token add", "NAME [--owner ADDRESS] [--scopes NAME,NAME] WHERE", "make a token for scripts and show it; --scopes: what it is for (account, people, trace, mail, health, box, each with :read behind it for looking only, or all:read), else all that its owner may; on a running box with --owner, whose password is asked for: the first one needs no other", tokenAdd},
 		{"token remove", "ID WHERE", "end a token; token list shows its ID", tokenRemove},
 		{"export", "[ADDRESS] --to PATH [--format maildir|mbox] WHERE", "write a person's mail for other programs: into a directory, a .zip, or (Maildir) a .tar or .tar.gz; without ADDRESS everybody's, into a directory with one for each person", exportMail},
 		{"import", "[ADDRESS] PATH [--into FOLDER] WHERE", "read mail in: mbox, Maildir, directories of them, .tar, .tar.gz, .zip; what is there already is left out; without ADDRESS everybody's, from what export has written of the whole office", importMail},
@@ -312,6 +312,7 @@ func runCommand(ctx context.Context, c command, args []string, s Streams) error 
 	set.StringVar(&t.flags.named, "named", "", "")
 	set.StringVar(&t.flags.aliasOf, "alias-of", "", "")
 	set.StringVar(&t.flags.domains, "domains", "", "")
+	set.StringVar(&t.flags.scopes, "scopes", "", "")
 	set.StringVar(&t.flags.catchAll, "catch-all", "", "")
 	set.BoolVar(&t.flags.keep, "keep", false, "")
 	set.BoolVar(&t.flags.shared, "shared", false, "")

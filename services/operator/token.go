@@ -17,22 +17,52 @@ type token struct {
 	Name    string    `json:"name"`
 	Owner   string    `json:"owner"`
 	Created time.Time `json:"created"`
+	Scopes  []string  `json:"scopes"`
+	Used    time.Time `json:"used"`
+	Peer    string    `json:"peer"`
+}
+
+// use says what a token is for, and when it was used last.
+func (k token) use() string {
+	scopes, used := strings.Join(k.Scopes, ","), "not used yet"
+	if scopes == "" {
+		scopes = "all"
+	}
+	if !k.Used.IsZero() {
+		used = "used " + k.Used.Local().Format("2006-01-02 15:04") + " from " + k.Peer
+	}
+	return scopes + "\t" + used
 }
 
 var errNoToken = errors.New("there is no such token: boxctl token list shows them")
 
 func tokenAdd(ctx context.Context, t *task) error {
 	return t.at(ctx, func(p place) error {
-		text, err := p.addToken(ctx, t.args[0], t.flags.owner, func() (string, error) {
+		text, err := p.addToken(ctx, t.args[0], t.flags.owner, t.scopes(), func() (string, error) {
 			return t.askPassword(ctx, "Password of "+t.flags.owner, false)
 		})
 		if err != nil {
 			return err
 		}
 		fmt.Fprintln(t.Out, text)
-		fmt.Fprintln(t.Err, "This is the token. Keep it like a password: it is shown this once, and does all that its owner may.")
+		fmt.Fprintln(t.Err, "This is the token. Keep it like a password: it is shown this once, and does all that "+t.tokenMay()+".")
 		return nil
 	})
+}
+
+// scopes are what a token is to be good for; none: all.
+func (t *task) scopes() []string {
+	if t.flags.scopes == "" {
+		return nil
+	}
+	return strings.Split(t.flags.scopes, ",")
+}
+
+func (t *task) tokenMay() string {
+	if t.flags.scopes == "" {
+		return "its owner may"
+	}
+	return "its owner may in: " + t.flags.scopes
 }
 
 // atData opens the data directory for work that no running box offers.
@@ -54,7 +84,7 @@ func tokenList(ctx context.Context, t *task) error {
 		}
 		table := tabwriter.NewWriter(t.Out, 0, 0, 2, ' ', 0)
 		for _, token := range list {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", token.ID, token.Owner, token.Created.Local().Format("2006-01-02"), shown(token.Name))
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", token.ID, token.Owner, token.Created.Local().Format("2006-01-02"), shown(token.Name), token.use())
 		}
 		if len(list) == 0 {
 			fmt.Fprintln(t.Err, "There are no tokens: boxctl token add makes one")

@@ -49,7 +49,7 @@ func (s *Server) again(r *http.Request, who caller, field, password string) erro
 	}
 	if errors.Is(err, mail.ErrDenied) {
 		s.log.LogAttrs(r.Context(), slog.LevelInfo, "wrong password when asked once more", slog.String("account", who.Address.String()), slog.String("peer", r.RemoteAddr))
-		return &Problem{Status: http.StatusForbidden, Field: field, Message: "This is not your password.", WhatToDo: "Type the one you sign in with.", Cause: err}
+		return &Problem{Status: http.StatusForbidden, Field: field, Message: "This is not your present password.", WhatToDo: "Type the one you sign in with.", Cause: err}
 	}
 	return err
 }

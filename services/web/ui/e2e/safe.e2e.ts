@@ -98,7 +98,7 @@ describe.skipIf(realBox)('the recovery phrase', () => {
     await page.getByText('Nobody has made a recovery phrase').waitFor()
     await page.getByLabel('Your password').fill('another one')
     await page.getByRole('button', { name: 'Show the phrase' }).click()
-    await page.getByText('This is not your password.').waitFor()
+    await page.getByText('This is not your present password.').waitFor()
     await page.getByLabel('Your password').fill('a long enough one')
     await page.getByRole('button', { name: 'Show the phrase' }).click()
     await page.locator('.phrase').waitFor()

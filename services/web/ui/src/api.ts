@@ -1,5 +1,6 @@
 // The box's JSON API. Every failure is a Problem, in words for a person.
 import type { makePasskey, NewPasskey, usePasskey } from './check/webauthn'
+import { isSure } from './parts/sure'
 import { t } from './texts'
 
 export class Problem extends Error {
@@ -43,10 +44,23 @@ export interface Connect {
   link: string
 }
 
+/** What somebody may do beside using their own mailbox. */
+export type Role = '' | 'help_desk' | 'domain' | 'admin' | 'owner'
+
+/** What calls are for. */
+export type Duty = 'help desk' | 'people' | 'administrator' | 'owner'
+
+/** Who is signed in. */
+export interface Self extends Person {
+  may: Duty[]
+}
+
 export interface Person {
   address: string
   name: string
-  admin: boolean
+  admin: boolean // administrator or owner
+  role?: Role
+  domains?: string[] // those that a domain administrator looks after
   disabled?: boolean
   created?: string
   quota_bytes?: number
@@ -145,7 +159,12 @@ export async function call<T>(method: string, path: string, body?: unknown, head
   }
   if (response.status === 204) return undefined as T
   const text = await response.text().catch(() => '')
-  if (!response.ok) throw refusal(response.status, text)
+  if (!response.ok) {
+    const problem = refusal(response.status, text)
+    // The browser may have been left open: who sits there is asked, and it goes on.
+    if (response.status === 403 && problem.field === 'confirm' && (await isSure())) return call(method, path, body, headers)
+    throw problem
+  }
   try {
     return (text ? JSON.parse(text) : undefined) as T // 202 may have nothing to say
   } catch {
@@ -174,8 +193,9 @@ export const api = {
   checkCode: (code: string) => call<void>('POST', '/api/setup/check', undefined, { Authorization: 'Claim ' + code }),
   findings: (code: string, domain: string) => call<Findings>('POST', '/api/setup/findings', { domain }, { Authorization: 'Claim ' + code }),
   setUp: (code: string, document: SetupDocument) => call<Connect>('POST', '/api/setup', document, { Authorization: 'Claim ' + code }),
-  session: () => call<Person>('GET', '/api/session'),
-  signIn: (address: string, password: string, code?: string) => call<Person>('POST', '/api/session', { address, password, ...(code && { code }) }),
+  session: () => call<Self>('GET', '/api/session'),
+  signIn: (address: string, password: string, code?: string) => call<Self>('POST', '/api/session', { address, password, ...(code && { code }) }),
+  confirm: (password: string) => call<void>('POST', '/api/session/confirm', { password }),
   signOut: () => call<void>('DELETE', '/api/session'),
   secondFactor: () => call<{ on: boolean; recovery_left: number }>('GET', '/api/me/second-factor'),
   newFactor: () => call<NewFactor>('POST', '/api/me/second-factor'),
@@ -192,7 +212,7 @@ export const api = {
   addPasskey: (name: string, made: Awaited<ReturnType<typeof makePasskey>>) => call<{ id: string }>('POST', '/api/me/passkeys', { name, ...made }),
   endPasskey: (id: string) => call<void>('DELETE', '/api/me/passkeys/' + encodeURIComponent(id)),
   passkeyChallenge: () => call<{ challenge: string; host: string }>('POST', '/api/session/passkey/challenge'),
-  signInByPasskey: (given: Awaited<ReturnType<typeof usePasskey>>) => call<Person>('POST', '/api/session/passkey', given),
+  signInByPasskey: (given: Awaited<ReturnType<typeof usePasskey>>) => call<Self>('POST', '/api/session/passkey', given),
   devices: (of?: string) => call<{ devices: Device[] }>('GET', (of ? person(of) : '/api/me') + '/devices').then((r) => r.devices),
   sessions: () => call<{ sessions: SessionInfo[] }>('GET', '/api/me/sessions').then((r) => r.sessions),
   endSession: (id: string) => call<void>('DELETE', '/api/me/sessions/' + encodeURIComponent(id)),
@@ -201,6 +221,7 @@ export const api = {
   addPerson: (address: string, name: string, password: string) => call<Person>('POST', '/api/accounts', { address, name, password }),
   setPassword: (address: string, password: string) => call<void>('PUT', person(address) + '/password', { password }),
   setOwnPassword: (current: string, password: string) => call<void>('PUT', '/api/me/password', { current, password }),
+  setRole: (address: string, role: Role, domains: string[]) => call<void>('PUT', person(address) + '/role', { role, domains }),
   removePerson: (address: string) => call<void>('DELETE', person(address)),
 }
 

@@ -9,11 +9,12 @@ import { me, whoAmI } from './admin/session'
 import { SignIn } from './admin/SignIn'
 import { api, problemOf, type Problem, type Status } from './api'
 import { ConnectPage } from './connect/Connect'
-import { Frame } from './parts/Frame'
+import { Frame, officeItems } from './parts/Frame'
+import { asked } from './parts/sure'
 import { Icon, Mark, type IconName } from './parts/Icon'
 import { Languages } from './parts/Languages'
 import { Busy, Note, Title } from './parts/parts'
-import { follow, path } from './router'
+import { follow, go, path } from './router'
 import { Setup } from './setup/Setup'
 import { t } from './texts'
 
@@ -46,6 +47,15 @@ function App() {
 }
 
 function Office({ status }: { status: Status }) {
+  return (
+    <>
+      <Page status={status} />
+      {asked.value && <Later load={() => import('./parts/Sure')} status={status} />}
+    </>
+  )
+}
+
+function Page({ status }: { status: Status }) {
   useEffect(() => void whoAmI(), [])
   const p = path.value
   const needsAdmin = p === '/admin' || p.startsWith('/admin/')
@@ -62,14 +72,23 @@ function Office({ status }: { status: Status }) {
   }
   if (p === '/me') return <Frame><Me status={status} /></Frame>
   if (ownDeleted) return <Frame><Later key="deleted" load={() => import('./admin/OwnDeleted')} status={status} /></Frame>
+  const items = officeItems()
+  if (items.length === 0) {
+    return (
+      <Frame>
+        <Title>{t('home.admin')}</Title>
+        <Note kind="wait" title={t('admin.not')}>{t('admin.not.text')}</Note>
+      </Frame>
+    )
+  }
+  // Who may less than all begins with what there is for them.
+  if (!items.some(([to]) => p === to || (to !== '/admin' && p.startsWith(to + '/')))) {
+    go(items[0]![0])
+    return null
+  }
   return (
     <Frame>
-      {me.value.admin && traced ? <Later key="trace" load={() => import('./admin/Trace')} status={status} /> : me.value.admin ? <Later key="admin" load={() => import('./admin/Admin')} status={status} /> : (
-        <>
-          <Title>{t('home.admin')}</Title>
-          <Note kind="wait" title={t('admin.not')}>{t('admin.not.text')}</Note>
-        </>
-      )}
+      {traced ? <Later key="trace" load={() => import('./admin/Trace')} status={status} /> : <Later key="admin" load={() => import('./admin/Admin')} status={status} />}
     </Frame>
   )
 }

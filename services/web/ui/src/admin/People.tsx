@@ -35,7 +35,7 @@ export function People({ status }: { status: Status }) {
   }
   const [, , , who, act] = path.value.split('/')
   const chosen = people?.find((p) => p.address === decoded(who ?? ''))
-  if (chosen && !act) return <PersonPage key={chosen.address} person={chosen} reload={() => void load()} />
+  if (chosen && !act) return <PersonPage key={chosen.address} person={chosen} domains={status.domains ?? []} reload={() => void load()} />
   return (
     <>
       <div class="head">
@@ -79,7 +79,7 @@ function PeopleTable({ people }: { people: Person[] }) {
           <tr key={p.address}>
             <th scope="row">
               <a class="row-link" href={'/admin/people/' + encodeURIComponent(p.address)}>{p.name || t('people.nameless')}<span class="unseen"> {p.name ? '' : p.address}</span></a>
-              {p.admin && <span class="badge"><Icon name="shield" size={14} />{t('people.admin')}</span>}
+              {p.role && <span class="badge"><Icon name="shield" size={14} />{t(`role.${p.role}`)}</span>}
               {p.disabled && <span class="badge"><Icon name="key" size={14} />{t('people.disabled')}</span>}
             </th>
             <td class="break">{p.address}</td>
@@ -108,7 +108,7 @@ function PeopleTable({ people }: { people: Person[] }) {
 /** The dialog that the address asks for. */
 function Dialog({ status, people, close }: { status: Status; people: Person[] | undefined; close: (said?: string) => void }) {
   const [, , , who, act] = path.value.split('/')
-  if (who === 'add') return <AddDialog domain={status.domains?.[0] ?? ''} close={close} />
+  if (who === 'add') return <AddDialog domain={me.value?.domains?.[0] ?? status.domains?.[0] ?? ''} close={close} />
   const person = people?.find((p) => p.address === decoded(who ?? ''))
   if (!person) return null
   if (act === 'password') return <PasswordDialog person={person} close={close} />

@@ -11,12 +11,13 @@ import { addressesFault, Lines, linesOf } from './Lines'
 import { useLoad } from './load'
 import { Check } from './Pick'
 import { Saving } from './Saving'
-import { me } from './session'
+import { RolePanel } from './RolePanel'
+import { may, me } from './session'
 import { size } from './show'
 import { count, t } from './texts'
 
 /** /admin/people/ADDRESS: one person's room, rules and addresses. */
-export function PersonPage({ person, reload }: { person: Person; reload: () => void }) {
+export function PersonPage({ person, domains, reload }: { person: Person; domains: readonly string[]; reload: () => void }) {
   const rules = useLoad(() => office.rules(person.address), [person.address])
   const listings = useLoad(office.listings, [])
   const access = useLoad(office.access, [])
@@ -30,7 +31,7 @@ export function PersonPage({ person, reload }: { person: Person; reload: () => v
       <Title lead={person.address}>{person.name || person.address}</Title>
       <div class="row-actions">
         <a class="button" href={own ? '/me' : self + '/password'}><Icon name="key" />{t('people.act.password')}</a>
-        <a class="button" href={'/admin/deleted?' + new URLSearchParams({ who: person.address })}><Icon name="undo" />{t('undo.title')}</a>
+        {may('administrator') && <a class="button" href={'/admin/deleted?' + new URLSearchParams({ who: person.address })}><Icon name="undo" />{t('undo.title')}</a>}
         {!own && (
           <button type="button" aria-disabled={!!deeds.doing} onClick={() => void deeds.run('disable', () => office.setDisabled(person.address, !person.disabled), t(person.disabled ? 'people.enabled' : 'people.disabled.done'))}>
             <Icon name={deeds.doing ? 'busy' : 'key'} />{t(person.disabled ? 'people.enable' : 'people.disable')}
@@ -42,6 +43,7 @@ export function PersonPage({ person, reload }: { person: Person; reload: () => v
       {deeds.said && <Note kind="good" live>{deeds.said}</Note>}
       {person.disabled && <Note kind="wait" title={t('people.disabled')}>{t('people.disabled.text')}</Note>}
       {!own && <PasswordLink key={'l' + person.address} person={person} />}
+      {!own && may('owner') && <RolePanel key={'role' + person.address} person={person} domains={domains} reload={reload} />}
       <Room person={person} reload={reload} />
       {!rules.data && !rules.problem && <Busy label={t('loading')} />}
       {rules.data && <Forward key={'f' + person.address} person={person} rules={rules.data} />}

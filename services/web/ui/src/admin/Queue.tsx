@@ -10,6 +10,7 @@ import { useLoad, type Loaded } from './load'
 import { Search } from './Search'
 import { Empty, size, State, When, whenText } from './show'
 import { standing } from './standing'
+import { may } from './session'
 import { count, t } from './texts'
 import { WaitingMessage } from './WaitingMessage'
 
@@ -40,7 +41,7 @@ function List() {
     <>
       <div class="head">
         <Title lead={stats.data ? lead(stats.data) : undefined}>{t('queue.title')}</Title>
-        {(stats.data?.messages ?? 0) > 0 && (
+        {may('administrator') && (stats.data?.messages ?? 0) > 0 && (
           <button type="button" aria-disabled={doing === 'all'} onClick={() => void run('all', () => office.retryAll(''), t('queue.all.done'))}>
             <Icon name={doing === 'all' ? 'busy' : 'retry'} />
             {t('queue.all')}
@@ -110,7 +111,7 @@ function Dead({ hop, busy, onTry }: { hop: HopCounts; busy: boolean; onTry: () =
         <p>{count('queue.dead.text', hop.waiting)} {hop.probe && t('queue.dead.probe', { when: whenText(hop.probe) })}</p>
         {hop.reply && <code class="reply">{hop.reply}</code>}
       </div>
-      <button type="button" aria-disabled={busy} onClick={onTry}><Icon name={busy ? 'busy' : 'retry'} />{t('queue.now')}<span class="unseen"> {name}</span></button>
+      {may('administrator') && <button type="button" aria-disabled={busy} onClick={onTry}><Icon name={busy ? 'busy' : 'retry'} />{t('queue.now')}<span class="unseen"> {name}</span></button>}
     </section>
   )
 }

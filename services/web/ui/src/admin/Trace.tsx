@@ -13,6 +13,7 @@ import { useDeeds } from './act'
 import { office, undoOf, type Traced, type TraceStep } from './api'
 import { Day, dayAsked } from './Day'
 import { useLoad, useSettled } from './load'
+import { may } from './session'
 import { Search } from './Search'
 import { Empty, size, State, When, whenText } from './show'
 import { about, canPutBack, factsOf, fateOf, itemsOf, kindOf, kinds, ownerOf, verbOf, type Facts } from './trace'
@@ -147,7 +148,7 @@ function Message({ id }: { id: string }) {
           <ol class="timeline trace">{m.steps.map((s, i) => <Step key={i} step={s} deeds={deeds(m, s)} doing={doing} run={run} />)}</ol>
           <div class="row-actions">
             {item && <a class="button" href={'/admin/waiting/' + encodeURIComponent(item)}>{t('over.open', { what: t('queue.title') })}</a>}
-            {facts.to[0] && fateOf(m) === 'delivered' && <a class="button" href={'/admin/deleted?' + new URLSearchParams({ who: deliveredTo(m) ?? facts.to[0] })}>{t('trace.deleted')}</a>}
+            {may('administrator') && facts.to[0] && fateOf(m) === 'delivered' && <a class="button" href={'/admin/deleted?' + new URLSearchParams({ who: deliveredTo(m) ?? facts.to[0] })}>{t('trace.deleted')}</a>}
           </div>
         </>
       )}
@@ -171,6 +172,10 @@ function deeds(m: Traced, step: TraceStep): Deed[] {
   const fate = fateOf(m)
   const isLast = (...verbs: string[]) => verbs.includes(verbOf(step)) && m.steps.findLast((s) => verbs.includes(verbOf(s))) === step
   const item = itemsOf(m).at(-1)
+  if (item && fate === 'waiting' && isLast('tried', 'retry', 'release')) {
+    return [{ name: 'retry', icon: 'retry', label: t('wait.retry'), done: t('wait.retry.done'), call: () => office.alterWaiting(item, 'retry') }]
+  }
+  if (!may('administrator')) return []
   if (canPutBack(m, step)) {
     const place = { mailbox: about(step, 'mailbox'), uid: Number(about(step, 'uid')) }
     return [{ name: 'undo:' + place.mailbox + place.uid, icon: 'undo', label: t('undo.back.none'), done: count('undo.done', 1), call: () => undoOf(ownerOf(step)).restore([place]) }]
@@ -180,9 +185,6 @@ function deeds(m: Traced, step: TraceStep): Deed[] {
   }
   if (item && fate === 'held' && isLast('hold')) {
     return [{ name: 'release', icon: 'release', label: t('held.release'), done: t('held.released'), call: () => office.alterWaiting(item, 'release') }]
-  }
-  if (item && fate === 'waiting' && isLast('tried', 'retry', 'release')) {
-    return [{ name: 'retry', icon: 'retry', label: t('wait.retry'), done: t('wait.retry.done'), call: () => office.alterWaiting(item, 'retry') }]
   }
   if (fate === 'later' && isLast('later')) {
     return [{ name: 'release', icon: 'release', label: t('held.release'), done: t('held.released'), call: () => office.alterWaiting(m.id, 'release') }]

@@ -7,6 +7,7 @@ import { decoded, go, path, query } from '../router'
 import { useAct, useDeeds, type Close } from './act'
 import { office, waiting, type Attempt, type Recipient, type Waiting } from './api'
 import { useLoad } from './load'
+import { may } from './session'
 import { size, State, When, whenText, type Kind } from './show'
 import { standing } from './standing'
 import { t } from './texts'
@@ -54,10 +55,14 @@ export function WaitingMessage({ id }: { id: string }) {
       {m && (
         <>
           <div class="row-actions">
-            {isHeld ? button('release', true) : waits && button('retry', true)}
-            {!isHeld && waits && button('hold')}
-            <a class="button" href={waiting(name, 'message')} download><Icon name="download" />{t('wait.read')}</a>
-            <a class="button quiet" href={base + '/drop'}><Icon name="remove" />{t('wait.drop')}</a>
+            {isHeld ? may('administrator') && button('release', true) : waits && button('retry', true)}
+            {may('administrator') && (
+              <>
+                {!isHeld && waits && button('hold')}
+                <a class="button" href={waiting(name, 'message')} download><Icon name="download" />{t('wait.read')}</a>
+                <a class="button quiet" href={base + '/drop'}><Icon name="remove" />{t('wait.drop')}</a>
+              </>
+            )}
           </div>
           <Facts message={m} />
           {m.to.map((r) => <To key={r.address} to={r} base={base} />)}
@@ -106,7 +111,7 @@ function To({ to, base }: { to: Recipient; base: string }) {
         <ol class="timeline">{attempts.map((a) => <Try key={a.at} attempt={a} />)}</ol>
       )}
       {to.tries > attempts.length && <p class="soft">{t('wait.earlier', { tries: to.tries })}</p>}
-      {open && (
+      {open && may('administrator') && (
         <div class="row-actions">
           <a class="button" href={base + '/redirect?' + new URLSearchParams({ for: to.address })}><Icon name="route" />{t('wait.redirect')}</a>
         </div>

@@ -5,7 +5,7 @@ import { me } from './session'
 export interface Loaded<T> {
   data: T | undefined
   problem: Problem | undefined // of the last time; data of before stays
-  absent: boolean // this box doesn't have it
+  absent: boolean // this box doesn't have it, or not for who asks
   busy: boolean
   reload: () => Promise<void>
 }
@@ -28,7 +28,7 @@ export function useLoad<T>(ask: () => Promise<T>, deps: readonly unknown[], ever
       const problem = problemOf(error)
       if (mine !== turn.current) return
       if (problem.status === 401) me.value = null
-      setState((s) => ({ ...s, problem, absent: problem.status === 404, busy: false }))
+      setState((s) => ({ ...s, problem, absent: problem.status === 404 || problem.status === 403, busy: false }))
     }
   }, [])
   useEffect(() => {

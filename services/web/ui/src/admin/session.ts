@@ -1,8 +1,11 @@
 import { signal } from '@preact/signals'
-import { api, type Person } from '../api'
+import { api, type Duty, type Self } from '../api'
 
 /** Who is signed in: undefined until it is known, null for nobody. */
-export const me = signal<Person | null | undefined>(undefined)
+export const me = signal<Self | null | undefined>(undefined)
+
+/** Whether who is signed in is good for something. */
+export const may = (duty: Duty) => me.value?.may.includes(duty) ?? false
 
 export async function whoAmI(): Promise<void> {
   me.value = await api.session().catch(() => null)

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { me, signOut } from '../admin/session'
+import { may, me, signOut } from '../admin/session'
 import { path } from '../router'
 import { t } from '../texts'
 import { Icon, Mark, type IconName } from './Icon'
@@ -23,7 +23,7 @@ export function Frame({ children }: { children: ComponentChildren }) {
     </li>
   )
   const items: Item[] = [
-    ...(who?.admin ? office() : []),
+    ...(who ? officeItems() : []),
     ['/connect', 'laptop', t('frame.connect')],
     ['/me', 'key', t('frame.me')],
   ]
@@ -67,7 +67,13 @@ export function Frame({ children }: { children: ComponentChildren }) {
 
 type Item = [to: string, icon: IconName, label: string]
 
-/** Those for whoever runs the box, what is needed most first. */
+/** Those of the office that are for who is signed in, what is needed most first. */
+export function officeItems(): Item[] {
+  if (may('administrator')) return office()
+  const some = (may('people') ? ['/admin/people', '/admin/addresses'] : []).concat(may('help desk') ? ['/admin/trace', '/admin/waiting'] : [])
+  return office().filter(([to]) => some.includes(to))
+}
+
 const office = (): Item[] => [
   ['/admin', 'gauge', t('frame.overview')],
   ['/admin/people', 'people', t('frame.people')],

@@ -4,7 +4,6 @@ import type { admin } from './en.admin'
 // Deutsch, für die Seiten der Personen, die die Box verwalten.
 export default {
   'people.admin.title': 'Personen',
-  'people.admin': 'Administrator',
   'people.search': 'Person finden',
   'people.none': 'Niemand heißt „{q}“, und keine Adresse ist so.',
   'people.many': 'Die ersten {shown} von {all}. Geben Sie einen Teil des Namens ein, um die anderen zu finden.',

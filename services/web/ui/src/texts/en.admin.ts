@@ -1,7 +1,6 @@
 // English, for the pages of whoever runs the box: fetched with them.
 export const admin = {
   'people.admin.title': 'People',
-  'people.admin': 'Administrator',
   'people.search': 'Find a person',
   'people.none': 'Nobody is called “{q}”, and no address has it.',
   'people.many': 'The first {shown} of {all}. Type a part of the name to find the others.',

@@ -4,7 +4,6 @@ import type { admin } from './en.admin'
 // Italiano, per le pagine di chi gestisce la box.
 export default {
   'people.admin.title': 'Persone',
-  'people.admin': 'Amministratore',
   'people.search': 'Trova una persona',
   'people.none': 'Nessuno si chiama «{q}», e nessun indirizzo è così.',
   'people.many': 'I primi {shown} di {all}. Scriva una parte del nome per trovare gli altri.',

@@ -4,7 +4,6 @@ import type { admin } from './en.admin'
 // Română, pentru paginile celor care conduc cutia.
 export default {
   'people.admin.title': 'Persoane',
-  'people.admin': 'Administrator',
   'people.search': 'Găsește o persoană',
   'people.none': 'Nimeni nu se numește „{q}” și nicio adresă nu este așa.',
   'people.many': 'Primii {shown} din {all}. Scrieți o parte din nume ca să-i găsiți pe ceilalți.',

@@ -4,7 +4,6 @@ import type { admin } from './en.admin'
 // Shqip, për faqet e atyre që drejtojnë kutinë.
 export default {
   'people.admin.title': 'Njerëzit',
-  'people.admin': 'Administrator',
   'people.search': 'Gjej një person',
   'people.none': 'Askush nuk quhet “{q}”, dhe asnjë adresë s’është e tillë.',
   'people.many': '{shown} të parët nga {all}. Shkruani një pjesë të emrit për të gjetur të tjerët.',

@@ -4,7 +4,6 @@ import type { admin } from './en.admin'
 // Srpski, za stranice onih koji vode kutiju.
 export default {
   'people.admin.title': 'Ljudi',
-  'people.admin': 'Administrator',
   'people.search': 'Nađi osobu',
   'people.none': 'Niko se ne zove „{q}“ i nijedna adresa nije takva.',
   'people.many': 'Prvih {shown} od {all}. Upišite deo imena da nađete ostale.',
