@@ -40,6 +40,7 @@ func (s *Server) ownAreas() []area {
 			{"GET /api/me/sessions", forSignedIn, "Where one is signed in, the one used last first.", nil, getSessionsAnswer{}, s.getSessions},
 			{"DELETE /api/me/sessions", forSignedIn, "Signs all other browsers out.", nil, nil, s.deleteSessions},
 			{"DELETE /api/me/sessions/{id}", forSignedIn, "Signs one browser out.", nil, nil, s.deleteOwnSession},
+			{"GET /api/events?topics", forSignedIn, "A stream of server-sent events that say what has changed: queue, held, trace, health, collect, moves, jobs, update, log.", nil, media("text/event-stream"), s.getEvents},
 			{"GET /api/me/search?q&mailbox&limit", forSignedIn, "Searches one's own mail.", nil, found{}, s.getSearch},
 			{"POST /api/password-link", forAnybody, "Chooses a password by a link that an administrator has made. It is used up then.", postByLinkBody{}, nil, s.postByLink},
 		}},

@@ -204,6 +204,21 @@ type postAsOfBody struct {
 	Folder  string    `json:"folder"`
 }
 
+// states are how far all are.
+func (j *jobs) states() map[string]mail.Progress {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	all := map[string]mail.Progress{}
+	for id, task := range j.all {
+		p := task.progress
+		if !task.ended.IsZero() {
+			p = mail.Progress{Done: -1}
+		}
+		all[id] = p
+	}
+	return all
+}
+
 // postAsOf is POST …/undo/as-of: 202 and a job that puts a mailbox (an ID), or
 // everything, back as it was at a time; into the folder, or in its place.
 func (s *Server) postAsOf(w http.ResponseWriter, r *http.Request, u *undoRequest) error {
@@ -247,18 +262,9 @@ func (s *Server) postAsOf(w http.ResponseWriter, r *http.Request, u *undoRequest
 	return nil
 }
 
-// job is the job that a request names, of whoever sent it.
-func (s *Server) job(r *http.Request) (*job, error) {
-	who, err := s.login(r)
-	if err != nil {
-		return nil, err
-	}
-	return s.jobs.find(r.PathValue("id"), who)
-}
-
 // getJob is GET /api/jobs/{id}: how far it has come, or what came of it.
-func (s *Server) getJob(w http.ResponseWriter, r *http.Request, _ caller) error {
-	task, err := s.job(r)
+func (s *Server) getJob(w http.ResponseWriter, r *http.Request, who caller) error {
+	task, err := s.jobs.find(r.PathValue("id"), who)
 	if err != nil {
 		return err
 	}
@@ -267,8 +273,8 @@ func (s *Server) getJob(w http.ResponseWriter, r *http.Request, _ caller) error 
 }
 
 // deleteJob is DELETE /api/jobs/{id}: stops it; what it has done stays. 204.
-func (s *Server) deleteJob(w http.ResponseWriter, r *http.Request, _ caller) error {
-	task, err := s.job(r)
+func (s *Server) deleteJob(w http.ResponseWriter, r *http.Request, who caller) error {
+	task, err := s.jobs.find(r.PathValue("id"), who)
 	if err != nil {
 		return err
 	}

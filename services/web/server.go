@@ -110,6 +110,7 @@ type Server struct {
 	sessions sessions
 	jobs     *jobs
 	links    passwordLinks
+	streams  *streams
 
 	signingIn, enrolling challenges // by passkeys
 
@@ -151,7 +152,7 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: read the built pages: %w", err)
 	}
-	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, signingIn: challenges{now: opt.Clock}, enrolling: challenges{now: opt.Clock}, links: passwordLinks{now: opt.Clock}, jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving), bundling: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
+	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, signingIn: challenges{now: opt.Clock}, enrolling: challenges{now: opt.Clock}, links: passwordLinks{now: opt.Clock}, streams: newStreams(), jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving), bundling: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
 	s.secure = s.httpServer(s.SecureHandler())
 	s.secure.TLSConfig = opt.TLS.Clone() // net/http adds HTTP/2 to it
 	s.plain = s.httpServer(s.PlainHandler())
@@ -190,6 +191,8 @@ func (s *Server) Serve(l net.Listener, mode Mode) error {
 // is left when ctx ends.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.jobs.stop()
+	s.streams.end()
+	defer s.streams.looking.Wait()
 	err := errors.Join(s.secure.Shutdown(ctx), s.plain.Shutdown(ctx), s.jobs.wait(ctx))
 	if err != nil {
 		err = errors.Join(err, s.secure.Close(), s.plain.Close())

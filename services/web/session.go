@@ -133,6 +133,14 @@ func (s *sessions) proved(value string) bool {
 	return v != nil && s.now().Sub(v.proved) < sureFor
 }
 
+// alive says whether a cookie's session goes on. It isn't used by that.
+func (s *sessions) alive(value string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.m[sessionKeyOf(value)]
+	return v != nil && !v.over(s.now())
+}
+
 // end closes one session.
 func (s *sessions) end(value string) {
 	s.mu.Lock()

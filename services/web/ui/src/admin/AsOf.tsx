@@ -48,13 +48,10 @@ function Ask({ who, undo }: { who: string; undo: Undo }) {
 }
 
 function Work({ id, undo }: { id: string; undo: Undo }) {
-  const work = useLoad(() => undo.job(id), [id])
+  const [over, setOver] = useState(false)
+  const work = useLoad(() => undo.job(id), [id], over ? 0 : 1000, over ? undefined : 'jobs')
   const job = work.data
-  useEffect(() => {
-    if (work.absent || (job && job.state !== 'running')) return
-    const timer = setTimeout(() => void work.reload(), 1000)
-    return () => clearTimeout(timer)
-  }, [work.data, work.problem, work.busy])
+  useEffect(() => setOver(work.absent || (!!job && job.state !== 'running')), [work.absent, job])
   return (
     <section class="panel narrow" aria-live="polite">
       <h2>{t('asof.title')}</h2>

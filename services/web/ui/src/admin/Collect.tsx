@@ -16,7 +16,7 @@ const soon = 5_000
 
 /** Mailboxes at providers from which mail is fetched. */
 export function Collect({ base }: { base: string }) {
-  const sources = useLoad(office.sources, [], soon)
+  const sources = useLoad(office.sources, [], soon, 'collect')
   const { doing, said, problem, run, say } = useDeeds(sources.reload)
   const [, , , which, act] = path.value.split('/')
   const chosen = sources.data?.find((s) => s.id === decoded(which ?? ''))

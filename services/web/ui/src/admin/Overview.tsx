@@ -24,11 +24,11 @@ const rarely = 600_000
 
 /** /admin: how the box is, in one glance, and what to do about it. */
 export function Overview() {
-  const health = useLoad(office.health, [], soon)
-  const queue = useLoad(office.queueStats, [], soon)
-  const held = useLoad(() => office.held(), [], soon)
-  const sources = useLoad(office.sources, [], soon)
-  const versions = useLoad(office.versions, [], soon)
+  const health = useLoad(office.health, [], soon, 'health')
+  const queue = useLoad(office.queueStats, [], soon, 'queue')
+  const held = useLoad(() => office.held(), [], soon, 'held')
+  const sources = useLoad(office.sources, [], soon, 'collect')
+  const versions = useLoad(office.versions, [], soon, 'update')
   const dns = useLoad(() => office.dns(true), [], rarely)
   const all = [health, queue, held, sources, versions, dns]
   const lights = [

@@ -29,9 +29,9 @@ function List() {
   const hop = query.value.get('hop') ?? ''
   const filter = { limit: String(page), ...(q && { address: q }), ...(onlyHeld && { held: 'true' }), ...(hop && { hop }) }
   const key = JSON.stringify(filter)
-  const stats = useLoad(office.queueStats, [], soon)
-  const first = useLoad(() => office.queue(filter), [key], soon)
-  const held = useLoad(() => office.held(), [], soon)
+  const stats = useLoad(office.queueStats, [], soon, 'queue')
+  const first = useLoad(() => office.queue(filter), [key], soon, 'queue')
+  const held = useLoad(() => office.held(), [], soon, 'held')
   const rest = useRest(key, filter, first)
   const reload = () => Promise.all([stats.reload(), first.reload(), held.reload()])
   const { doing, said, problem, run, say } = useDeeds(reload)

@@ -35,8 +35,8 @@ function Find() {
   const until = query.value.get('until') ?? ''
   const filter = { limit: String(page), ...(q && { q }), ...dayAsked('from', from, 0), ...dayAsked('until', until, 1) }
   const key = JSON.stringify(filter)
-  const first = useLoad(() => office.trace(filter), [key])
   const [rest, setRest] = useState<{ messages: Traced[]; next?: string; problem?: Problem; busy?: boolean }>({ messages: [] })
+  const first = useLoad(() => office.trace(filter), [key], 0, rest.messages.length > 0 ? undefined : 'trace') // further pages go on where the first ended
   useEffect(() => setRest({ messages: [] }), [key])
   const next = rest.next ?? first.data?.next
   const more = async () => {
@@ -122,7 +122,7 @@ function recipients(f: Facts): string {
 }
 
 function Message({ id }: { id: string }) {
-  const loaded = useLoad(() => office.traced(id), [id], 5_000)
+  const loaded = useLoad(() => office.traced(id), [id], 5_000, 'trace')
   const m = loaded.data
   const { doing, said, problem, run } = useDeeds(loaded.reload)
   const facts = m && factsOf(m)

@@ -16,7 +16,7 @@ const base = '/admin/box'
 
 /** /admin/box: the box's software, and how to end or restart it. */
 export function Updates() {
-  const versions = useLoad(office.versions, [], 5_000)
+  const versions = useLoad(office.versions, [], 5_000, 'update')
   const [away, setAway] = useState<'restart' | 'off'>()
   const v = versions.data
   const act = path.value.split('/')[3] ?? ''

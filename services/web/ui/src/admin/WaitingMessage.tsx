@@ -18,7 +18,7 @@ const soon = 5_000
 export function WaitingMessage({ id }: { id: string }) {
   const name = decoded(id)
   const base = '/admin/waiting/' + id
-  const loaded = useLoad(() => office.waiting(name), [name], soon)
+  const loaded = useLoad(() => office.waiting(name), [name], soon, 'queue')
   const { doing, said, problem, run, say } = useDeeds(loaded.reload)
   const m = loaded.data
   const close: Close = (text) => {

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { problemOf, type Problem } from '../api'
+import { listen, live, type Topic } from './live'
 import { me } from './session'
 
 export interface Loaded<T> {
@@ -10,10 +11,10 @@ export interface Loaded<T> {
   reload: () => Promise<void>
 }
 
-/** What the box says, asked for when `deps` change, when somebody asks, and every so many milliseconds while somebody
- * looks. An answer that comes when another question has been asked meanwhile is not shown. Where what the last answer was about must not be
+/** What the box says, asked for when `deps` change, when somebody asks, and while somebody looks when the box says that
+ * a topic has changed, or else every so many milliseconds. An answer that comes when another question has been asked meanwhile is not shown. Where what the last answer was about must not be
  * seen beside another question (another person, another message), the component has a key. */
-export function useLoad<T>(ask: () => Promise<T>, deps: readonly unknown[], every = 0): Loaded<T> {
+export function useLoad<T>(ask: () => Promise<T>, deps: readonly unknown[], every = 0, topic?: Topic): Loaded<T> {
   const [state, setState] = useState<{ data?: T; problem?: Problem; absent?: boolean; busy: boolean }>({ busy: true })
   const turn = useRef(0)
   const latest = useRef(ask)
@@ -35,8 +36,10 @@ export function useLoad<T>(ask: () => Promise<T>, deps: readonly unknown[], ever
     void reload() // what was shown stays until the answer is there: nothing jumps while somebody types
     return () => void turn.current++
   }, deps)
+  useEffect(() => (topic ? listen(topic, () => void reload()) : undefined), [topic])
+  const told = topic !== undefined && live.value
   useEffect(() => {
-    if (!every) return
+    if (!every || told) return
     const look = () => document.visibilityState === 'visible' && void reload()
     const timer = setInterval(look, every)
     document.addEventListener('visibilitychange', look)
@@ -44,7 +47,7 @@ export function useLoad<T>(ask: () => Promise<T>, deps: readonly unknown[], ever
       clearInterval(timer)
       document.removeEventListener('visibilitychange', look)
     }
-  }, [every])
+  }, [every, told])
   return { data: state.data, problem: state.problem, absent: state.absent ?? false, busy: state.busy, reload }
 }
 
