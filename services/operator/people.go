@@ -5,6 +5,8 @@ func peopleCommands() []command {
 	return []command{
 		{"user list", "WHERE", "list the people", userList},
 		{"user add", "ADDRESS [--name NAME] [--admin] WHERE", "add a person; the password is asked for", userAdd},
+		{"user import", "FILE WHERE", "add all people of a table (CSV) whose first line names its columns: address, name, password; nobody unless every line is right. Passwords that are missing are made and written as a table", userImport},
+		{"user export", "--box https://ADDRESS --token-file FILE [--ca FILE]", "write the people as a table (CSV): role, aliases, groups, bound and use", userExport},
 		{"user passwd", "ADDRESS WHERE", "set a person's password; it is asked for", userPasswd},
 		{"user link", "ADDRESS --box https://ADDRESS --token-file FILE [--ca FILE]", "make a link by which a person chooses a password that nobody else knows; it is good once, for a day", userLink},
 		{"user disable", "ADDRESS WHERE", "let nobody log in as a person, at once and with whatever they have; mail goes on to arrive", userDisable(true)},

@@ -94,6 +94,7 @@ func (s *Server) peopleAreas() []area {
 		{"people", true, []call{
 			{"GET /api/accounts", forPeople, "The office's people.", nil, getAccountsAnswer{}, s.getAccounts},
 			{"POST /api/accounts", forPeople, "Adds somebody.", postAccountBody{}, person{}, s.postAccount},
+			{"GET /api/people.csv", forPeople, "The people as a table.", nil, media("text/csv"), s.getPeopleCSV},
 			{"PATCH /api/accounts/{address}", forPeople, "Changes what it has. Zero means no bound.", patchAccountBody{}, person{}, s.patchAccount},
 			{"DELETE /api/accounts/{address}", forPeople | sure, "Removes somebody. Their mail can be brought back for a time.", nil, nil, s.deleteAccount},
 			{"PUT /api/accounts/{address}/role", forOwners | sure, "Says what somebody may do beside using their own mailbox.", putRoleBody{}, nil, s.putRole},

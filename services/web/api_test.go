@@ -147,7 +147,7 @@ func TestWhoMayWhat(t *testing.T) {
 		"POST /api/session/passkey/challenge", "POST /api/session/passkey", "GET /metrics"}
 	helps := []string{"GET /api/trace", "GET /api/trace/{id}", "GET /api/queue", "GET /api/queue/stats", "GET /api/queue/{id}", "POST /api/queue/{id}/retry", "GET /api/health", "GET /api/tally",
 		"GET /api/accounts/{address}/verdicts/{mailbox}/{uid}"}
-	looksAfter := []string{"GET /api/accounts", "POST /api/accounts", "PATCH /api/accounts/{address}", "DELETE /api/accounts/{address}", "PUT /api/accounts/{address}/password",
+	looksAfter := []string{"GET /api/accounts", "GET /api/people.csv", "POST /api/accounts", "PATCH /api/accounts/{address}", "DELETE /api/accounts/{address}", "PUT /api/accounts/{address}/password",
 		"POST /api/accounts/{address}/password-link", "GET /api/accounts/{address}/limits", "PATCH /api/accounts/{address}/limits", "DELETE /api/accounts/{address}/second-factor",
 		"GET /api/accounts/{address}/app-passwords", "DELETE /api/accounts/{address}/app-passwords", "GET /api/accounts/{address}/passkeys", "DELETE /api/accounts/{address}/passkeys",
 		"GET /api/accounts/{address}/devices", "GET /api/accounts/{address}/rules", "PATCH /api/accounts/{address}/rules", "GET /api/aliases", "PUT /api/aliases/{address}", "DELETE /api/aliases/{address}",

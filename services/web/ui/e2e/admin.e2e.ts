@@ -68,6 +68,14 @@ const pages: [name: string, at: string, ready: (page: Page) => Promise<unknown>]
     await page.getByText('accounts/dora.leka@example.test').waitFor()
     await page.getByText('What was said with it').first().click()
   }],
+  ['box-tokens', '/admin/box/tokens', async (page) => {
+    await page.getByLabel('Name').fill('nightly backup')
+    await page.getByLabel('where messages are').check()
+    await page.getByRole('button', { name: 'Make it' }).click()
+    await page.getByText(/^sanduk_/).waitFor()
+    await page.getByRole('heading', { name: 'nightly backup' }).waitFor()
+    await page.getByText('where messages are (looking only)').waitFor()
+  }],
   ['box-restart', '/admin/box/restart', (page) => page.getByText('Restart the box?').waitFor()],
   ['box-network', '/admin/box/network', (page) => page.getByRole('button', { name: 'Try for 90 seconds' }).waitFor()],
   ['box-admission', '/admin/box/admission', async (page) => {

@@ -5,6 +5,7 @@ import { Busy, Note, ProblemNote, Title } from '../parts/parts'
 import { decoded, go, path, query } from '../router'
 import { locale } from '../texts'
 import { count, t } from './texts'
+import { ImportPeople } from './ImportPeople'
 import { AddDialog, PasswordDialog, RemoveDialog } from './dialogs'
 import { PersonPage } from './PersonPage'
 import { Search } from './Search'
@@ -35,15 +36,18 @@ export function People({ status }: { status: Status }) {
   }
   const [, , , who, act] = path.value.split('/')
   const chosen = people?.find((p) => p.address === decoded(who ?? ''))
+  const domains = me.value?.domains ?? status.domains ?? []
+  if (who === 'import' && people) return <ImportPeople people={people} domains={domains} reload={() => void load()} />
   if (chosen && !act) return <PersonPage key={chosen.address} person={chosen} domains={status.domains ?? []} reload={() => void load()} />
   return (
     <>
       <div class="head">
         <Title lead={people ? count('people.count', people.length) : undefined}>{t('people.admin.title')}</Title>
-        <a class="button primary" href="/admin/people/add">
-          <Icon name="addPerson" />
-          {t('people.add')}
-        </a>
+        <div class="row-actions">
+          <a class="button primary" href="/admin/people/add"><Icon name="addPerson" />{t('people.add')}</a>
+          <a class="button" href="/admin/people/import"><Icon name="upload" />{t('import.open')}</a>
+          <a class="button quiet" href="/api/people.csv" download><Icon name="download" />{t('import.export')}</a>
+        </div>
       </div>
       {said && <Note kind="good" live>{said}</Note>}
       <ProblemNote problem={problem} />

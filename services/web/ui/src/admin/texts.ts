@@ -1,10 +1,12 @@
 import { en } from '../texts/en'
 import { admin } from '../texts/en.admin'
 import { box } from '../texts/en.box'
+import { imports } from '../texts/en.imports'
 import { log } from '../texts/en.log'
 import { role } from '../texts/en.role'
 import { own } from '../texts/en.own'
+import { token } from '../texts/en.token'
 import { speak } from '../texts'
 
 /** All catalogues: pages that are fetched later may say what the first ones do. */
-export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role })
+export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token })

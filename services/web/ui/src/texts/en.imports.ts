@@ -1,0 +1,22 @@
+// Many people at once, from a table and into one.
+export const imports = {
+  'import.open': 'Add several',
+  'import.export': 'Save as a table',
+  'import.title': 'Add several people',
+  'import.lead': 'Paste a list, or choose a file from a table program: a name and an address in each line, and a password where there is one. You see what was understood before anybody is added.',
+  'import.list': 'The list',
+  'import.lines': 'Lines {lines} were not understood, and are left out.',
+  'import.state': 'What becomes of it',
+  'import.there': 'There is somebody with this address.',
+  'import.elsewhere': '{domain} is not a domain of this office.',
+  'import.new': 'New',
+  'import.new.password': 'New, with a password that is made',
+  'import.go.one': 'Add one person',
+  'import.go.other': 'Add {n} people',
+  'import.adding': '{name} is being added: {at} of {all}.',
+  'import.done': 'Added',
+  'import.added': '{done} of {all} people were added.',
+  'import.keep': 'Passwords that were made are shown this once: copy or print them, and give each person theirs.',
+  'import.print': 'Print',
+  'import.again': 'Another list',
+}
