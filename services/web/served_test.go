@@ -52,6 +52,9 @@ func serveOffice(t *testing.T, o *Options) {
 	o.Log = servedLog(t, now)
 	o.Undo = undo
 	o.Addresses = newServedAddresses()
+	o.Content = &rulebook{rules: []mail.ContentRule{{Name: "Prices stay inside", Out: true, Names: true, Words: []string{"prices"}, Action: mail.ContentHold}, {Name: "Card numbers", In: true, Out: true, Internal: true, Ready: []string{"card"}, Action: mail.ContentRedact}}}
+	o.BlockLists = &listBook{set: mail.BlockLists{Lists: []mail.BlockList{{Zone: "b.test"}}, Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}}}
+	o.Spares = &spareBook{spares: []mail.Spare{{Domain: "sister.test", Recipients: []string{"info", "sales"}}}}
 	o.Access = &servedAccess{}
 	o.Networking = &servedNetwork{settings: json.RawMessage(`{"mode":"dhcp","ntp":["time.example.test"]}`)}
 	o.Admissions = &servedAdmission{}

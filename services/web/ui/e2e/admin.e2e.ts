@@ -18,7 +18,7 @@ async function signIn(page: Page, box: Box, at: string) {
 }
 
 /** States of a page, or dialogs on it: seen in two forms, the pages themselves in all four. */
-const states = ['trace-none', 'waiting-drop', 'waiting-none', 'addresses-edit', 'box-restart', 'collect-add', 'deleted-nobody']
+const states = ['trace-none', 'waiting-drop', 'waiting-none', 'addresses-edit', 'box-restart', 'collect-add', 'rules-add', 'deleted-nobody']
 
 /** The pages, each with what shows that it is there. One without an address follows from the page before. */
 const pages: [name: string, at: string, ready: (page: Page) => Promise<unknown>][] = [
@@ -90,6 +90,10 @@ const pages: [name: string, at: string, ready: (page: Page) => Promise<unknown>]
   ['collect', '/admin/flow', (page) => page.getByRole('heading', { name: 'info@oldhost.test' }).waitFor()],
   ['collect-add', '/admin/flow/add', (page) => page.getByRole('button', { name: 'Try it' }).waitFor()],
   ['routes', '/admin/flow/out', (page) => page.getByText('Goes by relay.provider.test').waitFor()],
+  ['rules', '/admin/flow/rules', (page) => page.getByRole('heading', { name: 'Prices stay inside' }).waitFor()],
+  ['rules-add', '/admin/flow/rules/add', (page) => page.getByLabel('Words or phrases').waitFor()],
+  ['guards', '/admin/flow/guards', (page) => page.getByText('It is silent').waitFor()],
+  ['spare', '/admin/flow/spare', (page) => page.getByText('2 people there').waitFor()],
   ['deleted-nobody', '/admin/deleted', (page) => page.getByText('Choose whose mail it is about').waitFor()],
   ['deleted', '/admin/deleted?who=alice@example.test', (page) => page.getByRole('rowheader', { name: 'Invoice 2026-118' }).waitFor()],
   ['deleted-folders', '/admin/deleted/folders?who=alice@example.test', (page) => page.getByRole('rowheader', { name: 'Projects/2025' }).waitFor()],
@@ -500,6 +504,55 @@ describe.skipIf(realBox)('the box at work', () => {
     await page.getByRole('link', { name: 'Remove bank.test' }).click()
     await dialog.getByRole('button', { name: 'Remove' }).click()
     await page.getByRole('heading', { name: 'Mail to bank.test' }).waitFor({ state: 'detached' })
+    expect(faults).toEqual([])
+    await context.close()
+  })
+
+  test('a rule on contents is written, tried on past mail, and removed', async () => {
+    const box = await newBox({ people: true })
+    const { page, context, faults } = await open(browser, 'desktop-light')
+    await signIn(page, box, '/admin/flow/rules')
+    await page.getByRole('link', { name: 'Add a rule' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await dialog.getByText('The rule has no name.').waitFor()
+    await dialog.getByText('The rule looks for nothing.').waitFor()
+    await dialog.getByLabel('Name', { exact: true }).fill('Plans stay inside')
+    await dialog.getByLabel('Words or phrases').fill('secret plan')
+    await dialog.getByLabel('What is done').selectOption('refuse')
+    await dialog.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('heading', { name: 'Plans stay inside' }).waitFor()
+    await page.getByText('Refuses such mail, and says why. For mail that goes out.').waitFor()
+    await page.getByRole('link', { name: 'Try it Plans stay inside' }).click()
+    await dialog.getByRole('button', { name: 'Look' }).click()
+    await dialog.getByText('It would have met 200 messages.').waitFor()
+    await expectAccessible(page, 'rule tried')
+    await shot(page, 'rules-tried-desktop-light')
+    await page.keyboard.press('Escape')
+    await page.getByRole('link', { name: 'Remove Plans stay inside' }).click()
+    await dialog.getByRole('button', { name: 'Remove' }).click()
+    await page.getByText('The rule is removed.').waitFor()
+    expect(await page.getByRole('heading', { name: 'Plans stay inside' }).count()).toBe(0)
+    expect(faults).toEqual([])
+    await context.close()
+  })
+
+  test('a list of bad senders is tried before it counts; a spare domain comes and goes', async () => {
+    const box = await newBox({ people: true })
+    const { page, context, faults } = await open(browser, 'phone-light')
+    await signIn(page, box, '/admin/flow/guards')
+    await page.getByLabel('List', { exact: true }).fill('over.test')
+    await page.getByRole('button', { name: 'Ask it' }).click()
+    await page.getByText('This list doesn’t work. It has ended').waitFor()
+    await page.getByLabel('List', { exact: true }).fill('a.test')
+    await page.getByRole('button', { name: 'Ask it' }).click()
+    await page.getByText('a.test is asked from now on.').waitFor()
+    await page.goto(box.url + '/admin/flow/spare')
+    await page.getByLabel('Domain').fill('partner.test')
+    await page.getByRole('button', { name: 'Add the domain' }).click()
+    await page.getByText('everybody there').waitFor()
+    await page.getByRole('button', { name: 'Remove sister.test' }).click()
+    await page.getByText('The box takes no more mail for sister.test.').waitFor()
     expect(faults).toEqual([])
     await context.close()
   })

@@ -1,6 +1,7 @@
 import { en } from '../texts/en'
 import { admin } from '../texts/en.admin'
 import { box } from '../texts/en.box'
+import { guards } from '../texts/en.guards'
 import { imports } from '../texts/en.imports'
 import { log } from '../texts/en.log'
 import { role } from '../texts/en.role'
@@ -9,4 +10,4 @@ import { token } from '../texts/en.token'
 import { speak } from '../texts'
 
 /** All catalogues: pages that are fetched later may say what the first ones do. */
-export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token })
+export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token, ...guards })
