@@ -56,6 +56,8 @@ func serveOffice(t *testing.T, o *Options) {
 	o.BlockLists = &listBook{set: mail.BlockLists{Lists: []mail.BlockList{{Zone: "b.test"}}, Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}}}
 	o.Spares = &spareBook{spares: []mail.Spare{{Domain: "sister.test", Recipients: []string{"info", "sales"}}}}
 	o.Access = &servedAccess{}
+	o.POP3, o.APOP, o.LogInCerts = &popBook{}, &apopBook{}, &certificateBook{}
+	o.Sizes = &sizeBook{set: []mail.SizeBound{{Who: "example.test", Bytes: 50 << 20}}}
 	o.Networking = &servedNetwork{settings: json.RawMessage(`{"mode":"dhcp","ntp":["time.example.test"]}`)}
 	o.Admissions = &servedAdmission{}
 	o.BoxCertificate = servedCertificate(t)

@@ -38,7 +38,7 @@ export function People({ status }: { status: Status }) {
   const chosen = people?.find((p) => p.address === decoded(who ?? ''))
   const domains = me.value?.domains ?? status.domains ?? []
   if (who === 'import' && people) return <ImportPeople people={people} domains={domains} reload={() => void load()} />
-  if (chosen && !act) return <PersonPage key={chosen.address} person={chosen} domains={status.domains ?? []} reload={() => void load()} />
+  if (chosen && act !== 'password' && act !== 'remove') return <PersonPage key={chosen.address} person={chosen} part={act ?? ''} domains={status.domains ?? []} reload={() => void load()} />
   return (
     <>
       <div class="head">

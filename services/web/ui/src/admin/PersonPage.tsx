@@ -1,4 +1,3 @@
-import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Person } from '../api'
 import { Field } from '../parts/Field'
@@ -7,17 +6,45 @@ import { Busy, CopyButton, Note, ProblemNote, Title } from '../parts/parts'
 import { useDeeds } from './act'
 import { office, type Access, type Rules } from './api'
 import { Devices } from './Devices'
+import { Fetching, OldLogIn } from './Fetching'
+import { Largest } from './Largest'
 import { addressesFault, Lines, linesOf } from './Lines'
 import { useLoad } from './load'
-import { Check } from './Pick'
+import { LogInCertificates } from './LogInCertificates'
+import { Panel } from './Panel'
+import { Check, Parts } from './Pick'
 import { Saving } from './Saving'
 import { RolePanel } from './RolePanel'
 import { may, me } from './session'
 import { size } from './show'
 import { count, t } from './texts'
 
-/** /admin/people/ADDRESS: one person's room, rules and addresses. */
-export function PersonPage({ person, domains, reload }: { person: Person; domains: readonly string[]; reload: () => void }) {
+/** /admin/people/ADDRESS: one person, in parts. */
+export function PersonPage({ person, domains, part, reload }: { person: Person; domains: readonly string[]; part: string; reload: () => void }) {
+  const self = '/admin/people/' + encodeURIComponent(person.address)
+  return (
+    <>
+      <p class="back-line"><a href="/admin/people"><Icon name="back" size={16} />{t('people.admin.title')}</a></p>
+      <Title lead={person.address}>{person.name || person.address}</Title>
+      {may('administrator') && <Parts label={person.name || person.address} parts={[[self, t('person.part.person')], [self + '/programs', t('person.part.programs')]]} />}
+      {part === 'programs' ? <PersonPrograms person={person} /> : <PersonItself person={person} domains={domains} reload={reload} />}
+    </>
+  )
+}
+
+/** What is special about this person's programs. */
+function PersonPrograms({ person }: { person: Person }) {
+  return (
+    <>
+      <Fetching person={person} />
+      <OldLogIn person={person} />
+      <LogInCertificates person={person} />
+    </>
+  )
+}
+
+/** One person's room, rules and addresses. */
+function PersonItself({ person, domains, reload }: { person: Person; domains: readonly string[]; reload: () => void }) {
   const rules = useLoad(() => office.rules(person.address), [person.address])
   const listings = useLoad(office.listings, [])
   const access = useLoad(office.access, [])
@@ -27,8 +54,6 @@ export function PersonPage({ person, domains, reload }: { person: Person; domain
   const addresses = (listings.data ?? []).filter((l) => l.members.includes(person.address))
   return (
     <>
-      <p class="back-line"><a href="/admin/people"><Icon name="back" size={16} />{t('people.admin.title')}</a></p>
-      <Title lead={person.address}>{person.name || person.address}</Title>
       <div class="row-actions">
         <a class="button" href={own ? '/me' : self + '/password'}><Icon name="key" />{t('people.act.password')}</a>
         {may('administrator') && <a class="button" href={'/admin/deleted?' + new URLSearchParams({ who: person.address })}><Icon name="undo" />{t('undo.title')}</a>}
@@ -45,6 +70,7 @@ export function PersonPage({ person, domains, reload }: { person: Person; domain
       {!own && <PasswordLink key={'l' + person.address} person={person} />}
       {!own && may('owner') && <RolePanel key={'role' + person.address} person={person} domains={domains} reload={reload} />}
       <Room person={person} reload={reload} />
+      {may('administrator') && <Largest key={'size' + person.address} person={person} />}
       {!rules.data && !rules.problem && <Busy label={t('loading')} />}
       {rules.data && <Forward key={'f' + person.address} person={person} rules={rules.data} />}
       {listings.data && rules.data && (
@@ -67,15 +93,6 @@ export function PersonPage({ person, domains, reload }: { person: Person; domain
       <Devices of={person.address} />
       {access.data && <From key={'a' + person.address} person={person} access={access.data.find((a) => a.who === person.address)} />}
     </>
-  )
-}
-
-function Panel({ title, children }: { title: string; children: ComponentChildren }) {
-  return (
-    <section class="panel narrow">
-      <h2>{title}</h2>
-      {children}
-    </section>
   )
 }
 

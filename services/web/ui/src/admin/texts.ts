@@ -6,8 +6,9 @@ import { imports } from '../texts/en.imports'
 import { log } from '../texts/en.log'
 import { role } from '../texts/en.role'
 import { own } from '../texts/en.own'
+import { person } from '../texts/en.person'
 import { token } from '../texts/en.token'
 import { speak } from '../texts'
 
 /** All catalogues: pages that are fetched later may say what the first ones do. */
-export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token, ...guards })
+export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token, ...guards, ...person })
