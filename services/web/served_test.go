@@ -54,6 +54,7 @@ func serveOffice(t *testing.T, o *Options) {
 	o.Addresses = newServedAddresses()
 	o.Content = &rulebook{rules: []mail.ContentRule{{Name: "Prices stay inside", Out: true, Names: true, Words: []string{"prices"}, Action: mail.ContentHold}, {Name: "Card numbers", In: true, Out: true, Internal: true, Ready: []string{"card"}, Action: mail.ContentRedact}}}
 	o.BlockLists = &listBook{set: mail.BlockLists{Lists: []mail.BlockList{{Zone: "b.test"}}, Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}}}
+	o.Shares = &servedShares{at: o.Accounts, list: []mail.SharedMailbox{{Owner: mail.Address{Local: "alice", Domain: "example.test"}, Mailbox: "Projects", Grant: mail.Grant{ID: "admin@example.test", Rights: mustRights("lrs")}}}}
 	o.Spares = &spareBook{spares: []mail.Spare{{Domain: "sister.test", Recipients: []string{"info", "sales"}}}}
 	o.Access = &servedAccess{}
 	o.POP3, o.APOP, o.LogInCerts = &popBook{}, &apopBook{}, &certificateBook{}
@@ -573,4 +574,60 @@ func servedCertificate(t *testing.T) *certificateShelf {
 	shelf.state.Believed = true
 	_ = shelf.SetIssuance(t.Context(), issuance.Settings{Directory: issuance.LetsEncrypt, Method: issuance.DNS}) // it has no errors
 	return shelf
+}
+
+// servedShares are in memory, and of whatever mailboxes.
+type servedShares struct {
+	at   Accounts
+	mu   sync.Mutex
+	list []mail.SharedMailbox
+}
+
+func mustRights(text string) mail.Rights {
+	r, err := mail.ParseRights(text)
+	if err != nil {
+		panic(err)
+	}
+	return r
+}
+
+func (b *servedShares) Given(ctx context.Context, owner mail.AccountID) (list []mail.SharedMailbox, _ error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a, err := b.at.Account(ctx, owner)
+	for _, s := range b.list {
+		if s.Owner == a.Address {
+			list = append(list, s)
+		}
+	}
+	return list, err
+}
+
+func (b *servedShares) Received(ctx context.Context, id mail.AccountID) (list []mail.SharedMailbox, _ error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a, err := b.at.Account(ctx, id)
+	for _, s := range b.list {
+		if s.ID == a.Address.String() {
+			list = append(list, s)
+		}
+	}
+	return list, err
+}
+
+func (b *servedShares) Set(ctx context.Context, owner mail.AccountID, mailbox string, g mail.Grant) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a, err := b.at.Account(ctx, owner)
+	if err != nil {
+		return err
+	}
+	if g.ID == "nobody@example.test" {
+		return mail.ErrNoSuchAddress
+	}
+	b.list = slices.DeleteFunc(b.list, func(s mail.SharedMailbox) bool { return s.Owner == a.Address && s.Mailbox == mailbox && s.ID == g.ID })
+	if g.Rights != 0 {
+		b.list = append(b.list, mail.SharedMailbox{Owner: a.Address, Mailbox: mailbox, Grant: g})
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import { Devices } from './Devices'
 import { Passkeys } from './Passkeys'
 import { SecondFactor } from './SecondFactor'
 import { me } from './session'
+import { Shares } from './Shares'
 import { SignedIn } from './SignedIn'
 
 /** /me: a person's own page. */
@@ -74,6 +75,7 @@ export function Me({ status }: { status: Status }) {
       <AppPasswords />
       <SignedIn />
       <Devices />
+      <Shares />
       <Programs address={who.address} />
       <section class="panel">
         <h2>{t('me.deleted')}</h2>

@@ -16,6 +16,7 @@ import { Check, Parts } from './Pick'
 import { Saving } from './Saving'
 import { RolePanel } from './RolePanel'
 import { may, me } from './session'
+import { Shares } from './Shares'
 import { size } from './show'
 import { count, t } from './texts'
 
@@ -91,6 +92,7 @@ function PersonItself({ person, domains, reload }: { person: Person; domains: re
       {!own && <Keys person={person} />}
       {!own && <Programs person={person} />}
       <Devices of={person.address} />
+      {may('administrator') && <Shares of={person.address} />}
       {access.data && <From key={'a' + person.address} person={person} access={access.data.find((a) => a.who === person.address)} />}
     </>
   )
