@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/collect"
+	"github.com/sanduk-mail/sanduk/services/collect/moving"
 	"github.com/sanduk-mail/sanduk/services/domain"
 	"github.com/sanduk-mail/sanduk/services/draft"
 	"github.com/sanduk-mail/sanduk/services/feed"
@@ -57,6 +58,8 @@ func serveOffice(t *testing.T, o *Options) {
 	o.Shares = &servedShares{at: o.Accounts, list: []mail.SharedMailbox{{Owner: mail.Address{Local: "alice", Domain: "example.test"}, Mailbox: "Projects", Grant: mail.Grant{ID: "admin@example.test", Rights: mustRights("lrs")}}}}
 	o.Spares = &spareBook{spares: []mail.Spare{{Domain: "sister.test", Recipients: []string{"info", "sales"}}}}
 	o.Access = &servedAccess{}
+	o.Mover = &servedMover{now: now}
+	o.Archives = &archives{}
 	o.POP3, o.APOP, o.LogInCerts = &popBook{}, &apopBook{}, &certificateBook{}
 	o.Sizes = &sizeBook{set: []mail.SizeBound{{Who: "example.test", Bytes: 50 << 20}}}
 	o.Networking = &servedNetwork{settings: json.RawMessage(`{"mode":"dhcp","ntp":["time.example.test"]}`)}
@@ -630,4 +633,53 @@ func (b *servedShares) Set(ctx context.Context, owner mail.AccountID, mailbox st
 		b.list = append(b.list, mail.SharedMailbox{Owner: a.Address, Mailbox: mailbox, Grant: g})
 	}
 	return nil
+}
+
+// servedMover has one mailbox that is through, one that broke off, and those that were begun, which never end by themselves.
+type servedMover struct {
+	now   time.Time
+	mu    sync.Mutex
+	begun []moving.Status
+}
+
+func (m *servedMover) List() []moving.Status {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	person := func(local string) mail.Address { return mail.Address{Local: local, Domain: "example.test"} }
+	return append(slices.Clone(m.begun),
+		moving.Status{
+			Address: person("ben.marku"), Host: "imap.oldhost.test", User: "ben@oldhost.test", State: moving.Done, Began: m.now.Add(-3 * time.Hour), Ended: m.now.Add(-2 * time.Hour),
+			Folders: 14, OfFolders: 14, Messages: 20_433, Copied: 20_410, Bytes: 3_400_000_000, Present: 20, TooLarge: 2, Failed: 1,
+			Problems: []string{"“Scans of the land register” in Sent is 212 MB", "“Film of the roof” in Sent is 180 MB", "Message 4711 in INBOX can't be read there: NO [SERVERBUG] internal error"},
+		},
+		moving.Status{
+			Address: person("giulia.rossi"), Host: "imap.oldhost.test", User: "giulia@oldhost.test", State: moving.Failed, Began: m.now.Add(-3 * time.Hour), Ended: m.now.Add(-3 * time.Hour),
+			Problem: "The server doesn't know this name and password",
+		})
+}
+
+func (m *servedMover) Start(move moving.Move) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if slices.ContainsFunc(m.begun, func(s moving.Status) bool { return s.Account == move.Account && s.State == moving.Running }) {
+		return moving.ErrRunning
+	}
+	m.begun = slices.DeleteFunc(m.begun, func(s moving.Status) bool { return s.Account == move.Account })
+	m.begun = append(m.begun, moving.Status{
+		Account: move.Account, Address: move.Address, Host: move.Source.Host, User: move.Source.User, State: moving.Running, Began: time.Now().Add(-4 * time.Minute),
+		Folder: "Projects/2026", Folders: 3, OfFolders: 12, Messages: 5_104, Copied: 1_204, Bytes: 410_000_000, Present: 31,
+	})
+	return nil
+}
+
+func (m *servedMover) Stop(account mail.AccountID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.begun {
+		if s := &m.begun[i]; s.Account == account && s.State == moving.Running {
+			s.State, s.Ended, s.Folder = moving.Stopped, time.Now(), ""
+			return nil
+		}
+	}
+	return moving.ErrNoMove
 }

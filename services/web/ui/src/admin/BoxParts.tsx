@@ -1,4 +1,3 @@
-import { useEffect } from 'preact/hooks'
 import { Parts } from './Pick'
 import { t } from './texts'
 
@@ -6,8 +5,6 @@ const base = '/admin/box'
 
 /** Leads from one part to the others. */
 export function BoxParts() {
-  // On a phone not all of them have room: the one that is open must be seen.
-  useEffect(() => document.querySelector('.parts [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [])
   return (
     <Parts label={t('frame.box')} parts={[
       [base, t('box.part.software')], [base + '/network', t('box.part.network')],

@@ -11,6 +11,7 @@ import { Largest } from './Largest'
 import { addressesFault, Lines, linesOf } from './Lines'
 import { useLoad } from './load'
 import { LogInCertificates } from './LogInCertificates'
+import { MoveIn } from './Moves'
 import { Panel } from './Panel'
 import { Check, Parts } from './Pick'
 import { Saving } from './Saving'
@@ -27,8 +28,8 @@ export function PersonPage({ person, domains, part, reload }: { person: Person; 
     <>
       <p class="back-line"><a href="/admin/people"><Icon name="back" size={16} />{t('people.admin.title')}</a></p>
       <Title lead={person.address}>{person.name || person.address}</Title>
-      {may('administrator') && <Parts label={person.name || person.address} parts={[[self, t('person.part.person')], [self + '/programs', t('person.part.programs')]]} />}
-      {part === 'programs' ? <PersonPrograms person={person} /> : <PersonItself person={person} domains={domains} reload={reload} />}
+      {may('administrator') && <Parts label={person.name || person.address} parts={[[self, t('person.part.person')], [self + '/programs', t('person.part.programs')], [self + '/mail', t('person.part.mail')]]} />}
+      {part === 'programs' ? <PersonPrograms person={person} /> : part === 'mail' ? <MoveIn person={person} /> : <PersonItself person={person} domains={domains} reload={reload} />}
     </>
   )
 }

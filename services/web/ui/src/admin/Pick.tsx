@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { useId } from 'preact/hooks'
+import { useEffect, useId, useRef } from 'preact/hooks'
 import type { Fault } from '../check/fault'
 import { FaultText } from '../parts/Field'
 import { path, query } from '../router'
@@ -45,9 +45,13 @@ export function Check({ label, hint, value, onValue }: { label: string; hint?: s
 /** Links to parts of a page. What is asked for by the query stays. */
 export function Parts({ label, parts }: { label: string; parts: (readonly [to: string, label: ComponentChildren])[] }) {
   const q = query.value.toString()
+  const at = path.value
+  const nav = useRef<HTMLElement>(null)
+  // On a phone not all of them have room: the one that is open must be seen.
+  useEffect(() => nav.current?.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'center' }), [at])
   return (
-    <nav class="parts" aria-label={label}>
-      {parts.map(([to, text]) => <a key={to} href={to + (q ? '?' + q : '')} aria-current={path.value === to || (to !== parts[0]![0] && path.value.startsWith(to + '/')) ? 'page' : undefined}>{text}</a>)}
+    <nav ref={nav} class="parts" aria-label={label}>
+      {parts.map(([to, text]) => <a key={to} href={to + (q ? '?' + q : '')} aria-current={at === to || (to !== parts[0]![0] && at.startsWith(to + '/')) ? 'page' : undefined}>{text}</a>)}
     </nav>
   )
 }

@@ -22,7 +22,7 @@ export function Saving({ children, check, save, said, act: label }: {
       {children(faults)}
       <div class="actions">
         <button type="submit" aria-disabled={busy}>{busy && <Icon name="busy" />}{label ?? t('save')}</button>
-        <span class="state good" role="status">{done && <><Icon name="good" size={16} /><span>{said}</span></>}</span>
+        <span class="state good" role="status">{done && said && <><Icon name="good" size={16} /><span>{said}</span></>}</span>
       </div>
     </form>
   )

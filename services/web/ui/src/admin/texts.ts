@@ -4,6 +4,7 @@ import { box } from '../texts/en.box'
 import { guards } from '../texts/en.guards'
 import { imports } from '../texts/en.imports'
 import { log } from '../texts/en.log'
+import { move } from '../texts/en.move'
 import { role } from '../texts/en.role'
 import { own } from '../texts/en.own'
 import { person } from '../texts/en.person'
@@ -11,4 +12,4 @@ import { token } from '../texts/en.token'
 import { speak } from '../texts'
 
 /** All catalogues: pages that are fetched later may say what the first ones do. */
-export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token, ...guards, ...person })
+export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token, ...guards, ...person, ...move })
