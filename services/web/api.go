@@ -67,6 +67,10 @@ func (s *Server) ownAreas() []area {
 			{"POST /api/me/passkeys", forSignedIn, "Keeps one that a device has made.", postPasskeyBody{}, postPasskeyAnswer{}, s.postPasskey},
 			{"DELETE /api/me/passkeys/{id}", forSignedIn, "Ends one at once.", nil, nil, s.deleteOwnPasskey},
 		}},
+		{"account", o.Archives != nil, []call{
+			{"GET /api/me/mail?format", forSignedIn | sure, "All one's own mail, as a tar or zip archive.", nil, media("application/octet-stream"), s.getMail},
+			{"POST /api/me/mail?into&name", forSignedIn, "Adds the mail of an mbox or a tar to one's own.", media("application/octet-stream"), summaryJSON{}, s.postMail},
+		}},
 		{"account", o.Devices != nil, []call{
 			{"GET /api/me/devices", forSignedIn, "With what one has logged in.", nil, devicesAnswer{}, s.getOwnDevices},
 		}},
@@ -162,7 +166,7 @@ func (s *Server) peopleAreas() []area {
 			{"PUT /api/sizes", forAdmins, "Sets a bound.", sizeJSON{}, nil, s.putSize},
 		}},
 		{"people", true, []call{
-			{"GET /api/accounts/{address}/mail?format", forAdmins, "All mail of somebody, as a tar or zip archive.", nil, media("application/octet-stream"), s.getMail},
+			{"GET /api/accounts/{address}/mail?format", forAdmins | sure, "All mail of somebody, as a tar or zip archive.", nil, media("application/octet-stream"), s.getMail},
 			{"POST /api/accounts/{address}/mail?into&name", forAdmins, "Adds the mail of an mbox or a tar.", media("application/octet-stream"), summaryJSON{}, s.postMail},
 			{"GET /api/accounts/{address}/verdicts/{mailbox}/{uid}", forHelpers, "What was found out about a message, in words.", nil, getVerdictsAnswer{}, s.getVerdicts},
 			{"GET /api/moves", forAdmins, "The mailboxes that have been moved in since the start.", nil, movesAnswer{}, s.getMoves},

@@ -29,9 +29,9 @@ type Archives interface {
 const completeTrailer = "Sanduk-Complete"
 
 // getMail is GET /api/accounts/{address}/mail?format=maildir|mbox: all mail of a
-// person, as a tar or zip stream.
+// person, as a tar or zip stream; GET /api/me/mail gives one's own.
 func (s *Server) getMail(w http.ResponseWriter, r *http.Request, who caller) error {
-	account, leave, err := s.archives(r)
+	account, leave, err := s.archives(r, who)
 	if err != nil {
 		return err
 	}
@@ -74,9 +74,9 @@ func fileName(a mail.Address) string {
 
 // postMail is POST /api/accounts/{address}/mail?into=FOLDER&name=NAME with an
 // mbox or a tar as its body: 200 and what has been done. name is what the folder
-// of an mbox is called.
+// of an mbox is called. POST /api/me/mail adds to one's own.
 func (s *Server) postMail(w http.ResponseWriter, r *http.Request, who caller) error {
-	account, leave, err := s.archives(r)
+	account, leave, err := s.archives(r, who)
 	if err != nil {
 		return err
 	}
@@ -144,12 +144,19 @@ type summaryJSON struct {
 
 func summary(s transfer.Summary) summaryJSON { return summaryJSON(s) }
 
-// archives finds the account, and lets few in at a time; whoever is in leaves.
-func (s *Server) archives(r *http.Request) (mail.Account, func(), error) {
+// archives finds the account, which is one's own where the path names none, and lets
+// few in at a time; whoever is in leaves.
+func (s *Server) archives(r *http.Request, who caller) (mail.Account, func(), error) {
 	if s.opt.Archives == nil {
 		return mail.Account{}, nil, &Problem{Status: http.StatusNotFound, Message: "This box moves no mail in or out here."}
 	}
-	account, err := s.find(r.Context(), r.PathValue("address"))
+	var account mail.Account
+	var err error
+	if address := r.PathValue("address"); address != "" {
+		account, err = s.find(r.Context(), address)
+	} else {
+		account, err = s.opt.Accounts.Account(r.Context(), who.Account)
+	}
 	if err != nil {
 		return mail.Account{}, nil, err
 	}

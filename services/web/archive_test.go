@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 	"github.com/sanduk-mail/sanduk/services/transfer"
@@ -98,6 +99,21 @@ func TestMailInAndOut(t *testing.T) {
 			t.Errorf("import with %v says %s", err, text)
 		}
 	}
+
+	// One's own: with the password asked for lately, and no other's.
+	w = b.do("GET", "/api/me/mail", "", alice...)
+	if w.Code != 200 || w.Header().Get("Content-Disposition") != `attachment; filename="alice@example.test.tar"` || !strings.Contains(w.Body.String(), "maildir of a2") {
+		t.Errorf("one's own: %d %v", w.Code, w.Header())
+	}
+	a.full = nil
+	if got := b.want(b.do("POST", "/api/me/mail?into=Old", mbox, alice...), http.StatusOK, ""); got["imported"] != 1.0 {
+		t.Errorf("import of one's own: %v", got)
+	}
+	b.want(b.do("GET", "/api/me/mail", ""), http.StatusUnauthorized, "")
+	*b.clock = b.clock.Add(sureFor + time.Minute)
+	b.want(b.do("GET", "/api/me/mail", "", alice...), http.StatusForbidden, "confirm")
+	b.want(b.do("GET", path, "", admin...), http.StatusForbidden, "confirm")
+	b.want(b.do("POST", "/api/me/mail", mbox, alice...), http.StatusOK, "")
 
 	// Only so many at once.
 	a.full, a.wait, a.began = nil, make(chan struct{}), make(chan struct{}, maxMoving)

@@ -87,6 +87,8 @@
 //	DELETE /api/domains/{name}                204; administrator
 //	GET    /api/accounts/{address}/mail       ?format=maildir|mbox: all mail, as tar or zip; administrator
 //	POST   /api/accounts/{address}/mail       ?into=FOLDER&name=NAME, an mbox or tar: what was done; administrator
+//	GET    /api/me/mail                       ?format=: all one's own, when one's password was given lately
+//	POST   /api/me/mail                       ?into=&name=: adds to one's own
 //	GET    /api/network                       {network: as in the set-up document, trial_seconds, went_back}; administrator
 //	PUT    /api/network                       {network}: 202 {trial_seconds}: unless they are confirmed in that time those from before come back; administrator
 //	POST   /api/network/keep                  204: they are confirmed; administrator
