@@ -4,6 +4,7 @@ import type { Fault } from '../check/fault'
 import { passwordFault } from '../check/password'
 import { PasswordField } from '../parts/Field'
 import { Icon } from '../parts/Icon'
+import { t as own } from '../parts/own'
 import { Note, ProblemNote, Title } from '../parts/parts'
 import { StrengthMeter } from '../setup/YouScreen'
 import { t } from '../texts'
@@ -81,6 +82,11 @@ export function Me({ status }: { status: Status }) {
         <h2>{t('me.deleted')}</h2>
         <p class="hint">{t('me.deleted.hint')}</p>
         <div class="row-actions"><a class="button" href="/me/deleted"><Icon name="undo" />{t('me.deleted.go')}</a></div>
+      </section>
+      <section class="panel">
+        <h2>{own('me.mail')}</h2>
+        <p class="hint">{own('me.mail.hint')}</p>
+        <div class="row-actions"><a class="button" href="/me/mail"><Icon name="download" />{own('me.mail.go')}</a></div>
       </section>
     </div>
   )

@@ -5,6 +5,7 @@ import { Icon } from '../parts/Icon'
 import { Busy, CopyButton, Note, ProblemNote, Title } from '../parts/parts'
 import { useDeeds } from './act'
 import { office, type Access, type Rules } from './api'
+import { Archive } from './Archive'
 import { Devices } from './Devices'
 import { Fetching, OldLogIn } from './Fetching'
 import { Largest } from './Largest'
@@ -29,7 +30,7 @@ export function PersonPage({ person, domains, part, reload }: { person: Person; 
       <p class="back-line"><a href="/admin/people"><Icon name="back" size={16} />{t('people.admin.title')}</a></p>
       <Title lead={person.address}>{person.name || person.address}</Title>
       {may('administrator') && <Parts label={person.name || person.address} parts={[[self, t('person.part.person')], [self + '/programs', t('person.part.programs')], [self + '/mail', t('person.part.mail')]]} />}
-      {part === 'programs' ? <PersonPrograms person={person} /> : part === 'mail' ? <MoveIn person={person} /> : <PersonItself person={person} domains={domains} reload={reload} />}
+      {part === 'programs' ? <PersonPrograms person={person} /> : part === 'mail' ? <><MoveIn person={person} /><Archive of={person.address} /></> : <PersonItself person={person} domains={domains} reload={reload} />}
     </>
   )
 }

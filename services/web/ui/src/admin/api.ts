@@ -393,8 +393,8 @@ export const office = {
   versions: () => call<Versions>('GET', '/api/update'),
 }
 
-/** Sends a file and says how much of it has gone, from 0 to 1: fetch doesn't. */
-function upload(path: string, file: File, progress: (part: number) => void, signal: AbortSignal): Promise<void> {
+/** Sends a file and says how much of it has gone, from 0 to 1: fetch doesn't. What the box answers comes as text. */
+export function upload(path: string, file: File, progress: (part: number) => void, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest()
     request.open('POST', path)
@@ -403,7 +403,7 @@ function upload(path: string, file: File, progress: (part: number) => void, sign
     request.onerror = () => reject(unreachable())
     request.onabort = () => reject(new DOMException('stopped', 'AbortError'))
     request.onload = () => {
-      if (request.status < 300) resolve()
+      if (request.status < 300) resolve(request.responseText)
       else reject(refusal(request.status, request.responseText))
     }
     signal.addEventListener('abort', () => request.abort())

@@ -1,5 +1,6 @@
 import { en } from '../texts/en'
 import { admin } from '../texts/en.admin'
+import { archive } from '../texts/en.archive'
 import { box } from '../texts/en.box'
 import { guards } from '../texts/en.guards'
 import { imports } from '../texts/en.imports'
@@ -12,4 +13,4 @@ import { token } from '../texts/en.token'
 import { speak } from '../texts'
 
 /** All catalogues: pages that are fetched later may say what the first ones do. */
-export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token, ...guards, ...person, ...move })
+export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token, ...guards, ...person, ...move, ...archive })

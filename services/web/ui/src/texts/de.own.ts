@@ -2,6 +2,9 @@ import type { Catalogue } from '.'
 import type { own } from './en.own'
 
 export default {
+  'me.mail': 'Ihre Post mitnehmen oder mitbringen',
+  'me.mail.hint': 'Alles als eine Datei, für einen anderen Server oder zum Aufheben; und Post aus so einer Datei in Ihr Postfach.',
+  'me.mail.go': 'Post sichern oder hinzufügen',
   'app.title': 'Passwörter für Mailprogramme',
   'app.hint': 'Geben Sie jedem Telefon und Programm ein eigenes Passwort. Geht ein Telefon verloren, beenden Sie nur dessen Passwort: sonst muss sich nichts ändern.',
   'app.none': 'Es gibt noch keine: Ihre Programme verwenden Ihr eigenes Passwort.',

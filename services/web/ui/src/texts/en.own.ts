@@ -1,5 +1,8 @@
 // Passwords for single mail programs, passkeys, and with what people have logged in: on /me and a person's page.
 export const own = {
+  'me.mail': 'Take your mail along, or bring it',
+  'me.mail.hint': 'All of it as one file, for another server or for keeping; and mail from such a file into your mailbox.',
+  'me.mail.go': 'Save or add mail',
   'app.title': 'Passwords for mail programs',
   'app.hint': 'Give each phone and program a password of its own. If a phone is lost, end its password alone: nothing else has to change.',
   'app.none': 'There are none yet: your programs use your own password.',

@@ -2,6 +2,9 @@ import type { Catalogue } from '.'
 import type { own } from './en.own'
 
 export default {
+  'me.mail': 'Portare via la Sua posta, o portarla qui',
+  'me.mail.hint': 'Tutta in un solo file, per un altro server o da conservare; e la posta di un tale file nella Sua casella.',
+  'me.mail.go': 'Salva o aggiungi posta',
   'app.title': 'Password per i programmi di posta',
   'app.hint': 'Date a ogni telefono e programma una password sua. Se si perde un telefono, si annulla solo la sua: nient’altro deve cambiare.',
   'app.none': 'Non ce ne sono ancora: i vostri programmi usano la vostra password.',

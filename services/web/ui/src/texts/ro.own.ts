@@ -2,6 +2,9 @@ import type { Catalogue } from '.'
 import type { own } from './en.own'
 
 export default {
+  'me.mail': 'Luați-vă poșta, sau aduceți-o',
+  'me.mail.hint': 'Toată într-un singur fișier, pentru alt server sau de păstrat; și poșta dintr-un astfel de fișier în căsuța dumneavoastră.',
+  'me.mail.go': 'Salvați sau adăugați poștă',
   'app.title': 'Parole pentru programele de mail',
   'app.hint': 'Dați fiecărui telefon și program o parolă a lui. Dacă se pierde un telefon, opriți numai parola lui: altceva nu trebuie schimbat.',
   'app.none': 'Nu există încă: programele folosesc parola dumneavoastră.',

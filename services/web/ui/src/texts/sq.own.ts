@@ -2,6 +2,9 @@ import type { Catalogue } from '.'
 import type { own } from './en.own'
 
 export default {
+  'me.mail': 'Merreni postën me vete, ose silleni',
+  'me.mail.hint': 'E gjitha në një skedar, për një server tjetër ose për ta ruajtur; dhe posta nga një skedar i tillë në kutinë tuaj.',
+  'me.mail.go': 'Ruaj ose shto postë',
   'app.title': 'Fjalëkalime për programet e postës',
   'app.hint': 'Jepini çdo telefoni dhe programi një fjalëkalim të vetin. Nëse humb një telefon, mbyllni vetëm fjalëkalimin e tij: asgjë tjetër nuk duhet të ndryshojë.',
   'app.none': 'Ende nuk ka: programet përdorin fjalëkalimin tuaj.',

@@ -2,6 +2,9 @@ import type { Catalogue } from '.'
 import type { own } from './en.own'
 
 export default {
+  'me.mail': 'Ponesite svoju poštu, ili je donesite',
+  'me.mail.hint': 'Sve u jednoj datoteci, za drugi server ili za čuvanje; i pošta iz takve datoteke u vaš sandučić.',
+  'me.mail.go': 'Sačuvaj ili dodaj poštu',
   'app.title': 'Lozinke za programe za poštu',
   'app.hint': 'Dajte svakom telefonu i programu njegovu lozinku. Ako se telefon izgubi, ukinite samo njegovu: ništa drugo ne mora da se menja.',
   'app.none': 'Još ih nema: vaši programi koriste vašu lozinku.',

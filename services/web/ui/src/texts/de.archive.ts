@@ -1,0 +1,32 @@
+import type { Catalogue } from '.'
+import type { archive } from './en.archive'
+
+export default {
+  'archive.title': 'Ihre Post als Datei',
+  'archive.save': 'Alle Post sichern',
+  'archive.save.text': 'Alle Ordner in einer Datei, mit Daten und Markierungen. Sie kann so groß sein wie das Postfach.',
+  'archive.begun': 'Ihr Browser speichert sie jetzt.',
+  'archive.begun.text': 'Er zeigt, wie weit er ist. Was abbricht, ist kein ganzes Archiv: Beginnen Sie dann noch einmal.',
+  'archive.format': 'Als',
+  'archive.maildir.hint': 'Behält alles und kann hier wieder hinzugefügt werden.',
+  'archive.mbox.hint': 'Für Programme wie Thunderbird und Apple Mail.',
+  'archive.go': 'Sichern',
+  'archive.add': 'Post aus einer Datei hinzufügen',
+  'archive.add.text': 'Eine mbox-Datei, oder ein tar mit Maildirs oder mbox-Dateien, auch als .tar.gz. Was schon im Postfach ist, wird ausgelassen; dieselbe Datei kann also noch einmal hinzugefügt werden.',
+  'archive.sending': '{name}: {sent} von {all} sind bei der Box.',
+  'archive.reading': 'Die Box liest den Rest …',
+  'archive.stay': 'Lassen Sie diese Seite offen. Was darin ist, bleibt, auch wenn Sie anhalten.',
+  'archive.into': 'In den Ordner',
+  'archive.into.hint': 'Etwa Alte Post/2019. Leer: wo sie war.',
+  'archive.choose': 'Datei auswählen',
+  'archive.done.one': 'Eine Nachricht ist jetzt darin ({size}).',
+  'archive.done.other': '{n} Nachrichten sind jetzt darin ({size}).',
+  'archive.present.one': 'Eine war schon da.',
+  'archive.present.other': '{n} waren schon da.',
+  'archive.gone.one': 'Eine wurde ausgelassen: Sie war im Programm, das die Datei schrieb, gelöscht.',
+  'archive.gone.other': '{n} wurden ausgelassen: Sie waren im Programm, das die Datei schrieb, gelöscht.',
+  'archive.failed.one': 'Eine war nicht zu lesen.',
+  'archive.failed.other': '{n} waren nicht zu lesen.',
+  'archive.problems.one': 'Was auffiel',
+  'archive.problems.other': 'Was auffiel ({n})',
+} satisfies Catalogue<typeof archive>

@@ -1,0 +1,32 @@
+import type { Catalogue } from '.'
+import type { archive } from './en.archive'
+
+export default {
+  'archive.title': 'La Sua posta come file',
+  'archive.save': 'Salvare tutta la posta',
+  'archive.save.text': 'Tutte le cartelle in un file, con date e contrassegni. Può essere grande quanto la casella.',
+  'archive.begun': 'Il browser ora lo salva.',
+  'archive.begun.text': 'Mostra a che punto è. Ciò che si interrompe non è un archivio intero: allora ricominci.',
+  'archive.format': 'Come',
+  'archive.maildir.hint': 'Conserva tutto, e qui si può aggiungere di nuovo.',
+  'archive.mbox.hint': 'Per programmi come Thunderbird e Apple Mail.',
+  'archive.go': 'Salva',
+  'archive.add': 'Aggiungere posta da un file',
+  'archive.add.text': 'Un file mbox, o un tar di Maildir o di file mbox, anche come .tar.gz. Ciò che è già nella casella viene tralasciato, quindi lo stesso file si può aggiungere di nuovo.',
+  'archive.sending': '{name}: {sent} di {all} sono arrivati alla box.',
+  'archive.reading': 'La box legge il resto…',
+  'archive.stay': 'Tenga aperta questa pagina. Ciò che è dentro resta, anche se ferma.',
+  'archive.into': 'Nella cartella',
+  'archive.into.hint': 'Per esempio Vecchia posta/2019. Vuoto: dov’era.',
+  'archive.choose': 'Scegli un file',
+  'archive.done.one': 'Un messaggio ora è dentro ({size}).',
+  'archive.done.other': '{n} messaggi ora sono dentro ({size}).',
+  'archive.present.one': 'Uno c’era già.',
+  'archive.present.other': '{n} c’erano già.',
+  'archive.gone.one': 'Uno è stato tralasciato: era stato eliminato nel programma che ha scritto il file.',
+  'archive.gone.other': '{n} sono stati tralasciati: erano stati eliminati nel programma che ha scritto il file.',
+  'archive.failed.one': 'Uno non si è potuto leggere.',
+  'archive.failed.other': '{n} non si sono potuti leggere.',
+  'archive.problems.one': 'Che cosa si è notato',
+  'archive.problems.other': 'Che cosa si è notato ({n})',
+} satisfies Catalogue<typeof archive>

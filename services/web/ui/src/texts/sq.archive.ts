@@ -1,0 +1,32 @@
+import type { Catalogue } from '.'
+import type { archive } from './en.archive'
+
+export default {
+  'archive.title': 'Posta juaj si skedar',
+  'archive.save': 'Ruaj gjithë postën',
+  'archive.save.text': 'Të gjitha dosjet në një skedar, me data dhe shenja. Mund të jetë aq i madh sa kutia postare.',
+  'archive.begun': 'Shfletuesi juaj po e ruan tani.',
+  'archive.begun.text': 'Ai tregon sa ka arritur. Çfarë ndërpritet nuk është arkiv i plotë: atëherë filloni sërish.',
+  'archive.format': 'Si',
+  'archive.maildir.hint': 'Ruan gjithçka, dhe mund të shtohet sërish këtu.',
+  'archive.mbox.hint': 'Për programe si Thunderbird dhe Apple Mail.',
+  'archive.go': 'Ruaj',
+  'archive.add': 'Shto postë nga një skedar',
+  'archive.add.text': 'Një skedar mbox, ose një tar me Maildir apo skedarë mbox, edhe si .tar.gz. Çfarë është tashmë në kuti lihet jashtë, prandaj i njëjti skedar mund të shtohet sërish.',
+  'archive.sending': '{name}: {sent} nga {all} janë te kutia.',
+  'archive.reading': 'Kutia po lexon pjesën tjetër…',
+  'archive.stay': 'Mbajeni këtë faqe hapur. Çfarë është brenda mbetet, edhe kur e ndalni.',
+  'archive.into': 'Te dosja',
+  'archive.into.hint': 'Si p.sh. Postë e vjetër/2019. Bosh: ku ishte.',
+  'archive.choose': 'Zgjidh një skedar',
+  'archive.done.one': 'Një mesazh është tani brenda ({size}).',
+  'archive.done.other': '{n} mesazhe janë tani brenda ({size}).',
+  'archive.present.one': 'Një ishte tashmë aty.',
+  'archive.present.other': '{n} ishin tashmë aty.',
+  'archive.gone.one': 'Një u la jashtë: ishte fshirë te programi që shkroi skedarin.',
+  'archive.gone.other': '{n} u lanë jashtë: ishin fshirë te programi që shkroi skedarin.',
+  'archive.failed.one': 'Një nuk u lexua dot.',
+  'archive.failed.other': '{n} nuk u lexuan dot.',
+  'archive.problems.one': 'Çfarë u vu re',
+  'archive.problems.other': 'Çfarë u vu re ({n})',
+} satisfies Catalogue<typeof archive>
