@@ -81,7 +81,7 @@ func newServedBox(t *testing.T, people bool, disk string) servedBox {
 		office.slow = 1500 * time.Millisecond // long enough to see the page that waits
 		o.Pages, o.Clock, o.TLS = nil, time.Now, office.tls()
 		o.Trusted = func(netip.Addr) bool { return true }
-		o.Uplink = servedUplink{}
+		o.Uplink, o.DNS = servedUplink{}, &servedZone{}
 		switch disk {
 		case "plain":
 			o.Encryption = &testEncryption{}

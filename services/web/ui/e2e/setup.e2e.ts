@@ -60,6 +60,7 @@ describe.skipIf(realBox)('with a fresh box each', () => {
     const { page, context, faults } = await open(browser, form)
     const box = await newBox()
     await walk(page, box, {
+      dns: true,
       domain: 'example.test', people,
       at: async (screen) => {
         await expectNoSideways(page, `${screen} ${form}`)

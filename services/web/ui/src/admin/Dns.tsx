@@ -84,7 +84,7 @@ function kindOf(r: DNSRecord): Kind {
   return r.need === 'needed' && r.state !== 'unknown' ? 'bad' : 'wait'
 }
 
-function Card({ record: r, known }: { record: DNSRecord; known: boolean }) {
+export function Card({ record: r, known }: { record: DNSRecord; known: boolean }) {
   const line = (label: string, value: string) => (
     <>
       <dt>{label}</dt>

@@ -2,6 +2,7 @@ import { en } from '../texts/en'
 import { admin } from '../texts/en.admin'
 import { archive } from '../texts/en.archive'
 import { box } from '../texts/en.box'
+import { find } from '../texts/en.find'
 import { guards } from '../texts/en.guards'
 import { imports } from '../texts/en.imports'
 import { log } from '../texts/en.log'
@@ -13,4 +14,7 @@ import { token } from '../texts/en.token'
 import { speak } from '../texts'
 
 /** All catalogues: pages that are fetched later may say what the first ones do. */
-export const { t, count, rich } = speak({ ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token, ...guards, ...person, ...move, ...archive })
+export const { t, count, rich } = speak({
+  ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token, ...guards, ...find,
+  ...person, ...move, ...archive,
+})

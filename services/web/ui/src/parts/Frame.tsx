@@ -1,4 +1,4 @@
-import type { ComponentChildren } from 'preact'
+import type { ComponentChildren, ComponentType } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { may, me, signOut } from '../admin/session'
 import { path } from '../router'
@@ -22,8 +22,9 @@ export function Frame({ children }: { children: ComponentChildren }) {
       </a>
     </li>
   )
+  const found = officeItems()
   const items: Item[] = [
-    ...(who ? officeItems() : []),
+    ...found,
     ['/connect', 'laptop', t('frame.connect')],
     ['/me', 'key', t('frame.me')],
   ]
@@ -33,6 +34,7 @@ export function Frame({ children }: { children: ComponentChildren }) {
     <div class="frame" onKeyDown={(e) => { if (e.key === 'Escape') setOpen(false) }}>
       <aside class="frame-rail no-print">
         <a class="brand" href="/"><Mark /><span>Sanduk</span></a>
+        {found.length > 0 && <Find />}
         <nav aria-label={t('frame.label')} class={open ? 'open' : ''}>
           <ul>
             {items.map(item)}
@@ -65,10 +67,32 @@ export function Frame({ children }: { children: ComponentChildren }) {
   )
 }
 
+/** Opens the field that finds everything; Ctrl-K does too. It is fetched then. */
+function Find() {
+  const [Finder, setFinder] = useState<{ part: ComponentType<{ close: () => void }> }>()
+  const open = () => void import('../admin/Finder').then((m) => setFinder({ part: m.default }), () => undefined)
+  useEffect(() => {
+    const onKey = (e: KeyboardEvent) => {
+      if (e.key !== 'k' || !(e.ctrlKey || e.metaKey) || document.querySelector('dialog[open]')) return
+      e.preventDefault()
+      open()
+    }
+    addEventListener('keydown', onKey)
+    return () => removeEventListener('keydown', onKey)
+  }, [])
+  return (
+    <>
+      <button type="button" class="find" aria-label={t('frame.find')} aria-keyshortcuts="Control+K" onClick={open}><Icon name="search" /><span>{t('frame.find')}</span><kbd>Ctrl K</kbd></button>
+      {Finder && <Finder.part close={() => setFinder(undefined)} />}
+    </>
+  )
+}
+
 type Item = [to: string, icon: IconName, label: string]
 
 /** Those of the office that are for who is signed in, what is needed most first. */
 export function officeItems(): Item[] {
+  if (!me.value) return []
   if (may('administrator')) return office()
   const some = (may('people') ? ['/admin/people', '/admin/addresses'] : []).concat(may('help desk') ? ['/admin/trace', '/admin/waiting'] : [])
   return office().filter(([to]) => some.includes(to))

@@ -1,10 +1,11 @@
-import { useState } from 'preact/hooks'
+import type { ComponentType } from 'preact'
+import { useEffect, useState } from 'preact/hooks'
 import type { Status } from '../api'
 import { ConnectGuide, TrustBox, useConnect } from '../connect/Connect'
 import { Icon, Mark } from '../parts/Icon'
 import { Note, Title } from '../parts/parts'
 import { count, t } from '../texts'
-import { domain, draft, outcome, passwordsSent, setupDocument } from './state'
+import { adminPassword, domain, draft, outcome, passwordsSent, setupDocument } from './state'
 
 /** Screen 10: what to do now. */
 export function DoneScreen({ status }: { status: Status }) {
@@ -13,6 +14,12 @@ export function DoneScreen({ status }: { status: Status }) {
   // First passwords are only known to the page that has sent them.
   const others = outcome.value !== undefined && draft.value.people.length > 0
   const fresh = others && passwordsSent.value
+  // The records are of those pages that are fetched later.
+  const [Dns, setDns] = useState<{ part: ComponentType }>()
+  const published = passwordsSent.value && adminPassword.value !== '' && !domain.value.endsWith('.internal')
+  useEffect(() => {
+    if (published) void import('./DoneDns').then((m) => setDns({ part: m.default }), () => undefined)
+  }, [published])
   const print = (which: 'page' | 'sheets') => {
     setSheets(which === 'sheets')
     document.documentElement.dataset['print'] = which
@@ -37,6 +44,7 @@ export function DoneScreen({ status }: { status: Status }) {
       {others && !fresh && (
         <Note kind="wait" title={t('sheets.lost')}>{t('sheets.lost.text')}</Note>
       )}
+      {Dns && <Dns.part />}
       <TrustBox ca={connect?.ca ?? status.ca} />
       <ConnectGuide connect={connect} base="/setup/done" />
       <section class="after no-print">

@@ -347,6 +347,7 @@ export default {
   'frame.flow': 'Wege der Post',
   'frame.more': 'Mehr',
   'frame.less': 'Schließen',
+  'frame.find': 'Suchen',
   'frame.connect': 'Mailprogramme',
   'frame.me': 'Ihr Konto',
   'frame.out': 'Abmelden',

@@ -344,6 +344,7 @@ export const en = {
   'frame.flow': 'Mail’s ways',
   'frame.more': 'More',
   'frame.less': 'Close',
+  'frame.find': 'Find',
   'frame.connect': 'Mail programs',
   'frame.me': 'Your account',
   'frame.out': 'Sign out',

@@ -347,6 +347,7 @@ export default {
   'frame.flow': 'Vie della posta',
   'frame.more': 'Altro',
   'frame.less': 'Chiudi',
+  'frame.find': 'Cercare',
   'frame.connect': 'Programmi di posta',
   'frame.me': 'Il suo account',
   'frame.out': 'Esci',

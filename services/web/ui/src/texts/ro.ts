@@ -358,6 +358,7 @@ export default {
   'frame.flow': 'Căile poștei',
   'frame.more': 'Mai mult',
   'frame.less': 'Închide',
+  'frame.find': 'Căutați',
   'frame.connect': 'Programe de poștă',
   'frame.me': 'Contul dumneavoastră',
   'frame.out': 'Ieși',

@@ -347,6 +347,7 @@ export default {
   'frame.flow': 'Rrugët e postës',
   'frame.more': 'Më shumë',
   'frame.less': 'Mbyll',
+  'frame.find': 'Kërko',
   'frame.connect': 'Programet e postës',
   'frame.me': 'Llogaria juaj',
   'frame.out': 'Dil',

@@ -358,6 +358,7 @@ export default {
   'frame.flow': 'Putevi pošte',
   'frame.more': 'Više',
   'frame.less': 'Zatvori',
+  'frame.find': 'Traži',
   'frame.connect': 'Programi za poštu',
   'frame.me': 'Vaš nalog',
   'frame.out': 'Odjavi se',
