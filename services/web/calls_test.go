@@ -78,9 +78,18 @@ func TestThroughTheTable(t *testing.T) {
 	}
 	do("DELETE /api/me/passkeys/a2V5", "", 204, "")
 
+	if err := keys.AddPasskey(t.Context(), 1, mail.Passkey{ID: []byte("another"), Name: "stolen"}); err != nil {
+		t.Fatal(err)
+	}
+	do("POST /api/tokens", `{"name":"script"}`, 201, "")
 	body, err := json.Marshal(map[string]string{"address": "admin@example.test", "password": "another long one"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.want(b.do("POST", "/api/password-reset", string(body), "Authorization", "Claim "+shown.code.String()), http.StatusNoContent, "")
+	// Whoever was in with something else is out.
+	left, err := keys.Passkeys(1)
+	if tokens, _ := b.office.Tokens(t.Context(), 1); err != nil || len(left) != 0 || len(tokens) != 0 {
+		t.Errorf("after a password by the box's screen: %d passkeys, %d tokens, %v", len(left), len(tokens), err)
+	}
 }

@@ -278,6 +278,9 @@ func (s *Server) deleteJob(w http.ResponseWriter, r *http.Request, who caller) e
 	if err != nil {
 		return err
 	}
+	if task.by != who.Account { // an administrator, about what others began
+		w, r = s.audited(w, r, who.Address.String())
+	}
 	task.cancel()
 	s.reply(w, r, http.StatusNoContent, nil)
 	return nil

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -65,11 +66,12 @@ func (s *Server) postPasswordReset(w http.ResponseWriter, r *http.Request, _ cal
 	err = code.Redeem(ctx, peer, text, func(ctx context.Context) error {
 		defer s.sessions.endAll(account.ID, "") // also when nobody knows whether it worked
 		s.links.drop(account.ID)
-		if err := s.opt.Accounts.SetPassword(ctx, account.ID, in.Password); err != nil || s.opt.SecondFactors == nil {
+		// Somebody else may have been in with the old one: nothing else lets anybody in then.
+		// The password comes last, so that what fails can be tried again with the same code.
+		if err := s.endOtherProofs(ctx, account.ID); err != nil {
 			return err
 		}
-		// Whoever stands at the box may have lost the phone too.
-		return s.opt.SecondFactors.ChangeSecondFactor(ctx, account.ID, func(string) (string, error) { return "", nil })
+		return s.opt.Accounts.SetPassword(ctx, account.ID, in.Password)
 	})
 	if err != nil {
 		return codeProblem(err)
@@ -78,6 +80,36 @@ func (s *Server) postPasswordReset(w http.ResponseWriter, r *http.Request, _ cal
 	s.opt.WayBack.Used(ctx, account, r.RemoteAddr)
 	s.reply(w, r, http.StatusNoContent, nil)
 	return nil
+}
+
+// endOtherProofs ends what lets somebody in beside the password: passkeys, app passwords,
+// tokens, and the second factor, for whoever stands at the box may have lost the phone too.
+func (s *Server) endOtherProofs(ctx context.Context, id mail.AccountID) error {
+	if s.opt.Passkeys != nil {
+		if err := s.opt.Passkeys.RemovePasskey(ctx, id, nil); err != nil {
+			return fmt.Errorf("end passkeys: %w", err)
+		}
+	}
+	if s.opt.AppPasswords != nil {
+		if err := s.opt.AppPasswords.RemoveAppPasswords(ctx, id); err != nil {
+			return fmt.Errorf("end app passwords: %w", err)
+		}
+	}
+	if s.opt.Tokens != nil {
+		list, err := s.opt.Tokens.Tokens(ctx, id)
+		if err != nil {
+			return fmt.Errorf("end tokens: %w", err)
+		}
+		for _, token := range list {
+			if err := s.opt.Tokens.RemoveToken(ctx, token.Hash); err != nil {
+				return fmt.Errorf("end tokens: %w", err)
+			}
+		}
+	}
+	if s.opt.SecondFactors == nil {
+		return nil
+	}
+	return s.opt.SecondFactors.ChangeSecondFactor(ctx, id, func(string) (string, error) { return "", nil })
 }
 
 // codeProblem says of a code in other words than the set-up does what is the matter.
