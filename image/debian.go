@@ -294,9 +294,17 @@ func (b *builder) addMicrocode() error {
 			return err
 		}
 	}
-	archive, err := initramfs.Archive(tree.Entries())
+	archive, err := earlyArchive(tree)
 	b.microcode = archive
 	return err
+}
+
+// earlyArchive is an archive of a tree's files without their directories. The kernel finds what it looks for early by
+// the path alone. Later it unpacks this archive like the others, and passes over files that have no directory: with
+// one, a second copy of the microcode would take time at every start, and 6.5 MB of memory for as long as the box runs.
+func earlyArchive(tree *initramfs.Tree) ([]byte, error) {
+	files := slices.DeleteFunc(tree.Entries(), func(e initramfs.Entry) bool { return e.Mode.IsDir() })
+	return initramfs.Archive(files)
 }
 
 // Intel's microcode update, "Intel 64 and IA-32 Architectures Software Developer's Manual", volume 3, §9.11.1: a

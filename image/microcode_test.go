@@ -3,7 +3,12 @@ package image
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"testing"
+
+	"github.com/u-root/u-root/pkg/cpio"
+
+	"github.com/sanduk-mail/sanduk/image/initramfs"
 )
 
 // update returns one microcode update of the given size.
@@ -34,5 +39,30 @@ func TestDistinctUpdates(t *testing.T) {
 		if _, err := distinctUpdates(bad); err == nil {
 			t.Errorf("%s: no error", name)
 		}
+	}
+}
+
+// TestEarlyArchive: a directory in it would have the kernel keep the microcode in memory.
+func TestEarlyArchive(t *testing.T) {
+	t.Parallel()
+	const vendor = "kernel/x86/microcode/GenuineIntel.bin"
+	tree := initramfs.New()
+	if err := tree.AddFile("/"+vendor, 0o644, []byte("update"), "test"); err != nil {
+		t.Fatal(err)
+	}
+	archive, err := earlyArchive(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := cpio.ReadAllRecords(cpio.Newc.Reader(bytes.NewReader(archive)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, r := range records {
+		names = append(names, r.Name)
+	}
+	if want := []string{vendor}; !slices.Equal(names, want) {
+		t.Errorf("the archive has %q, want %q", names, want)
 	}
 }
