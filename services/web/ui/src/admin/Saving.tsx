@@ -1,3 +1,4 @@
+import '../style/state.css'
 import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { Icon } from '../parts/Icon'

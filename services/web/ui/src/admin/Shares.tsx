@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { call } from '../api'
 import { Field } from '../parts/Field'
 import { Icon } from '../parts/Icon'
@@ -34,6 +34,7 @@ export function Shares({ of }: { of?: string }) {
   const state = useLoad(() => call<{ shares: Share[]; received: Share[] }>('GET', at), [at])
   const folders = useLoad(undoOf(of).folders, [of])
   const { doing, said, problem, run } = useDeeds(state.reload)
+  const [change, setChange] = useState<{ count: number; share?: Share }>({ count: 0 })
   if (state.absent) return null
   const end = (s: Share) => call('DELETE', '/api/shares?' + new URLSearchParams({ ...(of && { owner: of }), mailbox: s.mailbox, who: s.who }))
   return (
@@ -49,17 +50,22 @@ export function Shares({ of }: { of?: string }) {
           <li key={s.mailbox + s.who}>
             <div>
               <strong class="break">{s.mailbox}</strong>
-              <span class="soft break">{whoText(s)} {rightsText(s)}</span>
+              <span class="soft break">{whoText(s)}: {rightsText(s)}</span>
             </div>
-            <button type="button" class="quiet" aria-disabled={!!doing} onClick={() => void run(s.mailbox + s.who, () => end(s), t('share.ended'))}>
-              <Icon name={doing === s.mailbox + s.who ? 'busy' : 'remove'} />{t('share.end')}<span class="unseen"> {s.mailbox}</span>
-            </button>
+            <div class="row-actions">
+              <button type="button" class="quiet" onClick={() => setChange({ count: change.count + 1, share: s })}>
+                <Icon name="edit" />{t('change')}<span class="unseen"> {s.mailbox}, {whoText(s)}</span>
+              </button>
+              <button type="button" class="quiet" aria-disabled={!!doing} onClick={() => void run(s.mailbox + s.who, () => end(s), t('share.ended'))}>
+                <Icon name={doing === s.mailbox + s.who ? 'busy' : 'remove'} />{t('share.end')}<span class="unseen"> {s.mailbox}, {whoText(s)}</span>
+              </button>
+            </div>
           </li>
         ))}
       </ul>
       {(state.data?.received.length ?? 0) > 0 && (
         <>
-          <h3>{t('share.received')}</h3>
+          <h3>{of ? t('share.received.of', { who: of }) : t('share.received')}</h3>
           <ul class="signed-in">
             {state.data?.received.map((s) => (
               <li key={s.owner + s.mailbox}><div><strong class="break">{s.mailbox}</strong> <span class="soft break">{s.owner} · {rightsText(s)}</span></div></li>
@@ -67,22 +73,25 @@ export function Shares({ of }: { of?: string }) {
           </ul>
         </>
       )}
-      {folders.data && <Open folders={folders.data.mailboxes.map((f) => f.name)} of={of} reload={state.reload} />}
+      {folders.data && <Open key={change.count} from={change.share} folders={folders.data.mailboxes.map((f) => f.name)} of={of} reload={state.reload} />}
     </section>
   )
 }
 
-const whoText = (s: Share) => (s.who === anyone ? t('share.anyone') : s.who) + ':'
+const whoText = (s: Share) => s.who === anyone ? t('share.anyone') : s.who
 const rightsText = (s: Share) => {
   const kind = kindOf(s.rights)
   return kind ? t(`share.${kind}`) : t('share.letters', { letters: s.rights })
 }
 
-function Open({ folders, of, reload }: { folders: readonly string[]; of: string | undefined; reload: () => Promise<void> }) {
-  const [mailbox, setMailbox] = useState(folders[0] ?? '')
-  const [all, setAll] = useState(false)
-  const [who, setWho] = useState('')
-  const [kind, setKind] = useState<Kind>('read')
+/** Opens a folder, or goes out from what is open already to change who may do what there. */
+function Open({ from, folders, of, reload }: { from: Share | undefined; folders: readonly string[]; of: string | undefined; reload: () => Promise<void> }) {
+  const [mailbox, setMailbox] = useState(from?.mailbox ?? folders[0] ?? '')
+  const [all, setAll] = useState(from?.who === anyone)
+  const [who, setWho] = useState(from && from.who !== anyone ? from.who : '')
+  const [kind, setKind] = useState<Kind>((from && kindOf(from.rights)) ?? 'read')
+  const rights = useRef<HTMLDivElement>(null)
+  useEffect(() => { if (from) rights.current?.querySelector('select')?.focus() }, [])
   const save = async () => {
     await call('PUT', '/api/shares', { owner: of ?? '', mailbox, who: all ? anyone : who.trim().toLowerCase(), rights: kinds[kind] })
     setWho('')
@@ -96,7 +105,7 @@ function Open({ folders, of, reload }: { folders: readonly string[]; of: string 
           <Pick label={t('share.folder')} value={mailbox} onValue={setMailbox} options={folders.map((f) => [f, f] as const)} fault={faults['mailbox']} />
           <Pick label={t('share.to')} value={all ? 'all' : 'one'} onValue={(v) => setAll(v === 'all')} options={[['one', t('share.person')], ['all', t('share.anyone')]]} />
           {!all && <Field label={t('share.who')} value={who} onValue={setWho} fault={faults['who']} input={{ inputMode: 'email', autocomplete: 'off' }} />}
-          <Pick label={t('share.may')} value={kind} onValue={(v) => setKind(v as Kind)} options={(['read', 'write', 'all'] as const).map((k) => [k, t(`share.${k}`)] as const)} fault={faults['rights']} />
+          <div ref={rights}><Pick label={t('share.may')} value={kind} onValue={(v) => setKind(v as Kind)} options={(['read', 'write', 'all'] as const).map((k) => [k, t(`share.${k}`)] as const)} fault={faults['rights']} /></div>
         </>
       )}
     </Saving>

@@ -1,3 +1,4 @@
+import '../style/state.css'
 // How the pages of whoever runs the box show states, times and sizes.
 import type { ComponentChildren } from 'preact'
 import { Icon, type IconName } from '../parts/Icon'

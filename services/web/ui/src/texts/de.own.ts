@@ -82,6 +82,7 @@ export default {
   'share.end': 'Schließen',
   'share.ended': 'Er ist geschlossen. Wer ihn offen hatte, sieht ihn nicht mehr.',
   'share.received': 'Für Sie offen',
+  'share.received.of': 'Für {who} offen',
   'share.folder': 'Ordner',
   'share.to': 'Öffnen für',
   'share.person': 'Eine Person',

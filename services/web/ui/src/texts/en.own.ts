@@ -80,6 +80,7 @@ export const own = {
   'share.end': 'Close',
   'share.ended': 'It is closed. Who had it open sees it no more.',
   'share.received': 'Open to you',
+  'share.received.of': 'Open to {who}',
   'share.folder': 'Folder',
   'share.to': 'Open it to',
   'share.person': 'One person',

@@ -82,6 +82,7 @@ export default {
   'share.end': 'Chiudere',
   'share.ended': 'È chiusa. Chi l’aveva aperta non la vede più.',
   'share.received': 'Aperte per Lei',
+  'share.received.of': 'Aperte per {who}',
   'share.folder': 'Cartella',
   'share.to': 'Aprire a',
   'share.person': 'Una persona',

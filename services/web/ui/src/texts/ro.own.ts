@@ -84,6 +84,7 @@ export default {
   'share.end': 'Închideți',
   'share.ended': 'Este închis. Cine îl avea deschis nu îl mai vede.',
   'share.received': 'Deschise pentru dumneavoastră',
+  'share.received.of': 'Deschise pentru {who}',
   'share.folder': 'Dosar',
   'share.to': 'Deschideți pentru',
   'share.person': 'O persoană',

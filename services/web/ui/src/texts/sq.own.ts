@@ -82,6 +82,7 @@ export default {
   'share.end': 'Mbylle',
   'share.ended': 'U mbyll. Kush e kishte hapur nuk e sheh më.',
   'share.received': 'Të hapura për ju',
+  'share.received.of': 'Të hapura për {who}',
   'share.folder': 'Dosja',
   'share.to': 'Hape për',
   'share.person': 'Një person',

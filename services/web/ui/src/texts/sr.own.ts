@@ -84,6 +84,7 @@ export default {
   'share.end': 'Zatvori',
   'share.ended': 'Zatvorena je. Ko ju je imao otvorenu, više je ne vidi.',
   'share.received': 'Otvoreno za vas',
+  'share.received.of': 'Otvoreno za {who}',
   'share.folder': 'Fascikla',
   'share.to': 'Otvori za',
   'share.person': 'Jednu osobu',
