@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sanduk-mail/sanduk/services/content"
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
@@ -25,6 +26,9 @@ func (b *rulebook) Content(_ context.Context, name string) ([]mail.ContentRule, 
 }
 
 func (b *rulebook) SetContent(_ context.Context, _ string, rules []mail.ContentRule) error {
+	if _, err := content.Compile(rules); err != nil {
+		return err
+	}
 	b.rules = rules
 	return nil
 }

@@ -53,7 +53,7 @@ func serveOffice(t *testing.T, o *Options) {
 	o.Log = servedLog(t, now)
 	o.Undo = undo
 	o.Addresses = newServedAddresses()
-	o.Content = &rulebook{rules: []mail.ContentRule{{Name: "Prices stay inside", Out: true, Names: true, Words: []string{"prices"}, Action: mail.ContentHold}, {Name: "Card numbers", In: true, Out: true, Internal: true, Ready: []string{"card"}, Action: mail.ContentRedact}}}
+	o.Content = &rulebook{rules: []mail.ContentRule{{Name: "Prices stay inside", Out: true, Names: true, Words: []string{"prices"}, Action: mail.ContentHold}, {Name: "Card numbers", Out: true, Ready: []string{"card"}, Action: mail.ContentRedact}}}
 	o.BlockLists = &listBook{set: mail.BlockLists{Lists: []mail.BlockList{{Zone: "b.test"}}, Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")}}}
 	o.Shares = &servedShares{at: o.Accounts, list: []mail.SharedMailbox{{Owner: mail.Address{Local: "alice", Domain: "example.test"}, Mailbox: "Projects", Grant: mail.Grant{ID: "admin@example.test", Rights: mustRights("lrs")}}}}
 	o.Spares = &spareBook{spares: []mail.Spare{{Domain: "sister.test", Recipients: []string{"info", "sales"}}}}

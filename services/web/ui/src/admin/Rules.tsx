@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { call, problemOf, refusal, unreachable, type Problem } from '../api'
 import { Dialog } from '../parts/Dialog'
 import { Field } from '../parts/Field'
@@ -161,10 +161,12 @@ interface Line {
 function Try({ domain, rule, close }: { domain: string; rule: Rule; close: () => void }) {
   const [days, setDays] = useState('30')
   const [state, setState] = useState<{ line?: Line; examples: NonNullable<Line['example']>[]; busy: boolean; problem?: Problem }>({ examples: [], busy: false })
+  const left = useRef(new AbortController()) // the box stops looking when nobody waits for it
+  useEffect(() => () => left.current.abort(), [])
   const look = async () => {
     setState({ examples: [], busy: true })
     try {
-      await lines<Line>(of(domain) + '/try', { days: Number(days), rules: [rule] }, (line) => setState((s) => ({ ...s, line, examples: line.example ? [...s.examples, line.example] : s.examples })))
+      await lines<Line>(of(domain) + '/try', { days: Number(days), rules: [rule] }, left.current.signal, (line) => setState((s) => ({ ...s, line, examples: line.example ? [...s.examples, line.example] : s.examples })))
       setState((s) => ({ ...s, busy: false }))
     } catch (error) {
       setState((s) => ({ ...s, busy: false, problem: problemOf(error) }))
@@ -190,8 +192,8 @@ function Try({ domain, rule, close }: { domain: string; rule: Rule; close: () =>
 }
 
 /** Reads an answer that comes line by line. */
-async function lines<T>(to: string, body: unknown, each: (line: T) => void) {
-  const response = await fetch(to, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }).catch(() => { throw unreachable() })
+async function lines<T>(to: string, body: unknown, signal: AbortSignal, each: (line: T) => void) {
+  const response = await fetch(to, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body), signal }).catch(() => { throw unreachable() })
   if (!response.ok || !response.body) throw refusal(response.status, await response.text())
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
   for (let rest = ''; ;) {

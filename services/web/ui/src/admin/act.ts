@@ -7,7 +7,8 @@ import { me } from './session'
 export type Close = (said?: string) => void
 export type Faults = Record<string, Fault | undefined>
 
-/** Runs a dialog's act: faults under their fields, other problems on top. */
+/** Runs a dialog's act: faults under their fields, other problems on top, and so faults
+ * of what has no field there. */
 export function useAct(close: Close) {
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem>()
@@ -15,7 +16,13 @@ export function useAct(close: Close) {
   const act = async (form: HTMLFormElement, found: Faults, call: () => Promise<unknown>, said: string) => {
     setFaults(found)
     setProblem(undefined)
-    const focus = () => requestAnimationFrame(() => form.querySelector<HTMLElement>('[aria-invalid]')?.focus())
+    const focus = (otherwise?: () => void) => requestAnimationFrame(() => {
+      const field = form.querySelector<HTMLElement>('[aria-invalid]')
+      const folded = field?.closest('details')
+      if (folded) folded.open = true
+      if (field) field.focus()
+      else otherwise?.()
+    })
     if (Object.values(found).some(Boolean)) return focus()
     setBusy(true)
     try {
@@ -26,7 +33,10 @@ export function useAct(close: Close) {
       if (p.field) setFaults({ [p.field]: { message: p.message, mend: p.whatToDo } })
       else setProblem(p)
       setBusy(false)
-      focus()
+      focus(() => {
+        setProblem(p)
+        requestAnimationFrame(() => form.querySelector('[role=alert]')?.scrollIntoView({ block: 'nearest' })) // the button is at the end of what may be long
+      })
     }
   }
   /** For forms that stay: the act is over, whatever came of it. */
