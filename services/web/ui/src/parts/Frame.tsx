@@ -82,7 +82,7 @@ function Find() {
   }, [])
   return (
     <>
-      <button type="button" class="find" aria-label={t('frame.find')} aria-keyshortcuts="Control+K" onClick={open}><Icon name="search" /><span>{t('frame.find')}</span><kbd>Ctrl K</kbd></button>
+      <button type="button" class="find" aria-keyshortcuts="Control+K" onClick={open}><Icon name="search" /><span>{t('frame.find')}</span><kbd aria-hidden="true">Ctrl K</kbd></button>
       {Finder && <Finder.part close={() => setFinder(undefined)} />}
     </>
   )
