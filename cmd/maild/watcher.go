@@ -66,3 +66,12 @@ func (w watcher) Vitals(ctx context.Context) (v office.Vitals, err error) {
 	v.Status, err = json.Marshal(s)
 	return v, err
 }
+
+// Disks lists the machine's disks.
+func (w watcher) Disks(ctx context.Context) (list []office.Disk, err error) {
+	seen, err := w.pid1.Disks(ctx)
+	for _, d := range seen {
+		list = append(list, office.Disk(d))
+	}
+	return list, err
+}

@@ -1,6 +1,7 @@
 package office
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"testing"
@@ -40,12 +41,36 @@ func TestDriveFindings(t *testing.T) {
 }
 
 // illWatcher is a machine with a disk that fails.
-type illWatcher struct{ testWatcher }
+type illWatcher struct {
+	testWatcher
+	device string // that says it; "": the own one
+}
 
 func (w *illWatcher) Vitals(ctx context.Context) (Vitals, error) {
 	v, err := w.testWatcher.Vitals(ctx)
-	v.Drive = Drive{Known: true, Failing: true, Model: "Old", Serial: "7"}
+	v.Drive = Drive{Device: cmp.Or(w.device, "sda"), Known: true, Failing: true, Model: "Old", Serial: "7"}
 	return v, err
+}
+
+// TestDisks: the box's own disk is told with how it is, others by name alone.
+func TestDisks(t *testing.T) {
+	t.Parallel()
+	w := &illWatcher{}
+	o := startOffice(t, t.TempDir(), func(op *Options) { op.Watcher = w })
+	list, err := o.seenDisks().Disks(t.Context())
+	if err != nil || len(list) != 2 {
+		t.Fatalf("%+v, %v; want two disks", list, err)
+	}
+	if own := list[0]; !own.Own || own.Health == nil || !own.Health.Failing || len(own.Findings) != 1 || own.Total != 8<<30 || own.Free != 5<<30 {
+		t.Errorf("the box's own: %+v", own)
+	}
+	if other := list[1]; other.Own || other.Health != nil || other.Findings != nil || other.Total != 0 {
+		t.Errorf("another: %+v", other)
+	}
+	w.device = "sdz"
+	if list, err = o.seenDisks().Disks(t.Context()); err != nil || list[0].Health != nil || list[0].Findings != nil {
+		t.Errorf("with what another disk has said: %+v, %v", list, err)
+	}
 }
 
 // TestDriveHealth: the administrator hears of a disk that fails.

@@ -25,6 +25,8 @@ type Watcher interface {
 	// LogBack reads it towards its beginning, see web.BoxLog.
 	LogBack(ctx context.Context, before logbook.Position) (syslog.Page, error)
 	Vitals(ctx context.Context) (Vitals, error)
+	// Disks lists the machine's disks.
+	Disks(ctx context.Context) ([]Disk, error)
 }
 
 // Vitals is how the machine is. Bytes are 0 where they are not known.

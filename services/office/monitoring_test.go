@@ -40,6 +40,10 @@ func (w *testWatcher) Vitals(context.Context) (Vitals, error) {
 	}, nil
 }
 
+func (w *testWatcher) Disks(context.Context) ([]Disk, error) {
+	return []Disk{{Device: "sda", Model: "Old", Serial: "7", Bytes: 16 << 30, Own: true}, {Device: "sdb", Model: "Stick", Bytes: 4 << 30}}, nil
+}
+
 // TestSupportBundle: the bundle has what its list says, and of an office with people,
 // passwords and mail nothing that is theirs.
 func TestSupportBundle(t *testing.T) {

@@ -317,6 +317,9 @@ func (s *Server) boxAreas() []area {
 			{"POST /api/restart", forAdmins, "Restarts the box.", nil, nil, s.postEnd("restart", Computer.Restart)},
 			{"POST /api/power-off", forAdmins, "Turns it off.", nil, nil, s.postEnd("power off", Computer.PowerOff)},
 		}},
+		{"box", o.Disks != nil, []call{
+			{"GET /api/disks", forAdmins, "The machine's disks, and how the one with the mail is.", nil, getDisksAnswer{}, s.getDisks},
+		}},
 		{"box", o.UpdateSource != nil, []call{
 			{"GET /api/update/source", forAdmins, "Where the box looks for updates, and when.", nil, getUpdateSourceAnswer{}, s.getUpdateSource},
 			{"PUT /api/update/source", forAdmins, "Says it.", putUpdateSourceBody{}, nil, s.putUpdateSource},

@@ -89,6 +89,7 @@
 //	POST   /api/accounts/{address}/mail       ?into=FOLDER&name=NAME, an mbox or tar: what was done; administrator
 //	GET    /api/me/mail                       ?format=: all one's own, when one's password was given lately
 //	POST   /api/me/mail                       ?into=&name=: adds to one's own
+//	GET    /api/disks                         {disks: [{device, model, serial, bytes, own, total, free, health: {failing, reallocated, pending, errors, worn, celsius, hours}, findings}]}; administrator
 //	GET    /api/network                       {network: as in the set-up document, trial_seconds, went_back}; administrator
 //	PUT    /api/network                       {network}: 202 {trial_seconds}: unless they are confirmed in that time those from before come back; administrator
 //	POST   /api/network/keep                  204: they are confirmed; administrator

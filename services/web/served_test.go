@@ -58,6 +58,12 @@ func serveOffice(t *testing.T, o *Options) {
 	o.Shares = &servedShares{at: o.Accounts, list: []mail.SharedMailbox{{Owner: mail.Address{Local: "alice", Domain: "example.test"}, Mailbox: "Projects", Grant: mail.Grant{ID: "admin@example.test", Rights: mustRights("lrs")}}}}
 	o.Spares = &spareBook{spares: []mail.Spare{{Domain: "sister.test", Recipients: []string{"info", "sales"}}}}
 	o.Access = &servedAccess{}
+	o.Disks = &diskShelf{list: []Disk{
+		{Device: "sda", Model: "Samsung SSD 870 EVO 2TB", Serial: "S6PNNM0T417301", Bytes: 2_000_398_934_016, Own: true, Total: 1_960_000_000_000, Free: 1_790_000_000_000,
+			Health:   &DiskHealth{Reallocated: 0, Pending: 0, Errors: -1, Worn: 92, Celsius: 34, Hours: 31_204},
+			Findings: []mail.Finding{{What: "The disk (Samsung SSD 870 EVO 2TB, serial number S6PNNM0T417301) has used 92 % of the writing that it was made for.", ToDo: "Order a new disk; behind 100 % it may stop taking writes at any time."}}},
+		{Device: "sdb", Model: "SanDisk Ultra", Serial: "4C530001", Bytes: 64_000_000_000},
+	}}
 	o.Mover = &servedMover{now: now}
 	o.Archives = &archives{}
 	o.POP3, o.APOP, o.LogInCerts = &popBook{}, &apopBook{}, &certificateBook{}

@@ -59,6 +59,7 @@ type Options struct {
 	Machine        Machine
 	UpdateSource   UpdateSource  // optional: nobody brings updates
 	Monitor        Monitor       // optional: nobody watches over the box
+	Disks          Disks         // optional: the machine doesn't tell of them
 	Uplink         Uplink        // optional: nobody looks how mail can reach the box
 	SecondFactors  SecondFactors // optional: nobody has any
 	AppPasswords   AppPasswords  // optional: nobody has any
