@@ -5,6 +5,7 @@ import { Admission } from './Admission'
 import { BoxParts } from './BoxParts'
 import { Certificates } from './Certificates'
 import { Changes } from './Changes'
+import { Disks } from './Disks'
 import { Encryption } from './Encryption'
 import { Log } from './Log'
 import { Network } from './Network'
@@ -16,12 +17,12 @@ import { Watch } from './Watch'
 /** /admin/box: the box itself, in parts. */
 export function Box() {
   const part = path.value.split('/')[3] ?? ''
-  const pages: Record<string, () => ComponentChildren> = { network: Network, admission: Admission, certificates: Certificates, safe: Encryption, changes: Changes, log: Log, tokens: Tokens, watch: Watch }
+  const pages: Record<string, () => ComponentChildren> = { network: Network, admission: Admission, certificates: Certificates, disks: Disks, safe: Encryption, changes: Changes, log: Log, tokens: Tokens, watch: Watch }
   const Page = pages[part]
   if (!Page) return <Updates />
   return (
     <>
-      <Title>{t(`box.part.${part as 'network' | 'admission' | 'certificates' | 'safe' | 'changes' | 'log' | 'tokens' | 'watch'}`)}</Title>
+      <Title>{t(`box.part.${part as 'network' | 'admission' | 'certificates' | 'disks' | 'safe' | 'changes' | 'log' | 'tokens' | 'watch'}`)}</Title>
       <BoxParts />
       <Page />
     </>

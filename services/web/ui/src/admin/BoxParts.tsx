@@ -9,7 +9,7 @@ export function BoxParts() {
     <Parts label={t('frame.box')} parts={[
       [base, t('box.part.software')], [base + '/network', t('box.part.network')],
       [base + '/admission', t('box.part.admission')], [base + '/certificates', t('box.part.certificates')],
-      [base + '/safe', t('box.part.safe')], [base + '/watch', t('box.part.watch')], [base + '/tokens', t('box.part.tokens')], [base + '/changes', t('box.part.changes')], [base + '/log', t('box.part.log')],
+      [base + '/disks', t('box.part.disks')], [base + '/safe', t('box.part.safe')], [base + '/watch', t('box.part.watch')], [base + '/tokens', t('box.part.tokens')], [base + '/changes', t('box.part.changes')], [base + '/log', t('box.part.log')],
     ]} />
   )
 }

@@ -3,6 +3,7 @@ import { admin } from '../texts/en.admin'
 import { archive } from '../texts/en.archive'
 import { box } from '../texts/en.box'
 import { find } from '../texts/en.find'
+import { disk } from '../texts/en.disk'
 import { guards } from '../texts/en.guards'
 import { imports } from '../texts/en.imports'
 import { log } from '../texts/en.log'
@@ -16,5 +17,5 @@ import { speak } from '../texts'
 /** All catalogues: pages that are fetched later may say what the first ones do. */
 export const { t, count, rich } = speak({
   ...en, ...admin, ...box, ...log, ...own, ...role, ...imports, ...token, ...guards, ...find,
-  ...person, ...move, ...archive,
+  ...person, ...move, ...archive, ...disk,
 })
