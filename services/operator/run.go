@@ -157,6 +157,7 @@ func commands() []command {
 		{"trace", "[WORDS] --box https://ADDRESS --token-file FILE [--ca FILE]", "say what happened to mail, the newest first: to that in whose addresses, subject, message ID or server all WORDS are (one argument; beginnings of words are enough), or to the one with this ID; without WORDS to all", trace},
 		{"audit", "[TEXT] --box https://ADDRESS --token-file FILE [--ca FILE]", "say who changed what, the newest first: all changes, or those in which TEXT stands", auditList},
 		{"log", "[WORDS] [--all] --box https://ADDRESS --token-file FILE [--ca FILE]", "print the newest lines of the box's log, or those in which all WORDS are (one argument), the newest last; with --all from its beginning, else some hundred", boxLog},
+		{"disks", "--box https://ADDRESS --token-file FILE [--ca FILE]", "say which disks the box sees, and how the one with the mail is", diskList},
 		{"received", "[WHAT] --box https://ADDRESS --token-file FILE [--ca FILE]", "say whether other servers read in the Received field from which device in the office a message came; with WHAT, which is show or hide, set that", received},
 		{"content show", "DOMAIN --box https://ADDRESS --token-file FILE [--ca FILE]", "print the rules on what is in a domain's mail", contentShow},
 		{"content set", "DOMAIN FILE --box https://ADDRESS --token-file FILE [--ca FILE]", "make the rules in a file (- for standard input) those of a domain: hold, redact or refuse mail with card numbers, IBANs, words or patterns in it; boxctl help content shows such a file", contentSet},
