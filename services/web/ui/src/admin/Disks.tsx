@@ -46,7 +46,7 @@ export function Disks() {
       {loaded.absent && <Note kind="info">{t('disk.absent')}</Note>}
       {!loaded.data && !loaded.problem && <Busy label={t('loading')} />}
       {own.map((d) => <Own key={d.device} disk={d} />)}
-      {loaded.data && own.length === 0 && <Note kind="wait" title={t('disk.none')}>{t('disk.none.text')}</Note>}
+      {loaded.data && own.length === 0 && <Note kind="bad" title={t('disk.none')}>{t('disk.none.text')}</Note>}
       {loaded.data && (
         <section class="panel narrow">
           <h2>{t('disk.others')}</h2>

@@ -4,8 +4,8 @@ import type { disk } from './en.disk'
 export default {
   'box.part.disks': 'Platten',
   'disk.absent': 'Diese Box sagt nichts von ihren Platten.',
-  'disk.none': 'Die Box kennt keine Platte als ihre eigene.',
-  'disk.none.text': 'Dann hält sie alles im Speicher und verliert es mit dem nächsten Start.',
+  'disk.none': 'Die Platte mit der Post ist nicht angeschlossen.',
+  'disk.none.text': 'Prüfen Sie ihr Kabel, und starten Sie die Box dann neu.',
   'disk.own': 'Die Box läuft von ihr, und alle Post ist auf ihr.',
   'disk.good': 'Es geht ihr gut',
   'disk.worth': 'Ansehen',

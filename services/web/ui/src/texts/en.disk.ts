@@ -2,8 +2,8 @@
 export const disk = {
   'box.part.disks': 'Disks',
   'disk.absent': 'This box doesn’t tell of its disks.',
-  'disk.none': 'The box knows no disk as its own.',
-  'disk.none.text': 'It keeps what it has in memory then, and loses it with the next start.',
+  'disk.none': 'The disk with the mail is not connected.',
+  'disk.none.text': 'Check its cable, then restart the box.',
   'disk.own': 'The box runs from it, and all mail is on it.',
   'disk.good': 'It is well',
   'disk.worth': 'Look at it',

@@ -4,8 +4,8 @@ import type { disk } from './en.disk'
 export default {
   'box.part.disks': 'Dischi',
   'disk.absent': 'Questa box non dice niente dei suoi dischi.',
-  'disk.none': 'La box non conosce nessun disco come suo.',
-  'disk.none.text': 'Allora tiene tutto in memoria e lo perde al prossimo avvio.',
+  'disk.none': 'Il disco con la posta non è collegato.',
+  'disk.none.text': 'Controlli il suo cavo, poi riavvii la box.',
   'disk.own': 'La box funziona da questo disco, e tutta la posta è qui.',
   'disk.good': 'Sta bene',
   'disk.worth': 'Da guardare',

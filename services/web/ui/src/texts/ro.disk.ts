@@ -4,8 +4,8 @@ import type { disk } from './en.disk'
 export default {
   'box.part.disks': 'Discuri',
   'disk.absent': 'Această cutie nu spune nimic despre discurile ei.',
-  'disk.none': 'Cutia nu cunoaște niciun disc ca al ei.',
-  'disk.none.text': 'Atunci ține totul în memorie și pierde la următoarea pornire.',
+  'disk.none': 'Discul cu poșta nu este conectat.',
+  'disk.none.text': 'Verificați-i cablul, apoi reporniți cutia.',
   'disk.own': 'Cutia rulează de pe el, și toată poșta este pe el.',
   'disk.good': 'Este bine',
   'disk.worth': 'De privit',

@@ -4,8 +4,8 @@ import type { disk } from './en.disk'
 export default {
   'box.part.disks': 'Disqet',
   'disk.absent': 'Kjo kuti nuk tregon për disqet e saj.',
-  'disk.none': 'Kutia nuk njeh asnjë disk si të vetin.',
-  'disk.none.text': 'Atëherë mban gjithçka në kujtesë dhe e humb me nisjen tjetër.',
+  'disk.none': 'Disku me postën nuk është i lidhur.',
+  'disk.none.text': 'Kontrolloni kabllon e tij, pastaj rinisni kutinë.',
   'disk.own': 'Kutia punon prej tij, dhe gjithë posta është në të.',
   'disk.good': 'Është mirë',
   'disk.worth': 'Shiheni',

@@ -4,8 +4,8 @@ import type { disk } from './en.disk'
 export default {
   'box.part.disks': 'Diskovi',
   'disk.absent': 'Ova kutija ne govori o svojim diskovima.',
-  'disk.none': 'Kutija ne zna nijedan disk kao svoj.',
-  'disk.none.text': 'Tada sve drži u memoriji i gubi pri sledećem pokretanju.',
+  'disk.none': 'Disk s poštom nije priključen.',
+  'disk.none.text': 'Proverite njegov kabl, pa ponovo pokrenite kutiju.',
   'disk.own': 'Kutija radi s njega, i sva pošta je na njemu.',
   'disk.good': 'Dobro je',
   'disk.worth': 'Pogledajte',
