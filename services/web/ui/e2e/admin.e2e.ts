@@ -52,6 +52,9 @@ const pages: [name: string, at: string, ready: (page: Page) => Promise<unknown>]
     await page.getByText('2 records that are needed aren’t right yet.').waitFor()
     await page.getByText('10 mx.provider.test').waitFor()
     await page.getByText('The box signs').waitFor()
+    await page.locator('input[type=file]').setInputFiles({ name: 'far.test!example.test.xml', mimeType: 'text/xml', buffer: Buffer.from(aboutUs) })
+    await page.getByText('40 yours, 0 not').waitFor()
+    await page.getByText('Far Mail: example.test').waitFor()
   }],
   ['person', '/admin/people/alice@example.test', async (page) => {
     await page.getByText('Where they can sign in').waitFor()
@@ -100,6 +103,10 @@ const pages: [name: string, at: string, ready: (page: Page) => Promise<unknown>]
   ['deleted-time', '/admin/deleted/time?who=alice@example.test', (page) => page.getByLabel('As it was at').waitFor()],
   ['deleted-people', '/admin/deleted/people', (page) => page.getByRole('rowheader', { name: 'Dora Leka' }).waitFor()],
 ]
+
+/** A report of mail in the office's name: most is its own, some from a stranger. */
+const aboutUs = `<feedback><report_metadata><org_name>Far Mail</org_name><report_id>7</report_id><date_range><begin>1795305600</begin><end>1795391999</end></date_range></report_metadata>
+<policy_published><domain>example.test</domain><p>quarantine</p></policy_published>${[['192.0.2.20', 40, 'none', 'pass'], ['198.51.100.9', 7, 'quarantine', 'fail']].map(([ip, n, done, dkim]) => `<record><row><source_ip>${ip}</source_ip><count>${n}</count><policy_evaluated><disposition>${done}</disposition><dkim>${dkim}</dkim><spf>fail</spf></policy_evaluated></row><identifiers><header_from>example.test</header_from></identifiers></record>`).join('')}</feedback>`
 
 describe.skipIf(realBox)('the box at work', () => {
   // Side by side: most of the time goes into waiting for the browser's drawing.

@@ -1,5 +1,6 @@
 import { Icon } from '../parts/Icon'
 import { Busy, CopyButton, Note, ProblemNote, Title } from '../parts/parts'
+import { AboutUs } from './AboutUs'
 import { useDeeds } from './act'
 import { office, type DNSRecord } from './api'
 import { useLoad } from './load'
@@ -72,6 +73,7 @@ export function Dns() {
           </ul>
         </section>
       )}
+      <AboutUs />
     </>
   )
 }
