@@ -15,6 +15,7 @@ type mended struct {
 	mu      sync.Mutex       // guards what follows while the store is at work
 	people  bool             // the list of people
 	indexes []mail.AccountID // whose index
+	cut     []mail.AccountID // whose index had more than the log: check itself says so
 }
 
 // Enabled, Handle, WithAttrs and WithGroup make it the log of what is opened.
@@ -27,9 +28,16 @@ func (m *mended) Handle(_ context.Context, r slog.Record) error {
 	switch r.Message {
 	case "directory: index is made anew", "directory: damaged index was set aside", "directory: index can't be mended and is set aside":
 		m.people = true
+	case "store: the log ends before what an index had seen":
+		r.Attrs(func(a slog.Attr) bool {
+			if id, ok := a.Value.Any().(mail.AccountID); ok {
+				m.cut = append(m.cut, id)
+			}
+			return true
+		})
 	case "store: rebuilding an index from the log":
 		r.Attrs(func(a slog.Attr) bool {
-			if id, ok := a.Value.Any().(mail.AccountID); ok && !slices.Contains(m.indexes, id) {
+			if id, ok := a.Value.Any().(mail.AccountID); ok && !slices.Contains(m.indexes, id) && !slices.Contains(m.cut, id) {
 				m.indexes = append(m.indexes, id)
 			}
 			return true

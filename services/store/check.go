@@ -97,7 +97,27 @@ func (s *Store) CheckListing(ctx context.Context, most int) (Report, error) {
 		report.Accounts++
 	}
 	report.Damage = s.journal.Damage()
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, id := range slices.Sorted(maps.Keys(s.cutShort)) {
+		report.Problems = append(report.Problems, Problem{
+			Account: id, Lost: true, Remade: true,
+			Text: "its index had seen more than the log has: the newest file of the log is missing, or the log was put back to an earlier state",
+		})
+	}
 	return report, nil
+}
+
+// noteCut remembers an account whose index had come further than the log: the index is made
+// anew of what is left, and then nothing speaks of it any more.
+func (s *Store) noteCut(id mail.AccountID) {
+	s.log.Error("store: the log ends before what an index had seen", "account", id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cutShort == nil {
+		s.cutShort = map[mail.AccountID]bool{}
+	}
+	s.cutShort[id] = true
 }
 
 // checker checks one account, as its index has it at one moment.

@@ -13,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -529,6 +530,13 @@ func checkRecovered(t *testing.T, r *rig, what string, want []string) {
 		t.Errorf("%s: before anything was written there was to be read\n%s\nwant\n%s", what, looked, got)
 	}
 	report, err := r.store.Check(context.Background())
+	if strings.HasSuffix(what, "registry") || strings.Contains(what, "registry of") && !strings.HasSuffix(what, ", on") { // of TestIndexAhead: the log is shorter than an index has seen, and check says so once
+		short := slices.DeleteFunc(slices.Clone(report.Problems), func(p store.Problem) bool { return !p.Remade || !strings.Contains(p.Text, "had seen more") })
+		if len(short) == 0 || len(short) != len(report.Problems) {
+			t.Errorf("%s: check finds %+v; want that the log is shorter than an index has seen, and nothing else", what, report.Problems)
+		}
+		report.Problems = nil
+	}
 	if err != nil || !report.OK() {
 		t.Errorf("%s: check: %v, %+v", what, err, report)
 	}

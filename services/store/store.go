@@ -85,6 +85,7 @@ type Store struct {
 	mu       sync.RWMutex
 	accounts map[mail.AccountID]*account // loaded ones; guarded by mu
 	known    map[mail.AccountID]bool     // all there are; false: removed; guarded by mu
+	cutShort map[mail.AccountID]bool     // whose index had come further than the log; guarded by mu
 	closed   bool                        // guarded by mu
 	unready  map[mail.AccountID]unready  // known ones; guarded by mu
 
@@ -278,6 +279,7 @@ func (s *Store) loadAccount(ctx context.Context, id mail.AccountID) (*account, e
 		// The log was put back to an earlier state. New records get the same LSNs,
 		// and new bodies the same names: what the index has may be another's mail.
 		err = fmt.Errorf("it has LSN %d, the log ended at %d: %w", a.indexed, s.start, errIndex)
+		s.noteCut(id)
 	}
 	if err == nil && exists && s.ahead(id, a.last.modSeq) {
 		err = fmt.Errorf("it ends at change %d, before a snapshot: %w", a.last.modSeq, errIndex)
