@@ -18,6 +18,9 @@ const (
 	maxUnpacked = 20 << 20
 	maxReadRows = 50_000
 	maxDepth    = 20 // of XML elements; a report has seven
+	// maxElements of all kinds, since an empty one of seven bytes becomes a struct of
+	// fifty and more: a row has about twenty.
+	maxElements = 20 * maxReadRows
 )
 
 // ErrReport says that bytes are no report that can be read.
@@ -43,9 +46,6 @@ func ReadReport(data []byte) (*Received, error) {
 	var f feedback
 	if err := decode(text, &f); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrReport, err)
-	}
-	if len(f.Records) > maxReadRows {
-		return nil, fmt.Errorf("%w: it has more than %d rows", ErrReport, maxReadRows)
 	}
 	begin := time.Unix(f.Metadata.Range.Begin, 0).UTC()
 	r := &Received{Organization: f.Metadata.Organization, Email: f.Metadata.Email, ID: f.Metadata.ID, Begin: begin, End: time.Unix(f.Metadata.Range.End, 0).UTC()}
@@ -95,14 +95,15 @@ func unpack(data []byte) (io.Reader, error) {
 	return bytes.NewReader(data), nil
 }
 
-// decode reads the XML, after a look at how deep it is: encoding/xml goes as deep
-// as it is told to.
+// decode reads the XML, after a look at how deep it is and how much there is in it:
+// encoding/xml goes as deep as it is told to, and a small packed file can hold more
+// elements than the box has memory for.
 func decode(r io.Reader, f *feedback) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return err
 	}
-	depth := 0
+	depth, elements, rows := 0, 0, 0
 	for d := xml.NewDecoder(bytes.NewReader(text)); ; {
 		token, err := d.RawToken()
 		if errors.Is(err, io.EOF) {
@@ -111,14 +112,21 @@ func decode(r io.Reader, f *feedback) error {
 		if err != nil {
 			return err
 		}
-		switch token.(type) {
+		switch e := token.(type) {
 		case xml.StartElement:
 			depth++
+			elements++
+			if e.Name.Local == "record" {
+				rows++
+			}
 		case xml.EndElement:
 			depth--
 		}
 		if depth > maxDepth {
 			return errors.New("its elements are too deep")
+		}
+		if rows > maxReadRows || elements > maxElements {
+			return fmt.Errorf("it has more than %d rows or %d elements", maxReadRows, maxElements)
 		}
 	}
 	return xml.Unmarshal(text, f)

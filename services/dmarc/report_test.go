@@ -2,6 +2,7 @@ package dmarc
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -211,4 +212,26 @@ func FuzzReadReport(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestReadReportFull: a small packed file that unfolds into more rows or elements than a
+// report has is refused before they are made.
+func TestReadReportFull(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"rows":     strings.Repeat("<record/>", maxReadRows+1),
+		"elements": "<record><auth_results>" + strings.Repeat("<dkim/>", maxElements) + "</auth_results></record>",
+	} {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		if _, err := z.Write([]byte("<feedback>" + text + "</feedback>")); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadReport(packed.Bytes()); !errors.Is(err, ErrReport) || !strings.Contains(err.Error(), "more than") {
+			t.Errorf("too many %s in %d bytes: %v", name, packed.Len(), err)
+		}
+	}
 }
