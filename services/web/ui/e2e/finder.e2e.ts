@@ -38,6 +38,7 @@ describe.skipIf(realBox)('the finder', () => {
     await page.keyboard.press('Enter')
     await page.waitForURL(/\/admin\/box\/certificates/)
     await page.getByRole('button', { name: 'Find' }).click()
+    await field.waitFor() // keys that come before it is there are nobody's
     await page.keyboard.press('Escape')
     await field.waitFor({ state: 'detached' })
     expect(faults).toEqual([])
