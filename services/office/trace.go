@@ -220,7 +220,7 @@ func (t tracing) Find(ctx context.Context, q web.TraceQuery) ([]web.Traced, stri
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %w", web.ErrPlace, err)
 	}
-	found, next, err := t.o.trace.Find(ctx, trace.Query{Text: q.Text, From: q.From, Until: q.Until, After: after, Limit: q.Limit})
+	found, next, err := t.o.trace.Find(ctx, trace.Query{Text: q.Text, From: q.From, Until: q.Until, After: after, Limit: q.Limit, Within: trace.Within(q.Within)})
 	if err != nil {
 		return nil, "", err
 	}
@@ -232,8 +232,8 @@ func (t tracing) Find(ctx context.Context, q web.TraceQuery) ([]web.Traced, stri
 }
 
 // Steps gives what happened to one.
-func (t tracing) Steps(ctx context.Context, id mail.ID) (web.Traced, error) {
-	m, err := t.o.trace.Steps(ctx, id)
+func (t tracing) Steps(ctx context.Context, id mail.ID, within web.TraceWithin) (web.Traced, error) {
+	m, err := t.o.trace.StepsWithin(ctx, id, trace.Within(within))
 	return traced(m), err
 }
 

@@ -62,7 +62,7 @@ func TestTrace(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%v, %v", found, err)
 	}
-	one, err := tracing{o.Office}.Steps(t.Context(), found[0].ID)
+	one, err := tracing{o.Office}.Steps(t.Context(), found[0].ID, web.TraceWithin{})
 	if err != nil || len(one.Steps) != 2 {
 		t.Fatalf("by its ID %v, %v", one, err)
 	}

@@ -219,7 +219,7 @@ func TestTraceOfBounceAndRelease(t *testing.T) {
 	m, _ := o.trailOf(t, "offer", 2)
 	o.api(t, "admin").do("POST", "/api/held/"+m.ID.String()+"/release", nil, nil)
 	for deadline := time.Now().Add(time.Minute); ; <-time.After(10 * time.Millisecond) {
-		one, err := tracing{o.Office}.Steps(t.Context(), m.ID)
+		one, err := tracing{o.Office}.Steps(t.Context(), m.ID, web.TraceWithin{})
 		if err != nil || time.Now().After(deadline) {
 			t.Fatalf("%+v, %v", one, err)
 		}

@@ -104,6 +104,21 @@ func BenchmarkFigureTrace(b *testing.B) {
 			return Query{From: day, Until: day.Add(24 * time.Hour)}
 		})
 	})
+	some := Within{Limited: true, Domains: []string{words[5000] + ".test"}} // of a few hundred messages among all
+	b.Run("of_one_domain", func(b *testing.B) { ask(b, func() Query { return Query{Within: some} }) })
+	b.Run("of_one_domain_what_all_have", func(b *testing.B) {
+		var took []time.Duration
+		for range 20 {
+			start := time.Now()
+			if _, _, err := book.Find(context.Background(), Query{Text: "office.test " + words[r.IntN(50)][:3], Within: some, Limit: 50}); err != nil {
+				b.Fatal(err)
+			}
+			took = append(took, time.Since(start))
+		}
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms,median")
+		b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "ms,worst")
+	})
 	b.Run("by_ID", func(b *testing.B) {
 		var took []time.Duration
 		for range 300 {

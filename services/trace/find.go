@@ -19,6 +19,9 @@ const (
 	MaxFound = 200
 	// maxLooked are steps looked at for one answer: whoever wants more asks on.
 	maxLooked = 100_000
+	// lookCost is how many of these a look counts whose message is looked for in all pieces,
+	// to see whether it is within what may be told.
+	lookCost = 20
 )
 
 // Query is what somebody looks for. All that is said must hold.
@@ -27,6 +30,8 @@ type Query struct {
 	From, Until time.Time // when the step was; zero: at any time
 	After       Place     // the Next of the answer before; zero: from the newest on
 	Limit       int       // messages, at most MaxFound; 0: that many
+	// Within bounds what is found, and what it is found by.
+	Within Within
 }
 
 // Place is where an answer ended.
@@ -82,8 +87,18 @@ type search struct {
 	terms  []term
 	q      Query
 	looked int
-	done   map[mail.ID]bool // messages that were looked at as a whole: a letter to thousands has a step for each try
+	newest map[mail.ID]placeIn // of messages that were looked at as a whole, the newest step that holds: a letter to thousands has a step for each try
+	within [][]uint32          // by piece, the steps that may name somebody within; nil: not looked up yet
 }
+
+// placeIn is where a step stands: in which of the pieces, and as which of its steps.
+type placeIn struct {
+	piece  int
+	number uint32
+}
+
+// nowhere is the place of a step that there isn't.
+func nowhere() placeIn { return placeIn{piece: -1} }
 
 // Find gives messages, the one with the newest step first, and where the next begin; a
 // zero Place means that there are no more.
@@ -132,8 +147,13 @@ func (b *Book) Find(ctx context.Context, q Query) (found []Message, next Place, 
 }
 
 // Steps gives one message; its Steps are none if nothing is known of it.
-func (b *Book) Steps(ctx context.Context, id mail.ID) (m Message, err error) {
-	s, done, err := b.begin(Query{})
+func (b *Book) Steps(ctx context.Context, id mail.ID) (Message, error) {
+	return b.StepsWithin(ctx, id, Within{})
+}
+
+// StepsWithin is Steps of what is within; none also where there are others only.
+func (b *Book) StepsWithin(ctx context.Context, id mail.ID, w Within) (m Message, err error) {
+	s, done, err := b.begin(Query{Within: w})
 	if err != nil {
 		return m, err
 	}
@@ -143,7 +163,7 @@ func (b *Book) Steps(ctx context.Context, id mail.ID) (m Message, err error) {
 	if err == nil {
 		steps, err = s.goOn(ctx, steps)
 	}
-	m.Steps = whole(steps)
+	m.Steps = w.view(steps).tell(steps)
 	return m, err
 }
 
@@ -154,11 +174,12 @@ func (b *Book) begin(q Query) (*search, func() error, error) {
 		b.opts.Log.Warn("the newest steps are not looked at", "err", err)
 	}
 	b.disk.Lock()
-	s := &search{b: b, q: q, terms: terms(q.Text), done: map[mail.ID]bool{}}
+	s := &search{b: b, q: q, terms: terms(q.Text), newest: map[mail.ID]placeIn{}}
 	for _, p := range b.segments {
 		s.pieces, s.number = append(s.pieces, p), append(s.number, p.number)
 	}
 	s.pieces, s.number = append(s.pieces, b.current), append(s.number, b.current.number)
+	s.within = make([][]uint32, len(s.pieces))
 	return s, func() (err error) { // until then each piece that was looked into holds a block, 64 KiB
 		defer b.disk.Unlock()
 		for _, p := range s.pieces {
@@ -181,6 +202,10 @@ func (s *search) candidates(i int) (at func(int) uint32, n int, err error) {
 	if err := p.open(s.b); err != nil {
 		s.b.opts.Log.Error("a piece of the trace can't be read and is left out", "segment", s.number[i], "err", err)
 		return nil, 0, nil
+	}
+	if len(s.terms) == 0 && s.q.Within.Limited {
+		list, err := s.withinPiece(i)
+		return func(i int) uint32 { return list[i] }, len(list), err
 	}
 	if len(s.terms) == 0 {
 		n := 0
@@ -224,8 +249,12 @@ func (s *search) inTime(at time.Time) bool {
 	return (s.q.From.IsZero() || !at.Before(s.q.From)) && (s.q.Until.IsZero() || at.Before(s.q.Until))
 }
 
-// holds says whether a step is what is looked for.
+// holds says whether a step is what is looked for. Where not all may be told, whoever looks
+// for nothing finds messages by the steps that name somebody within.
 func (s *search) holds(step *Step) bool {
+	if s.q.Within.Limited && len(s.terms) == 0 && !s.q.Within.names(step) {
+		return false
+	}
 	return len(step.Of) == 0 && s.inTime(step.At) && !slices.ContainsFunc(s.terms, func(t term) bool { return !t.isIn(step) })
 }
 
@@ -237,10 +266,18 @@ func (s *search) messageAt(i int, at uint32) (*Message, error) {
 		s.b.opts.Log.Error("a step in the trace is damaged and is left out", "segment", s.number[i], "err", err)
 		return nil, nil
 	}
-	if s.done[step.ID] || !s.holds(&step) {
+	here := placeIn{i, at}
+	if !s.holds(&step) {
 		return nil, nil
 	}
-	s.done[step.ID] = true // its newest step that holds is the first that is met, or was in an answer before
+	newest, known := s.newest[step.ID]
+	if known && newest != here {
+		return nil, nil
+	}
+	if within, err := s.mayBeWithin(i, step.ID); err != nil || !within {
+		s.newest[step.ID] = nowhere()
+		return nil, err
+	}
 	steps, err := s.steps(context.Background(), step.ID)
 	if err != nil {
 		return nil, err
@@ -249,17 +286,79 @@ func (s *search) messageAt(i int, at uint32) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := Message{ID: step.ID, Steps: whole(all)}
-	newest := placed{}
-	for _, p := range steps {
-		if !p.shared && s.holds(&p.Step) && p.isBehind(newest) {
-			newest = p
-		}
+	v := s.q.Within.view(all)
+	if !known {
+		newest = s.newestOf(v, steps)
+		s.newest[step.ID] = newest
 	}
-	if newest.piece != i || newest.number != at {
+	if newest != here {
 		return nil, nil
 	}
-	return &m, nil
+	return &Message{ID: step.ID, Steps: v.tell(all)}, nil
+}
+
+// newestOf is the newest step of a message that holds by what is seen of it: what isn't
+// seen is no word to find a message by.
+func (s *search) newestOf(v *view, steps []placed) placeIn {
+	newest, at := placed{}, nowhere()
+	for _, p := range steps {
+		if p.shared {
+			continue
+		}
+		if seen, ok := v.step(&p); ok && s.holds(&seen) && p.isBehind(newest) {
+			newest, at = p, placeIn{p.piece, p.number}
+		}
+	}
+	return at
+}
+
+// mayBeWithin says whether a message that has a step in a piece may be told of, by tokens
+// alone: most are not, where somebody asks who may see little.
+func (s *search) mayBeWithin(piece int, id mail.ID) (bool, error) {
+	if !s.q.Within.Limited {
+		return true, nil
+	}
+	if found, err := s.namesWithin(piece, id); found || err != nil {
+		return found, err
+	}
+	s.looked += lookCost
+	for i := s.firstPiece(id); i < len(s.pieces); i++ {
+		if i == piece || s.pieces[i].open(s.b) != nil {
+			continue
+		}
+		if found, err := s.namesWithin(i, id); found || err != nil {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// namesWithin says whether a message may have a step in a piece that names somebody within.
+func (s *search) namesWithin(piece int, id mail.ID) (bool, error) {
+	own, err := s.pieces[piece].list(hash(string(id[:])))
+	if err != nil || len(own) == 0 {
+		return false, err
+	}
+	within, err := s.withinPiece(piece)
+	return len(intersect(slices.Clone(own), within)) > 0, err
+}
+
+// withinPiece are the steps of an open piece that may name somebody within.
+func (s *search) withinPiece(piece int) ([]uint32, error) {
+	if s.within[piece] != nil {
+		return s.within[piece], nil
+	}
+	all := []uint32{}
+	for _, t := range s.q.Within.tokens() {
+		list, err := s.pieces[piece].list(t)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	slices.Sort(all)
+	s.within[piece] = slices.Compact(all)
+	return s.within[piece], nil
 }
 
 // maxGoesOn is how often a message goes on under another ID: one may wait, be put off, and
@@ -306,16 +405,21 @@ func (p placed) isBehind(o placed) bool {
 // that was set back meanwhile.
 const early = 48 * time.Hour
 
+// firstPiece is the one in which a message's first step may stand. Pieces are in the order
+// of writing, whatever the clock did: only those before it are passed over.
+func (s *search) firstPiece(id mail.ID) int {
+	for i, p := range s.pieces[:len(s.pieces)-1] {
+		if _, last := p.span(); !last.Before(id.Time().Add(-early)) {
+			return i
+		}
+	}
+	return len(s.pieces) - 1
+}
+
 // steps are those of a message, by their time.
 func (s *search) steps(ctx context.Context, id mail.ID) (list []placed, err error) {
 	t := hash(string(id[:]))
-	first := 0 // pieces are in the order of writing, whatever the clock did: only those before its first step are passed over
-	for first < len(s.pieces)-1 {
-		if _, last := s.pieces[first].span(); !last.Before(id.Time().Add(-early)) {
-			break
-		}
-		first++
-	}
+	first := s.firstPiece(id)
 	for i, p := range s.pieces {
 		if i < first {
 			continue

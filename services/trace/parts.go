@@ -66,11 +66,11 @@ func (s *Step) fitting() int {
 func textSize(s string, most int) int { return min(3*len(s), most) + binary.MaxVarintLen16 }
 
 // whole are the steps of a message, from the first on, each with what its parts say.
-func whole(list []placed) []Step {
-	steps := make([]Step, 0, len(list))
+func whole(list []placed) []placed {
+	steps := make([]placed, 0, len(list))
 	for _, p := range list {
 		if p.What != "" || len(p.Pairs) == 0 || p.Pairs[0].Name != continues {
-			steps = append(steps, p.Step)
+			steps = append(steps, p)
 			continue
 		}
 		n, err := strconv.Atoi(p.Pairs[0].Value)

@@ -212,9 +212,12 @@ func (u *undecided) summary(now time.Time) (list []Step) {
 	return list
 }
 
+// manyRefused is what a summary is called.
+const manyRefused = "many messages refused"
+
 // summed is a step of a thing of its own, to be found like a message.
 func summed(now, since time.Time, messages int, about ...Pair) Step {
-	s := Step{ID: mail.NewID(now), At: now, What: "many messages refused", Pairs: []Pair{
+	s := Step{ID: mail.NewID(now), At: now, What: manyRefused, Pairs: []Pair{
 		{"verb", "accept"}, {"messages", strconv.Itoa(messages)}, {"since", since.UTC().Format(time.RFC3339)},
 	}}
 	for _, p := range about {

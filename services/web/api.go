@@ -138,7 +138,7 @@ func (s *Server) peopleAreas() []area {
 			{"GET /api/removed-accounts", forAdmins, "Who can be brought back.", nil, getRemovedAccountsAnswer{}, s.getRemovedAccounts},
 			{"POST /api/removed-accounts/{id}", forAdmins, "Brings somebody back.", postRemovedAccountBody{}, person{}, s.postRemovedAccount},
 			{"GET /api/accounts/{address}/undo/messages?mailbox&since&before&words&moved&back&limit&after", forAdmins, "What can be put back of somebody's mail, newest first.", nil, getExpungedAnswer{}, s.anyUndo(s.getExpunged)},
-			{"POST /api/accounts/{address}/undo/messages", forAdmins, "Puts messages back.", postExpungedBody{}, postExpungedAnswer{}, s.anyUndo(s.postExpunged)},
+			{"POST /api/accounts/{address}/undo/messages", forPeople, "Puts messages back.", postExpungedBody{}, postExpungedAnswer{}, s.anyUndo(s.postExpunged)},
 			{"GET /api/accounts/{address}/undo/mailboxes", forAdmins, "The folders there are, and those that can be put back.", nil, getDeletedMailboxesAnswer{}, s.anyUndo(s.getDeletedMailboxes)},
 			{"POST /api/accounts/{address}/undo/mailboxes/{id}", forAdmins, "Puts a folder back, with what was deleted below it.", nil, postDeletedMailboxAnswer{}, s.anyUndo(s.postDeletedMailbox)},
 			{"POST /api/accounts/{address}/undo/as-of", forAdmins, "Begins to put a folder, or all, back as it was at a time.", postAsOfBody{}, jobState{}, s.anyUndo(s.postAsOf)},
@@ -181,8 +181,8 @@ func (s *Server) mailAreas() []area {
 	o := &s.opt
 	return []area{
 		{"trace", o.Trace != nil, []call{
-			{"GET /api/trace?q&from&until&after&limit", forHelpers, "Finds messages by people, addresses, subject, time or ID.", nil, findTracedAnswer{}, s.findTraced},
-			{"GET /api/trace/{id}", forHelpers, "All that happened to one.", nil, tracedJSON{}, s.getTraced},
+			{"GET /api/trace?q&from&until&after&limit", forTracers, "Finds messages by people, addresses, subject, time or ID. A domain administrator finds those from or to their domains.", nil, findTracedAnswer{}, s.findTraced},
+			{"GET /api/trace/{id}", forTracers, "All that happened to one.", nil, tracedJSON{}, s.getTraced},
 		}},
 		{"mail", o.Queue != nil, []call{
 			{"GET /api/queue?held&hop&address&after&limit", forHelpers, "What waits to be sent.", nil, getQueueAnswer{}, s.getQueue},
@@ -193,7 +193,7 @@ func (s *Server) mailAreas() []area {
 			{"GET /api/queue/{id}/message", forAdmins, "The message as it goes out.", nil, media("message/rfc822"), s.getWaitingMessage},
 			{"POST /api/queue/{id}/hold", forAdmins, "Holds it back.", nil, nil, s.alterWaiting("held", Queue.Hold)},
 			{"POST /api/queue/{id}/release", forAdmins, "Lets it go.", nil, nil, s.alterWaiting("released", Queue.Release)},
-			{"POST /api/queue/{id}/retry", forHelpers, "Tries it at once.", nil, nil, s.alterWaiting("retried", Queue.Retry)},
+			{"POST /api/queue/{id}/retry", forTracers, "Tries it at once.", nil, nil, s.alterWaiting("retried", Queue.Retry)},
 			{"POST /api/queue/{id}/redirect", forAdmins, "Sends what is for one address to another.", postRedirectBody{}, nil, s.postRedirect},
 		}},
 		{"mail", o.Decisions != nil, []call{

@@ -10,13 +10,15 @@ import (
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
 
-// need is who may make a call. Behind anybody and coded each includes those after it.
+// need is who may make a call. Behind anybody and coded each includes those after it, but that
+// the help desk does not look after people.
 type need uint8
 
 const (
 	forAnybody  need = iota // in the office's network
 	forCoded                // who has the set-up code that the box's screen shows
 	forSignedIn             // who is signed in, about what is theirs
+	forTracers              // who finds messages: all, or those of some domains
 	forHelpers              // the help desk: where mail is, and nothing of what is in it
 	forPeople               // who looks after people: all, or those of some domains
 	forAdmins               // who runs the office
@@ -28,15 +30,17 @@ const (
 
 // String is how the API's description names it.
 func (n need) String() string {
-	return [...]string{"anybody", "set-up code", "person", "help desk", "people", "administrator", "owner"}[n&^sure]
+	return [...]string{"anybody", "set-up code", "person", "trace", "help desk", "people", "administrator", "owner"}[n&^sure]
 }
 
-// grants says whether a role is enough. Who looks after people of some domains doesn't see
-// where everybody's mail is.
+// grants says whether a role is enough. Who looks after people of some domains sees where
+// their mail is (caller.within), and not where everybody's is.
 func (n need) grants(role mail.AccountRole) bool {
 	switch n &^ sure {
 	case forAnybody, forSignedIn:
 		return true
+	case forTracers:
+		return forHelpers.grants(role) || forPeople.grants(role)
 	case forHelpers:
 		return role == mail.RoleHelpDesk || role.Admin()
 	case forPeople:

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
@@ -134,6 +135,9 @@ func (s *Server) alterWaiting(what string, do func(Queue, context.Context, mail.
 			return err
 		}
 		message := s.messageOf(r.Context(), id)
+		if err := s.reachWaiting(r.Context(), &who, id, message); err != nil {
+			return err
+		}
 		if err := do(s.opt.Queue, r.Context(), id); err != nil {
 			return err
 		}
@@ -141,6 +145,28 @@ func (s *Server) alterWaiting(what string, do func(Queue, context.Context, mail.
 		s.reply(w, r, http.StatusNoContent, nil)
 		return nil
 	}
+}
+
+// reachWaiting lets a domain administrator reach what waits for a recipient whom the trace
+// shows them. Of others they learn nothing, not even that they wait.
+func (s *Server) reachWaiting(ctx context.Context, who *caller, item, message mail.ID) error {
+	within := who.within()
+	if !within.Limited {
+		return nil
+	}
+	if message.IsZero() || s.opt.Trace == nil {
+		return mail.ErrNotWaiting
+	}
+	t, err := s.opt.Trace.Steps(ctx, message, within)
+	if err != nil {
+		return err
+	}
+	for _, step := range t.Steps {
+		if slices.Contains(step.Pairs, TracePair{"item", item.String()}) {
+			return nil
+		}
+	}
+	return mail.ErrNotWaiting
 }
 
 // messageOf is the ID under which a waiting message has come; zero: it waits no longer.

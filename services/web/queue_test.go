@@ -14,6 +14,8 @@ type line struct {
 	id   mail.ID
 	done []string
 	seen mail.WaitingFilter
+	// message gives what other items are of.
+	message map[mail.ID]mail.ID
 }
 
 func (l *line) Waiting(_ context.Context, f mail.WaitingFilter) ([]mail.Waiting, bool, error) {
@@ -24,6 +26,9 @@ func (l *line) Counts(context.Context) (mail.WaitingStats, error) {
 	return mail.WaitingStats{Messages: 1}, nil
 }
 func (l *line) Show(_ context.Context, id mail.ID) (mail.Waiting, error) {
+	if message, known := l.message[id]; known {
+		return mail.Waiting{ID: id.String(), Message: message.String()}, nil
+	}
 	return mail.Waiting{ID: id.String(), Size: 5}, l.do("show", id)
 }
 func (l *line) Export(_ context.Context, id mail.ID, w io.Writer) error {

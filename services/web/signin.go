@@ -39,7 +39,7 @@ func (s *Server) replySelf(w http.ResponseWriter, r *http.Request, account mail.
 		return err
 	}
 	shown := self{p, []string{}}
-	for n := forHelpers; n <= forOwners; n++ {
+	for n := forTracers; n <= forOwners; n++ {
 		if n.grants(account.Role) {
 			shown.May = append(shown.May, n.String())
 		}

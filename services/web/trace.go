@@ -19,6 +19,22 @@ type TraceQuery struct {
 	From, Until time.Time // zero: at any time
 	After       string    // the next of the answer before; "": from the newest on
 	Limit       int
+	Within      TraceWithin
+}
+
+// TraceWithin bounds what is told: of messages from or to addresses in some domains, what
+// concerns these, and nothing else is found by any word. The zero value bounds nothing.
+type TraceWithin struct {
+	Limited bool
+	Domains []string // canonical
+}
+
+// within is what of the trace is somebody's to see.
+func (who *caller) within() TraceWithin {
+	if who.role != mail.RoleDomainAdmin {
+		return TraceWithin{}
+	}
+	return TraceWithin{Limited: true, Domains: who.domains}
 }
 
 // TracePair is one thing that is known of a step.
@@ -45,8 +61,9 @@ type Trace interface {
 	// Find gives messages, the one with the newest step first, and where the next begin,
 	// "" when there are no more.
 	Find(ctx context.Context, q TraceQuery) (found []Traced, next string, err error)
-	// Steps gives one message; without steps when nothing is known of it.
-	Steps(ctx context.Context, id mail.ID) (Traced, error)
+	// Steps gives one message; without steps when nothing is known of it, or nothing that
+	// may be told.
+	Steps(ctx context.Context, id mail.ID, within TraceWithin) (Traced, error)
 }
 
 const (
@@ -120,11 +137,12 @@ type findTracedAnswer struct {
 
 // findTraced is GET /api/trace?q=WORDS&from=TIME&until=TIME&after=PLACE&limit=N: all are
 // optional, times as RFC 3339 writes them.
-func (s *Server) findTraced(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *Server) findTraced(w http.ResponseWriter, r *http.Request, who caller) error {
 	q, err := traceQuery(r.URL.Query())
 	if err != nil {
 		return err
 	}
+	q.Within = who.within()
 	found, next, err := s.opt.Trace.Find(r.Context(), q)
 	if errors.Is(err, ErrPlace) {
 		return &Problem{Status: http.StatusBadRequest, Field: "after", Message: "This is not where an answer ended.", Cause: err}
@@ -161,12 +179,12 @@ func traceQuery(values url.Values) (q TraceQuery, err error) {
 }
 
 // getTraced is GET /api/trace/ID.
-func (s *Server) getTraced(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *Server) getTraced(w http.ResponseWriter, r *http.Request, who caller) error {
 	id, err := mail.ParseID(r.PathValue("id"))
 	if err != nil {
 		return &Problem{Status: http.StatusNotFound, Message: "This is not the ID of a message.", Cause: err}
 	}
-	t, err := s.opt.Trace.Steps(r.Context(), id)
+	t, err := s.opt.Trace.Steps(r.Context(), id, who.within())
 	if err != nil {
 		return err
 	}

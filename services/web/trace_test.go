@@ -81,17 +81,28 @@ func (s *servedTrace) Find(_ context.Context, q TraceQuery) (found []Traced, nex
 		if len(found) == q.Limit {
 			return found, fmt.Sprint(from + i), nil
 		}
-		if strings.Contains(strings.ToLower(fmt.Sprint(m)), strings.ToLower(q.Text)) {
+		if q.Within.sees(m) && strings.Contains(strings.ToLower(fmt.Sprint(m)), strings.ToLower(q.Text)) {
 			found = append(found, m)
 		}
 	}
 	return found, "", nil
 }
 
-func (s *servedTrace) Steps(_ context.Context, id mail.ID) (Traced, error) {
+// sees is the least that bounds what is told; package trace says what of a message is.
+func (w TraceWithin) sees(m Traced) bool {
+	return !w.Limited || slices.ContainsFunc(w.Domains, func(d string) bool {
+		return slices.ContainsFunc(m.Steps, func(s TraceStep) bool {
+			return slices.ContainsFunc(s.Pairs, func(p TracePair) bool {
+				return slices.Contains([]string{"from", "to", "account", "login"}, p.Name) && strings.HasSuffix(p.Value, "@"+d)
+			})
+		})
+	})
+}
+
+func (s *servedTrace) Steps(_ context.Context, id mail.ID, within TraceWithin) (Traced, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.IndexFunc(s.list, func(m Traced) bool { return m.ID == id })
+	i := slices.IndexFunc(s.list, func(m Traced) bool { return m.ID == id && within.sees(m) })
 	if i < 0 {
 		return Traced{ID: id}, nil
 	}
@@ -192,4 +203,74 @@ func TestTrace(t *testing.T) {
 	if seen != len(s.list) {
 		t.Errorf("page by page there are %d messages, want %d", seen, len(s.list))
 	}
+}
+
+// TestTraceWithin: an administrator of one domain finds what is from or to it, and by no
+// way anything else, nor acts on it.
+func TestTraceWithin(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s, l := &servedTrace{}, &line{}
+	waits := func(ago time.Duration, from, subject string, item mail.ID) mail.ID {
+		id := mail.NewID(now.Add(-ago))
+		s.add(now.Add(-ago), id, traceStep(now, "message delivered", "from", from, "to", "x@far.test", "subject", subject), traceStep(now, "message tried", "to", "x@far.test", "item", item.String()))
+		return id
+	}
+	theirs, others := mail.ID{1}, mail.ID{2}
+	own := waits(time.Minute, "bob@b.test", "Ours", theirs)
+	foreign := waits(2*time.Minute, "alice@example.test", "Secret", others)
+	l.message = map[mail.ID]mail.ID{theirs: own, others: foreign, {3}: {}}
+	b := setUpBox(t, func(o *Options) { o.Trace, o.Queue, o.Undo = s, l, &recycler{} })
+	if err := b.office.add(mail.Address{Local: "other", Domain: "b.test"}, "", "a long one of theirs", mail.RoleDomainAdmin); err != nil {
+		t.Fatal(err)
+	}
+	account := &b.office.accounts[len(b.office.accounts)-1]
+	account.Domains = []string{"b.test"}
+	who := []string{"Cookie", b.signIn("other@b.test", "a long one of theirs")}
+	admin := []string{"Cookie", b.signIn("admin@example.test", "a long enough one")}
+	find := func(query string) string {
+		t.Helper()
+		w := b.do("GET", "/api/trace?"+query, "", who...)
+		b.want(w, http.StatusOK, "")
+		return w.Body.String()
+	}
+	for _, query := range []string{"", "limit=1", "q=Secret", "q=alice", "q=far.test", "after=0", "after=1", "after=1&limit=1", "q=" + foreign.String()} {
+		if got := find(query); strings.Contains(got, "Secret") || strings.Contains(got, foreign.String()) {
+			t.Errorf("?%s tells them %s", query, got)
+		}
+	}
+	if got := find("q=Ours"); !strings.Contains(got, own.String()) {
+		t.Errorf("their own message is not in %s", got)
+	}
+	b.want(b.do("GET", "/api/trace/"+own.String(), "", who...), http.StatusOK, "")
+	same := func(method, path, unknown string) {
+		t.Helper()
+		got, want := b.do(method, path, "", who...), b.do(method, unknown, "", who...)
+		if got.Code != http.StatusNotFound || got.Body.String() != want.Body.String() {
+			t.Errorf("%s %s: %d %s; want what there is of none: %d %s", method, path, got.Code, got.Body, want.Code, want.Body)
+		}
+	}
+	same("GET", "/api/trace/"+foreign.String(), "/api/trace/"+mail.ID{9}.String())
+	none := "/api/queue/" + mail.ID{9}.String() + "/retry"
+	same("POST", "/api/queue/"+others.String()+"/retry", none)
+	same("POST", "/api/queue/"+foreign.String()+"/retry", none)
+	same("POST", "/api/queue/"+mail.ID{3}.String()+"/retry", none)
+	b.want(b.do("POST", "/api/queue/"+theirs.String()+"/retry", "", who...), http.StatusConflict, "") // it is being sent just now, says the fake
+	b.want(b.do("POST", "/api/queue/"+others.String()+"/retry", "", admin...), http.StatusConflict, "")
+	for _, path := range []string{"/api/queue/" + theirs.String() + "/hold", "/api/queue/" + theirs.String() + "/release"} {
+		b.want(b.do("POST", path, "", who...), http.StatusForbidden, "")
+	}
+	b.want(b.do("GET", "/api/queue/"+theirs.String(), "", who...), http.StatusForbidden, "")
+	b.want(b.do("GET", "/api/queue/stats", "", who...), http.StatusForbidden, "")
+	b.want(b.do("POST", "/api/accounts/alice@example.test/undo/messages", `{"messages":[{"mailbox":"1","uid":1}]}`, who...), http.StatusForbidden, "address")
+	b.want(b.do("GET", "/api/accounts/other@b.test/undo/messages", "", who...), http.StatusForbidden, "")
+	if got, err := b.listened(&caller{role: mail.RoleDomainAdmin, domains: account.Domains}, "trace,queue"); err != nil || len(got) != 0 {
+		t.Errorf("they hear when others' mail comes: %q, %v", got, err)
+	}
+	account.Domains = nil
+	if got := find(""); strings.Contains(got, "Ours") {
+		t.Errorf("who looks after no domain is told %s", got)
+	}
+	b.want(b.do("GET", "/api/trace/"+own.String(), "", who...), http.StatusNotFound, "")
+	b.want(b.do("POST", "/api/queue/"+theirs.String()+"/retry", "", who...), http.StatusNotFound, "")
 }

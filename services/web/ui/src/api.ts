@@ -48,7 +48,7 @@ export interface Connect {
 export type Role = '' | 'help_desk' | 'domain' | 'admin' | 'owner'
 
 /** What calls are for. */
-export type Duty = 'help desk' | 'people' | 'administrator' | 'owner'
+export type Duty = 'trace' | 'help desk' | 'people' | 'administrator' | 'owner'
 
 /** Who is signed in. */
 export interface Self extends Person {

@@ -44,7 +44,7 @@ export default function Finder({ close }: { close: () => void }) {
   const asked = useSettled(text.trim())
   const people = useLoad<Person[]>(() => (may('people') ? api.people() : Promise.resolve([])), [])
   const listings = useLoad<Listing[]>(() => (may('people') ? office.listings() : Promise.resolve([])), [])
-  const messages = useLoad(() => (may('help desk') && asked.length > 1 ? office.trace({ q: asked, limit: String(most) }) : Promise.resolve({ messages: [], next: '' })).then((found) => ({ ...found, asked })), [asked])
+  const messages = useLoad(() => (may('trace') && asked.length > 1 ? office.trace({ q: asked, limit: String(most) }) : Promise.resolve({ messages: [], next: '' })).then((found) => ({ ...found, asked })), [asked])
   useEffect(() => {
     dialog.current!.showModal()
     return () => dialog.current?.close()

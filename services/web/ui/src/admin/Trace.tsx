@@ -21,6 +21,8 @@ import { about, canPutBack, factsOf, fateOf, itemsOf, kindOf, kinds, ownerOf, ve
 const { t, count } = speak({ ...en, ...admin, ...english })
 
 const page = 50
+/** Who sees a part of the mail isn't told when any comes: their page asks. */
+const topic = () => (may('help desk') ? 'trace' as const : undefined)
 /** How many recipients are named at the top: the steps have all. */
 const named = 50
 /** /admin/trace: find a message, and see what became of it. */
@@ -36,7 +38,7 @@ function Find() {
   const filter = { limit: String(page), ...(q && { q }), ...dayAsked('from', from, 0), ...dayAsked('until', until, 1) }
   const key = JSON.stringify(filter)
   const [rest, setRest] = useState<{ messages: Traced[]; next?: string; problem?: Problem; busy?: boolean }>({ messages: [] })
-  const first = useLoad(() => office.trace(filter), [key], 0, rest.messages.length > 0 ? undefined : 'trace') // further pages go on where the first ended
+  const first = useLoad(() => office.trace(filter), [key], 0, rest.messages.length > 0 ? undefined : topic()) // further pages go on where the first ended
   useEffect(() => setRest({ messages: [] }), [key])
   const next = rest.next ?? first.data?.next
   const more = async () => {
@@ -53,7 +55,7 @@ function Find() {
   const asked = !!(q || from || until)
   return (
     <>
-      <Title lead={t('trace.lead')}>{t('trace.title')}</Title>
+      <Title lead={t(may('help desk') ? 'trace.lead' : 'trace.lead.within')}>{t('trace.title')}</Title>
       <div class="tools">
         <Search label={t('trace.search')} />
         <Day name="from" label={t('trace.from')} value={from} />
@@ -62,8 +64,8 @@ function Find() {
       <ProblemNote problem={first.problem ?? rest.problem} />
       {!first.data && !first.problem && <Busy label={t('loading')} />}
       {messages.length > 0 && <List messages={messages} />}
-      {first.data && messages.length === 0 && (asked
-        ? <p class="empty">{t('trace.none.found')}</p>
+      {first.data && messages.length === 0 && (asked || next
+        ? <p class="empty">{t(next ? 'trace.none.yet' : 'trace.none.found')}</p>
         : <Empty icon="search" title={t('trace.none')}>{t('trace.none.text')}</Empty>)}
       {next && (
         <div class="row-actions">
@@ -122,11 +124,11 @@ function recipients(f: Facts): string {
 }
 
 function Message({ id }: { id: string }) {
-  const loaded = useLoad(() => office.traced(id), [id], 5_000, 'trace')
+  const loaded = useLoad(() => office.traced(id), [id], 5_000, topic())
   const m = loaded.data
   const { doing, said, problem, run } = useDeeds(loaded.reload)
   const facts = m && factsOf(m)
-  const item = m && ['waiting', 'held'].includes(fateOf(m)) ? itemsOf(m).at(-1) : ''
+  const item = m && may('help desk') && ['waiting', 'held'].includes(fateOf(m)) ? itemsOf(m).at(-1) : ''
   return (
     <>
       <p class="back-line"><a href="/admin/trace"><Icon name="back" size={16} />{t('trace.title')}</a></p>
@@ -175,11 +177,11 @@ function deeds(m: Traced, step: TraceStep): Deed[] {
   if (item && fate === 'waiting' && isLast('tried', 'retry', 'release')) {
     return [{ name: 'retry', icon: 'retry', label: t('wait.retry'), done: t('wait.retry.done'), call: () => office.alterWaiting(item, 'retry') }]
   }
-  if (!may('administrator')) return []
-  if (canPutBack(m, step)) {
+  if (may('people') && canPutBack(m, step)) {
     const place = { mailbox: about(step, 'mailbox'), uid: Number(about(step, 'uid')) }
     return [{ name: 'undo:' + place.mailbox + place.uid, icon: 'undo', label: t('undo.back.none'), done: count('undo.done', 1), call: () => undoOf(ownerOf(step)).restore([place]) }]
   }
+  if (!may('administrator')) return []
   if (fate === 'held' && isLast('decision')) {
     return [{ name: 'release', icon: 'release', label: t('held.release'), done: t('held.released'), call: () => office.releaseHeld(m.id) }]
   }
@@ -242,13 +244,21 @@ function heading(s: TraceStep): string {
 /** Who has done something with which program. */
 const program = (s: TraceStep) => `${about(s, 'account')} (${about(s, 'program') || about(s, 'protocol').toUpperCase()})`
 
+/** Who handed a message in, and where: not for who looks after other people's mail. */
+function cameFrom(s: TraceStep): string {
+  const peer = about(s, 'peer')
+  const from = about(s, 'from') || t('queue.box')
+  if (about(s, 'login')) return t('trace.says.handed', { who: about(s, 'login'), peer })
+  return peer ? t('trace.says.came', { from, peer }) : t('trace.says.inside', { from })
+}
+
 /** The step in plain words. */
 function sentences(s: TraceStep): string[] {
   const of = (name: string) => about(s, name)
   switch (verbOf(s)) {
     case 'received':
       return [
-        of('login') ? t('trace.says.handed', { who: of('login'), peer: of('peer') }) : t('trace.says.came', { from: of('from') || t('queue.box'), peer: of('peer') }),
+        cameFrom(s),
         of('tls') ? t('trace.says.tls', { tls: of('tls') }) : t('trace.says.plain'),
       ]
     case 'judged':

@@ -94,7 +94,7 @@ type Item = [to: string, icon: IconName, label: string]
 export function officeItems(): Item[] {
   if (!me.value) return []
   if (may('administrator')) return office()
-  const some = (may('people') ? ['/admin/people', '/admin/addresses'] : []).concat(may('help desk') ? ['/admin/trace', '/admin/waiting'] : [])
+  const some = (may('people') ? ['/admin/people', '/admin/addresses'] : []).concat(may('trace') ? ['/admin/trace'] : [], may('help desk') ? ['/admin/waiting'] : [])
   return office().filter(([to]) => some.includes(to))
 }
 

@@ -12,7 +12,7 @@ export default {
   'role.owner': 'Inhaber',
   'role.none.hint': 'Nutzt das Postfach und sonst nichts.',
   'role.help_desk.hint': 'Sieht, wo Nachrichten sind und was wartet, und versucht Wartendes erneut. Öffnet keine Nachricht.',
-  'role.domain.hint': 'Betreut die Personen und Adressen der angehakten Domains und sieht nichts von anderen.',
+  'role.domain.hint': 'Betreut die Personen und Adressen der angehakten Domains, findet Mail von und an sie und sieht nichts von anderen.',
   'role.admin.hint': 'Betreut das Büro und die Box.',
   'role.owner.hint': 'Betreut das Büro und die Box, sagt, wer was darf, und kann die Box zurücksetzen. Zwei Inhaber sind besser als einer.',
   'role.domains': 'Domains',

@@ -10,7 +10,7 @@ export const role = {
   'role.owner': 'Owner',
   'role.none.hint': 'Uses the mailbox, and nothing else.',
   'role.help_desk.hint': 'Sees where messages are and what waits, and tries again what waits. Opens no message.',
-  'role.domain.hint': 'Looks after the people and addresses of the domains that are ticked, and sees nothing of others.',
+  'role.domain.hint': 'Looks after the people and addresses of the domains that are ticked, finds mail from and to them, and sees nothing of others.',
   'role.admin.hint': 'Runs the office and the box.',
   'role.owner.hint': 'Runs the office and the box, says who may do what, and can reset the box. Two owners are better than one.',
   'role.domains': 'Domains',

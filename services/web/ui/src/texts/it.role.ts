@@ -12,7 +12,7 @@ export default {
   'role.owner': 'Proprietario',
   'role.none.hint': 'Usa la casella e nient’altro.',
   'role.help_desk.hint': 'Vede dove sono i messaggi e che cosa attende, e riprova ciò che attende. Non apre alcun messaggio.',
-  'role.domain.hint': 'Si occupa delle persone e degli indirizzi dei domini spuntati e non vede nulla degli altri.',
+  'role.domain.hint': 'Si occupa delle persone e degli indirizzi dei domini spuntati, trova la posta da e per loro e non vede nulla degli altri.',
   'role.admin.hint': 'Gestisce l’ufficio e la box.',
   'role.owner.hint': 'Gestisce l’ufficio e la box, dice chi può fare che cosa e può azzerare la box. Due proprietari sono meglio di uno.',
   'role.domains': 'Domini',

@@ -12,7 +12,7 @@ export default {
   'role.owner': 'Proprietar',
   'role.none.hint': 'Folosește căsuța poștală și nimic altceva.',
   'role.help_desk.hint': 'Vede unde sunt mesajele și ce așteaptă și încearcă din nou ce așteaptă. Nu deschide niciun mesaj.',
-  'role.domain.hint': 'Se ocupă de persoanele și adresele domeniilor bifate și nu vede nimic din altele.',
+  'role.domain.hint': 'Se ocupă de persoanele și adresele domeniilor bifate, găsește poșta de la și către ele și nu vede nimic din altele.',
   'role.admin.hint': 'Administrează biroul și cutia.',
   'role.owner.hint': 'Administrează biroul și cutia, spune cine ce poate face și poate reseta cutia. Doi proprietari sunt mai buni decât unul.',
   'role.domains': 'Domenii',

@@ -12,7 +12,7 @@ export default {
   'role.owner': 'Pronar',
   'role.none.hint': 'Përdor kutinë postare dhe asgjë tjetër.',
   'role.help_desk.hint': 'Sheh ku janë mesazhet dhe çfarë pret, dhe e provon përsëri atë që pret. Nuk hap asnjë mesazh.',
-  'role.domain.hint': 'Kujdeset për personat dhe adresat e domeneve të shënuara dhe nuk sheh asgjë të të tjerave.',
+  'role.domain.hint': 'Kujdeset për personat dhe adresat e domeneve të shënuara, gjen postën prej tyre dhe për ta dhe nuk sheh asgjë të të tjerave.',
   'role.admin.hint': 'Drejton zyrën dhe kutinë.',
   'role.owner.hint': 'Drejton zyrën dhe kutinë, thotë kush çfarë mund të bëjë dhe mund ta rikthejë kutinë. Dy pronarë janë më mirë se një.',
   'role.domains': 'Domenet',

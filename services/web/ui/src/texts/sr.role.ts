@@ -12,7 +12,7 @@ export default {
   'role.owner': 'Vlasnik',
   'role.none.hint': 'Koristi sanduče i ništa drugo.',
   'role.help_desk.hint': 'Vidi gde su poruke i šta čeka, i ponovo pokušava ono što čeka. Ne otvara nijednu poruku.',
-  'role.domain.hint': 'Brine o osobama i adresama označenih domena i ne vidi ništa od drugih.',
+  'role.domain.hint': 'Brine o osobama i adresama označenih domena, pronalazi poštu od njih i za njih i ne vidi ništa od drugih.',
   'role.admin.hint': 'Vodi kancelariju i kutiju.',
   'role.owner.hint': 'Vodi kancelariju i kutiju, određuje ko šta sme i može da vrati kutiju na fabrička podešavanja. Dva vlasnika su bolja od jednog.',
   'role.domains': 'Domeni',
