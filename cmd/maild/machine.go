@@ -218,6 +218,16 @@ func networkJSON(n setup.Network) (json.RawMessage, error) {
 	return json.Marshal(object)
 }
 
+// SetUpBegins tells PID 1.
+func (m *machine) SetUpBegins(ctx context.Context) error {
+	if m.pid1 == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	return inWords(m.pid1.SetupBegin(ctx))
+}
+
 // SetUpDone erases the set-up file: the one that was named, else on a box the one
 // of the boot partition.
 func (m *machine) SetUpDone(ctx context.Context) error {

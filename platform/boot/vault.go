@@ -18,6 +18,7 @@ import (
 	"github.com/sanduk-mail/sanduk/platform/control"
 	"github.com/sanduk-mail/sanduk/platform/disk"
 	"github.com/sanduk-mail/sanduk/platform/durable"
+	"github.com/sanduk-mail/sanduk/platform/firewall"
 	"github.com/sanduk-mail/sanduk/platform/vault"
 )
 
@@ -39,6 +40,10 @@ type safe struct {
 	mu     sync.Mutex
 	letter *vault.Letter // nil: nothing is encrypted
 	key    vault.Key     // once it is open
+	// What is private is either about to be made anew or about to become an office's: whichever is said first
+	// stands until the machine ends.
+	renewing bool
+	setUp    bool
 }
 
 func newSafe() *safe { return &safe{open: make(chan struct{})} }
@@ -441,6 +446,48 @@ func hasTPM() bool {
 	return err == nil
 }
 
+// verbSetupBegin has what is private stay. It comes before the set-up is committed: whoever is told that the box is set
+// up finds it so after any restart.
+func (m *Machine) verbSetupBegin(context.Context, json.RawMessage) (any, error) {
+	m.safe.mu.Lock()
+	defer m.safe.mu.Unlock()
+	if m.safe.renewing {
+		return nil, control.Invalid("The box restarts with another choice of encryption. Wait until it is back, and set it up then.")
+	}
+	m.safe.setUp = true
+	return nil, nil
+}
+
+// mayRenew says why what is private may not be erased and made anew; nil: it may. The packet filter is told at each
+// start of a box that is set up, and what it was told lasts; where that can't be read, nobody knows whose mail it is.
+// The caller holds safe.mu until the choice is made.
+func (m *Machine) mayRenew() error {
+	if m.boxFS == nil {
+		return errNoData
+	}
+	if m.safe.setUp {
+		return errSetUp
+	}
+	text, err := durable.ReadFile(m.boxFS, firewallFile, maxNetworkFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var policy firewall.Policy
+	if err == nil {
+		policy, err = firewall.Parse(text)
+	}
+	if err != nil {
+		m.log.Error("whether the box is set up is not known; what is private stays", "err", err)
+	}
+	if err != nil || policy.SetUp {
+		return errSetUp
+	}
+	return nil
+}
+
+// errSetUp is for who would erase an office.
+var errSetUp = control.Invalid("The box is set up, or being set up: how it is encrypted was chosen before. A factory reset, which erases everything, lets it be chosen anew.")
+
 // verbEncryptAnew is for a box that nobody has set up: the next start has the phrase typed, and what is private is
 // encrypted before anything is put there.
 func (m *Machine) verbEncryptAnew(_ context.Context, raw json.RawMessage) (any, error) {
@@ -448,11 +495,11 @@ func (m *Machine) verbEncryptAnew(_ context.Context, raw json.RawMessage) (any, 
 	if err != nil {
 		return nil, err
 	}
-	if m.boxFS == nil {
-		return nil, errNoData
-	}
 	m.safe.mu.Lock()
 	defer m.safe.mu.Unlock()
+	if err := m.mayRenew(); err != nil {
+		return nil, err
+	}
 	if m.safe.letter != nil {
 		return nil, control.Invalid("what is private is encrypted already")
 	}
@@ -460,6 +507,7 @@ func (m *Machine) verbEncryptAnew(_ context.Context, raw json.RawMessage) (any, 
 	if letter.Phrase, err = vault.SealPhrase(vault.NewKey(), phrase); err != nil {
 		return nil, err
 	}
+	m.safe.renewing = true // also when the letter is only half there
 	if err := writeLetter(dataDir, letter); err != nil {
 		return nil, err
 	}
@@ -471,14 +519,15 @@ func (m *Machine) verbEncryptAnew(_ context.Context, raw json.RawMessage) (any, 
 // verbPlainAnew is for a box that nobody has set up, and whose TPM has its disk encrypted: the next start makes what is
 // private anew, for everybody to read who has the disk. The sealed key is overwritten.
 func (m *Machine) verbPlainAnew(context.Context, json.RawMessage) (any, error) {
-	if m.boxFS == nil {
-		return nil, errNoData
-	}
 	m.safe.mu.Lock()
 	defer m.safe.mu.Unlock()
+	if err := m.mayRenew(); err != nil {
+		return nil, err
+	}
 	if m.safe.letter == nil {
 		return nil, control.Invalid("nothing is encrypted")
 	}
+	m.safe.renewing = true // also when the letter is only half there
 	if err := writeLetter(dataDir, vault.Letter{Plain: true}); err != nil {
 		return nil, err
 	}

@@ -2,8 +2,10 @@ package boot
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sanduk-mail/sanduk/platform/control"
+	"github.com/sanduk-mail/sanduk/platform/durable"
 	"github.com/sanduk-mail/sanduk/platform/vault"
 )
 
@@ -240,3 +244,75 @@ func encrypting(t *testing.T) (dir string) {
 	})
 	return dir
 }
+
+// TestNoRenewal: once the box is set up, or a set-up has begun, nobody has what is private made anew; and once somebody
+// has, no set-up begins.
+func TestNoRenewal(t *testing.T) {
+	t.Parallel()
+	phrase, err := json.Marshal(control.PhraseArgs{Phrase: vault.NewPhrase().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(t *testing.T, m *Machine) {
+		t.Helper()
+		// As it stands neither could be done anyway: this test must never write to the machine's own /data.
+		if _, err := m.verbPlainAnew(t.Context(), nil); !errors.Is(err, errSetUp) {
+			t.Errorf("plain: %v, want %v", err, errSetUp)
+		}
+		m.safe.letter = &vault.Letter{}
+		if _, err := m.verbEncryptAnew(t.Context(), phrase); !errors.Is(err, errSetUp) {
+			t.Errorf("encrypt: %v, want %v", err, errSetUp)
+		}
+		if m.safe.renewing || len(m.stop) > 0 {
+			t.Error("the box restarts all the same")
+		}
+	}
+	machine := func(t *testing.T, policy string) *Machine {
+		t.Helper()
+		box, err := durable.NewOS(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = box.Close() })
+		if policy != "" {
+			if err := durable.ReplaceBytes(box, firewallFile, 0o644, []byte(policy)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return &Machine{safe: newSafe(), boxFS: box, log: slog.New(slog.DiscardHandler), stop: make(chan Action, 1)}
+	}
+	t.Run("set-up begun", func(t *testing.T) {
+		m := machine(t, "")
+		if err := m.mayRenew(); err != nil {
+			t.Errorf("on a new box: %v", err)
+		}
+		for range 2 { // the first try may have failed
+			if _, err := m.verbSetupBegin(t.Context(), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refused(t, m)
+	})
+	for name, policy := range map[string]string{"set up before this start": `{"set_up":true}`, "nobody knows": `{"set_`} {
+		t.Run(name, func(t *testing.T) { refused(t, machine(t, policy)) })
+	}
+	t.Run("made anew", func(t *testing.T) {
+		m := machine(t, `{"set_up":false}`)
+		if err := m.mayRenew(); err != nil {
+			t.Errorf("on a box that is not set up: %v", err)
+		}
+		m.safe.renewing = true
+		if refusal, ok := errors.AsType[*control.Error](errOf(m.verbSetupBegin(t.Context(), nil))); !ok || refusal.Code != control.CodeInvalid {
+			t.Errorf("a set-up that begins then: %v", refusal)
+		}
+	})
+	t.Run("no disk", func(t *testing.T) {
+		m := machine(t, "")
+		m.boxFS = nil
+		if err := m.mayRenew(); !errors.Is(err, errNoData) {
+			t.Errorf("without a disk: %v", err)
+		}
+	})
+}
+
+func errOf(_ any, err error) error { return err }

@@ -52,6 +52,7 @@ func (m *Machine) openControl(ctx context.Context) error {
 		control.VerbReboot:       {Users: mail, Handle: m.verbEnd(Reboot)},
 		control.VerbPowerOff:     {Users: mail, Handle: m.verbEnd(PowerOff)},
 		control.VerbConsole:      {Users: mail, Handle: m.verbConsole},
+		control.VerbSetupBegin:   {Users: mail, Handle: m.verbSetupBegin},
 		control.VerbSetupDone:    {Users: mail, Handle: m.verbSetupDone},
 		control.VerbUpdate:       {Users: mail, Handle: m.verbUpdate},
 		control.VerbGoBack:       {Users: mail, Handle: m.verbGoBack},

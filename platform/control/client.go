@@ -192,6 +192,12 @@ func (c *Client) PushConsole(ctx context.Context, a ConsoleArgs) error {
 	return c.call(ctx, VerbConsole, a, nil)
 }
 
+// SetupBegin says that the box is about to be set up. It is refused when what is private is about to be made anew; after
+// it EncryptAnew and PlainAnew are refused, until the machine ends.
+func (c *Client) SetupBegin(ctx context.Context) error {
+	return c.call(ctx, VerbSetupBegin, nil, nil)
+}
+
 // SetupDone erases the provisioning file from the boot partition, because it
 // holds passwords and is used once. It is durable on return; calling it again
 // is harmless.

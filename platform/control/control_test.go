@@ -50,6 +50,7 @@ func golden() map[string]any {
 		"request-factory-reset": request(VerbFactoryReset, nil),
 		"request-poweroff":      request(VerbPowerOff, nil),
 		"request-console":       request(VerbConsole, ConsoleArgs{State: "waiting", Hostname: "h", ClaimCode: "a-b-c-1", Fingerprint: "7F:2A", Progress: "1 of 2"}),
+		"request-setup-begin":   request(VerbSetupBegin, nil),
 		"request-setup-done":    request(VerbSetupDone, nil),
 		"request-vault":         request(VerbVault, nil),
 		"request-unlock":        request(VerbUnlock, PhraseArgs{Phrase: "0000 1111"}),

@@ -39,6 +39,7 @@ const (
 	VerbReboot       Verb = "reboot"        //
 	VerbPowerOff     Verb = "poweroff"      //
 	VerbConsole      Verb = "console"       // ConsoleArgs
+	VerbSetupBegin   Verb = "setup-begin"   // from now on what is private is not made anew any more
 	VerbSetupDone    Verb = "setup-done"    // erases the provisioning file
 	VerbUpdate       Verb = "update"        // installs UpdateFile; how it goes is in Status.Update
 	VerbGoBack       Verb = "go-back"       // → GoBackReply: the version before starts next

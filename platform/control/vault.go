@@ -54,13 +54,12 @@ func (c *Client) KeepPhrase(ctx context.Context, a PhraseArgs) error {
 }
 
 // EncryptAnew erases all that is private, and restarts: what comes there from then on is encrypted, and the phrase is
-// asked for first. It is for boxes that nobody has set up.
+// asked for first. It is refused once the box is set up, or a set-up has begun.
 func (c *Client) EncryptAnew(ctx context.Context, phrase string) error {
 	return c.call(ctx, VerbEncryptAnew, PhraseArgs{Phrase: phrase}, nil)
 }
 
-// PlainAnew erases all that is private, and restarts: nothing is encrypted from then on. It is for boxes that nobody has
-// set up.
+// PlainAnew erases all that is private, and restarts: nothing is encrypted from then on. It is refused like EncryptAnew.
 func (c *Client) PlainAnew(ctx context.Context) error {
 	return c.call(ctx, VerbPlainAnew, nil, nil)
 }

@@ -106,6 +106,9 @@ type Machine interface {
 	// Admit tells the machine's packet filter whom to let in. The error is of the
 	// moment: it is told again.
 	Admit(ctx context.Context, a lan.Admission) error
+	// SetUpBegins has the machine keep what is private from now on: it may be erased and made anew only before.
+	// Without it the box is not set up. The error is a *mail.RuleError where it is too late.
+	SetUpBegins(ctx context.Context) error
 	// SetUpDone erases the provisioning file, which holds passwords.
 	SetUpDone(ctx context.Context) error
 }

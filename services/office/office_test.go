@@ -46,6 +46,8 @@ type testMachine struct {
 	settled  chan directory.Box
 	erased   int
 	fail     error        // of SetUpDone
+	late     error        // of SetUpBegins
+	begins   func()       // called by SetUpBegins; nil: nothing is
 	addrs    []netip.Addr // besides loopback
 }
 
@@ -74,6 +76,13 @@ func (m *testMachine) Admit(_ context.Context, a lan.Admission) error {
 	defer m.mu.Unlock()
 	m.admitted = append(m.admitted, a)
 	return nil
+}
+
+func (m *testMachine) SetUpBegins(context.Context) error {
+	if m.begins != nil {
+		m.begins()
+	}
+	return m.late
 }
 
 func (m *testMachine) SetUpDone(context.Context) error {

@@ -42,6 +42,11 @@ func (o *Office) SetUp(ctx context.Context, s *setup.Setup) error {
 func (o *Office) commitSetUp(ctx context.Context, s *setup.Setup) error {
 	o.settling.Lock()
 	defer o.settling.Unlock()
+	if !o.isSetUp() {
+		if err := o.options.Machine.SetUpBegins(ctx); err != nil {
+			return err
+		}
+	}
 	if err := o.directory.SetUp(ctx, s); err != nil {
 		return err
 	}

@@ -62,6 +62,7 @@ func (machine) Addresses() []netip.Addr {
 func (machine) Show(context.Context, office.Screen) error   { return nil }
 func (machine) Settle(context.Context, directory.Box) error { return nil }
 func (machine) Admit(context.Context, lan.Admission) error  { return nil }
+func (machine) SetUpBegins(context.Context) error           { return nil }
 func (machine) SetUpDone(context.Context) error             { return nil }
 
 func open(ts *testscript.TestScript, dir string) *office.Office {
