@@ -151,6 +151,18 @@ func shorten(text string, most int) string {
 	return text + more
 }
 
+// Keep has PID 1 write down the machine's name and its network.
+func (m *machine) Keep(ctx context.Context, box directory.Box) error {
+	if m.pid1 == nil {
+		return nil
+	}
+	network, err := networkJSON(box.Network)
+	if err != nil {
+		return err
+	}
+	return errors.Join(m.pid1.StoreHostname(ctx, string(box.Hostname)), m.pid1.StoreNetwork(ctx, network))
+}
+
 // Settle gives the machine its name and its network.
 func (m *machine) Settle(ctx context.Context, box directory.Box) error {
 	if m.pid1 == nil {

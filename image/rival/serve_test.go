@@ -189,6 +189,7 @@ func (machine) OnLink() ([]netip.Prefix, error)             { return nil, nil }
 func (machine) Gateways() ([]netip.Addr, error)             { return nil, nil }
 func (machine) Addresses() []netip.Addr                     { return []netip.Addr{netip.MustParseAddr("127.0.0.1")} }
 func (machine) Show(context.Context, office.Screen) error   { return nil }
+func (machine) Keep(context.Context, directory.Box) error   { return nil }
 func (machine) Settle(context.Context, directory.Box) error { return nil }
 func (machine) Admit(context.Context, lan.Admission) error  { return nil }
 func (machine) SetUpBegins(context.Context) error           { return nil }

@@ -58,15 +58,30 @@ func openNetwork(fsys durable.FS, reload func() error, log *slog.Logger) (*netwo
 func (n *network) set(settings []byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if err := n.store(settings); err != nil {
+		return err
+	}
+	n.log.Info("network settings changed")
+	return n.reload()
+}
+
+// setLater takes settings for good, from the next start on: who set them is still to be answered over the old ones.
+func (n *network) setLater(settings []byte) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.store(settings)
+}
+
+// store has settings on the disk for good. The caller holds mu.
+func (n *network) store(settings []byte) error {
 	if err := durable.ReplaceBytes(n.fs, networkFile, 0o644, settings); err != nil {
 		return err
 	}
 	if err := n.settle(); err != nil {
 		return err
 	}
-	n.log.Info("network settings changed")
 	n.stays()
-	return n.reload()
+	return nil
 }
 
 // try takes settings for trialTime. What is on trial already is not what comes back, and
@@ -204,8 +219,12 @@ func (m *Machine) verbNetwork(_ context.Context, raw json.RawMessage) (any, erro
 	switch {
 	case m.network == nil:
 		return nil, errNoData
+	case args.Trial && args.Later:
+		return nil, control.Invalid("network: what is tried is tried now")
 	case args.Trial:
 		return nil, m.network.try(args.Network)
+	case args.Later:
+		return nil, m.network.setLater(args.Network)
 	}
 	return nil, m.network.set(args.Network)
 }

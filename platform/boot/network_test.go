@@ -235,3 +235,22 @@ func must(t *testing.T, err error) {
 		t.Fatal(err)
 	}
 }
+
+// TestNetworkLater: settings for later are on the disk, and the network is not told.
+func TestNetworkLater(t *testing.T) {
+	t.Parallel()
+	disk, _ := networkDisk(t)
+	reloads, stays := 0, 0
+	n := openTested(t, disk, &reloads)
+	n.stays = func() { stays++ }
+	must(t, n.setLater([]byte(newNetwork)))
+	n.want(t, newNetwork, false, false)
+	openTested(t, disk, &reloads).want(t, newNetwork, false, false)
+	if reloads != 0 || stays != 1 {
+		t.Errorf("the network was told %d times, whoever keeps copies %d; want 0 and 1", reloads, stays)
+	}
+	must(t, n.set([]byte(newNetwork)))
+	if reloads != 1 {
+		t.Errorf("the network was told %d times; want 1", reloads)
+	}
+}

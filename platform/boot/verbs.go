@@ -174,7 +174,7 @@ func (m *Machine) verbHostname(_ context.Context, raw json.RawMessage) (any, err
 	if m.boxFS == nil {
 		return nil, errNoData
 	}
-	if err := durable.ReplaceBytes(m.boxFS, hostnameFile, 0o644, []byte(args.Hostname+"\n")); err != nil {
+	if err := durable.ReplaceBytes(m.boxFS, hostnameFile, 0o644, []byte(args.Hostname+"\n")); err != nil || args.Later {
 		return nil, err
 	}
 	if err := unix.Sethostname([]byte(args.Hostname)); err != nil {

@@ -163,6 +163,16 @@ func (c *Client) SetHostname(ctx context.Context, name string) error {
 	return c.call(ctx, VerbHostname, HostnameArgs{Hostname: name}, nil)
 }
 
+// StoreHostname is SetHostname without applying it: the next start does.
+func (c *Client) StoreHostname(ctx context.Context, name string) error {
+	return c.call(ctx, VerbHostname, HostnameArgs{Hostname: name, Later: true}, nil)
+}
+
+// StoreNetwork is SetNetwork without applying it: the next start does.
+func (c *Client) StoreNetwork(ctx context.Context, network json.RawMessage) error {
+	return c.call(ctx, VerbNetwork, NetworkArgs{Network: network, Later: true}, nil)
+}
+
 // SetClock offers the time of the administrator's browser.
 func (c *Client) SetClock(ctx context.Context, t time.Time) error {
 	return c.call(ctx, VerbClock, ClockArgs{UnixMilli: t.UnixMilli()}, nil)

@@ -40,6 +40,8 @@ func golden() map[string]any {
 	return map[string]any{
 		"request-status":        request(VerbStatus, nil),
 		"request-try-network":   request(VerbNetwork, NetworkArgs{Network: json.RawMessage(`{"mode":"dhcp"}`), Trial: true}),
+		"request-network-later": request(VerbNetwork, NetworkArgs{Network: json.RawMessage(`{"mode":"dhcp"}`), Later: true}),
+		"request-name-later":    request(VerbHostname, HostnameArgs{Hostname: "mail.example.test", Later: true}),
 		"reply-network":         Reply{Version: Version, Data: args(NetworkState{Network: json.RawMessage(`{"mode":"dhcp"}`), TrialMS: 90000, WentBack: true})},
 		"request-firewall":      request(VerbFirewall, FirewallArgs{Policy: json.RawMessage(`{"set_up":true}`)}),
 		"request-network":       request(VerbNetwork, NetworkArgs{Network: json.RawMessage(`{"mode":"static","address":"192.168.1.20/24"}`)}),

@@ -96,6 +96,7 @@ func Invalid(format string, args ...any) error {
 type NetworkArgs struct {
 	Network json.RawMessage `json:"network"`
 	Trial   bool            `json:"trial,omitempty"` // they go back by themselves unless VerbKeepNetwork comes in time
+	Later   bool            `json:"later,omitempty"` // they are stored, and used from the next start on, or when they come once more
 }
 
 // NetworkState is what becomes of network settings.
@@ -114,6 +115,7 @@ type FirewallArgs struct {
 // HostnameArgs names the box.
 type HostnameArgs struct {
 	Hostname string `json:"hostname"`
+	Later    bool   `json:"later,omitempty"` // it is stored, and used from the next start on, or when it comes once more
 }
 
 // ClockArgs is the time as the administrator's browser knows it.

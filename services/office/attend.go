@@ -118,7 +118,7 @@ func (o *Office) admit(ctx context.Context, told lan.Admission) lan.Admission {
 	now := o.lan.Admission()
 	box, _ := o.directory.Box()
 	now.ExtraPort = box.SubmissionExtraPort
-	if reflect.DeepEqual(now, told) || !now.SetUp {
+	if reflect.DeepEqual(now, told) || !now.SetUp || o.answering() {
 		return told
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
@@ -128,6 +128,14 @@ func (o *Office) admit(ctx context.Context, told lan.Admission) lan.Admission {
 		return told
 	}
 	return now
+}
+
+// answering says whether the page that set the box up still gets its answer over the
+// old network: telling the packet filter has the network's settings read anew.
+func (o *Office) answering() bool {
+	o.settling.Lock()
+	defer o.settling.Unlock()
+	return time.Now().Before(o.settleFrom)
 }
 
 // certify makes a new certificate when the box has a new name or address.

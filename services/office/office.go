@@ -101,7 +101,9 @@ type Machine interface {
 	Addresses() []netip.Addr
 	// Show puts the office's state on the box's screen.
 	Show(ctx context.Context, s Screen) error
-	// Settle gives the machine the name and network that were set up.
+	// Keep has the machine write down the name and network that were set up, durably, for the next start.
+	Keep(ctx context.Context, box directory.Box) error
+	// Settle gives the machine that name and network now, and keeps them.
 	Settle(ctx context.Context, box directory.Box) error
 	// Admit tells the machine's packet filter whom to let in. The error is of the
 	// moment: it is told again.
