@@ -23,7 +23,8 @@
 // # What was fetched at all
 //
 // [First] remembers for each account which mail any of its programs has fetched, by any
-// protocol, for the trace. "<number>.first": "skdfrst" and the version, 1; a bit for each
+// protocol, for the trace: its own, and by owner what others have opened to it.
+// "<number>.first", or "<number>-<owner's number>.first": "skdfrst" and the version, 1; a bit for each
 // email, the lowest first; CRC32C of all before (4). It is replaced as a whole. A power cut
 // takes some minutes of it, and mail of then seems not fetched: nobody decides by it.
 //

@@ -31,11 +31,14 @@ type First struct {
 	files durable.FS
 	dir   string
 
-	mu       sync.Mutex
-	accounts map[mail.AccountID]*bits
+	mu    sync.Mutex
+	known map[reading]*bits
 }
 
-// bits of one account; guarded by First.mu.
+// reading is whose mail somebody fetches: their own, or that of who has opened it to them.
+type reading struct{ who, owner mail.AccountID }
+
+// bits of one reading; guarded by First.mu.
 type bits struct {
 	set    []byte
 	dirty  bool
@@ -45,26 +48,32 @@ type bits struct {
 
 // OpenFirst makes a First on the directory of a Book.
 func OpenFirst(files durable.FS, dir string) *First {
-	return &First{files: files, dir: dir, accounts: map[mail.AccountID]*bits{}}
+	return &First{files: files, dir: dir, known: map[reading]*bits{}}
 }
 
-func (f *First) name(id mail.AccountID) string {
-	return path.Join(f.dir, strconv.FormatUint(uint64(id), 10)+firstSuffix)
+func (f *First) name(r reading) string {
+	name := strconv.FormatUint(uint64(r.who), 10)
+	if r.owner != r.who {
+		name += "-" + strconv.FormatUint(uint64(r.owner), 10)
+	}
+	return path.Join(f.dir, name+firstSuffix)
 }
 
-// Is notes that an account has fetched an email, and says whether that is the first time.
-// Where that can't be known it says no. It reads a file when an account comes for the
-// first time, and costs some ten nanoseconds else.
-func (f *First) Is(id mail.AccountID, email mail.EmailID) bool {
+// Is notes that an account has fetched an email of its own, or of another owner's, and says
+// whether that is the first time. Where that can't be known it says no. It reads a file when
+// an account comes to an owner's mail for the first time, and costs some ten nanoseconds
+// else.
+func (f *First) Is(who, owner mail.AccountID, email mail.EmailID) bool {
 	if email == 0 || email >= maxEmails {
 		return false
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	b := f.accounts[id]
+	r := reading{who, owner}
+	b := f.known[r]
 	if b == nil {
-		b = f.read(id)
-		f.accounts[id] = b
+		b = f.read(r)
+		f.known[r] = b
 	}
 	b.idle = false
 	i, bit := int(email/8), byte(1)<<(email%8)
@@ -80,8 +89,8 @@ func (f *First) Is(id mail.AccountID, email mail.EmailID) bool {
 }
 
 // read gives what is on disk. What is damaged has nothing.
-func (f *First) read(id mail.AccountID) *bits {
-	text, err := durable.ReadFile(f.files, f.name(id), int64(maxFirst))
+func (f *First) read(r reading) *bits {
+	text, err := durable.ReadFile(f.files, f.name(r), int64(maxFirst))
 	if errors.Is(err, fs.ErrNotExist) {
 		return &bits{}
 	}
@@ -96,44 +105,45 @@ func (f *First) read(id mail.AccountID) *bits {
 // time. The first error is given; what could not be written is tried again.
 func (f *First) Save() error {
 	f.mu.Lock()
-	texts := map[mail.AccountID][]byte{}
-	for id, b := range f.accounts {
+	texts := map[reading][]byte{}
+	for r, b := range f.known {
 		switch {
 		case b.dirty:
-			texts[id], b.dirty = appendFirst(b.set), false
+			texts[r], b.dirty = appendFirst(b.set), false
 		case b.idle:
-			delete(f.accounts, id)
+			delete(f.known, r)
 		}
 		b.idle = true
 	}
 	f.mu.Unlock()
 	var first error
-	for id, text := range texts { // nobody who fetches waits for the disk
+	for r, text := range texts { // nobody who fetches waits for the disk
 		err := durable.MkdirAllSync(f.files, f.dir, 0o700)
 		if err == nil {
-			err = durable.ReplaceBytes(f.files, f.name(id), 0o600, text)
+			err = durable.ReplaceBytes(f.files, f.name(r), 0o600, text)
 		}
 		if err == nil {
 			continue
 		}
 		f.mu.Lock()
-		if b := f.accounts[id]; b != nil {
+		if b := f.known[r]; b != nil {
 			b.dirty = true
 		}
 		f.mu.Unlock()
 		if first == nil {
-			first = fmt.Errorf("fetched: note what account %s has fetched: %w", id, err)
+			first = fmt.Errorf("fetched: note what account %s has fetched: %w", r.who, err)
 		}
 	}
 	return first
 }
 
-// Forget removes all that is noted of an account.
+// Forget removes what is noted of an account and its own mail.
 func (f *First) Forget(id mail.AccountID) error {
+	r := reading{id, id}
 	f.mu.Lock()
-	delete(f.accounts, id)
+	delete(f.known, r)
 	f.mu.Unlock()
-	if err := f.files.Remove(f.name(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := f.files.Remove(f.name(r)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("fetched: forget account %s: %w", id, err)
 	}
 	return nil

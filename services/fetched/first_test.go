@@ -14,13 +14,13 @@ func TestFirst(t *testing.T) {
 	t.Parallel()
 	files := crashfs.New()
 	f := OpenFirst(files, "fetched")
-	known := map[[2]uint64]bool{}
+	known := map[[3]uint64]bool{}
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 5000 {
-		id, email := 1+r.Uint64N(3), r.Uint64N(2000)
-		key := [2]uint64{id, email}
-		if got, want := f.Is(mail.AccountID(id), mail.EmailID(email)), email != 0 && !known[key]; got != want {
-			t.Fatalf("account %d has fetched email %d first: %v, want %v", id, email, got, want)
+		id, owner, email := 1+r.Uint64N(3), 1+r.Uint64N(3), r.Uint64N(2000)
+		key := [3]uint64{id, owner, email}
+		if got, want := f.Is(mail.AccountID(id), mail.AccountID(owner), mail.EmailID(email)), email != 0 && !known[key]; got != want {
+			t.Fatalf("account %d has fetched email %d of %d first: %v, want %v", id, email, owner, got, want)
 		}
 		known[key] = true
 		if r.IntN(500) == 0 {
@@ -32,13 +32,13 @@ func TestFirst(t *testing.T) {
 			}
 		}
 	}
-	if f.Is(1, maxEmails) || f.Is(1, 1<<40) || f.Is(1, 0) {
+	if f.Is(1, 1, maxEmails) || f.Is(1, 1, 1<<40) || f.Is(1, 1, 0) {
 		t.Error("of an email behind all that are kept it is said that it is the first time")
 	}
 	if err := f.Forget(1); err != nil {
 		t.Fatal(err)
 	}
-	if !f.Is(1, 7) {
+	if !f.Is(1, 1, 7) {
 		t.Error("an account that was forgotten is remembered")
 	}
 	if ids, err := Open(files, "fetched").Accounts(); err != nil || len(ids) != 0 {
@@ -53,7 +53,7 @@ func TestFirstCrash(t *testing.T) {
 	disk := crashfs.New()
 	f := OpenFirst(disk, "fetched")
 	save := func(email mail.EmailID) int {
-		f.Is(1, email)
+		f.Is(1, 1, email)
 		if err := f.Save(); err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +63,7 @@ func TestFirstCrash(t *testing.T) {
 	for point := range crashfs.Points(begun, ended) {
 		for i, chance := range []crashfs.Chance{crashfs.Nothing(), crashfs.Everything(), crashfs.Some(uint64(point))} {
 			again := OpenFirst(disk.Crash(point, chance), "fetched")
-			if again.Is(1, 5) || !again.Is(1, 7) || point == ended && again.Is(1, 6) {
+			if again.Is(1, 1, 5) || !again.Is(1, 1, 7) || point == ended && again.Is(1, 1, 6) {
 				t.Errorf("cut behind operation %d, chance %d: what was saved is not what is known", point, i)
 			}
 		}
@@ -91,6 +91,6 @@ func BenchmarkFirst(b *testing.B) {
 	n := mail.EmailID(0)
 	for b.Loop() {
 		n = n%1_000_000 + 1
-		f.Is(1, n)
+		f.Is(1, 1, n)
 	}
 }

@@ -116,6 +116,8 @@ type Progress struct {
 	Reading bool  // the history is being read: Done and Total are records
 	Done    int64 // messages
 	Total   int64
+	// Back are messages that have come back since it was told before, where they stand now.
+	Back []Place
 }
 
 // RestoredAsOf says what a restore as of a moment has done.

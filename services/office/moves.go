@@ -22,6 +22,7 @@ func (o *Office) openMover() error {
 	o.close = append(o.close, index.Close)
 	o.mover = moving.New(moving.Options{
 		Index: index, Draft: o.spool.New, MaxSize: mail.MaxMessage, Roots: o.options.Outgoing.Roots, Pause: giveWay, Log: o.log.With("protocol", "move"),
+		Left:    func(v *mail.Visit, from mail.MailboxID, gone mail.UIDSet) { o.trail.Left(v, from, gone, "") },
 		Account: func(ctx context.Context, id mail.AccountID) (moving.Account, error) { return o.store.Account(ctx, id) },
 	})
 	o.close = append(o.close, o.mover.Close)

@@ -40,9 +40,15 @@ type trail struct {
 	left  chan leftMail
 
 	mu    sync.Mutex
-	reads map[mail.Visit][]mail.Traced // since the last line
-	waits int                          // in reads
+	reads map[readMail][]mail.Traced // since the last line
+	waits int                        // in reads
 	lost  int
+}
+
+// readMail is who fetches whose mail.
+type readMail struct {
+	visit mail.Visit
+	owner mail.AccountID
 }
 
 // leftMail is what went out of a mailbox.
@@ -55,13 +61,14 @@ type leftMail struct {
 }
 
 func newTrail(o *Office) *trail {
-	return &trail{o: o, first: fetched.OpenFirst(o.keeping(o.files), fetchedDir), left: make(chan leftMail, maxLeft), reads: map[mail.Visit][]mail.Traced{}}
+	return &trail{o: o, first: fetched.OpenFirst(o.keeping(o.files), fetchedDir), left: make(chan leftMail, maxLeft), reads: map[readMail][]mail.Traced{}}
 }
 
-// Read hears that a client has been sent a message. Mail that is older than the trace, and
-// mail of others that somebody reads, is passed over.
+// Read hears that a client has been sent a message, of its own mail or of what others have
+// opened to it. Mail that is older than the trace is passed over.
 func (t *trail) Read(v *mail.Visit, row *mail.Row) {
-	if row.ID.IsZero() || time.Since(row.ID.Time()) > trace.DefaultKeep || !t.first.Is(v.Login.Account, row.Email) {
+	owner, email := sharing.EmailOwner(v.Login.Account, row.Email)
+	if row.ID.IsZero() || time.Since(row.ID.Time()) > trace.DefaultKeep || !t.first.Is(v.Login.Account, owner, email) {
 		return
 	}
 	t.mu.Lock()
@@ -71,7 +78,8 @@ func (t *trail) Read(v *mail.Visit, row *mail.Row) {
 		return
 	}
 	t.waits++
-	t.reads[*v] = append(t.reads[*v], mail.Traced{ID: row.ID})
+	read := readMail{*v, owner}
+	t.reads[read] = append(t.reads[read], mail.Traced{ID: row.ID})
 }
 
 // Left hears that messages have gone from a mailbox.
@@ -98,7 +106,7 @@ func (t *trail) run(ctx context.Context) {
 		case l := <-t.left:
 			t.noteLeft(ctx, l)
 		case <-lines.C:
-			t.noteReads()
+			t.noteReads(ctx)
 		case <-saves.C:
 			t.save()
 		}
@@ -114,7 +122,7 @@ func (t *trail) rest(ctx context.Context) {
 			continue
 		default:
 		}
-		t.noteReads()
+		t.noteReads(ctx)
 		t.save()
 		return
 	}
@@ -126,17 +134,17 @@ func (t *trail) save() {
 	}
 }
 
-// noteReads writes a line for each program that has fetched something.
-func (t *trail) noteReads() {
+// noteReads writes a line for each program that has fetched something, and whose mail that is.
+func (t *trail) noteReads(ctx context.Context) {
 	t.mu.Lock()
 	reads, lost := t.reads, t.lost
-	t.reads, t.waits, t.lost = map[mail.Visit][]mail.Traced{}, 0, 0
+	t.reads, t.waits, t.lost = map[readMail][]mail.Traced{}, 0, 0
 	t.mu.Unlock()
 	if lost > 0 {
 		t.o.log.Warn("too much was fetched or deleted at once for the trace to have it all", "messages", lost)
 	}
-	for v, of := range reads {
-		t.line("messages fetched", "fetch", v, of)
+	for read, of := range reads {
+		t.line("messages fetched", "fetch", read.visit, of, t.of(ctx, read.visit, read.owner)...)
 	}
 }
 
@@ -152,9 +160,7 @@ func (t *trail) noteLeft(ctx context.Context, l leftMail) {
 	if l.into != "" {
 		what, attrs = "messages moved", append(attrs, "into", l.into)
 	}
-	if owner != l.visit.Login.Account {
-		attrs = append(attrs, "owner", t.o.nameOf(ctx, owner))
-	}
+	attrs = append(attrs, t.of(ctx, l.visit, owner)...)
 	places := make([]mail.Place, 0, min(l.gone.Len(), maxLeftMessages))
 	for uid := range l.gone.All() {
 		if len(places) == maxLeftMessages {
@@ -170,6 +176,14 @@ func (t *trail) noteLeft(ctx context.Context, l leftMail) {
 		}
 		t.line(what, "expunge", l.visit, of, attrs...)
 	}
+}
+
+// of says whose mail it is, where it is not that of who has logged in.
+func (t *trail) of(ctx context.Context, v mail.Visit, owner mail.AccountID) []any {
+	if owner == v.Login.Account {
+		return nil
+	}
+	return []any{"owner", t.o.nameOf(ctx, owner)}
 }
 
 // folderOf is what a mailbox is called, or was when it was deleted.
@@ -188,8 +202,11 @@ func folderOf(ctx context.Context, account *store.Account, id mail.MailboxID) st
 func (t *trail) line(what, verb string, v mail.Visit, of []mail.Traced, attrs ...any) {
 	for piece := range slices.Chunk(of, inLine) {
 		named := slices.DeleteFunc(slices.Clone(piece), func(m mail.Traced) bool { return time.Since(m.ID.Time()) > trace.DefaultKeep })
-		t.o.log.Info(what, append([]any{"verb", verb, "protocol", v.Protocol, "account", v.Login.Address.String(), "peer", v.Peer.String(),
-			"program", v.Program, "count", len(piece), slog.Group(trace.Private, "messages", named)}, attrs...)...)
+		line := []any{"verb", verb, "protocol", v.Protocol, "account", v.Login.Address.String(), "program", v.Program, "count", len(piece), slog.Group(trace.Private, "messages", named)}
+		if v.Peer.IsValid() {
+			line = append(line, "peer", v.Peer.String())
+		}
+		t.o.log.Info(what, append(line, attrs...)...)
 	}
 }
 

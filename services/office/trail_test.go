@@ -31,7 +31,7 @@ func (o *testOffice) trailOf(t *testing.T, text string, n int) (m web.Traced, wh
 		if time.Now().After(deadline) {
 			t.Fatalf("%q has %d steps, want %d: %+v", text, len(m.Steps), n, m.Steps)
 		}
-		o.trail.noteReads()
+		o.trail.noteReads(t.Context())
 	}
 	for _, s := range m.Steps {
 		what = append(what, s.What)
@@ -69,7 +69,7 @@ func TestTrail(t *testing.T) {
 	if _, err := c.Fetch(one, &imap.FetchOptions{Flags: true, Envelope: true, BodySection: []*imap.FetchItemBodySection{header}}).Collect(); err != nil {
 		t.Fatal(err)
 	}
-	o.trail.noteReads()
+	o.trail.noteReads(t.Context())
 	o.trailOf(t, "roof", 2) // headers are nothing fetched
 	for range 3 {
 		o.fetchFrom(t, c, "INBOX")
@@ -145,6 +145,79 @@ func TestTrailOfFolder(t *testing.T) {
 	}
 }
 
+// TestTrailOfSharedMail: what others read in a mailbox that somebody has opened to them is
+// known once of each, and whose mail it is.
+func TestTrailOfSharedMail(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	o := startOffice(t, dir)
+	o.setUpNow(t, 0)
+	if err := o.submit(t, "bob@"+testDomain, "Subject: Roof\r\nFrom: alice@example.test\r\n\r\nx\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	o.give(t, "bob", "INBOX", "alice", "lr")
+	read := func(name, mailbox string) {
+		s := o.session(t, name)
+		s.ok(fmt.Sprintf("EXAMINE %q", mailbox))
+		s.ok("FETCH 1 BODY.PEEK[]")
+		s.ok("LOGOUT")
+	}
+	const bobs = "Other Users/bob@" + testDomain + "/INBOX"
+	read("alice", bobs)
+	read("alice", bobs)
+	o.trailOf(t, "roof", 3)
+	o.stop()
+	o = startOffice(t, dir)
+	read("alice", bobs)
+	read("bob", "INBOX")
+	m, what := o.trailOf(t, "roof", 4)
+	if !slices.Equal(what[2:], []string{"messages fetched", "messages fetched"}) {
+		t.Fatalf("what happened is %q", what)
+	}
+	for i, want := range []string{"alice@" + testDomain + " bob@" + testDomain, "bob@" + testDomain + " "} {
+		if s := m.Steps[2+i]; of(s, "account")+" "+of(s, "owner") != want {
+			t.Errorf("fetch %d is %+v; want %q", i, s, want)
+		}
+	}
+}
+
+// TestTrailOfRestores: a message that comes back with its folder, or as all was at a time,
+// has come back.
+func TestTrailOfRestores(t *testing.T) {
+	t.Parallel()
+	o := startOffice(t, t.TempDir())
+	o.setUpNow(t, 0)
+	if err := o.submit(t, "bob@"+testDomain, "Subject: Roof\r\nFrom: alice@example.test\r\n\r\nx\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	s := o.session(t, "bob")
+	s.ok("CREATE Old")
+	s.ok("SELECT INBOX")
+	s.ok("MOVE 1 Old")
+	then := time.Now()
+	s.ok("DELETE Old")
+	m, _ := o.trailOf(t, "roof", 4)
+	bob := o.api(t, "bob")
+	bob.do("POST", "/api/me/undo/mailboxes/"+of(m.Steps[3], "mailbox"), nil, nil)
+	m, _ = o.trailOf(t, "roof", 5)
+	if s := m.Steps[4]; s.What != "messages restored" || of(s, "folder") != "Old" || of(s, "account") != "bob@"+testDomain {
+		t.Errorf("the fifth step is %+v, want that it came back with its folder", s)
+	}
+	s.ok("DELETE Old")
+	o.trailOf(t, "roof", 6)
+	for i, in := range []map[string]any{{"at": then, "folder": "As it was"}, {"at": then, "in_place": true}} {
+		var job struct{ ID, State string }
+		bob.do("POST", "/api/me/undo/as-of", in, &job)
+		for job.State == "running" {
+			bob.do("GET", "/api/jobs/"+job.ID, nil, &job)
+		}
+		m, what := o.trailOf(t, "roof", 7+i)
+		if s := m.Steps[6+i]; job.State != "done" || s.What != "messages restored" || of(s, "as_of") != then.UTC().Format(time.RFC3339) || of(s, "by") != "bob@"+testDomain {
+			t.Errorf("%s, what happened is %q, the last %+v; want it restored as of a time", job.State, what, s)
+		}
+	}
+}
+
 // TestTrailOfDELE: who deletes by POP3 is known too, and a restart forgets nothing of who
 // has fetched what.
 func TestTrailOfDELE(t *testing.T) {
@@ -192,7 +265,7 @@ func BenchmarkFigureTrail(b *testing.B) {
 			}
 			b.ReportMetric(float64(time.Since(began).Nanoseconds())/messages, "ns/message")
 			began = time.Now()
-			o.trail.noteReads()
+			o.trail.noteReads(b.Context())
 			b.ReportMetric(float64(time.Since(began).Microseconds())/1000, "ms,noted")
 			log.mu.Lock()
 			b.ReportMetric(float64(log.text.Len()-before), "B,log")

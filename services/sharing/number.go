@@ -34,6 +34,16 @@ func row(owner mail.AccountID, r mail.Row) mail.Row {
 	return r
 }
 
+// EmailOwner is of whose mail an email is, by the number that the log-in knows it by, and
+// its number there.
+func EmailOwner(login mail.AccountID, id mail.EmailID) (mail.AccountID, mail.EmailID) {
+	owner, own := whose(id)
+	if owner == 0 {
+		owner = login
+	}
+	return owner, own
+}
+
 // Owner is in whose account a mailbox is, by the number that the log-in knows it by, and
 // its number there.
 func Owner(login mail.AccountID, id mail.MailboxID) (mail.AccountID, mail.MailboxID) {

@@ -67,7 +67,7 @@ func (j *asOf) run(ctx context.Context) error {
 	for _, b := range boxes {
 		j.total += int64(b.total)
 	}
-	j.report()
+	j.report(nil)
 	for _, b := range boxes {
 		if err := j.mailbox(ctx, b); err != nil {
 			return fmt.Errorf("mailbox %s: %w", b.name, err)
@@ -92,9 +92,30 @@ func (j *asOf) scope() ([]*box, error) {
 	return boxes, nil
 }
 
-func (j *asOf) report() {
+// report tells how far it has come, and what has come back.
+func (j *asOf) report(back []mail.Place) {
 	d := &j.done
-	j.tell(mail.Progress{Done: int64(d.Back + d.There + d.Gone), Total: j.total})
+	j.tell(mail.Progress{Done: int64(d.Back + d.There + d.Gone), Total: j.total, Back: back})
+}
+
+// reportMailboxes tells of the messages that have come back with their mailboxes.
+func (j *asOf) reportMailboxes(ctx context.Context, boxes []mail.Mailbox) error {
+	var back []mail.Place
+	for _, b := range boxes {
+		for r, err := range j.handle.Rows(ctx, b.ID, mail.UIDSet{{First: 1, Last: ^mail.UID(0)}}) {
+			if err != nil {
+				return err
+			}
+			if back = append(back, mail.Place{Mailbox: b.ID, UID: r.UID}); len(back) == restoreRows {
+				j.report(back)
+				back = nil
+			}
+		}
+	}
+	if len(back) > 0 {
+		j.report(back)
+	}
+	return nil
 }
 
 // mailbox puts one mailbox back, piece by piece.
@@ -109,9 +130,9 @@ func (j *asOf) mailbox(ctx context.Context, b *box) error {
 		if len(wishes) == 0 {
 			return nil
 		}
-		err := j.piece(ctx, wishes, where)
+		back, err := j.piece(ctx, wishes, where)
 		wishes = wishes[:0]
-		j.report()
+		j.report(back)
 		return err
 	}
 	had := make([]uint64, j.past.last.email/64+1) // a bit for each email
@@ -133,27 +154,28 @@ func (j *asOf) mailbox(ctx context.Context, b *box) error {
 	return flush()
 }
 
-// piece commits some messages of a mailbox.
-func (j *asOf) piece(ctx context.Context, wishes []wish, where func() destination) error {
+// piece commits some messages of a mailbox, and gives those that have come back.
+func (j *asOf) piece(ctx context.Context, wishes []wish, where func() destination) (back []mail.Place, err error) {
 	w := &putting{wishes: wishes}
 	if j.ask.InPlace {
 		w.was = j.past.table[wishes[0].from.Mailbox]
 	}
 	if err := j.handle.putWhere(ctx, verbRestoreAsOf, w, where); err != nil {
-		return err
+		return nil, err
 	}
 	j.done.Flagged += w.flagged
 	for _, r := range w.done {
 		switch r.Outcome {
 		case mail.OutcomeBack:
 			j.done.Back++
+			back = append(back, r.Target)
 		case mail.OutcomeThere:
 			j.done.There++
 		case mail.OutcomeGone:
 			j.done.Gone++
 		}
 	}
-	return nil
+	return back, nil
 }
 
 // place says where the messages of a mailbox go, and makes or restores it.
@@ -181,7 +203,10 @@ func (j *asOf) place(ctx context.Context, b *box) (func() destination, error) {
 	gone := m != nil && m.gone
 	a.mu.RUnlock()
 	if gone {
-		_, err := j.handle.RestoreMailbox(ctx, b.id)
+		boxes, err := j.handle.RestoreMailbox(ctx, b.id)
+		if err == nil {
+			err = j.reportMailboxes(ctx, boxes)
+		}
 		if err != nil && !errors.Is(err, mail.ErrGone) && !errors.Is(err, mail.ErrNoMailbox) {
 			return nil, err
 		}

@@ -248,7 +248,12 @@ func (s *Server) postAsOf(w http.ResponseWriter, r *http.Request, u *undoRequest
 		ask.Mailbox = id
 	}
 	task, err := s.jobs.start(u.who.Account, u.whose.ID, func(ctx context.Context, tell func(mail.Progress)) (mail.RestoredAsOf, error) {
-		done, err := s.guarded(func() (mail.RestoredAsOf, error) { return u.mail.RestoreAsOf(ctx, ask, tell) })
+		hear := func(p mail.Progress) {
+			s.cameBack(context.WithoutCancel(ctx), u, p.Back, slog.Time("as_of", ask.At))
+			p.Back = nil
+			tell(p)
+		}
+		done, err := s.guarded(func() (mail.RestoredAsOf, error) { return u.mail.RestoreAsOf(ctx, ask, hear) })
 		if err != nil && !errors.Is(err, context.Canceled) {
 			s.log.LogAttrs(ctx, slog.LevelError, "restore as of a time failed", slog.String("account", u.whose.Address.String()), slog.Any("error", err))
 		}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"iter"
 	"net/netip"
 	"time"
 
@@ -96,6 +97,8 @@ type Undo interface {
 // mail.ErrTooMany, mail.ErrGone, mail.ErrNoSpace, or the box's own trouble.
 type Deleted interface {
 	Mailboxes(ctx context.Context) ([]mail.Mailbox, error)
+	// Rows are the messages of a mailbox.
+	Rows(ctx context.Context, mailbox mail.MailboxID, set mail.UIDSet) iter.Seq2[mail.Row, error]
 	// Traced gives the trace IDs of messages that stand or stood at places.
 	Traced(ctx context.Context, places []mail.Place) ([]mail.Traced, error)
 	DeletedMailboxes(ctx context.Context) ([]mail.DeletedMailbox, error)

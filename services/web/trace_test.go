@@ -151,7 +151,10 @@ func newServedTrace(now time.Time) *servedTrace {
 	add(50*time.Minute, append(out("orders@partner.test", "Order 4711"), tried(time.Second, "orders@partner.test", "queued", "452 4.2.2 Over quota", "item", mail.NewID(now).String(), "next", now.Add(20*time.Minute).UTC().Format(time.RFC3339)))...)
 	add(3*time.Hour, append(out("old@partner.test", "Çmimet e reja për vitin 2027"), tried(time.Second, "old@partner.test", "failed", "550 5.1.1 No such user here"))...)
 	add(26*time.Hour, append(out("ben@partner.test", "Re: Offer for the roof"), tried(time.Second, "ben@partner.test", "relayed", "250 2.0.0 Ok: queued as 4XyZ"))...)
-	add(30*time.Hour, came("prize@winner.test", "198.51.100.77", ""), judged("true", "the sender's domain says that this is not its mail"), stored("prize@winner.test", "ben.person@example.test", "Junk", "You have won"))
+	add(30*time.Hour, came("prize@winner.test", "198.51.100.77", ""), judged("true", "the sender's domain says that this is not its mail"), stored("prize@winner.test", "ben.person@example.test", "Junk", "You have won"),
+		TraceStep{At: after(time.Minute), What: "messages fetched", Pairs: about("verb", "fetch", "protocol", "imap", "account", "alice@example.test", "program", "Owl 3", "peer", "192.168.1.31", "owner", "ben.person@example.test")},
+		TraceStep{At: after(time.Hour), What: "messages deleted", Pairs: about("verb", "expunge", "protocol", "move", "account", "ben.person@example.test", "program", "imap.old.test", "folder", "Junk")},
+		TraceStep{At: after(2 * time.Hour), What: "messages restored", Pairs: about("account", "ben.person@example.test", "by", "admin@example.test", "as_of", now.Add(-29*time.Hour).UTC().Format(time.RFC3339))})
 	for i := range 60 {
 		add(time.Duration(40+i)*time.Hour, came("news@letters.test", "192.0.2.40", tls), judged("false", ""), stored("news@letters.test", "alice@example.test", "INBOX", fmt.Sprint("Letter number ", i)))
 	}

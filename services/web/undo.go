@@ -6,11 +6,20 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
+)
+
+const (
+	// maxInLine is how many messages one line for the trace is about.
+	maxInLine = 4096
+	// maxStanding is how many messages of a folder that is back are noted, as many as when it
+	// went (office, maxLeftMessages).
+	maxStanding = 100_000
 )
 
 // undoRequest is who asks, and whose mail it is about.
@@ -247,7 +256,7 @@ func (s *Server) postExpunged(w http.ResponseWriter, r *http.Request, u *undoReq
 	if err != nil && len(done) == 0 {
 		return err
 	}
-	s.undone(r, u, "messages restored", slog.Int("messages", len(done)), slog.Int("asked", len(places)), s.restoredOnes(r.Context(), u, done))
+	s.undone(r, u, "messages restored", slog.Int("messages", len(done)), slog.Int("asked", len(places)), s.restoredOnes(r.Context(), u, backOf(done)))
 	answer := postExpungedAnswer{Messages: make([]restored, len(done))}
 	if err != nil {
 		s.log.LogAttrs(r.Context(), slog.LevelWarn, "not all messages were restored", slog.String("account", u.whose.Address.String()), slog.Any("error", err))
@@ -260,14 +269,26 @@ func (s *Server) postExpunged(w http.ResponseWriter, r *http.Request, u *undoReq
 	return nil
 }
 
-// restoredOnes says which messages have come back, for the trace alone.
-func (s *Server) restoredOnes(ctx context.Context, u *undoRequest, done []mail.Restored) slog.Attr {
-	var back []mail.Place
+// backOf are the places of messages that have come back.
+func backOf(done []mail.Restored) (back []mail.Place) {
 	for _, d := range done {
 		if d.Outcome == mail.OutcomeBack {
 			back = append(back, d.Target)
 		}
 	}
+	return back
+}
+
+// cameBack notes for the trace which messages have come back with others.
+func (s *Server) cameBack(ctx context.Context, u *undoRequest, back []mail.Place, how slog.Attr) {
+	for piece := range slices.Chunk(back, maxInLine) {
+		s.log.LogAttrs(ctx, slog.LevelInfo, "messages restored", slog.Int("messages", len(piece)), how,
+			slog.String("account", u.whose.Address.String()), slog.String("by", u.who.Address.String()), s.restoredOnes(ctx, u, piece))
+	}
+}
+
+// restoredOnes says which messages have come back, for the trace alone.
+func (s *Server) restoredOnes(ctx context.Context, u *undoRequest, back []mail.Place) slog.Attr {
 	of, err := u.mail.Traced(ctx, back)
 	if err != nil || len(of) == 0 {
 		return slog.Attr{} // they are back, which is what counts
@@ -335,12 +356,27 @@ func (s *Server) postDeletedMailbox(w http.ResponseWriter, r *http.Request, u *u
 		return err
 	}
 	s.undone(r, u, "mailbox restored", slog.String("mailbox", id.String()))
+	for _, m := range back {
+		s.cameBack(context.WithoutCancel(r.Context()), u, standing(r.Context(), u, m.ID), slog.String("folder", m.Name))
+	}
 	answer := postDeletedMailboxAnswer{make([]folder, len(back))}
 	for i, m := range back {
 		answer.Mailboxes[i] = folderOf(m)
 	}
 	s.reply(w, r, http.StatusOK, answer)
 	return nil
+}
+
+// standing are the messages of a mailbox, as far as the trace is to have them and they can
+// be read: they are back, which is what counts.
+func standing(ctx context.Context, u *undoRequest, id mail.MailboxID) (places []mail.Place) {
+	for row, err := range u.mail.Rows(ctx, id, mail.UIDSet{{First: 1, Last: ^mail.UID(0)}}) {
+		if err != nil || len(places) == maxStanding {
+			break
+		}
+		places = append(places, mail.Place{Mailbox: id, UID: row.UID})
+	}
+	return places
 }
 
 // removedPerson is somebody who was removed, as the API shows them.

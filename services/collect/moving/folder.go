@@ -225,6 +225,9 @@ func (p *plan) change(ctx context.Context) error {
 		err := each(list, func(box mail.MailboxID, set mail.UIDSet) error {
 			gone, err := p.c.account.Expunge(ctx, box, set, false)
 			deleted += gone.Len()
+			if gone.Len() > 0 {
+				p.c.m.o.Left(p.c.t.move.visit(), box, gone)
+			}
 			return err
 		})
 		if err != nil {
@@ -236,6 +239,11 @@ func (p *plan) change(ctx context.Context) error {
 		p.c.t.note(func(s *Status) { s.Deleted += deleted })
 	}
 	return nil
+}
+
+// visit is a move as one who has logged in.
+func (m *Move) visit() *mail.Visit {
+	return &mail.Visit{Login: mail.Login{Account: m.Account, Address: m.Address}, Protocol: "move", Program: m.Source.Host}
 }
 
 // each calls fn for each mailbox here in which some of the messages are. One that

@@ -51,7 +51,10 @@ type Options struct {
 	// Pause is called after each batch with the time that its commit took; nil: no
 	// pause. An error ends the move.
 	Pause func(ctx context.Context, took time.Duration) error
-	Log   *slog.Logger
+	// Left hears which messages have been removed here because they are gone at the
+	// provider, whose name is the visit's Program; nil: nobody does.
+	Left func(v *mail.Visit, from mail.MailboxID, gone mail.UIDSet)
+	Log  *slog.Logger
 }
 
 // Move is one mailbox to be copied. Its source's password is in clear: don't log it.
@@ -129,6 +132,9 @@ type task struct {
 func New(o Options) *Mover {
 	if o.Pause == nil {
 		o.Pause = func(context.Context, time.Duration) error { return nil }
+	}
+	if o.Left == nil {
+		o.Left = func(*mail.Visit, mail.MailboxID, mail.UIDSet) {}
 	}
 	m := &Mover{o: o, places: make(chan struct{}, atOnce), moves: map[mail.AccountID]*task{}}
 	m.remember()

@@ -146,6 +146,7 @@ type home struct {
 	// After so many the power goes between what is durable and the note of it; 0: never.
 	cut     int
 	appends int
+	left    int // messages that are said to have been removed
 }
 
 func newHome(t testing.TB, p *provider) *home {
@@ -160,7 +161,13 @@ func (h *home) open() {
 	var err error
 	h.ix, err = OpenIndex(filepath.Join(h.dir, File))
 	h.p.must(err)
-	h.mover = New(Options{Index: h.ix, Draft: h.spool, MaxSize: 1 << 20, Dial: h.p.dial, Log: slog.New(slog.DiscardHandler),
+	left := func(v *mail.Visit, _ mail.MailboxID, gone mail.UIDSet) {
+		if v.Login.Account != 1 || v.Login.Address.Local != "new" || v.Program != "imap.old.test" {
+			h.t.Errorf("what has gone is said to be removed by %+v", v)
+		}
+		h.left += gone.Len()
+	}
+	h.mover = New(Options{Left: left, Index: h.ix, Draft: h.spool, MaxSize: 1 << 20, Dial: h.p.dial, Log: slog.New(slog.DiscardHandler),
 		Account: func(ctx context.Context, id mail.AccountID) (Account, error) {
 			a, err := h.store.Account(ctx, id)
 			return &account{Account: a, h: h}, err
@@ -275,7 +282,7 @@ func TestMove(t *testing.T) {
 	p.put("Work", letter("nine"), 9)
 	p.remove("Gesendet", 1) // the last one of its folder: stays
 	s = h.move()
-	if s.State != Done || s.Copied != 2 || s.Flagged != 2 || s.Deleted != 1 || len(s.Problems) != 1 {
+	if s.State != Done || s.Copied != 2 || s.Flagged != 2 || s.Deleted != 1 || h.left != 1 || len(s.Problems) != 1 {
 		t.Errorf("the second run: %+v", s)
 	}
 	second := []string{

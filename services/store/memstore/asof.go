@@ -68,11 +68,12 @@ func (h *Account) RestoreAsOf(ctx context.Context, r mail.AsOf, tell func(mail.P
 	}
 	for _, m := range boxes {
 		name, _ := m.at(r.At)
-		if err := h.restoreBox(ctx, &r, m, name, &done); err != nil {
+		back, err := h.restoreBox(ctx, &r, m, name, &done)
+		if err != nil {
 			return done, err
 		}
 		if tell != nil {
-			tell(mail.Progress{Done: int64(done.Mailboxes), Total: int64(len(boxes))})
+			tell(mail.Progress{Done: int64(done.Mailboxes), Total: int64(len(boxes)), Back: back})
 		}
 	}
 	return done, nil
@@ -111,14 +112,23 @@ func (h *Account) boxesAt(r mail.AsOf) ([]*box, error) {
 	return boxes, nil
 }
 
-// restoreBox puts one mailbox back.
-func (h *Account) restoreBox(ctx context.Context, r *mail.AsOf, m *box, name string, done *mail.RestoredAsOf) error {
+// restoreBox puts one mailbox back, and gives the messages that have come back.
+func (h *Account) restoreBox(ctx context.Context, r *mail.AsOf, m *box, name string, done *mail.RestoredAsOf) (back []mail.Place, err error) {
 	rows := m.rowsAt(r.At) // before anything of the restore has its time
 	to := name
 	if r.InPlace {
 		if m.gone {
-			if _, err := h.RestoreMailbox(ctx, m.ID); err != nil && !errors.Is(err, mail.ErrGone) {
-				return err
+			boxes, err := h.RestoreMailbox(ctx, m.ID)
+			if err != nil && !errors.Is(err, mail.ErrGone) {
+				return nil, err
+			}
+			for _, b := range boxes {
+				for row, err := range h.Rows(ctx, b.ID, mail.UIDSet{{First: 1, Last: ^mail.UID(0)}}) {
+					if err != nil {
+						return nil, err
+					}
+					back = append(back, mail.Place{Mailbox: b.ID, UID: row.UID})
+				}
 			}
 		}
 	} else {
@@ -130,28 +140,28 @@ func (h *Account) restoreBox(ctx context.Context, r *mail.AsOf, m *box, name str
 			to = done.Folder + string(mail.Delimiter) + m.ID.String()
 		}
 		if _, err := h.CreateMailbox(ctx, to, mail.RoleNone); err != nil && !errors.Is(err, mail.ErrMailboxExists) {
-			return err
+			return nil, err
 		}
 		if r.Mailbox != 0 {
 			done.Folder = to
 		}
 	}
-	err := h.lock()
+	err = h.lock()
 	defer h.s.mu.Unlock()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	done.Mailboxes++
 	target := h.a.byName(to)
 	if r.InPlace && !m.gone {
 		target = m
 	}
-	h.fulfil(r, m, rows, target, done)
-	return nil
+	return append(back, h.fulfil(r, m, rows, target, done)...), nil
 }
 
-// fulfil puts rows of a mailbox into another, or the same.
-func (h *Account) fulfil(r *mail.AsOf, m *box, rows []entry, to *box, done *mail.RestoredAsOf) {
+// fulfil puts rows of a mailbox into another, or the same, and gives those that have come
+// back.
+func (h *Account) fulfil(r *mail.AsOf, m *box, rows []entry, to *box, done *mail.RestoredAsOf) (put []mail.Place) {
 	a := h.a
 	begun := false
 	begin := func() {
@@ -192,10 +202,12 @@ func (h *Account) fulfil(r *mail.AsOf, m *box, rows []entry, to *box, done *mail
 			back := e
 			back.ModSeq, back.Saved = a.modSeq, saved(h.s.now())
 			a.put(to, &back)
+			put = append(put, mail.Place{Mailbox: to.ID, UID: back.UID})
 			done.Back++
 		}
 	}
 	if begun {
 		a.wake()
 	}
+	return put
 }

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -106,8 +107,16 @@ func (c *comparison[A, B]) asOf() {
 		r.Folder = c.name()
 	}
 	c.log("restore %s as %+v", c.account, r)
-	got, err1 := c.as[c.account].RestoreAsOf(c.ctx, r, nil)
-	want, err2 := c.bs[c.account].RestoreAsOf(c.ctx, r, nil)
+	told := func(back *[]mail.Place) func(mail.Progress) {
+		return func(p mail.Progress) { *back = append(*back, p.Back...) }
+	}
+	var back1, back2 []mail.Place
+	got, err1 := c.as[c.account].RestoreAsOf(c.ctx, r, told(&back1))
+	want, err2 := c.bs[c.account].RestoreAsOf(c.ctx, r, told(&back2))
 	c.same("RestoreAsOf", err1, err2)
 	c.equal("RestoreAsOf", got, want)
+	for _, back := range [][]mail.Place{back1, back2} {
+		slices.SortFunc(back, func(a, b mail.Place) int { return cmp.Or(cmp.Compare(a.Mailbox, b.Mailbox), cmp.Compare(a.UID, b.UID)) })
+	}
+	c.equal("what RestoreAsOf tells is back", back1, back2)
 }

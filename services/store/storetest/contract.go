@@ -215,7 +215,7 @@ type Account interface {
 	// restore that broke off can be asked for again.
 	//
 	// It goes in steps, and tells (from the caller's goroutine; tell may be nil)
-	// how far it has come. When it fails, what is done is done, and said. It holds
+	// how far it has come, and which messages have come back. When it fails, what is done is done, and said. It holds
 	// what the account was at that moment in memory, 60 bytes for each message.
 	// mail.ErrNoMailbox when there was no such mailbox then; mail.ErrGone when what
 	// was taken away after that moment has expired.

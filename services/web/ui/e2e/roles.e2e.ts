@@ -72,6 +72,13 @@ describe.skipIf(realBox)('roles', () => {
     await some.page.getByRole('link', { name: 'Order 4711' }).click()
     await some.page.getByRole('button', { name: 'Try now' }).waitFor()
     expect(await some.page.getByRole('link', { name: 'Open' }).count()).toBe(0) // what waits is not their page
+    await some.page.goto(box.url + '/admin/trace?q=won')
+    await some.page.getByRole('link', { name: 'You have won' }).click()
+    await some.page.getByText('In the mail of ben.person@example.test').waitFor()
+    await some.page.getByText('It was gone at imap.old.test').waitFor()
+    await some.page.getByText('As everything was at that time').waitFor()
+    await expectNoSideways(some.page, `trace of another ${form}`)
+    await shot(some.page, `role-domain-traced-${form}`)
     await some.context.close()
     expect(faults).toEqual([])
   })

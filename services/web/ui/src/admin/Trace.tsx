@@ -244,6 +244,9 @@ function heading(s: TraceStep): string {
 /** Who has done something with which program. */
 const program = (s: TraceStep) => `${about(s, 'account')} (${about(s, 'program') || about(s, 'protocol').toUpperCase()})`
 
+/** Whose mail it is, where others have it open. */
+const inMailOf = (s: TraceStep) => (about(s, 'owner') ? [t('trace.says.of', { owner: about(s, 'owner') })] : [])
+
 /** Who handed a message in, and where: not for who looks after other people's mail. */
 function cameFrom(s: TraceStep): string {
   const peer = about(s, 'peer')
@@ -275,13 +278,17 @@ function sentences(s: TraceStep): string[] {
         Number(of('outside')) > 0 ? count('trace.says.outside', Number(of('outside'))) : '',
       ].filter(Boolean)
     case 'fetched':
-      return [t('trace.says.fetched', { who: program(s), peer: of('peer') })]
+      return [t('trace.says.fetched', { who: program(s), peer: of('peer') }), ...inMailOf(s)]
     case 'moved':
-      return [t('trace.says.moved', { who: program(s), folder: of('folder'), into: of('into') })]
+      return [t('trace.says.moved', { who: program(s), folder: of('folder'), into: of('into') }), ...inMailOf(s)]
     case 'deleted':
-      return [t(of('cause') ? 'trace.says.expired' : 'trace.says.deleted', { who: of('cause') ? of('account') : program(s), folder: of('folder') })]
+      if (of('protocol') === 'move') return [t('trace.says.away', { who: of('account'), folder: of('folder'), host: of('program') })]
+      return [t(of('cause') ? 'trace.says.expired' : 'trace.says.deleted', { who: of('cause') ? of('account') : program(s), folder: of('folder') }), ...inMailOf(s)]
     case 'restored':
-      return [t('trace.says.restored', { who: of('account'), by: of('by') })]
+      return [
+        t('trace.says.restored', { who: of('account'), by: of('by') }),
+        of('as_of') ? t('trace.says.asof', { when: whenText(of('as_of')) }) : of('folder') ? t('trace.says.whole', { folder: of('folder') }) : '',
+      ].filter(Boolean)
     case 'hold':
     case 'release':
     case 'retry':
