@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/sanduk-mail/sanduk/services/message"
 )
 
 const aboutUsReport = `<?xml version="1.0"?><feedback><report_metadata><org_name>Far Mail</org_name><email>r@far.test</email><report_id>7</report_id><date_range><begin>1795305600</begin><end>1795391999</end></date_range></report_metadata>
@@ -40,4 +42,37 @@ func TestReportsAboutUs(t *testing.T) {
 	if got := b.do("POST", "/api/reports/read", fmt.Sprintf(aboutUsReport, many.String()), admin...).Body.String(); !strings.Contains(got, `"more":5`) {
 		t.Errorf("many servers: %s", got)
 	}
+}
+
+// TestTLSReportsAboutUs: a TLS report is counted by kind of failure and server, packed or
+// not, at the same address.
+func TestTLSReportsAboutUs(t *testing.T) {
+	t.Parallel()
+	b := setUpBox(t, func(o *Options) { o.BlockLists = &listBook{} })
+	admin := []string{"Cookie", b.signIn("admin@example.test", "a long enough one"), "Content-Type", "application/octet-stream"}
+	failure := func(result, server string, n int) string {
+		return fmt.Sprintf(`{"result-type":%q,"receiving-mx-hostname":%q,"failed-session-count":%d}`, result, server, n)
+	}
+	policy := func(kind string, good, bad int, failures ...string) string {
+		return fmt.Sprintf(`{"policy":{"policy-type":%q,"policy-domain":"example.test"},"summary":{"total-successful-session-count":%d,"total-failure-session-count":%d},"failure-details":[%s]}`, kind, good, bad, strings.Join(failures, ","))
+	}
+	report := func(policies ...string) string {
+		return `{"organization-name":"Far Mail","date-range":{"start-datetime":"2026-11-22T00:00:00Z","end-datetime":"2026-11-22T23:59:59Z"},"contact-info":"r@far.test","report-id":"7","policies":[` + strings.Join(policies, ",") + `]}`
+	}
+	text := report(policy("sts", 5, 3, failure("certificate-expired", "mx.example.test", 2), failure("starttls-not-supported", "", 1)), policy("tlsa", 10, 4, failure("certificate-expired", "mx.example.test", 4)))
+	want := `{"by":"Far Mail","id":"7","from":"2026-11-22T00:00:00Z","to":"2026-11-22T23:59:59Z","domain":"example.test","policy":"","sources":[],"more":0,"proved":0,"failed":0,
+"tls":{"good":15,"failed":7,"failures":[{"result":"certificate-expired","server":"mx.example.test","count":6},{"result":"starttls-not-supported","server":"","count":1}],"more":0}}`
+	for _, body := range []string{text, string(message.Gzip("", []byte(text)))} {
+		if got := b.do("POST", "/api/reports/read", body, admin...).Body.String(); !sameJSON(got, want) {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+	var many []string
+	for i := range maxSources + 5 {
+		many = append(many, failure("certificate-expired", fmt.Sprint("mx", i), 1))
+	}
+	if got := b.do("POST", "/api/reports/read", report(policy("sts", 0, len(many), many...)), admin...).Body.String(); !strings.Contains(got, `"more":5`) {
+		t.Errorf("many servers: %s", got)
+	}
+	b.want(b.do("POST", "/api/reports/read", `{"policies":[]}`, admin...), http.StatusBadRequest, "file")
 }

@@ -238,7 +238,7 @@ func (s *Server) mailAreas() []area {
 			{"POST /api/blocklists/test", forAdmins, "Tries whether a list answers.", testBlockListBody{}, testBlockListAnswer{}, s.testBlockList},
 			{"GET /api/reports", forAdmins, "Which daily reports domains get.", nil, getReportsAnswer{}, s.getReports},
 			{"PUT /api/reports", forAdmins, "Says it for a domain, or for all that have no setting of their own.", reportingJSON{}, nil, s.putReports},
-			{"POST /api/reports/read", forAdmins, "Counts what a DMARC report that another server sent says of mail in a domain's name, by server. Nothing is kept.", media("application/octet-stream"), aboutUsJSON{}, s.postAboutUs},
+			{"POST /api/reports/read", forAdmins, "Counts what a report that another server sent says: of DMARC about mail in a domain's name, by server; of TLS about its way to the domain, by what failed. Nothing is kept.", media("application/octet-stream"), aboutUsJSON{}, s.postAboutUs},
 		}},
 		{"mail", o.Sizes != nil, []call{
 			{"GET /api/received", forAdmins, "What the Received fields of the office's own mail say.", nil, receivedJSON{}, s.getReceived},

@@ -326,6 +326,37 @@ describe.skipIf(realBox)('the box at work', () => {
     await context.close()
   })
 
+  test.each(['desktop-light', 'desktop-dark', 'phone-light', 'phone-dark'] as Form[])('reports of others are read, of mail and of its way, in %s', async (form) => {
+    const box = await newBox({ people: true })
+    const { page, context, faults } = await open(browser, form)
+    await signIn(page, box, '/admin/dns')
+    const row = (ip: string, count: number, dkim: string) => `<record><row><source_ip>${ip}</source_ip><count>${count}</count><policy_evaluated><disposition>none</disposition><dkim>${dkim}</dkim><spf>fail</spf></policy_evaluated></row></record>`
+    const dmarc = `<feedback><report_metadata><org_name>Far Mail</org_name><report_id>1</report_id><date_range><begin>1795305600</begin><end>1795391999</end></date_range></report_metadata><policy_published><domain>example.test</domain><p>none</p></policy_published>${row('192.0.2.20', 40, 'pass')}${row('198.51.100.9', 3, 'fail')}</feedback>`
+    const failed = (result: string, server: string, count: number) => ({ 'result-type': result, 'receiving-mx-hostname': server, 'failed-session-count': count })
+    const tls = {
+      'organization-name': 'Far Mail', 'date-range': { 'start-datetime': '2026-11-22T00:00:00Z', 'end-datetime': '2026-11-22T23:59:59Z' }, 'contact-info': 'r@far.test', 'report-id': '1t',
+      policies: [{
+        policy: { 'policy-type': 'sts', 'policy-string': ['version: STSv1'], 'policy-domain': 'example.test', 'mx-host': ['mail.example.test'] },
+        summary: { 'total-successful-session-count': 212, 'total-failure-session-count': 9 },
+        'failure-details': [failed('certificate-expired', 'mail.example.test', 6), failed('starttls-not-supported', 'spare.with-a-rather-long-name.example.test', 2), failed('some-new-kind', '', 1)],
+      }],
+    }
+    const choose = page.locator('input[type=file][multiple]')
+    const text = (name: string, type: string, body: string) => ({ name, mimeType: type, buffer: Buffer.from(body) })
+    await choose.setInputFiles([text('a.xml', 'text/xml', dmarc), text('b.json', 'application/json', JSON.stringify(tls))])
+    await page.getByText('Some mail in your name doesn’t show that it is yours.').waitFor()
+    await page.getByText('The certificate had expired').waitFor()
+    await page.getByText('some-new-kind').waitFor()
+    await expectNoSideways(page, `reports ${form}`)
+    await expectAccessible(page, `reports ${form}`)
+    await page.getByRole('heading', { name: 'What others say about mail in your name' }).scrollIntoViewIfNeeded()
+    await shot(page, `reports-${form}`)
+    await choose.setInputFiles([text('c.json', 'application/json', '{}')])
+    await page.getByText('c.json: This is no report that can be read.').waitFor()
+    expect(faults.filter((f) => !f.includes('400'))).toEqual([])
+    await context.close()
+  })
+
   test('what was deleted comes back: messages, folders, a time, people', async () => {
     const box = await newBox({ people: true })
     const { page, context, faults } = await open(browser)

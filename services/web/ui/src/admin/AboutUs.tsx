@@ -13,7 +13,13 @@ interface Source {
   stopped: number
 }
 
-/** What another server has seen of mail in a domain's name. */
+interface Failure {
+  result: string
+  server: string
+  count: number
+}
+
+/** What another server has seen of mail in a domain's name; with tls, of its way to the domain. */
 interface Report {
   by: string
   id: string
@@ -24,6 +30,7 @@ interface Report {
   more: number
   proved: number
   failed: number
+  tls?: { good: number; failed: number; failures: Failure[]; more: number }
 }
 
 const most = 100 // files at once: a month of what three large providers send
@@ -39,6 +46,16 @@ function together(list: readonly Report[]): Source[] {
     by.set(s.address, was ? { address: s.address, proved: was.proved + s.proved, failed: was.failed + s.failed, stopped: was.stopped + s.stopped } : s)
   }
   return [...by.values()].sort((a, b) => b.proved + b.failed - a.proved - a.failed)
+}
+
+/** What failed in several reports, by kind and server, the most first. */
+function failures(list: readonly Report[]): Failure[] {
+  const by = new Map<string, Failure>()
+  for (const f of list.flatMap((r) => r.tls?.failures ?? [])) {
+    const key = f.result + '\n' + f.server
+    by.set(key, { ...f, count: f.count + (by.get(key)?.count ?? 0) })
+  }
+  return [...by.values()].sort((a, b) => b.count - a.count)
 }
 
 /** Reads the reports that others send about the office's domains. They stay in the mailbox they came to. */
@@ -72,10 +89,13 @@ export function AboutUs() {
         <label class="file-button">
           <Icon name={busy ? 'busy' : 'upload'} />
           {t('told.choose')}
-          <input type="file" class="unseen" multiple disabled={busy} accept=".xml,.gz,.zip" onChange={(e) => void take(e.currentTarget)} />
+          <input type="file" class="unseen" multiple disabled={busy} accept=".xml,.json,.gz,.zip" onChange={(e) => void take(e.currentTarget)} />
         </label>
       </div>
-      <div aria-live="polite">{reports.length > 0 && <Told reports={reports} />}</div>
+      <div aria-live="polite">
+        {reports.some((r) => !r.tls) && <Told reports={reports.filter((r) => !r.tls)} />}
+        {reports.some((r) => r.tls) && <Reached reports={reports.filter((r) => r.tls)} />}
+      </div>
     </section>
   )
 }
@@ -106,7 +126,41 @@ function Told({ reports }: { reports: Report[] }) {
         ))}
       </ul>
       {sum(reports, 'more') > 0 && <p class="soft">{t('told.more', { n: number.format(sum(reports, 'more')) })}</p>}
-      <p class="soft break">{reports.map((r) => t('told.report', { by: r.by || '?', domain: r.domain, day: date.format(new Date(r.from)) })).join(' · ')}</p>
+      <From reports={reports} />
+    </div>
+  )
+}
+
+const From = ({ reports }: { reports: Report[] }) => <p class="soft break">{reports.map((r) => t('told.report', { by: r.by || '?', domain: r.domain, day: date.format(new Date(r.from)) })).join(' · ')}</p>
+
+/** The ways in which a session can fail (RFC 8460 §4.3), in words; others are shown as they are. */
+const kinds = ['starttls-not-supported', 'certificate-host-mismatch', 'certificate-expired', 'certificate-not-trusted', 'validation-failure', 'tlsa-invalid', 'dnssec-invalid', 'dane-required', 'sts-policy-fetch-error', 'sts-policy-invalid', 'sts-webpki-invalid'] as const
+const isKind = (s: string): s is (typeof kinds)[number] => (kinds as readonly string[]).includes(s)
+
+/** How safely others reached the office's servers. */
+function Reached({ reports }: { reports: Report[] }) {
+  const all = failures(reports)
+  const total = (kind: 'good' | 'failed' | 'more') => reports.reduce((n, r) => n + (r.tls?.[kind] ?? 0), 0)
+  const highest = Math.max(1, ...all.map((f) => f.count))
+  return (
+    <div class="panel told">
+      {total('failed') === 0 ? <Note kind="good">{t('reached.well')}</Note> : <Note kind="wait" title={t('reached.bad')}>{t('reached.bad.text')}</Note>}
+      <ul class="legend below">
+        <li class="went"><strong>{number.format(total('good'))}</strong> {t('reached.good')}</li>
+        <li class="failed"><strong>{number.format(total('failed'))}</strong> {t('reached.failed')}</li>
+      </ul>
+      {all.length > 0 && <h3>{t('reached.what')}</h3>}
+      <ul class="plain-list">
+        {all.map((f) => (
+          <li key={f.result + f.server}>
+            <strong class="break">{isKind(f.result) ? t(`reached.${f.result}`) : f.result}</strong>{' '}
+            <span class="soft break">{t('reached.at', { server: f.server || t('reached.unnamed'), n: number.format(f.count) })}</span>
+            <svg viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true"><rect class="failed" width={(f.count / highest) * 100} height={1} /></svg>
+          </li>
+        ))}
+      </ul>
+      {total('more') > 0 && <p class="soft">{t('reached.more', { n: number.format(total('more')) })}</p>}
+      <From reports={reports} />
     </div>
   )
 }

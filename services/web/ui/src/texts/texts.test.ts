@@ -21,7 +21,7 @@ const code = sources.map(([, text]) => text).join('\n').replace(/box\['[^']*'\]/
 
 /** Every 'key' and every `key.${…}` that the sources mention. */
 const literal = new Set([...code.matchAll(/'([a-z]\w*(?:\.\w+)+|next|back|change|cancel|again|loading|save|saved|try)'/g)].map((m) => m[1]!))
-const patterns = [...code.matchAll(/`([\w.]+)\$\{[^`]*\}([\w.]*)`/g)].map((m) => new RegExp(`^${m[1]!.replaceAll('.', '\\.')}\\w+${m[2]!.replaceAll('.', '\\.')}$`))
+const patterns = [...code.matchAll(/`([\w.]+)\$\{[^`]*\}([\w.]*)`/g)].map((m) => new RegExp(`^${m[1]!.replaceAll('.', '\\.')}[\\w-]+${m[2]!.replaceAll('.', '\\.')}$`))
 
 const isUsed = (key: string) =>
   literal.has(key) || literal.has(key.replace(/\.(one|two|few|many|other|zero)$/, '')) || patterns.some((p) => p.test(key))
