@@ -49,7 +49,7 @@ func servedLog(t *testing.T, now time.Time) keptLog {
 	}
 	fmt.Fprintf(init, `{"time":%q,"level":"ERROR","msg":"the time servers don't answer","err":"network is unreachable"}`+"\n", at(50*time.Minute))
 	fmt.Fprintf(init, `{"time":%q,"level":"WARN","msg":"a unit took long to start","after":"netd.service"}`+"\n", at(40*time.Minute))
-	fmt.Fprintf(maild, `{"time":%q,"level":"INFO","msg":"log-in refused","protocol":"imap","peer":"192.168.1.77"}`+"\n", at(time.Minute))
+	fmt.Fprintf(maild, `{"time":%q,"level":"INFO","msg":"log-in refused","protocol":"imap","peer":"192.168.1.77","login":"alice.from.accounting@example.test","program":"Owl 3.1 (Macintosh; Intel)","err":"wrong password, the seventh within an hour from this address"}`+"\n", at(time.Minute))
 	return keptLog{book}
 }
 

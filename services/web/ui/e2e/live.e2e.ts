@@ -21,6 +21,17 @@ describe.skipIf(realBox)("the box's log", () => {
     await expectNoSideways(page, `log ${form}`)
     await expectAccessible(page, `log ${form}`)
     await page.screenshot({ path: `${shots}/box-log-${form}.png` }) // what stands on the screen: the page is long
+    if (form.startsWith('phone')) {
+      // The first line stands on the first screen, and a page of them is a few screens long.
+      const line = await page.getByText('log-in refused').boundingBox()
+      expect(line!.y).toBeLessThan(500)
+      expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(4000)
+      await page.getByRole('button', { name: 'All of this line' }).first().click()
+      await page.getByRole('button', { name: 'Less of it' }).waitFor()
+      await page.getByText('Narrow it down').click()
+      await page.screenshot({ path: `${shots}/box-log-narrow-${form}.png` })
+      await expectAccessible(page, `log narrowed ${form}`)
+    }
     await page.getByLabel('How grave').selectOption('error')
     await page.getByText('log-in refused').waitFor({ state: 'detached' })
     await page.getByText('the time servers').waitFor()

@@ -25,4 +25,8 @@ export default {
   'log.none.text': 'Suchen Sie nach anderen Wörtern, an anderen Tagen oder in allen Teilen.',
   'log.none.yet': 'Nichts dergleichen unter den neuesten Zeilen.',
   'log.more': 'Weiter zurück suchen',
+  'log.sift': 'Eingrenzen',
+  'log.sift.set': 'Eingegrenzt auf {n} Arten',
+  'log.whole': 'Die ganze Zeile',
+  'log.less': 'Weniger davon',
 } satisfies Catalogue<typeof log>

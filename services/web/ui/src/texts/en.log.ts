@@ -23,4 +23,8 @@ export const log = {
   'log.none.text': 'Look for other words, other days or all parts.',
   'log.none.yet': 'Nothing like that among the newest lines.',
   'log.more': 'Look further back',
+  'log.sift': 'Narrow it down',
+  'log.sift.set': 'Narrowed down in {n} ways',
+  'log.whole': 'All of this line',
+  'log.less': 'Less of it',
 }

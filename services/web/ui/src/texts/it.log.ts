@@ -25,4 +25,8 @@ export default {
   'log.none.text': 'Cerchi altre parole, altri giorni o tutte le parti.',
   'log.none.yet': 'Niente di simile tra le righe più recenti.',
   'log.more': 'Cerca più indietro',
+  'log.sift': 'Restringi',
+  'log.sift.set': 'Ristretto in {n} modi',
+  'log.whole': 'Tutta la riga',
+  'log.less': 'Di meno',
 } satisfies Catalogue<typeof log>

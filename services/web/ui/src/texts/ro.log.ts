@@ -25,4 +25,8 @@ export default {
   'log.none.text': 'Căutați alte cuvinte, alte zile sau toate părțile.',
   'log.none.yet': 'Nimic asemănător printre cele mai noi rânduri.',
   'log.more': 'Caută mai departe în urmă',
+  'log.sift': 'Restrânge',
+  'log.sift.set': 'Restrâns în {n} feluri',
+  'log.whole': 'Toată linia',
+  'log.less': 'Mai puțin din ea',
 } satisfies Catalogue<typeof log>

@@ -25,4 +25,8 @@ export default {
   'log.none.text': 'Kërkoni fjalë të tjera, ditë të tjera ose të gjitha pjesët.',
   'log.none.yet': 'Asgjë e tillë mes rreshtave më të rinj.',
   'log.more': 'Kërko më prapa',
+  'log.sift': 'Ngushto',
+  'log.sift.set': 'Ngushtuar në {n} mënyra',
+  'log.whole': 'I gjithë rreshti',
+  'log.less': 'Më pak prej tij',
 } satisfies Catalogue<typeof log>

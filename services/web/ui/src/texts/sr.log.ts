@@ -25,4 +25,8 @@ export default {
   'log.none.text': 'Potražite druge reči, druge dane ili sve delove.',
   'log.none.yet': 'Ničeg sličnog među najnovijim redovima.',
   'log.more': 'Traži dalje unazad',
+  'log.sift': 'Suzite izbor',
+  'log.sift.set': 'Suženo (uslova: {n})',
+  'log.whole': 'Ceo red',
+  'log.less': 'Manje',
 } satisfies Catalogue<typeof log>
