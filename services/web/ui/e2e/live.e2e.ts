@@ -16,14 +16,14 @@ describe.skipIf(realBox)("the box's log", () => {
     const signedIn = await page.request.post(box.url + '/api/session', { data: { address: 'admin@example.test', password: 'a long enough one' } })
     expect(signedIn.status()).toBe(200)
     await page.goto(box.url + '/admin/box/log')
-    await page.getByText('log-in refused').waitFor()
+    await page.getByText('log-in refused', { exact: true }).waitFor()
     await page.getByText('the time servers don’t answer').or(page.getByText("the time servers don't answer")).waitFor()
     await expectNoSideways(page, `log ${form}`)
     await expectAccessible(page, `log ${form}`)
     await page.screenshot({ path: `${shots}/box-log-${form}.png` }) // what stands on the screen: the page is long
     if (form.startsWith('phone')) {
       // The first line stands on the first screen, and a page of them is a few screens long.
-      const line = await page.getByText('log-in refused').boundingBox()
+      const line = await page.getByText('log-in refused', { exact: true }).boundingBox()
       expect(line!.y).toBeLessThan(500)
       expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(4000)
       await page.getByRole('button', { name: 'All of this line' }).first().click()
@@ -33,14 +33,14 @@ describe.skipIf(realBox)("the box's log", () => {
       await expectAccessible(page, `log narrowed ${form}`)
     }
     await page.getByLabel('How grave').selectOption('error')
-    await page.getByText('log-in refused').waitFor({ state: 'detached' })
+    await page.getByText('log-in refused', { exact: true }).waitFor({ state: 'detached' })
     await page.getByText('the time servers').waitFor()
     expect(page.url()).toContain('level=error')
     await page.getByLabel('How grave').selectOption('')
     await page.getByRole('heading', { level: 1 }).click()
     await page.keyboard.press('/')
     await page.keyboard.type('letter-3')
-    await page.getByText('log-in refused').waitFor({ state: 'detached' })
+    await page.getByText('log-in refused', { exact: true }).waitFor({ state: 'detached' })
     await page.getByText('id=letter-399').first().waitFor()
     while (await page.getByRole('button', { name: 'Look further back' }).count()) {
       const before = await page.getByRole('row').count()
