@@ -170,6 +170,9 @@ func (v *view) bounded(s *Step) (Step, bool) {
 				continue
 			}
 		case "recipients":
+			if !v.sends && kept["to"] == 0 {
+				continue
+			}
 			if !v.sends {
 				p.Value = strconv.Itoa(kept["to"])
 			}

@@ -23,7 +23,7 @@ func twoDomains(b *Book) map[string]mail.ID {
 		at = at.Add(time.Minute)
 		id := mail.NewID(at)
 		ids[subject] = id
-		l.Info("message received", "verb", "receive", "id", id, "from", from, "peer", "192.0.2.9", "login", login)
+		l.Info("message received", "verb", "receive", "id", id, "from", from, "peer", "192.0.2.9", "login", login, "recipients", len(to))
 		l.Info("message judged", "verb", "judge", "id", id, "junk", false)
 		l.Info("message delivered", "verb", "commit", "id", id, "mailboxes", len(account), "outside", outside,
 			slog.Group(Private, "account", account, "folder", "INBOX", "from", from, "subject", subject, "recipients", len(to), "to", to))
@@ -158,7 +158,7 @@ func TestStepsWithin(t *testing.T) {
 		}
 	}
 	both := of("To both")
-	for _, hidden := range []string{"alice", "y@far.test", "tried", "retried", mail.ID{7}.String(), "192.0.2.9", "login", "outside 1", "recipients 3", "mailboxes 2"} {
+	for _, hidden := range []string{"alice", "y@far.test", "tried", "retried", mail.ID{7}.String(), "192.0.2.9", "login", "outside 1", "recipients 3", "recipients 0", "mailboxes 2"} {
 		if strings.Contains(strings.Replace(both, "account alice@a.test\n owner bob@b.test", "", 1), hidden) {
 			t.Errorf("to both: %q is told: %s", hidden, both)
 		}
