@@ -15,14 +15,23 @@ type maildir string
 func (d maildir) files(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
+	for _, name := range d.names(t, folder) {
+		all[name] = read(t, name)
+	}
+	return all
+}
+
+// names are the files of a folder's messages. A program that runs gives them other names at any time: what was found
+// may be gone when it is opened.
+func (d maildir) names(t *testing.T, folder string) []string {
+	t.Helper()
+	var all []string
 	for _, dir := range []string{"new", "cur"} {
 		names, err := filepath.Glob(filepath.Join(string(d), folder, dir, "*"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range names {
-			all[name] = read(t, name)
-		}
+		all = append(all, names...)
 	}
 	return all
 }

@@ -159,10 +159,9 @@ func testOfflineKilled(t *testing.T, o *office, s *offlineimap, owner string) {
 	before := len(o.letters(t, owner, "INBOX"))
 	o.deliver(t, owner, bodies...)
 	for range kills {
-		had := len(o.letters(t, owner, "INBOX")) + len(d.files(t, "INBOX"))
-		s.killWhen(t, "offlineimap has begun", func() bool {
-			return len(o.letters(t, owner, "INBOX"))+len(d.files(t, "INBOX")) > had
-		}, "offlineimap", "-c", s.config, "-o", "-u", "basic")
+		both := func() int { return len(o.letters(t, owner, "INBOX")) + len(d.names(t, "INBOX")) }
+		had := both()
+		s.killWhen(t, "offlineimap has begun", func() bool { return both() > had }, "offlineimap", "-c", s.config, "-o", "-u", "basic")
 	}
 	s.sync(t)
 	s.sync(t)
