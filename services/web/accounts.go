@@ -35,8 +35,8 @@ type person struct {
 	// What the account may take up (0: anything), and what it does.
 	QuotaBytes    int64 `json:"quota_bytes"`
 	QuotaMessages int64 `json:"quota_messages"`
-	UsedBytes     int64 `json:"used_bytes"`
-	UsedMessages  int64 `json:"used_messages"`
+	UsedBytes     int64 `json:"used_bytes" etag:"-"`
+	UsedMessages  int64 `json:"used_messages" etag:"-"`
 }
 
 func (s *Server) person(ctx context.Context, a mail.Account) (person, error) {

@@ -25,7 +25,7 @@ type BlockLists interface {
 type blockListJSON struct {
 	Zone    string `json:"zone"`
 	Action  string `json:"action"` // refuse, junk
-	Trouble string `json:"trouble,omitempty"`
+	Trouble string `json:"trouble,omitempty" etag:"-"`
 }
 
 type reportingJSON struct {

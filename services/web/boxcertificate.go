@@ -65,11 +65,11 @@ type issuanceJSON struct {
 	Directory string      `json:"directory"`
 	Contact   string      `json:"contact,omitempty"`
 	Method    string      `json:"method"` // http-01, dns-01
-	Working   bool        `json:"working"`
-	Tried     *time.Time  `json:"tried,omitempty"`
-	Next      *time.Time  `json:"next,omitempty"`
-	Problem   string      `json:"problem,omitempty"`
-	Proofs    []proofJSON `json:"proofs,omitempty"` // TXT records that it waits for
+	Working   bool        `json:"working" etag:"-"`
+	Tried     *time.Time  `json:"tried,omitempty" etag:"-"`
+	Next      *time.Time  `json:"next,omitempty" etag:"-"`
+	Problem   string      `json:"problem,omitempty" etag:"-"`
+	Proofs    []proofJSON `json:"proofs,omitempty" etag:"-"` // TXT records that it waits for
 }
 
 type proofJSON struct {

@@ -52,13 +52,14 @@ func (c *call) noted() bool {
 
 // serve is the way of each call to its handler.
 func (s *Server) serve(in string, c call) http.HandlerFunc {
+	handle := s.unlessChanged(c)
 	return func(w http.ResponseWriter, r *http.Request) {
 		who, err := s.admit(r, in, &c)
 		if err == nil {
 			if c.noted() {
 				w, r = s.audited(w, r, who.Address.String())
 			}
-			err = c.handle(w, r, who)
+			err = handle(w, r, who)
 		}
 		if err != nil {
 			s.fail(w, r, err)

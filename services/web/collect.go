@@ -44,18 +44,18 @@ type source struct {
 	Host      string     `json:"host"`
 	User      string     `json:"user"`
 	Into      string     `json:"into"`
-	Last      *time.Time `json:"last,omitempty"`
-	LastGood  *time.Time `json:"last_good,omitempty"`
-	Next      *time.Time `json:"next,omitempty"`
-	Running   bool       `json:"running"`
+	Last      *time.Time `json:"last,omitempty" etag:"-"`
+	LastGood  *time.Time `json:"last_good,omitempty" etag:"-"`
+	Next      *time.Time `json:"next,omitempty" etag:"-"`
+	Running   bool       `json:"running" etag:"-"`
 	Paused    bool       `json:"paused"`
-	Listening bool       `json:"listening"`
-	Problem   string     `json:"problem,omitempty"`
-	Collected int        `json:"collected"` // this and the next two: since the start
-	Unsorted  int        `json:"unsorted"`
-	Deleted   int        `json:"deleted"`
-	TooLarge  int        `json:"too_large"`
-	Waiting   int        `json:"waiting"`
+	Listening bool       `json:"listening" etag:"-"`
+	Problem   string     `json:"problem,omitempty" etag:"-"`
+	Collected int        `json:"collected" etag:"-"` // this and the next two: since the start
+	Unsorted  int        `json:"unsorted" etag:"-"`
+	Deleted   int        `json:"deleted" etag:"-"`
+	TooLarge  int        `json:"too_large" etag:"-"`
+	Waiting   int        `json:"waiting" etag:"-"`
 	// Settings are as POST takes them, without the password.
 	Settings *sourceSettings `json:"settings,omitempty"`
 }

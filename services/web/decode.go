@@ -28,10 +28,13 @@ func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 		return nil, &Problem{Status: http.StatusRequestEntityTooLarge,
 			Message: fmt.Sprintf("That is more than the box takes at once (%d KB).", limit>>10), WhatToDo: "Send it in smaller parts."}
 	case err != nil:
-		return nil, &Problem{Status: http.StatusBadRequest, Message: "The connection broke off before everything had arrived.",
-			WhatToDo: "Try again.", Cause: err}
+		return nil, problemBrokenOff(err)
 	}
 	return body, nil
+}
+
+func problemBrokenOff(err error) *Problem {
+	return &Problem{Status: http.StatusBadRequest, Message: "The connection broke off before everything had arrived.", WhatToDo: "Try again.", Cause: err}
 }
 
 // decode reads a small JSON request into v, strictly: a field that v doesn't

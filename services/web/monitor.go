@@ -51,9 +51,9 @@ type SupportFile struct {
 // getMonitorAnswer is what getMonitor gives.
 type getMonitorAnswer struct {
 	Syslog   *syslog.Target `json:"syslog"` // null: nobody gets the log
-	Sent     int            `json:"sent"`
-	LastSent *time.Time     `json:"last_sent,omitempty"`
-	Problem  string         `json:"problem,omitempty"`
+	Sent     int            `json:"sent" etag:"-"`
+	LastSent *time.Time     `json:"last_sent,omitempty" etag:"-"`
+	Problem  string         `json:"problem,omitempty" etag:"-"`
 	Metrics  bool           `json:"metrics"`
 	Letters  bool           `json:"letters"`
 }

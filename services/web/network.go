@@ -27,8 +27,8 @@ type Network struct {
 // getNetworkAnswer is what getNetwork gives.
 type getNetworkAnswer struct {
 	Network      json.RawMessage `json:"network"`
-	TrialSeconds int             `json:"trial_seconds"`
-	WentBack     bool            `json:"went_back"`
+	TrialSeconds int             `json:"trial_seconds" etag:"-"`
+	WentBack     bool            `json:"went_back" etag:"-"`
 }
 
 // getNetwork is GET /api/network.

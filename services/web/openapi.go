@@ -40,16 +40,24 @@ type operation struct {
 }
 
 type parameter struct {
-	Name     string `json:"name"`
-	In       string `json:"in"` // path, query
-	Required bool   `json:"required,omitempty"`
-	Schema   schema `json:"schema"`
+	Name        string `json:"name"`
+	In          string `json:"in"` // path, query, header
+	Description string `json:"description,omitempty"`
+	Required    bool   `json:"required,omitempty"`
+	Schema      schema `json:"schema"`
 }
 
 type body struct {
 	Description string                       `json:"description,omitempty"`
+	Headers     map[string]described         `json:"headers,omitempty"`
 	Required    bool                         `json:"required,omitempty"`
 	Content     map[string]map[string]schema `json:"content,omitempty"`
+}
+
+// described is a header of an answer.
+type described struct {
+	Description string `json:"description"`
+	Schema      schema `json:"schema"`
 }
 
 // schema is a JSON Schema of the few words that are needed.
@@ -81,6 +89,9 @@ func (s *Server) describeAPI(version string) openAPI {
 			}
 			o := c.operation(types, a.name)
 			o.Responses["default"] = problem
+			if res := s.resources[c.path()]; res != nil {
+				o.describeTag(res, method == http.MethodGet, problem)
+			}
 			d.Paths[at][strings.ToLower(method)] = o
 		}
 	}
@@ -97,10 +108,10 @@ func (c *call) operation(types schemas, tag string) operation {
 		o.Description += " A browser is asked for the password once more, unless it gave it in the last " + strconv.Itoa(int(sureFor/time.Minute)) + " minutes."
 	}
 	for _, name := range pathNames.FindAllStringSubmatch(c.path(), -1) {
-		o.Parameters = append(o.Parameters, parameter{name[1], "path", true, schema{"type": "string"}})
+		o.Parameters = append(o.Parameters, parameter{Name: name[1], In: "path", Required: true, Schema: schema{"type": "string"}})
 	}
 	for _, name := range c.parameters() {
-		o.Parameters = append(o.Parameters, parameter{name, "query", false, schema{"type": "string"}})
+		o.Parameters = append(o.Parameters, parameter{Name: name, In: "query", Schema: schema{"type": "string"}})
 	}
 	if c.in != nil {
 		o.RequestBody = &body{Required: true, Content: types.content(c.in)}
@@ -111,6 +122,21 @@ func (c *call) operation(types schemas, tag string) operation {
 		o.Responses["2XX"] = body{Description: "It is done, or begun.", Content: types.content(c.out)}
 	}
 	return o
+}
+
+// describeTag says of a call that shows or changes a resource how nobody undoes unseen what
+// somebody else has changed.
+func (o *operation) describeTag(res *resource, shows bool, problem body) {
+	if shows {
+		done := o.Responses["2XX"]
+		done.Headers = map[string]described{"ETag": {"Names how it is: the If-Match of what changes it.", schema{"type": "string"}}}
+		o.Responses["2XX"] = done
+		return
+	}
+	o.Parameters = append(o.Parameters, parameter{Name: "If-Match", In: "header", Schema: schema{"type": "string"},
+		Description: "The ETag of " + res.get.path() + ". Where somebody has changed that since, this is refused (412). Without it, it is done in any case."})
+	problem.Description = "Somebody else has changed it since."
+	o.Responses["412"] = problem
 }
 
 var pathNames = regexp.MustCompile(`\{(\w+)\}`)

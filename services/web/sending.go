@@ -29,7 +29,7 @@ type bounds struct {
 type limitsJSON struct {
 	Set   bounds  `json:"set"`
 	Holds bounds  `json:"holds"`
-	Sent  *bounds `json:"sent,omitempty"` // of one account
+	Sent  *bounds `json:"sent,omitempty" etag:"-"` // of one account
 }
 
 // limitsOf is whose limits a request is about: an account's, or everybody's.

@@ -112,6 +112,8 @@ type Server struct {
 	jobs     *jobs
 	links    passwordLinks
 	streams  *streams
+	// resources are what two people could change at once, by the calls' paths.
+	resources map[string]*resource
 
 	signingIn, enrolling challenges // by passkeys
 
@@ -154,6 +156,7 @@ func New(opt Options) (*Server, error) {
 		return nil, fmt.Errorf("web: read the built pages: %w", err)
 	}
 	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, signingIn: challenges{now: opt.Clock}, enrolling: challenges{now: opt.Clock}, links: passwordLinks{now: opt.Clock}, streams: newStreams(), jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving), bundling: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
+	s.resources = resources(s.api())
 	s.secure = s.httpServer(s.SecureHandler())
 	s.secure.TLSConfig = opt.TLS.Clone() // net/http adds HTTP/2 to it
 	s.plain = s.httpServer(s.PlainHandler())

@@ -20,9 +20,9 @@ type UpdateSource interface {
 type getUpdateSourceAnswer struct {
 	URL     string     `json:"url"` // "": nowhere
 	Window  []string   `json:"window"`
-	Asked   *time.Time `json:"asked,omitempty"`
-	Waiting bool       `json:"waiting"` // an update waits for the window
-	Problem string     `json:"problem,omitempty"`
+	Asked   *time.Time `json:"asked,omitempty" etag:"-"`
+	Waiting bool       `json:"waiting" etag:"-"` // an update waits for the window
+	Problem string     `json:"problem,omitempty" etag:"-"`
 }
 
 // getUpdateSource is GET /api/update/source.
