@@ -1,6 +1,7 @@
 // The box's JSON API. Every failure is a Problem, in words for a person.
 import type { makePasskey, NewPasskey, usePasskey } from './check/webauthn'
 import { isSure } from './parts/sure'
+import { done, loadAnew, tagFor } from './tags'
 import { t } from './texts'
 
 export class Problem extends Error {
@@ -146,6 +147,8 @@ export interface SetupDocument {
 }
 
 export async function call<T>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<T> {
+  const tag = headers['If-Match'] ?? tagFor(method, path)
+  if (tag) headers = { ...headers, 'If-Match': tag }
   let response: Response
   try {
     response = await fetch(path, {
@@ -157,13 +160,16 @@ export async function call<T>(method: string, path: string, body?: unknown, head
   } catch {
     throw unreachable()
   }
+  if (response.ok) done(method, path, response.headers.get('ETag'))
   if (response.status === 204) return undefined as T
   const text = await response.text().catch(() => '')
   if (!response.ok) {
     const problem = refusal(response.status, text)
     // The browser may have been left open: who sits there is asked, and it goes on.
     if (response.status === 403 && problem.field === 'confirm' && (await isSure())) return call(method, path, body, headers)
-    throw problem
+    if (response.status !== 412) throw problem
+    await loadAnew() // so that what is done next is of what there is now
+    throw new Problem(412, t('net.changed'), t('net.changed.do'))
   }
   try {
     return (text ? JSON.parse(text) : undefined) as T // 202 may have nothing to say

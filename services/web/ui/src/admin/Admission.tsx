@@ -27,14 +27,14 @@ export function Admission() {
       <ProblemNote problem={loaded.absent ? undefined : loaded.problem} />
       {loaded.absent && <Note kind="info">{t('adm.absent')}</Note>}
       {!loaded.data && !loaded.problem && <Busy label={t('loading')} />}
-      {loaded.data && <Form was={loaded.data} />}
+      {loaded.data && <Form was={loaded.data} reload={loaded.reload} />}
     </>
   )
 }
 
 type Whom = 'office' | 'all' | 'some'
 
-function Form({ was }: { was: Admitted }) {
+function Form({ was, reload }: { was: Admitted; reload: () => Promise<void> }) {
   const [office, setOffice] = useState(was.office.join('\n'))
   const [paths, setPaths] = useState(was.paths)
   const [whom, setWhom] = useState(Object.fromEntries(services.map((s) => {
@@ -42,11 +42,14 @@ function Form({ was }: { was: Admitted }) {
     return [s, list.length === 0 ? 'office' : isEverybody(list) ? 'all' : 'some']
   })) as Record<Service, Whom>)
   const [some, setSome] = useState(Object.fromEntries(services.map((s) => [s, isEverybody(was.doors[s] ?? []) ? '' : (was.doors[s] ?? []).join('\n')])) as Record<Service, string>)
-  const save = () => call<void>('PUT', '/api/admission', {
-    office: linesOf(office),
-    doors: Object.fromEntries(services.map((s) => [s, whom[s] === 'office' ? [] : whom[s] === 'all' ? everybody : linesOf(some[s])])),
-    paths,
-  })
+  const save = async () => {
+    await call<void>('PUT', '/api/admission', {
+      office: linesOf(office),
+      doors: Object.fromEntries(services.map((s) => [s, whom[s] === 'office' ? [] : whom[s] === 'all' ? everybody : linesOf(some[s])])),
+      paths,
+    })
+    await reload()
+  }
   const check = () => Object.fromEntries(services.map((s) => [s, whom[s] === 'some' && linesOf(some[s]).length === 0 ? { message: t('adm.none'), mend: t('adm.none.mend') } : undefined]))
   return (
     <section class="panel narrow">

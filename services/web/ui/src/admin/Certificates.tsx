@@ -80,7 +80,7 @@ export function Certificates() {
           )}
         </section>
       )}
-      {c && <Automatic key={JSON.stringify([c.issuance?.directory, c.issuance?.method, c.issuance?.contact])} was={c.issuance} reload={loaded.reload} />}
+      {c && <Automatic key={c.issuance ? 'on' : 'off'} was={c.issuance} reload={loaded.reload} />}
       {c && <Upload reload={loaded.reload} />}
     </>
   )

@@ -25,10 +25,10 @@ const whole = (text: string) => (/^\d+$/.test(text.trim()) ? Number(text.trim())
 export function Fetching({ person }: { person: Person }) {
   const state = useLoad(() => call<{ pop3: POP3[] }>('GET', '/api/pop3').then((r) => r.pop3.find((p) => p.who === person.address) ?? { who: person.address, leave: always, login_delay: 0 }), [person.address])
   if (!state.data) return state.problem && !state.absent ? <Panel title={t('pop.title')}><ProblemNote problem={state.problem} /></Panel> : null
-  return <FetchingForm set={state.data} />
+  return <FetchingForm set={state.data} reload={state.reload} />
 }
 
-function FetchingForm({ set }: { set: POP3 }) {
+function FetchingForm({ set, reload }: { set: POP3; reload: () => Promise<void> }) {
   const [leave, setLeave] = useState(set.leave > 0 ? 'days' : String(set.leave))
   const [days, setDays] = useState(set.leave > 0 ? String(set.leave) : '14')
   const [delay, setDelay] = useState(String(set.login_delay))
@@ -38,7 +38,7 @@ function FetchingForm({ set }: { set: POP3 }) {
     <Panel title={t('pop.title')}>
       <p class="soft">{t('pop.text')}</p>
       <Saving said={t('saved')} check={() => ({ leave: inDays ? number(days) : undefined, login_delay: number(delay) })}
-        save={() => call('PUT', '/api/pop3', { who: set.who, leave: inDays ? whole(days) : Number(leave), login_delay: whole(delay) })}>
+        save={async () => { await call('PUT', '/api/pop3', { who: set.who, leave: inDays ? whole(days) : Number(leave), login_delay: whole(delay) }); await reload() }}>
         {(faults) => (
           <>
             <Pick label={t('pop.leave')} hint={t(leave === '-1' ? 'pop.leave.always.hint' : 'pop.leave.hint')} value={leave} onValue={setLeave}

@@ -39,8 +39,8 @@ export function Guards() {
       <ProblemNote problem={lists.problem ?? reports.problem} />
       {!lists.data && !lists.problem && <Busy label={t('loading')} />}
       {lists.data && <Asked was={lists.data} reload={lists.reload} />}
-      {lists.data && <Allowed key={lists.data.allow.join()} was={lists.data} reload={lists.reload} />}
-      {reports.data && <Reports key={JSON.stringify(reports.data)} list={reports.data} reload={reports.reload} />}
+      {lists.data && <Allowed was={lists.data} reload={lists.reload} />}
+      {reports.data && <Reports list={reports.data} reload={reports.reload} />}
     </>
   )
 }

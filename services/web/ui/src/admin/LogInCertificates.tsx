@@ -44,7 +44,7 @@ export function LogInCertificates({ person }: { person: Person }) {
           </li>
         ))}
       </ul>
-      <Add key={state.data?.length} person={person} reload={state.reload} />
+      <Add person={person} reload={state.reload} />
     </Panel>
   )
 }
@@ -59,6 +59,8 @@ function Add({ person, reload }: { person: Person; reload: () => Promise<void> }
   }
   const save = async () => {
     await call('PUT', '/api/certificates', { who: person.address, sha256: print.replaceAll(/[\s:]/g, '').toLowerCase(), name: name.trim() })
+    setPrint('')
+    setName('')
     await reload()
   }
   return (

@@ -43,7 +43,7 @@ export function Network() {
       {kept && <Note kind="good" live title={t('lan.kept')} />}
       {n?.went_back && !running && !kept && <Note kind="wait" title={t('lan.back')}>{t('lan.back.text')}</Note>}
       {running && <Trial key={running.until} {...running} over={(good) => { setKept(good); setTried(undefined); void loaded.reload() }} />}
-      {n && !running && <Form key={JSON.stringify(n.network)} settings={n.network} tried={(settings, seconds) => { setKept(false); setTried({ settings, until: Date.now() + seconds * 1000 }) }} />}
+      {n && !running && <Form settings={n.network} tried={(settings, seconds) => { setKept(false); setTried({ settings, until: Date.now() + seconds * 1000 }) }} />}
     </>
   )
 }

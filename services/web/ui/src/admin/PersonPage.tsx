@@ -75,7 +75,7 @@ function PersonItself({ person, domains, reload }: { person: Person; domains: re
       <Room person={person} reload={reload} />
       {may('administrator') && <Largest key={'size' + person.address} person={person} />}
       {!rules.data && !rules.problem && <Busy label={t('loading')} />}
-      {rules.data && <Forward key={'f' + person.address} person={person} rules={rules.data} />}
+      {rules.data && <Forward key={'f' + person.address} person={person} rules={rules.data} reload={rules.reload} />}
       {listings.data && rules.data && (
         <Panel title={t('person.addresses')}>
           <p class="soft">{t('person.addresses.text')}</p>
@@ -87,7 +87,7 @@ function PersonItself({ person, domains, reload }: { person: Person; domains: re
             </ul>
           )}
           <div class="row-actions"><a class="button" href={'/admin/addresses/add?' + new URLSearchParams({ for: person.address })}><Icon name="plus" />{t('person.addresses.add')}</a></div>
-          <SendAs key={'s' + person.address} person={person} rules={rules.data} />
+          <SendAs key={'s' + person.address} person={person} rules={rules.data} reload={rules.reload} />
         </Panel>
       )}
       {!own && <SecondStep person={person} />}
@@ -95,7 +95,7 @@ function PersonItself({ person, domains, reload }: { person: Person; domains: re
       {!own && <Programs person={person} />}
       <Devices of={person.address} />
       {may('administrator') && <Shares of={person.address} />}
-      {access.data && <From key={'a' + person.address} person={person} access={access.data.find((a) => a.who === person.address)} />}
+      {access.data && <From key={'a' + person.address} person={person} access={access.data.find((a) => a.who === person.address)} reload={access.reload} />}
     </>
   )
 }
@@ -136,7 +136,7 @@ function Room({ person, reload }: { person: Person; reload: () => void }) {
   )
 }
 
-function Forward({ person, rules }: { person: Person; rules: Rules }) {
+function Forward({ person, rules, reload }: { person: Person; rules: Rules; reload: () => Promise<void> }) {
   const [to, setTo] = useState(rules.forward.join('\n'))
   const [keep, setKeep] = useState(rules.keep || rules.forward.length === 0)
   const [local, setLocal] = useState(rules.local_only)
@@ -144,7 +144,7 @@ function Forward({ person, rules }: { person: Person; rules: Rules }) {
   return (
     <Panel title={t('rules.title')}>
       <Saving check={() => ({ forward: addressesFault(to) })} said={t('saved')}
-        save={() => office.changeRules(person.address, { forward: list, keep: list.length > 0 && keep, local_only: local })}>
+        save={async () => { await office.changeRules(person.address, { forward: list, keep: list.length > 0 && keep, local_only: local }); await reload() }}>
         {(faults) => (
           <>
             <Lines label={t('rules.forward')} hint={t('rules.forward.hint')} value={to} onValue={setTo} fault={faults['forward']} rows={2} />
@@ -157,10 +157,10 @@ function Forward({ person, rules }: { person: Person; rules: Rules }) {
   )
 }
 
-function SendAs({ person, rules }: { person: Person; rules: Rules }) {
+function SendAs({ person, rules, reload }: { person: Person; rules: Rules; reload: () => Promise<void> }) {
   const [as, setAs] = useState(rules.send_as.join('\n'))
   return (
-    <Saving check={() => ({ send_as: addressesFault(as) })} save={() => office.changeRules(person.address, { send_as: linesOf(as) })} said={t('saved')}>
+    <Saving check={() => ({ send_as: addressesFault(as) })} save={async () => { await office.changeRules(person.address, { send_as: linesOf(as) }); await reload() }} said={t('saved')}>
       {(faults) => <Lines label={t('rules.as')} hint={t('rules.as.hint')} value={as} onValue={setAs} fault={faults['send_as']} rows={2} />}
     </Saving>
   )
@@ -226,12 +226,12 @@ function Programs({ person }: { person: Person }) {
   )
 }
 
-function From({ person, access }: { person: Person; access: Access | undefined }) {
+function From({ person, access, reload }: { person: Person; access: Access | undefined; reload: () => Promise<void> }) {
   const [only, setOnly] = useState(access?.office ?? false)
   const [networks, setNetworks] = useState(access?.networks.join('\n') ?? '')
   return (
     <Panel title={t('from.title')}>
-      <Saving check={() => ({})} save={() => office.setAccess({ who: person.address, office: only, networks: linesOf(networks) })} said={t('from.saved')}>
+      <Saving check={() => ({})} save={async () => { await office.setAccess({ who: person.address, office: only, networks: linesOf(networks) }); await reload() }} said={t('from.saved')}>
         {(faults) => (
           <>
             <Check label={t('from.office')} hint={t('from.office.hint')} value={only} onValue={setOnly} />

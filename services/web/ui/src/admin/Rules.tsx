@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { call, problemOf, refusal, unreachable, type Problem } from '../api'
 import { Dialog } from '../parts/Dialog'
 import { Field } from '../parts/Field'
@@ -57,6 +57,7 @@ function OfDomain({ base, domain }: { base: string; domain: string }) {
   const [, , , , which, act] = path.value.split('/')
   const rules = loaded.data ?? []
   const at = which === 'add' ? -1 : Number(which)
+  const chosen = useMemo(() => rules[at], [which, act, !loaded.data]) // stays what it was while somebody types, wherever it stands then
   const close: Close = (text) => {
     go(base)
     if (text) {
@@ -64,6 +65,7 @@ function OfDomain({ base, domain }: { base: string; domain: string }) {
       void loaded.reload()
     }
   }
+  const put = (r: Rule, name: string) => (rules.some((o) => o.name === name) ? rules.map((o) => (o.name === name ? r : o)) : [...rules, r])
   const save = (list: Rule[]) => call('PUT', of(domain), { rules: list })
   if (loaded.absent) return <Note kind="info">{t('rule.absent')}</Note>
   return (
@@ -89,9 +91,9 @@ function OfDomain({ base, domain }: { base: string; domain: string }) {
         </ul>
       )}
       {loaded.data && which === 'add' && <Edit domain={domain} save={(r) => save([...rules, r])} close={close} />}
-      {rules[at] && act === 'edit' && <Edit key={at} before={rules[at]} domain={domain} save={(r) => save(rules.map((o, i) => (i === at ? r : o)))} close={close} />}
-      {rules[at] && act === 'try' && <Try domain={domain} rule={rules[at]} close={() => close()} />}
-      {rules[at] && act === 'remove' && <Remove rule={rules[at]} save={() => save(rules.filter((_, i) => i !== at))} close={close} />}
+      {chosen && act === 'edit' && <Edit key={at} before={chosen} domain={domain} save={(r) => save(put(r, chosen.name))} close={close} />}
+      {chosen && act === 'try' && <Try domain={domain} rule={chosen} close={() => close()} />}
+      {chosen && act === 'remove' && <Remove rule={chosen} save={() => save(rules.filter((o) => o.name !== chosen.name))} close={close} />}
     </>
   )
 }

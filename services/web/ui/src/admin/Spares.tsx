@@ -44,7 +44,7 @@ export function Spares() {
             )}
             <Add reload={loaded.reload} />
           </section>
-          <Servers key={loaded.data.servers.join()} was={loaded.data.servers} reload={loaded.reload} />
+          <Servers was={loaded.data.servers} reload={loaded.reload} />
         </>
       )}
     </>

@@ -19,7 +19,7 @@ interface Source {
 /** Where updates come from by themselves; nothing where this box has no such settings. */
 export function UpdateSource() {
   const loaded = useLoad(() => call<Source>('GET', '/api/update/source'), [])
-  return loaded.data ? <Form key={loaded.data.url + loaded.data.window.join()} was={loaded.data} reload={loaded.reload} /> : null
+  return loaded.data ? <Form was={loaded.data} reload={loaded.reload} /> : null
 }
 
 function Form({ was, reload }: { was: Source; reload: () => Promise<void> }) {

@@ -39,9 +39,9 @@ export function Watch() {
       <ProblemNote problem={loaded.absent ? undefined : loaded.problem} />
       {loaded.absent && <Note kind="info">{t('watch.absent')}</Note>}
       {!w && !loaded.problem && <Busy label={t('loading')} />}
-      {w && <Letters on={w.letters} />}
+      {w && <Letters on={w.letters} reload={loaded.reload} />}
       {w && <Metrics on={w.metrics} reload={loaded.reload} />}
-      {w && <Syslog key={JSON.stringify(w.syslog)} was={w} reload={loaded.reload} />}
+      {w && <Syslog was={w} reload={loaded.reload} />}
       {files.data && (
         <section class="panel narrow">
           <h2>{t('watch.support')}</h2>
@@ -54,12 +54,12 @@ export function Watch() {
   )
 }
 
-function Letters({ on: was }: { on: boolean }) {
+function Letters({ on: was, reload }: { on: boolean; reload: () => Promise<void> }) {
   const [on, setOn] = useState(was)
   return (
     <section class="panel narrow">
       <h2>{t('watch.letters')}</h2>
-      <Saving said={t('saved')} save={() => call('PUT', '/api/monitor/letters', { on })}>
+      <Saving said={t('saved')} save={async () => { await call('PUT', '/api/monitor/letters', { on }); await reload() }}>
         {() => <Check label={t('watch.letters.on')} hint={t('watch.letters.hint')} value={on} onValue={setOn} />}
       </Saving>
     </section>

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks'
 import { problemOf, type Problem } from '../api'
 import type { Fault } from '../check/fault'
+import { ofWhatWasShown, shownNow } from '../tags'
 import { me } from './session'
 
 /** Closes a dialog, with what has been done. */
@@ -13,6 +14,7 @@ export function useAct(close: Close) {
   const [busy, setBusy] = useState(false)
   const [problem, setProblem] = useState<Problem>()
   const [faults, setFaults] = useState<Faults>({})
+  const [seen] = useState(() => ({ tags: shownNow() })) // when the form came up
   const act = async (form: HTMLFormElement, found: Faults, call: () => Promise<unknown>, said: string) => {
     setFaults(found)
     setProblem(undefined)
@@ -26,10 +28,12 @@ export function useAct(close: Close) {
     if (Object.values(found).some(Boolean)) return focus()
     setBusy(true)
     try {
-      await call()
+      await ofWhatWasShown(seen.tags, call)
+      seen.tags = shownNow()
       close(said)
     } catch (error) {
       const p = problemOf(error)
+      if (p.status === 412) seen.tags = shownNow() // somebody who is told, and does it again, means it
       if (p.field) setFaults({ [p.field]: { message: p.message, mend: p.whatToDo } })
       else setProblem(p)
       setBusy(false)

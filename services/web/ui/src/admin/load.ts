@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { problemOf, type Problem } from '../api'
 import { listen, live, type Topic } from './live'
+import { onChanged } from '../tags'
 import { me } from './session'
 
 export interface Loaded<T> {
@@ -37,6 +38,7 @@ export function useLoad<T>(ask: () => Promise<T>, deps: readonly unknown[], ever
     return () => void turn.current++
   }, deps)
   useEffect(() => (topic ? listen(topic, () => void reload()) : undefined), [topic])
+  useEffect(() => onChanged(reload), [])
   const told = topic !== undefined && live.value
   useEffect(() => {
     if (!every || told) return

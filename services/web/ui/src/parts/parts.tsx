@@ -42,6 +42,7 @@ export function ProblemNote({ problem }: { problem: Problem | undefined }) {
   return (
     <Note kind="bad" live title={problem.message}>
       {problem.whatToDo && <p>{problem.whatToDo}</p>}
+      {problem.status === 412 && <p><a href={location.pathname + location.search} target="_blank">{t('net.changed.see')}</a></p>}
     </Note>
   )
 }

@@ -20,6 +20,9 @@ export default {
   'net.garbled.do': 'Laden Sie die Seite neu. Bleibt es dabei, starten Sie die Box neu.',
   'net.fault': 'Diese Seite hat selbst einen Fehler gemacht.',
   'net.fault.do': 'Laden Sie die Seite neu: Was Sie eingegeben haben, bleibt erhalten.',
+  'net.changed': 'Das hat inzwischen jemand anders geändert, deshalb wurde Ihre Änderung nicht übernommen.',
+  'net.changed.do': 'Was Sie eingegeben haben, steht noch da. Sehen Sie nach, wie es jetzt ist, und speichern Sie dann noch einmal: Dann gilt Ihres.',
+  'net.changed.see': 'Wie es jetzt ist, in einem neuen Tab',
 
   'rail.label': 'Schritte der Einrichtung',
   'rail.now': 'Schritt {n} von {of}: {what}',

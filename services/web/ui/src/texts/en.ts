@@ -17,6 +17,9 @@ export const en = {
   'net.garbled.do': 'Reload the page. If it stays so, restart the box.',
   'net.fault': 'This page has met a fault of its own making.',
   'net.fault.do': 'Reload the page: what you have typed is kept.',
+  'net.changed': 'Somebody else has changed this meanwhile, so yours was not kept.',
+  'net.changed.do': 'What you have typed is still here. Look how it is now, then do it once more: yours holds then.',
+  'net.changed.see': 'How it is now, in a new tab',
 
   'rail.label': 'Steps of the set-up',
   'rail.now': 'Step {n} of {of}: {what}',

@@ -20,6 +20,9 @@ export default {
   'net.garbled.do': 'Ricarichi la pagina. Se non cambia, riavvii la box.',
   'net.fault': 'Questa pagina ha fatto un errore per conto suo.',
   'net.fault.do': 'Ricarichi la pagina: ciò che ha scritto resta.',
+  'net.changed': 'Nel frattempo qualcun altro ha cambiato queste impostazioni, quindi le Sue non sono state salvate.',
+  'net.changed.do': 'Ciò che ha scritto è ancora qui. Guardi come stanno ora le cose, poi ripeta: allora varranno le Sue.',
+  'net.changed.see': 'Come stanno ora, in una nuova scheda',
 
   'rail.label': 'Passi della configurazione',
   'rail.now': 'Passo {n} di {of}: {what}',

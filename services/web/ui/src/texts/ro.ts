@@ -20,6 +20,9 @@ export default {
   'net.garbled.do': 'Reîncărcați pagina. Dacă rămâne așa, reporniți cutia.',
   'net.fault': 'Această pagină a făcut ea însăși o greșeală.',
   'net.fault.do': 'Reîncărcați pagina: ce ați scris se păstrează.',
+  'net.changed': 'Între timp altcineva a schimbat acest lucru, așa că modificarea dumneavoastră nu a fost păstrată.',
+  'net.changed.do': 'Ce ați scris este încă aici. Vedeți cum este acum, apoi faceți-o încă o dată: atunci va rămâne a dumneavoastră.',
+  'net.changed.see': 'Cum este acum, într-o filă nouă',
 
   'rail.label': 'Pașii instalării',
   'rail.now': 'Pasul {n} din {of}: {what}',

@@ -20,6 +20,9 @@ export default {
   'net.garbled.do': 'Ringarkoni faqen. Nëse mbetet kështu, rindizni kutinë.',
   'net.fault': 'Kjo faqe ka bërë vetë një gabim.',
   'net.fault.do': 'Ringarkoni faqen: ajo që keni shkruar ruhet.',
+  'net.changed': 'Dikush tjetër e ka ndryshuar këtë ndërkohë, prandaj ndryshimi juaj nuk u ruajt.',
+  'net.changed.do': 'Ajo që keni shkruar është ende këtu. Shikoni si është tani, pastaj bëjeni edhe një herë: atëherë vlen e juaja.',
+  'net.changed.see': 'Si është tani, në një skedë të re',
 
   'rail.label': 'Hapat e rregullimit',
   'rail.now': 'Hapi {n} nga {of}: {what}',

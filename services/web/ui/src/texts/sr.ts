@@ -20,6 +20,9 @@ export default {
   'net.garbled.do': 'Učitajte stranicu ponovo. Ako ostane tako, ponovo pokrenite kutiju.',
   'net.fault': 'Ova stranica je sama napravila grešku.',
   'net.fault.do': 'Učitajte stranicu ponovo: ono što ste upisali ostaje.',
+  'net.changed': 'Neko drugi je ovo u međuvremenu promenio, pa vaša izmena nije sačuvana.',
+  'net.changed.do': 'Ono što ste upisali je još tu. Pogledajte kako je sada, pa uradite to još jednom: tada važi vaše.',
+  'net.changed.see': 'Kako je sada, u novoj kartici',
 
   'rail.label': 'Koraci podešavanja',
   'rail.now': 'Korak {n} od {of}: {what}',
