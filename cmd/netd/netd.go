@@ -88,7 +88,7 @@ func (n *netd) build(config netconf.Config, guard *firewall.Keeper) (*mdns.Respo
 	}
 	keeper := clock.NewKeeper(n.clockOptions())
 	manager = netconf.NewManager(netconf.Options{
-		Config: config, Hostname: hostname(), RunDir: n.run, Log: n.log,
+		Config: config, Hostname: hostname(), RunDir: n.run, StateDir: n.state, Log: n.log,
 		OnReady:  func() { n.notify(daemon.SdNotifyReady) },
 		OnStatus: func(line string) { n.notify("STATUS=" + line) },
 		OnAlive: func() {

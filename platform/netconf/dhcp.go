@@ -62,6 +62,7 @@ type dhcpClient struct {
 	inUse    func(ctx context.Context, link Link, a netip.Addr) bool // ARP probe
 	report   func(dhcpEvent)
 	previous *Lease     // asked for first while it still runs
+	kept     bool       // previous is of an earlier start: the card doesn't have it yet
 	wish     netip.Addr // named in the discover: what the card has at the start
 
 	began time.Time // of the current search, for the secs field and the patience
@@ -83,15 +84,18 @@ func (c *dhcpClient) run(ctx context.Context) {
 				lease = nil
 				continue
 			}
+			c.report(dhcpEvent{lease: lease})
 		}
-		c.report(dhcpEvent{lease: lease})
-		lease = c.keep(ctx, lease)
+		if lease = c.keep(ctx, lease); lease != nil {
+			c.report(dhcpEvent{lease: lease})
+		}
 	}
 }
 
-// reboot asks for the previous address again (RFC 2131 §3.2). It returns nil
-// when there is none, it is refused, or nobody answers; the last does not end
-// the use of the address, the search goes on with a discover.
+// reboot asks for the previous address again (RFC 2131 §3.2), and reports the
+// lease. It returns nil when there is none, it is refused, or nobody answers;
+// the last does not end the use of the address, the search goes on with a
+// discover: after a power cut the box is often there before the router.
 func (c *dhcpClient) reboot(ctx context.Context) *Lease {
 	if !c.previous.valid(time.Now()) {
 		return nil
@@ -102,8 +106,18 @@ func (c *dhcpClient) reboot(ctx context.Context) *Lease {
 		tries:   rebootTries,
 		wait:    doubling(firstWait),
 	})
-	if refused {
+	switch {
+	case refused:
 		c.report(dhcpEvent{reason: "the DHCP server took the address back", lost: true})
+	case lease != nil:
+		c.report(dhcpEvent{lease: lease})
+		if c.kept && c.inUse(ctx, c.link, lease.Address.Addr()) {
+			c.report(dhcpEvent{reason: fmt.Sprintf("%s is used by another device", lease.Address.Addr()), lost: true})
+			c.decline(ctx, lease)
+			return nil
+		}
+	case c.kept && !c.inUse(ctx, c.link, ip) && ctx.Err() == nil:
+		c.report(dhcpEvent{lease: c.previous})
 	}
 	return lease
 }

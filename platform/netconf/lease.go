@@ -23,6 +23,8 @@ const (
 	// packet from anybody.
 	minMTU = 1280
 	maxMTU = 1500
+	// minPrefix is the widest network a mask may say: nobody's is wider.
+	minPrefix = 8
 )
 
 // Lease is what a DHCPv4 server granted, checked: every address in it is one
@@ -120,7 +122,7 @@ func maskLength(b []byte) (int, error) {
 	}
 	mask := binary.BigEndian.Uint32(b)
 	ones := bits.LeadingZeros32(^mask)
-	if bits.OnesCount32(mask) != ones || ones < 8 {
+	if bits.OnesCount32(mask) != ones || ones < minPrefix {
 		return 0, fmt.Errorf("lease: %v is not a network mask", net.IPMask(b))
 	}
 	return ones, nil

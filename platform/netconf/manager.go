@@ -30,7 +30,9 @@ type Options struct {
 	Hostname string // sent to DHCP servers (option 12); may be empty
 	// RunDir gets resolv.conf and status.json.
 	RunDir string
-	Log    *slog.Logger
+	// StateDir keeps leases for the next start; empty: none are kept.
+	StateDir string
+	Log      *slog.Logger
 
 	OnReady  func()       // once: every card has been switched on and is trying
 	OnStatus func(string) // one line, at every change of it
@@ -60,6 +62,8 @@ type Manager struct {
 	cards  []*card // by index
 	runs   uint64  // counts tasks, to tell a stopped one's late words
 	last   published
+	kept   map[string]*Lease // for the next start, by hardware address
+	unkept bool              // kept is not what is on the disk
 }
 
 // published is what was last told to the outside.
@@ -112,6 +116,11 @@ func (m *Manager) Run(ctx context.Context) error {
 	err := m.kernel.watch(ctx, m.poke, m.hear)
 	if err != nil {
 		return err
+	}
+	if m.options.StateDir != "" {
+		if m.kept, err = keptLeases(m.options.StateDir); err != nil {
+			m.options.Log.Warn("no address of the start before is asked for", "error", err)
+		}
 	}
 	m.look(ctx)
 	for _, c := range m.cards {
@@ -232,6 +241,7 @@ func (m *Manager) look(ctx context.Context) {
 		c.fault(m.options.Log, m.apply(c, i))
 	}
 	m.publish()
+	m.keepLeases()
 }
 
 // match brings the list of cards in line with the kernel's.
@@ -337,14 +347,19 @@ func (m *Manager) watchStatic(ctx context.Context, c *card) {
 
 func (m *Manager) startDHCP(ctx context.Context, c *card) {
 	run := c.run
+	previous, wish := c.lease, m.existing(c)
+	if previous == nil && !wish.IsValid() {
+		previous, wish = m.recall(c.link)
+	}
 	client := &dhcpClient{
 		link:     c.link,
 		hostname: m.options.Hostname,
 		log:      m.options.Log,
 		openWire: m.dhcp,
 		inUse:    m.prober.leaseInUse,
-		previous: c.lease,
-		wish:     m.existing(c),
+		previous: previous,
+		kept:     previous != nil && c.lease == nil,
+		wish:     wish,
 		report: func(e dhcpEvent) {
 			m.post(ctx, func() {
 				if c.run == run { // else: a stopped client's last words
@@ -378,6 +393,7 @@ func (m *Manager) leased(ctx context.Context, c *card, e dhcpEvent) {
 		fresh := c.lease == nil || c.lease.Address != e.lease.Address
 		c.lease, c.reason, c.settled = e.lease, "", true
 		c.fallback, c.claiming = netip.Prefix{}, false
+		m.keep(c.link, c.lease)
 		log.Info("address leased", "address", e.lease.Address, "server", e.lease.Server, "for", e.lease.Expires)
 		if fresh {
 			go m.prober.announce(ctx, c.link, e.lease.Address.Addr())
@@ -390,6 +406,7 @@ func (m *Manager) leased(ctx context.Context, c *card, e dhcpEvent) {
 	c.reason = e.reason
 	if e.lost {
 		c.lease, c.settled = nil, true
+		m.keep(c.link, nil)
 	}
 	if c.lease.valid(time.Now()) || c.claiming || c.fallback.IsValid() {
 		return
@@ -457,12 +474,16 @@ func (m *Manager) publish() {
 // write replaces a file in the run directory in one step; everybody may read how
 // the network stands.
 func (m *Manager) write(name, content string) error {
-	dir, err := durable.NewOS(m.options.RunDir)
+	return writeFile(m.options.RunDir, name, []byte(content))
+}
+
+func writeFile(dir, name string, content []byte) error {
+	disk, err := durable.NewOS(dir)
 	if err != nil {
 		return err
 	}
-	defer dir.Close()
-	return durable.ReplaceBytes(dir, name, 0o644, []byte(content))
+	defer disk.Close()
+	return durable.ReplaceBytes(disk, name, 0o644, content)
 }
 
 func (m *Manager) written(err error, ok func()) {
