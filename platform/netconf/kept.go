@@ -102,7 +102,7 @@ func (m *Manager) keep(link Link, l *Lease) {
 	}
 }
 
-// keepLeases writes down what has changed, behind everything that somebody waits for.
+// keepLeases writes down what has changed.
 func (m *Manager) keepLeases() {
 	if !m.unkept {
 		return

@@ -111,7 +111,7 @@ func restarted(t *testing.T, off time.Duration, server func(*dhcpServer)) *rig {
 	t.Helper()
 	before, state := t.TempDir(), t.TempDir()
 	r := startManager(t, Config{}, func(r *rig) { r.options.StateDir = before })
-	time.Sleep(2 * time.Second)
+	time.Sleep(heal + time.Second)
 	r.want(t, 2, "192.168.7.20/24 via 192.168.7.1")
 	data, err := os.ReadFile(filepath.Join(before, leasesFile))
 	if err == nil {

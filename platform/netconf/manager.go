@@ -146,6 +146,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		case f := <-m.posts:
 			f()
 		case <-ticker.C:
+			m.keepLeases() // not at once: at a start others wait for the disk
 		}
 		m.look(ctx)
 		if m.options.OnAlive != nil {
@@ -241,7 +242,6 @@ func (m *Manager) look(ctx context.Context) {
 		c.fault(m.options.Log, m.apply(c, i))
 	}
 	m.publish()
-	m.keepLeases()
 }
 
 // match brings the list of cards in line with the kernel's.
