@@ -4,6 +4,6 @@
 //
 // In: network.json and firewall.json (read again on SIGHUP), the machine's host name, the network.
 // Out: resolv.conf, status.json and clock.json in the run directory; with a state
-// directory, the time saved for the next boot; the kernel's table of rules. Ready once every card has been
+// directory, the time and the leases saved for the next boot; the kernel's table of rules. Ready once every card has been
 // switched on: nothing ever waits for a lease, a name or the time.
 package main

@@ -20,7 +20,7 @@ func main() {
 	flag.StringVar(&n.config, "config", "/data/box/network.json", "file with the network settings")
 	flag.StringVar(&n.policy, "firewall", "/data/box/firewall.json", "file with what the packet filter lets in")
 	flag.StringVar(&n.run, "run", cmp.Or(os.Getenv("RUNTIME_DIRECTORY"), "/run/netd"), "directory for resolv.conf, status.json, clock.json")
-	flag.StringVar(&n.state, "state", os.Getenv("STATE_DIRECTORY"), "directory for the saved time; empty: it is not saved")
+	flag.StringVar(&n.state, "state", os.Getenv("STATE_DIRECTORY"), "directory for the saved time and the leases; empty: they are not saved")
 	flag.StringVar(&n.name, "name", "mailbox", "the box's name in .local")
 	level := flag.String("log", "info", "least level to log: debug, info, warn, error")
 	flag.Parse()
