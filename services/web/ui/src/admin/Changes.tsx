@@ -33,7 +33,7 @@ export function Changes() {
       <ProblemNote problem={first.problem ?? rest.problem} />
       {!first.data && !first.problem && <Busy label={t('loading')} />}
       {list.length > 0 && (
-        <table class="list">
+        <table class="list brief">
           <thead>
             <tr>
               <th scope="col">{t('changes.col.what')}</th>
@@ -50,7 +50,8 @@ export function Changes() {
   )
 }
 
-const verbs: Record<string, 'made' | 'set' | 'removed'> = { POST: 'made', PUT: 'set', PATCH: 'set', DELETE: 'removed' }
+/** Only looking is written down, too, where it is at somebody's mail. */
+const verbs: Record<string, 'seen' | 'made' | 'set' | 'removed'> = { GET: 'seen', POST: 'made', PUT: 'set', PATCH: 'set', DELETE: 'removed' }
 
 function Row({ change: c }: { change: Change }) {
   const verb = verbs[c.what.split(' ')[0] ?? '']

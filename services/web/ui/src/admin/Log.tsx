@@ -92,7 +92,7 @@ export function Log() {
       {added.lost && <Note kind="info">{t('log.lost')}</Note>}
       {!first.data && !first.problem && <Busy label={t('loading')} />}
       {lines.length > 0 && (
-        <table class="list log">
+        <table class="list brief log">
           <thead>
             <tr>
               <th scope="col">{t('log.col.what')}</th>

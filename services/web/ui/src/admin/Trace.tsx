@@ -78,7 +78,7 @@ function Find() {
 
 function List({ messages }: { messages: Traced[] }) {
   return (
-    <table class="list">
+    <table class="list brief">
       <thead>
         <tr>
           <th scope="col">{t('trace.col.subject')}</th>
@@ -99,7 +99,7 @@ function List({ messages }: { messages: Traced[] }) {
                 {facts.size > 0 && <small class="soft"> {size(facts.size)}</small>}
               </th>
               <td class="break" data-label={t('queue.col.from')}>{facts.from || t('queue.box')}</td>
-              <td class="break" data-label={t('queue.col.to')}>{recipients(facts)}</td>
+              <td class="break whither" data-label={t('queue.col.to')}>{recipients(facts)}</td>
               <td class="soft nowrap" data-label={t('trace.col.at')}><When at={facts.at} /></td>
               <td><State kind={kinds[fate]}>{t(`trace.fate.${fate}`)}</State></td>
             </tr>

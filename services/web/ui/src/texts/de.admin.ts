@@ -127,6 +127,7 @@ export default {
   'changes.verb.made': 'Neu:',
   'changes.verb.set': 'Gesetzt:',
   'changes.verb.removed': 'Entfernt:',
+  'changes.verb.seen': 'Angesehen:',
 
   'list.more': 'Mehr zeigen',
 

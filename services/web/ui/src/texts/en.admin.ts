@@ -124,6 +124,7 @@ export const admin = {
   'changes.verb.made': 'New:',
   'changes.verb.set': 'Set:',
   'changes.verb.removed': 'Removed:',
+  'changes.verb.seen': 'Looked at:',
 
   'list.more': 'Show more',
 

@@ -127,6 +127,7 @@ export default {
   'changes.verb.made': 'Nuovo:',
   'changes.verb.set': 'Impostato:',
   'changes.verb.removed': 'Rimosso:',
+  'changes.verb.seen': 'Guardato:',
 
   'list.more': 'Mostra altro',
 

@@ -135,6 +135,7 @@ export default {
   'changes.verb.made': 'Nou:',
   'changes.verb.set': 'Pus:',
   'changes.verb.removed': 'Scos:',
+  'changes.verb.seen': 'Văzut:',
 
   'list.more': 'Arată mai mult',
 

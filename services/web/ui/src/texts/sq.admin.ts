@@ -127,6 +127,7 @@ export default {
   'changes.verb.made': 'E re:',
   'changes.verb.set': 'U caktua:',
   'changes.verb.removed': 'U hoq:',
+  'changes.verb.seen': 'U pa:',
 
   'list.more': 'Trego më shumë',
 

@@ -135,6 +135,7 @@ export default {
   'changes.verb.made': 'Novo:',
   'changes.verb.set': 'Podešeno:',
   'changes.verb.removed': 'Uklonjeno:',
+  'changes.verb.seen': 'Pogledano:',
 
   'list.more': 'Pokaži još',
 
