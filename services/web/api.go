@@ -74,6 +74,20 @@ func (s *Server) ownAreas() []area {
 		{"account", o.Devices != nil, []call{
 			{"GET /api/me/devices", forSignedIn, "With what one has logged in.", nil, devicesAnswer{}, s.getOwnDevices},
 		}},
+		{"account", o.POP3 != nil, []call{
+			{"GET /api/me/pop3", forSignedIn, "For how many days POP3 keeps one's own mail, and how long a program waits between two log-ins.", nil, ownPOP3JSON{}, s.getOwnPOP3},
+			{"PUT /api/me/pop3", forSignedIn, "Says for how many days. The wait is the administrator's.", putOwnPOP3Body{}, nil, s.putOwnPOP3},
+		}},
+		{"account", o.APOP != nil, []call{
+			{"GET /api/me/apop", forSignedIn, "Whether one can log in by APOP.", nil, getOwnAPOPAnswer{}, s.getOwnAPOP},
+			{"POST /api/me/apop", forSignedIn | sure, "Another secret for it, shown this once, for whom it was allowed.", nil, postAPOPAnswer{}, s.postOwnAPOP},
+			{"DELETE /api/me/apop", forSignedIn, "Ends it.", nil, nil, s.deleteOwnAPOP},
+		}},
+		{"account", o.LogInCerts != nil, []call{
+			{"GET /api/me/certificates", forSignedIn, "The certificates by which one's own programs log in.", nil, getOwnCertificatesAnswer{}, s.getOwnCertificates},
+			{"PUT /api/me/certificates", forSignedIn | sure, "Lets one log in, where programs are asked for certificates.", ownCertificateJSON{}, nil, s.putOwnCertificate},
+			{"DELETE /api/me/certificates/{sha256}", forSignedIn, "Ends that.", nil, nil, s.deleteOwnCertificate},
+		}},
 		{"account", o.Undo != nil, []call{
 			{"GET /api/me/undo/messages?mailbox&since&before&words&moved&back&limit&after", forSignedIn, "What can be put back of one's own mail, newest first.", nil, getExpungedAnswer{}, s.ownUndo(s.getExpunged)},
 			{"POST /api/me/undo/messages", forSignedIn, "Puts messages back.", postExpungedBody{}, postExpungedAnswer{}, s.ownUndo(s.postExpunged)},

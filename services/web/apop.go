@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/sanduk-mail/sanduk/services/mail"
 )
@@ -76,6 +77,46 @@ func (s *Server) deleteAPOP(w http.ResponseWriter, r *http.Request, who caller) 
 		return err
 	}
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "APOP ended", slog.String("of", account.Address.String()), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusNoContent, nil)
+	return nil
+}
+
+// getOwnAPOPAnswer is what getOwnAPOP gives.
+type getOwnAPOPAnswer struct {
+	On bool `json:"on"`
+}
+
+// getOwnAPOP is GET /api/me/apop.
+func (s *Server) getOwnAPOP(w http.ResponseWriter, r *http.Request, who caller) error {
+	s.reply(w, r, http.StatusOK, getOwnAPOPAnswer{s.hasAPOP(who)})
+	return nil
+}
+
+func (s *Server) hasAPOP(who caller) bool { return slices.Contains(s.opt.APOP.APOPs(), who.Address) }
+
+// postOwnAPOP is POST /api/me/apop: 201, and another secret in place of the one there was.
+// Whether there is such a log-in at all isn't a person's to say: with the first one the box
+// greets everybody's programs another way.
+func (s *Server) postOwnAPOP(w http.ResponseWriter, r *http.Request, who caller) error {
+	if !s.hasAPOP(who) {
+		return &Problem{Status: http.StatusForbidden, Message: "APOP isn't allowed for you.", WhatToDo: "Ask the person who runs the box, or make a password for that program."}
+	}
+	secret, err := s.opt.APOP.AddAPOP(r.Context(), who.Account)
+	if err != nil {
+		return err
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "APOP has another secret", slog.String("of", who.Address.String()), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusCreated, postAPOPAnswer{secret, warnAPOP})
+	return nil
+}
+
+// deleteOwnAPOP is DELETE /api/me/apop: 204. It needs no password: who doesn't know what it
+// is for is to end it at once.
+func (s *Server) deleteOwnAPOP(w http.ResponseWriter, r *http.Request, who caller) error {
+	if err := s.opt.APOP.RemoveAPOP(r.Context(), who.Account); err != nil {
+		return err
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "APOP ended", slog.String("of", who.Address.String()), slog.String("by", who.Address.String()))
 	s.reply(w, r, http.StatusNoContent, nil)
 	return nil
 }

@@ -48,3 +48,33 @@ func TestAPOP(t *testing.T) {
 	b.want(b.do("DELETE", "/api/apop/alice@example.test", "", admin...), http.StatusNoContent, "")
 	check(`{"apop":[]}`)
 }
+
+// TestOwnAPOP: whom it was allowed for makes another secret, not from a browser that was
+// left open, and ends it; nobody allows it to themselves.
+func TestOwnAPOP(t *testing.T) {
+	t.Parallel()
+	book := &apopBook{}
+	b := setUpBox(t, func(o *Options) { o.APOP = book })
+	alice := []string{"Cookie", b.signIn("alice@example.test", "her long password")}
+	admin := []string{"Cookie", b.signIn("admin@example.test", "a long enough one")}
+	shown := func(want string, who ...string) {
+		t.Helper()
+		if got := strings.TrimSpace(b.do("GET", "/api/me/apop", "", who...).Body.String()); got != want {
+			t.Errorf("shown: %s; want %s", got, want)
+		}
+	}
+	shown(`{"on":false}`, alice...)
+	b.want(b.do("POST", "/api/me/apop", "", alice...), http.StatusForbidden, "")
+	shown(`{"on":false}`, alice...)
+	b.want(b.do("POST", "/api/apop", `{"who":"alice@example.test"}`, admin...), http.StatusCreated, "")
+	shown(`{"on":true}`, alice...)
+	shown(`{"on":false}`, admin...)
+	if got := b.want(b.do("POST", "/api/me/apop", "", alice...), http.StatusCreated, ""); got["secret"] != "SECRET" || !strings.Contains(got["warning"].(string), "MD5") {
+		t.Errorf("another secret: %v", got)
+	}
+	*b.clock = b.clock.Add(sureFor)
+	b.want(b.do("POST", "/api/me/apop", "", alice...), http.StatusForbidden, unsure)
+	b.want(b.do("DELETE", "/api/me/apop", ""), http.StatusUnauthorized, "")
+	b.want(b.do("DELETE", "/api/me/apop", "", alice...), http.StatusNoContent, "")
+	shown(`{"on":false}`, alice...)
+}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +72,73 @@ func (s *Server) deleteCertificate(w http.ResponseWriter, r *http.Request, who c
 	f, err := parseFingerprint(r.PathValue("sha256"))
 	if err != nil {
 		return err
+	}
+	if err := s.opt.LogInCerts.RemoveCertificate(r.Context(), f); err != nil {
+		return err
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "certificate removed", slog.String("sha256", f.String()), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusNoContent, nil)
+	return nil
+}
+
+// ownCertificateJSON is one of one's own.
+type ownCertificateJSON struct {
+	SHA256 string    `json:"sha256"`
+	Name   string    `json:"name"`
+	Added  time.Time `json:"added,omitzero"`
+}
+
+// getOwnCertificatesAnswer is what getOwnCertificates gives.
+type getOwnCertificatesAnswer struct {
+	Certificates []ownCertificateJSON `json:"certificates"`
+	Asked        bool                 `json:"asked"` // programs are asked for one, for somebody has any
+}
+
+// getOwnCertificates is GET /api/me/certificates.
+func (s *Server) getOwnCertificates(w http.ResponseWriter, r *http.Request, who caller) error {
+	all := s.opt.LogInCerts.Certificates()
+	list := []ownCertificateJSON{}
+	for _, c := range all {
+		if c.Who == who.Address {
+			list = append(list, ownCertificateJSON{c.Fingerprint.String(), c.Name, c.Added})
+		}
+	}
+	s.reply(w, r, http.StatusOK, getOwnCertificatesAnswer{list, len(all) > 0})
+	return nil
+}
+
+// putOwnCertificate is PUT /api/me/certificates: 204. The office's first one isn't a
+// person's to add: from then on everybody's programs are asked for one.
+func (s *Server) putOwnCertificate(w http.ResponseWriter, r *http.Request, who caller) error {
+	var in ownCertificateJSON
+	if err := decode(w, r, &in); err != nil {
+		return err
+	}
+	f, err := parseFingerprint(in.SHA256)
+	if err != nil {
+		return err
+	}
+	if len(s.opt.LogInCerts.Certificates()) == 0 {
+		return &Problem{Status: http.StatusForbidden, Message: "The box asks programs for no certificates yet.", WhatToDo: "Ask the person who runs the box to add the first one."}
+	}
+	if err := s.opt.LogInCerts.AddCertificate(r.Context(), who.Account, f, in.Name); err != nil {
+		return err
+	}
+	s.log.LogAttrs(r.Context(), slog.LevelInfo, "certificate added", slog.String("of", who.Address.String()), slog.String("sha256", f.String()), slog.String("by", who.Address.String()))
+	s.reply(w, r, http.StatusNoContent, nil)
+	return nil
+}
+
+// deleteOwnCertificate is DELETE /api/me/certificates/{sha256}: 204. Nobody ends
+// another's: of these there are none.
+func (s *Server) deleteOwnCertificate(w http.ResponseWriter, r *http.Request, who caller) error {
+	f, err := parseFingerprint(r.PathValue("sha256"))
+	if err != nil {
+		return err
+	}
+	own := func(c mail.Certificate) bool { return c.Fingerprint == f && c.Who == who.Address }
+	if !slices.ContainsFunc(s.opt.LogInCerts.Certificates(), own) {
+		return &Problem{Status: http.StatusNotFound, Field: "certificate", Message: "You have no such certificate, or no longer.", WhatToDo: "Reload the page and choose again."}
 	}
 	if err := s.opt.LogInCerts.RemoveCertificate(r.Context(), f); err != nil {
 		return err

@@ -62,6 +62,14 @@
 //	DELETE /api/accounts/{address}/passkeys   ends all, and the sessions: 204; administrator
 //	GET    /api/me/devices                    {devices: [{service, client, program, app_password, network, first, last}]}: with what one has logged in
 //	GET    /api/accounts/{address}/devices    those of somebody; administrator
+//	GET    /api/me/pop3                       {leave, login_delay}: what holds for one's own mail
+//	PUT    /api/me/pop3                       {leave}: 204
+//	GET    /api/me/apop                       {on}
+//	POST   /api/me/apop                       201 {secret, warning}, shown this once: another one, for whom an administrator has allowed APOP, when one's password was given lately
+//	DELETE /api/me/apop                       204
+//	GET    /api/me/certificates               {certificates: [{sha256, name, added}], asked}: those by which one's own programs log in
+//	PUT    /api/me/certificates               {sha256, name}: 204, when programs are asked for certificates, and one's password was given lately
+//	DELETE /api/me/certificates/{sha256}      204
 //	GET    /api/me/search?q=…                 one's own mail, best first; &mailbox= and &limit= narrow it
 //	POST   /api/search/rebuild                {address}, "" for everybody: search indexes are made anew; 202; administrator
 //	GET    /api/search/rebuild                {accounts: [{address, state: waiting|running|done|failed, messages, total,

@@ -53,3 +53,26 @@ func TestPOP3(t *testing.T) {
 		}
 	}
 }
+
+// TestOwnPOP3: people say how long their own mail stays, and not how long a program waits.
+func TestOwnPOP3(t *testing.T) {
+	t.Parallel()
+	book := &popBook{set: mail.POP3{LoginDelay: time.Minute}}
+	b := setUpBox(t, func(o *Options) { o.POP3 = book })
+	alice := []string{"Cookie", b.signIn("alice@example.test", "her long password")}
+	admin := []string{"Cookie", b.signIn("admin@example.test", "a long enough one")}
+	shown := func(want string, who ...string) {
+		t.Helper()
+		if got := strings.TrimSpace(b.do("GET", "/api/me/pop3", "", who...).Body.String()); got != want {
+			t.Errorf("shown: %s; want %s", got, want)
+		}
+	}
+	shown(`{"leave":-1,"login_delay":60}`, alice...)
+	b.want(b.do("PUT", "/api/me/pop3", `{"leave":7}`, alice...), http.StatusNoContent, "")
+	shown(`{"leave":7,"login_delay":60}`, alice...)
+	b.want(b.do("PUT", "/api/me/pop3", `{}`, alice...), http.StatusBadRequest, "leave")
+	b.want(b.do("PUT", "/api/me/pop3", `{"leave":7,"login_delay":0}`, alice...), http.StatusBadRequest, "login_delay")
+	b.want(b.do("PUT", "/api/me/pop3", `{"leave":7}`), http.StatusUnauthorized, "")
+	shown(`{"leave":7,"login_delay":60}`, alice...)
+	shown(`{"leave":-1,"login_delay":0}`, admin...) // what is set for others isn't theirs
+}
