@@ -1,7 +1,7 @@
 // The pages of whoever runs the box, with an office that has something to show on each.
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, shots, type Box, type Form } from './browser'
+import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, shots, until, type Box, type Form } from './browser'
 import { heading } from './walk'
 
 let browser: Browser
@@ -314,12 +314,12 @@ describe.skipIf(realBox)('the box at work', () => {
     await signIn(page, box, '/admin/dns')
     await page.getByText('2 records that are needed aren’t right yet.').waitFor()
     await page.getByRole('button', { name: 'Copy: Value example.test' }).click()
-    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toBe('10 mail.example.test')
+    await until(() => page.evaluate(() => navigator.clipboard.readText()), (it) => it.toBe('10 mail.example.test'))
     // The world sees what was published a little later.
-    await expect.poll(async () => {
+    await until(async () => {
       await page.getByRole('button', { name: 'Check again' }).click()
       return page.getByText('Everything that is needed is published.').waitFor({ timeout: 1000 }).then(() => true, () => false)
-    }, { timeout: 30_000 }).toBe(true)
+    }, (it) => it.toBe(true))
     await page.getByRole('button', { name: 'Let the provider sign' }).click()
     await page.getByText('The provider signs').waitFor()
     expect(faults).toEqual([])
@@ -415,7 +415,7 @@ describe.skipIf(realBox)('the box at work', () => {
     await panel('Their mail').getByRole('button', { name: 'Save' }).click()
     await panel('Their mail').getByText('Saved').waitFor()
     await page.reload()
-    await expect.poll(() => panel('Their mail').getByLabel('Pass it on to').inputValue()).toBe('alice@elsewhere.test')
+    await until(() => panel('Their mail').getByLabel('Pass it on to').inputValue(), (it) => it.toBe('alice@elsewhere.test'))
     expect(await panel('Their mail').getByLabel('Keep it here as well').isChecked()).toBe(false)
     expect(await panel('Their mail').getByLabel('Only mail within the office').isChecked()).toBe(true)
 
@@ -501,7 +501,7 @@ describe.skipIf(realBox)('the box at work', () => {
     await page.getByRole('dialog').waitFor()
     await page.keyboard.press('Escape')
     await page.getByRole('dialog').waitFor({ state: 'detached' })
-    await expect.poll(() => new URL(page.url()).pathname).toBe('/admin/box')
+    await until(() => new URL(page.url()).pathname, (it) => it.toBe('/admin/box'))
     expect(faults).toEqual([])
     await context.close()
   })
@@ -561,7 +561,7 @@ describe.skipIf(realBox)('the box at work', () => {
     await dialog.getByRole('button', { name: 'Save' }).click()
     const told = dialog.getByText('Rule “Plans stay inside”: the pattern')
     await told.waitFor()
-    await expect.poll(() => told.evaluate((e) => e.getBoundingClientRect().top >= e.closest('dialog')!.getBoundingClientRect().top)).toBe(true)
+    await until(() => told.evaluate((e) => e.getBoundingClientRect().top >= e.closest('dialog')!.getBoundingClientRect().top), (it) => it.toBe(true))
     await expectAccessible(page, 'rule refused')
     await shot(page, 'rules-refused-desktop-light')
     await dialog.getByLabel('Pattern').fill('')

@@ -5,7 +5,7 @@
 //   a message "welcome" in alice's mailbox.
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, expectNoSideways, launch, newBox, open, realBox, shot, type Form } from './browser'
+import { expectAccessible, expectNoSideways, launch, newBox, open, realBox, shot, until, type Form } from './browser'
 import { heading, password } from './walk'
 
 let browser: Browser
@@ -36,7 +36,7 @@ function calls(page: Page) {
   return {
     failed,
     /** Nothing is asked for, and nothing is said to be coming. */
-    settled: () => expect.poll(async () => under.size + (await page.locator('.busy').count()), { timeout: 60_000 }).toBe(0),
+    settled: () => until(async () => under.size + (await page.locator('.busy').count()), (it) => it.toBe(0)),
   }
 }
 
@@ -100,11 +100,11 @@ describe.runIf(realBox && !!process.env['BOX_AT_WORK'])('a booted box at work', 
     await page.keyboard.press('Enter')
     await page.getByText('Somebody let it go').waitFor()
     await page.getByText(`By admin@${domain}.`).waitFor()
-    await expect.poll(async () => {
+    await until(async () => {
       await page.reload()
       await heading(page, /^hold this$/)
       return page.getByText('Delivered', { exact: true }).first().isVisible()
-    }, { timeout: 60_000 }).toBe(true)
+    }, (it) => it.toBe(true))
     await shot(page, 'booted-released-desktop-light')
 
     await find('to nobody there')

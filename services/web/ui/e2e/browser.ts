@@ -3,12 +3,20 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
-import { expect, inject } from 'vitest'
+import { expect, inject, vi, type Assertion } from 'vitest'
 
 export interface Box {
   url: string
   plain: string
   code: string
+}
+
+/**
+ * Waits until what is read is so, for a minute. vitest's expect.poll gives up after a second, and, where several tests run
+ * at once, can't say whose it is as soon as the first of them has ended.
+ */
+export async function until<T>(read: () => T | Promise<T>, so: (it: Assertion<T>) => void) {
+  await vi.waitFor(async () => so(expect(await read())), { timeout: 60_000 })
 }
 
 /** True when the tests run against a box that somebody else has started. */

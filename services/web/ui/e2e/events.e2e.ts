@@ -1,7 +1,7 @@
 // What changes by itself shows without anybody asking.
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { launch, newBox, open, realBox } from './browser'
+import { launch, newBox, open, realBox, until } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -41,7 +41,7 @@ describe.skipIf(realBox)('events', () => {
     let asked = 0
     page.on('request', (r) => { if (new URL(r.url()).pathname === '/api/queue/stats') asked++ })
     await page.goto(box.url + '/admin/waiting')
-    await expect.poll(() => asked, { timeout: 15_000 }).toBeGreaterThan(1)
+    await until(() => asked, (it) => it.toBeGreaterThan(1))
     await context.close()
   })
 })

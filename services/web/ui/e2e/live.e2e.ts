@@ -1,7 +1,7 @@
 // The box's log.
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shots, type Form } from './browser'
+import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shots, until, type Form } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -45,7 +45,7 @@ describe.skipIf(realBox)("the box's log", () => {
     while (await page.getByRole('button', { name: 'Look further back' }).count()) {
       const before = await page.getByRole('row').count()
       await page.getByRole('button', { name: 'Look further back' }).click()
-      await expect.poll(async () => await page.getByRole('row').count() > before || await page.getByRole('button', { name: 'Look further back' }).count() === 0).toBe(true)
+      await until(async () => await page.getByRole('row').count() > before || await page.getByRole('button', { name: 'Look further back' }).count() === 0, (it) => it.toBe(true))
     }
     await page.getByText('id=letter-3 ').first().waitFor()
     const asked = page.waitForRequest((r) => r.url().includes('/api/log') && r.url().includes('after='))

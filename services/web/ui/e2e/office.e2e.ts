@@ -2,7 +2,7 @@
 import { createHmac } from 'node:crypto'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, type Form } from './browser'
+import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, until, type Form } from './browser'
 import { heading } from './walk'
 
 /** What an app shows now (RFC 6238). */
@@ -72,7 +72,7 @@ describe.skipIf(realBox)('an office at work', () => {
     await page.getByRole('dialog').waitFor({ state: 'detached' })
     await page.goto(box.url + '/admin/people?q=giu')
     await page.getByRole('rowheader', { name: 'Giulia Rossi' }).waitFor()
-    await expect.poll(() => page.getByRole('rowheader', { name: 'Ben Marku' }).count()).toBe(0)
+    await until(() => page.getByRole('rowheader', { name: 'Ben Marku' }).count(), (it) => it.toBe(0))
     const elsewhere = await page.context().browser()!.newContext({ ignoreHTTPSErrors: true, userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1' })
     const admin = { address: 'admin@example.test', password: 'a long enough one' }
     expect((await elsewhere.request.post(box.url + '/api/session', { data: admin })).status()).toBe(200)

@@ -1,7 +1,7 @@
 // The page on which an administrator gets a new password, with a code from the box's screen.
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, type Form } from './browser'
+import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, until, type Form } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -15,7 +15,7 @@ describe.skipIf(realBox)('a new password for an administrator', () => {
     const { page, context, faults } = await open(browser, form)
     await page.goto(box.url + '/reset#' + box.code)
     await page.getByRole('heading', { level: 1, name: /new password/ }).waitFor()
-    await expect.poll(() => page.getByLabel(/Code from/).inputValue()).toBe(box.code)
+    await until(() => page.getByLabel(/Code from/).inputValue(), (it) => it.toBe(box.code))
     await page.getByRole('button', { name: 'Set the password' }).click()
     await page.getByText('The address is missing.').waitFor()
     await page.getByLabel('The administrator’s address').fill('admin')

@@ -1,7 +1,7 @@
 // The recovery phrase: in the set-up, and on an administrator's page.
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, type Form } from './browser'
+import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, until, type Form } from './browser'
 import { heading, next } from './walk'
 
 let browser: Browser
@@ -32,7 +32,7 @@ describe.skipIf(realBox)('the recovery phrase', () => {
     const { page, context, faults } = await open(browser, form)
     await page.goto(box.url + '/setup#' + box.code)
     await heading(page, /Welcome/)
-    await expect.poll(() => page.getByLabel(/Code from/).inputValue()).toBe(box.code)
+    await until(() => page.getByLabel(/Code from/).inputValue(), (it) => it.toBe(box.code))
     await next(page)
     await heading(page, /takes the box/)
     await next(page) // not without it
@@ -55,7 +55,7 @@ describe.skipIf(realBox)('the recovery phrase', () => {
     const box = await newBox({ disk: 'plain' })
     const { page, context, faults } = await open(browser, 'phone-light')
     await page.goto(box.url + '/setup#' + box.code)
-    await expect.poll(() => page.getByLabel(/Code from/).inputValue()).toBe(box.code)
+    await until(() => page.getByLabel(/Code from/).inputValue(), (it) => it.toBe(box.code))
     await next(page)
     await heading(page, /takes the box/)
     await shot(page, 'setup-safe-choice')
@@ -75,7 +75,7 @@ describe.skipIf(realBox)('the recovery phrase', () => {
     const box = await newBox({ disk: 'encrypted' })
     const { page, context, faults } = await open(browser, 'desktop-light')
     await page.goto(box.url + '/setup#' + box.code)
-    await expect.poll(() => page.getByLabel(/Code from/).inputValue()).toBe(box.code)
+    await until(() => page.getByLabel(/Code from/).inputValue(), (it) => it.toBe(box.code))
     await next(page)
     await heading(page, /takes the box/)
     await page.getByText('Don’t encrypt this disk').click()

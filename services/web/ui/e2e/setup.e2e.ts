@@ -5,7 +5,7 @@
 // BOX_PEOPLE ([["Alice Kola","alice","her first password"], …]).
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, type Form } from './browser'
+import { expectAccessible, expectNoSideways, forms, launch, newBox, open, realBox, shot, until, type Form } from './browser'
 import { heading, next, password, walk, type PersonToAdd } from './walk'
 
 let browser: Browser
@@ -154,16 +154,16 @@ describe.skipIf(realBox)('with a fresh box each', () => {
       at: async (screen) => {
         if (screen === '4-domain') {
           await page.getByRole('button', { name: 'Back' }).click()
-          await expect.poll(() => page.getByLabel('Your name').inputValue()).toBe('Ana Kola')
-          await expect.poll(() => page.getByLabel('Password', { exact: true }).inputValue()).toBe(password)
+          await until(() => page.getByLabel('Your name').inputValue(), (it) => it.toBe('Ana Kola'))
+          await until(() => page.getByLabel('Password', { exact: true }).inputValue(), (it) => it.toBe(password))
           await page.goBack() // the browser's own way: to the domain, where Back came from
           await heading(page, /behind the @/)
-          await expect.poll(() => page.getByLabel('Your domain').inputValue()).toBe('example.test')
+          await until(() => page.getByLabel('Your domain').inputValue(), (it) => it.toBe('example.test'))
         }
         if (screen === '5-people') {
           await page.reload()
           await page.getByText('The first passwords are new ones.').waitFor()
-          await expect.poll(() => page.getByLabel('Name', { exact: true }).nth(2).inputValue()).toBe('Šaban Đorđević')
+          await until(() => page.getByLabel('Name', { exact: true }).nth(2).inputValue(), (it) => it.toBe('Šaban Đorđević'))
           const stored = await page.evaluate(() => JSON.stringify({ ...sessionStorage }) + JSON.stringify({ ...localStorage }))
           expect(stored).not.toContain(password)
         }
@@ -185,7 +185,7 @@ describe.skipIf(realBox)('with a fresh box each', () => {
         if (screen === '8-done') {
           // This page has not sent the passwords, so it doesn't pretend to know them.
           await page.getByText('The first passwords are no longer known.').waitFor()
-          await expect.poll(() => page.getByRole('button', { name: /welcome sheet/ }).count()).toBe(0)
+          await until(() => page.getByRole('button', { name: /welcome sheet/ }).count(), (it) => it.toBe(0))
         }
       },
     })
@@ -210,7 +210,7 @@ describe.skipIf(realBox)('with a fresh box each', () => {
 
     await heading(page, /mail reach you/)
     // What the box recommends is chosen, and says why the other isn't.
-    await expect.poll(() => page.getByRole('radio', { name: /From our provider/ }).isChecked()).toBe(true)
+    await until(() => page.getByRole('radio', { name: /From our provider/ }).isChecked(), (it) => it.toBe(true))
     await page.getByText('your Internet provider blocks port 25').waitFor()
     await next(page)
     expect(await page.getByText('This is missing.').count()).toBe(4)
@@ -227,7 +227,7 @@ describe.skipIf(realBox)('with a fresh box each', () => {
     await page.getByRole('button', { name: 'Remove mailbox 2' }).click()
     // A reload loses nothing but what must not be kept.
     await page.reload()
-    await expect.poll(() => page.getByLabel('Server for incoming mail').inputValue()).toBe('imap.provider.test')
+    await until(() => page.getByLabel('Server for incoming mail').inputValue(), (it) => it.toBe('imap.provider.test'))
     const stored = await page.evaluate(() => JSON.stringify({ ...sessionStorage }) + JSON.stringify({ ...localStorage }))
     expect(stored).not.toContain('of theirs')
     await page.getByLabel('Password there').fill('a secret of theirs')

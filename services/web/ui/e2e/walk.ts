@@ -1,7 +1,7 @@
 // Walks a person through the set-up, screen by screen.
 import type { Page } from 'playwright-core'
 import { expect } from 'vitest'
-import type { Box } from './browser'
+import { until, type Box } from './browser'
 
 /** The administrator's. A test that goes on with the box may choose it. */
 export const password = process.env['BOX_PASSWORD'] ?? 'maple-tram-quiet-window'
@@ -25,7 +25,7 @@ export async function walk(page: Page, box: Box, w: Walk) {
   const at = w.at ?? (async () => undefined)
   await page.goto(box.url + '/setup#' + box.code)
   await heading(page, /Welcome/)
-  await expect.poll(() => page.getByLabel(/Code from/).inputValue()).toBe(box.code)
+  await until(() => page.getByLabel(/Code from/).inputValue(), (it) => it.toBe(box.code))
   expect(page.url()).toBe(box.url + '/setup')
   await at('1-code')
   await next(page)
@@ -38,13 +38,13 @@ export async function walk(page: Page, box: Box, w: Walk) {
     await next(page)
   }
   await heading(page, /time/)
-  await expect.poll(() => page.getByLabel('Time zone').inputValue()).toBe('Europe/Tirane')
+  await until(() => page.getByLabel('Time zone').inputValue(), (it) => it.toBe('Europe/Tirane'))
   await at('2-time')
   await next(page)
 
   await heading(page, /looks after/)
   await page.getByLabel('Your name').fill('Ana Kola')
-  await expect.poll(() => page.getByLabel('Your address').inputValue()).toBe('ana.kola')
+  await until(() => page.getByLabel('Your address').inputValue(), (it) => it.toBe('ana.kola'))
   await page.getByLabel('Your address').fill('admin')
   await page.getByLabel('Password', { exact: true }).fill(password)
   await at('3-you')
@@ -67,7 +67,7 @@ export async function walk(page: Page, box: Box, w: Walk) {
     await page.getByRole('button', { name: 'Add a person' }).click()
     await page.getByLabel('Name', { exact: true }).nth(i).fill(name)
     if (first === undefined) {
-      await expect.poll(() => page.getByLabel('Address', { exact: true }).nth(i).inputValue()).toBe(local)
+      await until(() => page.getByLabel('Address', { exact: true }).nth(i).inputValue(), (it) => it.toBe(local))
     } else {
       await page.getByLabel('Address', { exact: true }).nth(i).fill(local)
       await page.getByLabel('First password', { exact: true }).nth(i).fill(first)
