@@ -65,13 +65,14 @@ function Page({ status }: { status: Status }) {
   if (p === '/mail' || p.startsWith('/mail/')) return <Alone title={t('mail.title')} lead={t('mail.lead')} />
   const traced = p === '/admin/trace' || p.startsWith('/admin/trace/')
   const ownDeleted = p === '/me/deleted' || p.startsWith('/me/deleted/')
-  if (!needsAdmin && p !== '/me' && p !== '/me/mail' && !ownDeleted) return <Alone title={t('lost.title')} lead={t('lost.lead')} />
+  if (!needsAdmin && p !== '/me' && p !== '/me/mail' && p !== '/me/programs' && !ownDeleted) return <Alone title={t('lost.title')} lead={t('lost.lead')} />
   if (me.value === undefined) return <main class="alone"><Busy label={t('loading')} /></main>
   if (me.value === null) {
     return <SignIn status={status} title={needsAdmin ? t('signin.admin') : t('signin.title')} lead={needsAdmin ? t('signin.admin.lead') : t('signin.lead')} />
   }
   if (p === '/me') return <Frame><Me status={status} /></Frame>
   if (p === '/me/mail') return <Frame><Later key="mail" load={() => import('./admin/OwnMail')} status={status} /></Frame>
+  if (p === '/me/programs') return <Frame><Later key="programs" load={() => import('./admin/OwnPrograms')} status={status} /></Frame>
   if (ownDeleted) return <Frame><Later key="deleted" load={() => import('./admin/OwnDeleted')} status={status} /></Frame>
   const items = officeItems()
   if (items.length === 0) {

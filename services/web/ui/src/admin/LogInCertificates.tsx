@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks'
-import { call, type Person } from '../api'
+import { call } from '../api'
 import { fingerprintOf, fingerprintFault } from '../check/certificate'
 import { Field } from '../parts/Field'
 import { Icon } from '../parts/Icon'
@@ -12,7 +12,6 @@ import { dayText } from './show'
 import { t } from './texts'
 
 interface Certificate {
-  who: string
   sha256: string
   name: string
   added?: string
@@ -20,36 +19,56 @@ interface Certificate {
 
 const inPairs = (hex: string) => hex.toUpperCase().replace(/(..)(?=.)/g, '$1:')
 
-/** Certificates by which somebody's programs log in without a password. */
-export function LogInCertificates({ person }: { person: Person }) {
-  const state = useLoad(() => call<{ certificates: Certificate[] }>('GET', '/api/certificates').then((r) => r.certificates.filter((c) => c.who === person.address)), [person.address])
+interface Certificates {
+  certificates: Certificate[]
+  asked: boolean // the box asks programs for certificates
+}
+
+const certificatesOf = (of?: string) => {
+  const at = of ? '/api/certificates' : '/api/me/certificates'
+  return {
+    list: async (): Promise<Certificates> => {
+      if (!of) return call<Certificates>('GET', at)
+      const all = await call<{ certificates: (Certificate & { who: string })[] }>('GET', at)
+      return { certificates: all.certificates.filter((c) => c.who === of), asked: true } // an administrator's is the first
+    },
+    add: (c: Certificate) => call<void>('PUT', at, of ? { who: of, ...c } : c),
+    end: (sha256: string) => call<void>('DELETE', at + '/' + sha256),
+  }
+}
+
+/** Certificates by which programs log in without a password: one's own, or those of the one with an address. */
+export function LogInCertificates({ of }: { of?: string }) {
+  const book = certificatesOf(of)
+  const state = useLoad(book.list, [of])
   const { doing, said, problem, run } = useDeeds(state.reload)
   if (state.absent) return null
+  const list = state.data?.certificates ?? []
   return (
     <Panel title={t('logincert.title')}>
       <p class="soft">{t('logincert.text')}</p>
       {said && <Note kind="good" live>{said}</Note>}
       <ProblemNote problem={problem ?? state.problem} />
       <ul class="cards">
-        {state.data?.map((c) => (
+        {list.map((c) => (
           <li key={c.sha256}>
             <strong class="break">{c.name || t('logincert.nameless')}</strong>
             {c.added && <p class="soft">{t('logincert.added', { day: dayText(c.added) })}</p>}
             <p class="soft"><Fingerprint text={inPairs(c.sha256)} /></p>
             <div class="row-actions">
-              <button type="button" class="quiet" aria-disabled={!!doing} onClick={() => void run(c.sha256, () => call('DELETE', '/api/certificates/' + c.sha256), t('logincert.ended', { name: c.name || t('logincert.nameless') }))}>
+              <button type="button" class="quiet" aria-disabled={!!doing} onClick={() => void run(c.sha256, () => book.end(c.sha256), t('logincert.ended', { name: c.name || t('logincert.nameless') }))}>
                 <Icon name={doing === c.sha256 ? 'busy' : 'remove'} />{t('logincert.end')}<span class="unseen"> {c.name}</span>
               </button>
             </div>
           </li>
         ))}
       </ul>
-      <Add person={person} reload={state.reload} />
+      {state.data && (state.data.asked ? <Add add={book.add} reload={state.reload} /> : <p>{t('me.logincert.first')}</p>)}
     </Panel>
   )
 }
 
-function Add({ person, reload }: { person: Person; reload: () => Promise<void> }) {
+function Add({ add, reload }: { add: (c: Certificate) => Promise<void>; reload: () => Promise<void> }) {
   const [print, setPrint] = useState('')
   const [name, setName] = useState('')
   const read = async (file: File | undefined) => {
@@ -58,7 +77,7 @@ function Add({ person, reload }: { person: Person; reload: () => Promise<void> }
     if (!name) setName(file.name.replace(/\.\w+$/, ''))
   }
   const save = async () => {
-    await call('PUT', '/api/certificates', { who: person.address, sha256: print.replaceAll(/[\s:]/g, '').toLowerCase(), name: name.trim() })
+    await add({ sha256: print.replaceAll(/[\s:]/g, '').toLowerCase(), name: name.trim() })
     setPrint('')
     setName('')
     await reload()

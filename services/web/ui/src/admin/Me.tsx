@@ -112,6 +112,7 @@ function Programs({ address }: { address: string }) {
       <div class="row-actions">
         <a class="button" href="/connect"><Icon name="laptop" />{t('home.connect')}</a>
         <a class="button" href={'/profile.mobileconfig?' + new URLSearchParams({ address })} download><Icon name="phone" />{t('me.programs.profile')}</a>
+        <a class="button" href="/me/programs"><Icon name="key" />{own('me.special')}</a>
       </div>
     </section>
   )

@@ -39,9 +39,9 @@ export function PersonPage({ person, domains, part, reload }: { person: Person; 
 function PersonPrograms({ person }: { person: Person }) {
   return (
     <>
-      <Fetching person={person} />
-      <OldLogIn person={person} />
-      <LogInCertificates person={person} />
+      <Fetching of={person.address} />
+      <OldLogIn of={person.address} />
+      <LogInCertificates of={person.address} />
     </>
   )
 }

@@ -2,6 +2,7 @@ import type { Catalogue } from '.'
 import type { own } from './en.own'
 
 export default {
+  'me.special': 'Ältere Programme',
   'me.mail': 'Ihre Post mitnehmen oder mitbringen',
   'me.mail.hint': 'Alles als eine Datei, für einen anderen Server oder zum Aufheben; und Post aus so einer Datei in Ihr Postfach.',
   'me.mail.go': 'Post sichern oder hinzufügen',

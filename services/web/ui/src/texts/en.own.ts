@@ -1,5 +1,6 @@
 // Passwords for single mail programs, passkeys, and with what people have logged in: on /me and a person's page.
 export const own = {
+  'me.special': 'Older programs',
   'me.mail': 'Take your mail along, or bring it',
   'me.mail.hint': 'All of it as one file, for another server or for keeping; and mail from such a file into your mailbox.',
   'me.mail.go': 'Save or add mail',

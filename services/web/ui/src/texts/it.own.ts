@@ -2,6 +2,7 @@ import type { Catalogue } from '.'
 import type { own } from './en.own'
 
 export default {
+  'me.special': 'Programmi meno recenti',
   'me.mail': 'Portare via la Sua posta, o portarla qui',
   'me.mail.hint': 'Tutta in un solo file, per un altro server o da conservare; e la posta di un tale file nella Sua casella.',
   'me.mail.go': 'Salva o aggiungi posta',

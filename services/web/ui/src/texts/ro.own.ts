@@ -2,6 +2,7 @@ import type { Catalogue } from '.'
 import type { own } from './en.own'
 
 export default {
+  'me.special': 'Programe mai vechi',
   'me.mail': 'Luați-vă poșta, sau aduceți-o',
   'me.mail.hint': 'Toată într-un singur fișier, pentru alt server sau de păstrat; și poșta dintr-un astfel de fișier în căsuța dumneavoastră.',
   'me.mail.go': 'Salvați sau adăugați poștă',

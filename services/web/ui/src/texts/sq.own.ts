@@ -2,6 +2,7 @@ import type { Catalogue } from '.'
 import type { own } from './en.own'
 
 export default {
+  'me.special': 'Programe më të vjetra',
   'me.mail': 'Merreni postën me vete, ose silleni',
   'me.mail.hint': 'E gjitha në një skedar, për një server tjetër ose për ta ruajtur; dhe posta nga një skedar i tillë në kutinë tuaj.',
   'me.mail.go': 'Ruaj ose shto postë',

@@ -2,6 +2,7 @@ import type { Catalogue } from '.'
 import type { own } from './en.own'
 
 export default {
+  'me.special': 'Stariji programi',
   'me.mail': 'Ponesite svoju poštu, ili je donesite',
   'me.mail.hint': 'Sve u jednoj datoteci, za drugi server ili za čuvanje; i pošta iz takve datoteke u vaš sandučić.',
   'me.mail.go': 'Sačuvaj ili dodaj poštu',
