@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks'
 import { Icon } from '../parts/Icon'
 import { ProblemNote } from '../parts/parts'
 import { useAct, type Faults } from './act'
-import { t } from './texts'
+import { t } from '../texts'
 
 /** Fields with a button of their own that keeps what is in them. */
 export function Saving({ children, check, save, said, act: label }: {

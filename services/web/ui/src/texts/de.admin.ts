@@ -326,7 +326,6 @@ export default {
   'asof.folder': 'Sie stehen im Ordner „{folder}“.',
   'asof.another': 'Eine andere Zeit',
 
-  'save': 'Speichern',
   'saved': 'Gespeichert',
   'lines.none': 'Es steht noch keine Adresse da.',
   'lines.wrong': '„{text}“ ist keine ganze Adresse.',

@@ -7,6 +7,7 @@ export default {
   'back': 'Zurück',
   'change': 'Ändern',
   'cancel': 'Abbrechen',
+  'save': 'Speichern',
   'again': 'Noch einmal',
   'loading': 'Einen Moment …',
   'copy.do': 'Kopieren: {what}',

@@ -323,7 +323,6 @@ export const admin = {
   'asof.folder': 'They stand in the folder “{folder}”.',
   'asof.another': 'Another time',
 
-  'save': 'Save',
   'saved': 'Saved',
   'lines.none': 'There is no address yet.',
   'lines.wrong': '“{text}” is not a whole address.',

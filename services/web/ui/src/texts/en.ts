@@ -4,6 +4,7 @@ export const en = {
   'back': 'Back',
   'change': 'Change',
   'cancel': 'Cancel',
+  'save': 'Save',
   'again': 'Try again',
   'loading': 'One moment…',
   'copy.do': 'Copy: {what}',

@@ -326,7 +326,6 @@ export default {
   'asof.folder': 'Stanno nella cartella «{folder}».',
   'asof.another': 'Un altro momento',
 
-  'save': 'Salva',
   'saved': 'Salvato',
   'lines.none': 'Non c’è ancora nessun indirizzo.',
   'lines.wrong': '«{text}» non è un indirizzo intero.',

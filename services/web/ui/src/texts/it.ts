@@ -7,6 +7,7 @@ export default {
   'back': 'Indietro',
   'change': 'Modifica',
   'cancel': 'Annulla',
+  'save': 'Salva',
   'again': 'Riprova',
   'loading': 'Un momento…',
   'copy.do': 'Copia: {what}',

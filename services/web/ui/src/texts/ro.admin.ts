@@ -343,7 +343,6 @@ export default {
   'asof.folder': 'Stau în dosarul „{folder}”.',
   'asof.another': 'Alt moment',
 
-  'save': 'Salvează',
   'saved': 'Salvat',
   'lines.none': 'Încă nu este nicio adresă.',
   'lines.wrong': '„{text}” nu este o adresă întreagă.',

@@ -7,6 +7,7 @@ export default {
   'back': 'Înapoi',
   'change': 'Schimbă',
   'cancel': 'Renunță',
+  'save': 'Salvează',
   'again': 'Încearcă din nou',
   'loading': 'O clipă…',
   'copy.do': 'Copiază: {what}',

@@ -326,7 +326,6 @@ export default {
   'asof.folder': 'Qëndrojnë në dosjen “{folder}”.',
   'asof.another': 'Kohë tjetër',
 
-  'save': 'Ruaj',
   'saved': 'U ruajt',
   'lines.none': 'S’ka ende asnjë adresë.',
   'lines.wrong': '“{text}” s’është adresë e plotë.',

@@ -7,6 +7,7 @@ export default {
   'back': 'Prapa',
   'change': 'Ndrysho',
   'cancel': 'Anulo',
+  'save': 'Ruaj',
   'again': 'Provo përsëri',
   'loading': 'Një çast…',
   'copy.do': 'Kopjo: {what}',

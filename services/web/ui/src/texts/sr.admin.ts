@@ -343,7 +343,6 @@ export default {
   'asof.folder': 'Stoje u fascikli „{folder}“.',
   'asof.another': 'Drugo vreme',
 
-  'save': 'Sačuvaj',
   'saved': 'Sačuvano',
   'lines.none': 'Još nema nijedne adrese.',
   'lines.wrong': '„{text}“ nije cela adresa.',

@@ -7,6 +7,7 @@ export default {
   'back': 'Nazad',
   'change': 'Promeni',
   'cancel': 'Odustani',
+  'save': 'Sačuvaj',
   'again': 'Pokušaj ponovo',
   'loading': 'Trenutak…',
   'copy.do': 'Kopiraj: {what}',
