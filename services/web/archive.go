@@ -151,22 +151,23 @@ func (s *Server) archives(r *http.Request, who caller) (mail.Account, func(), er
 		return mail.Account{}, nil, &Problem{Status: http.StatusNotFound, Message: "This box moves no mail in or out here."}
 	}
 	var account mail.Account
+	var own mail.AccountID
 	var err error
 	if address := r.PathValue("address"); address != "" {
 		account, err = s.find(r.Context(), address)
 	} else {
-		account, err = s.opt.Accounts.Account(r.Context(), who.Account)
+		own = who.Account
+		account, err = s.opt.Accounts.Account(r.Context(), own)
 	}
 	if err != nil {
 		return mail.Account{}, nil, err
 	}
-	select {
-	case s.moving <- struct{}{}:
-		return account, func() { <-s.moving }, nil
-	default:
+	leave, ok := s.moving.enter(own)
+	if !ok {
 		return mail.Account{}, nil, &Problem{Status: http.StatusTooManyRequests, Retry: time.Minute, Message: "Other mail is being moved in or out this moment.",
 			WhatToDo: "Wait until that is done, then try again."}
 	}
+	return account, leave, nil
 }
 
 // patience gives a transfer that goes on as much time as it takes: the deadlines

@@ -172,12 +172,11 @@ func (s *Server) postContentTry(w http.ResponseWriter, r *http.Request, who call
 	if in.Rules != nil {
 		rules = readContent(in.Rules)
 	}
-	select {
-	case s.moving <- struct{}{}: // it keeps the disk as busy
-		defer func() { <-s.moving }()
-	default:
+	leave, ok := s.moving.enter(0) // it keeps the disk as busy
+	if !ok {
 		return &Problem{Status: http.StatusTooManyRequests, Retry: time.Minute, Message: "Other mail is being moved or looked through this moment.", WhatToDo: "Wait until that is done, then try again."}
 	}
+	defer leave()
 	s.log.LogAttrs(r.Context(), slog.LevelInfo, "content rules are tried", slog.String("domain", name), slog.Int("days", in.Days), slog.String("by", who.Address.String()))
 	t := &trialWriter{w: w, control: http.NewResponseController(w), now: s.now, line: trialLine{Rules: map[string]int{}}}
 	t.patience = patience{control: t.control, now: s.now}

@@ -43,8 +43,9 @@ const (
 	setupTimeout = 30 * time.Minute
 
 	// maxMoving bounds how many accounts are moved in or out at once: each keeps
-	// a disk busy by itself.
-	maxMoving = 2
+	// a disk busy by itself. maxMovingOwn of them may be people with their own mail.
+	maxMoving    = 3
+	maxMovingOwn = 2
 
 	// maxConns and maxPeerConns bound connections per listener and per address.
 	// A browser opens six; 300 people with a page open keep far fewer than two

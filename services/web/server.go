@@ -121,7 +121,7 @@ type Server struct {
 	setUp         atomic.Bool // seen true once; it never goes back
 	settingUp     atomic.Bool
 	panics        atomic.Int64
-	moving        chan struct{} // holds whoever moves mail in or out
+	moving        places
 	bundling      chan struct{} // holds whoever makes a support bundle
 	looking       chan struct{} // holds whoever looks how mail can reach the box
 }
@@ -155,7 +155,7 @@ func New(opt Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: read the built pages: %w", err)
 	}
-	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, signingIn: challenges{now: opt.Clock}, enrolling: challenges{now: opt.Clock}, links: passwordLinks{now: opt.Clock}, streams: newStreams(), jobs: newJobs(opt.Clock), moving: make(chan struct{}, maxMoving), bundling: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
+	s := &Server{opt: opt, log: opt.Logger, now: opt.Clock, pages: p, sessions: sessions{now: opt.Clock}, signingIn: challenges{now: opt.Clock}, enrolling: challenges{now: opt.Clock}, links: passwordLinks{now: opt.Clock}, streams: newStreams(), jobs: newJobs(opt.Clock), bundling: make(chan struct{}, 1), looking: make(chan struct{}, 1)}
 	s.resources = resources(s.api())
 	s.secure = s.httpServer(s.SecureHandler())
 	s.secure.TLSConfig = opt.TLS.Clone() // net/http adds HTTP/2 to it
